@@ -1,0 +1,25 @@
+"""A gateway that turns a reasoning model's stream into phases over Server-Sent Events.
+
+The public names: :class:`Config`, :func:`create_app`, `__version__`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.config import Config
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+__all__ = ["Config", "__version__", "create_app"]
+__version__ = "0.1.0"
+
+
+def create_app(config: Config, **services: Any) -> "Flask":
+    """Builds the application; see :func:`gateway.app.create_app`.
+
+    The import waits for the call because `gunicorn.conf.py` reads :class:`Config` before gevent has
+    patched the standard library, which has to come before anything that opens sockets.
+    """
+    from gateway.app import create_app
+
+    return create_app(config, **services)

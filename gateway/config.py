@@ -1,0 +1,157 @@
+"""The settings: read once at the start from the environment, then `gateway.toml`, then defaults.
+
+A setting is a field of :class:`Config`. Its environment variable is the field's name in capitals,
+its key in `gateway.toml` the name as it stands; unit and meaning are in its name and description.
+This is the only module that reads the environment.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from gateway.errors import ConfigError, explain
+
+Format = Literal["phased", "events", "openai", "plain"]
+ReasoningMode = Literal["summary", "raw", "both", "none"]
+Detail = Literal["auto", "concise", "detailed"]
+
+_DAY_S = 86400
+Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
+Count = Annotated[int, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[[models]]` table: how the models that match mark their reasoning."""
+
+    match: str
+    """A glob over the model's name, in any case."""
+    family: str = "tags"
+    """A known family's name; `tags` with `start` and `end` for markers of your own."""
+    start: Markers | None = None
+    end: Markers | None = None
+    starts_inside: bool | None = None
+    """The chat template has already opened the reasoning; None: the family's own rule."""
+
+    def __post_init__(self) -> None:
+        if (self.start is None) != (self.end is None):
+            raise ValueError("start and end go together")
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings, checked."""
+
+    upstream_url: Annotated[
+        str, Meta(description="The model server: base, `…/v1` or full `…/chat/completions`.")
+    ] = "http://127.0.0.1:9000"
+    upstream_api_key: Annotated[
+        str | None, Meta(description="Sent to the upstream as `Authorization: Bearer`.")
+    ] = None
+    host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="The port that the gateway listens on.")] = 8080
+    mock_port: Annotated[Port, Meta(description="Where `mock_upstream.py` listens.")] = 9000
+    web_concurrency: Annotated[
+        Count | None, Meta(description="gunicorn workers; by default the number of cores.")
+    ] = None
+    default_format: Annotated[
+        Format, Meta(description="The format of an answer when the request names none.")
+    ] = "phased"
+    reasoning_start: Annotated[
+        str | None,
+        Meta(description="Opens the reasoning, for every model, not its family's marker."),
+    ] = None
+    reasoning_end: Annotated[
+        str | None, Meta(description="Ends the reasoning, for every model; goes with the former.")
+    ] = None
+    heartbeat_s: Annotated[
+        Seconds, Meta(description="A stream that was silent for this long gets a heartbeat.")
+    ] = 15
+    connect_timeout_s: Annotated[
+        Seconds, Meta(description="Until the connection to the upstream stands.")
+    ] = 5
+    first_byte_timeout_s: Annotated[
+        Seconds, Meta(description="Until the first byte of the upstream's answer.")
+    ] = 120
+    idle_timeout_s: Annotated[Seconds, Meta(description="Between two reads from the upstream.")] = (
+        120
+    )
+    total_timeout_s: Annotated[Seconds, Meta(description="For the whole answer.")] = 1800
+    max_body_bytes: Annotated[Count, Meta(description="Of a request's body; larger: 413.")] = (
+        20_000_000
+    )
+    max_prompt_chars: Annotated[Count, Meta(description="Of the `prompt` of a prompt request.")] = (
+        5000
+    )
+    max_streams: Annotated[Count, Meta(description="Open streams a worker; beyond: 503.")] = 1000
+    stall_timeout_s: Annotated[
+        Seconds, Meta(description="A client that takes nothing for this long is let go.")
+    ] = 60
+    drain_timeout_s: Annotated[
+        Seconds, Meta(description="How long open streams may run on after SIGTERM.")
+    ] = 120
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least level logged.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"],
+        Meta(description="One JSON object a line, or `console` for people."),
+    ] = "json"
+    models: tuple[ModelConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.reasoning_start is None) != (self.reasoning_end is None):
+            raise ValueError("REASONING_START and REASONING_END go together")
+        url = urlsplit(self.upstream_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(
+                f"UPSTREAM_URL must be an http or https address, not {self.upstream_url!r}"
+            )
+
+    @property
+    def workers(self) -> int:
+        """How many gunicorn workers to start."""
+        return self.web_concurrency or len(os.sched_getaffinity(0))
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> "Config":
+        """Reads the settings. Raises ConfigError with one sentence that names the fault."""
+        environ = os.environ if environ is None else environ
+        settings = _read_file(environ)
+        for name in setting_names():
+            if value := environ.get(name.upper()):
+                settings[name] = value
+        try:
+            return msgspec.convert(settings, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise ConfigError(_sentence(error)) from None
+
+
+def setting_names() -> list[str]:
+    """The settings that the environment can hold, in the order of the documentation."""
+    return [name for name in Config.__struct_fields__ if name != "models"]
+
+
+def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    named = environ.get("GATEWAY_CONFIG")
+    path = Path(named or "gateway.toml")
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if named:
+            raise ConfigError(f"GATEWAY_CONFIG names {named}, which does not exist.") from None
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} could not be read: {error}.") from None
+
+
+def _sentence(error: msgspec.ValidationError) -> str:
+    path, what = explain(error)
+    name = path if path.startswith("models") else path.upper()
+    return f"{name}: {what}." if name else f"{what[0].upper()}{what[1:]}."

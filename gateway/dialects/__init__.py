@@ -1,0 +1,22 @@
+"""What each kind of client reads: events to bytes. One table, DIALECTS.
+
+To add a dialect: one file with a class like those here, one line in the table. Its contract tests
+come with it. No dialect knows an upstream, and none decides what happens: they only spell events.
+"""
+
+from gateway.dialects.base import Answer, Dialect
+from gateway.dialects.completion import Completion
+from gateway.dialects.events import EventsDialect
+from gateway.dialects.openai import OpenAIDialect
+from gateway.dialects.phased import PhasedDialect
+from gateway.dialects.plain import PlainDialect
+
+__all__ = ["DIALECTS", "Answer", "Completion", "Dialect"]
+
+DIALECTS: dict[str, type[Dialect]] = {
+    "phased": PhasedDialect,
+    "events": EventsDialect,
+    "openai": OpenAIDialect,
+    "plain": PlainDialect,
+}
+"""Format → class."""

@@ -1,0 +1,51 @@
+"""What every dialect is made with and has to do."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+from gateway.config import ReasoningMode
+from gateway.errors import GatewayError
+from gateway.events import Event
+from gateway.sse import comment, dumps
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the frames of one answer have in common."""
+
+    id: str
+    model: str
+    created: int
+    """Unix seconds."""
+    reasoning: ReasoningMode = "summary"
+    include_usage: bool = False
+    """The client asked for a usage chunk."""
+
+
+class Dialect:
+    """The base of the dialects: made for one answer, it spells its events as bytes."""
+
+    content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    waits_for_upstream: ClassVar[bool] = False
+    """Its clients retry on an HTTP status, so the first byte waits for the upstream's answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    def begin(self) -> bytes:
+        """The first bytes, before any event."""
+        return b""
+
+    def encode(self, number: int, events: Sequence[Event]) -> bytes:
+        """Spells the events, of which the first is the stream's event number `number`, from 1."""
+        raise NotImplementedError
+
+    def heartbeat(self, elapsed_ms: int) -> bytes:
+        """A sign of life; `elapsed_ms` since the request arrived."""
+        return comment("ping")
+
+    @classmethod
+    def refuse(cls, error: GatewayError) -> tuple[str, str]:
+        """Content type and body of an answer that never became a stream."""
+        return "application/json", dumps(error.body())

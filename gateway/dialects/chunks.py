@@ -1,0 +1,116 @@
+"""What the dialects made of OpenAI chunks share: the chunk, its phase, and the end.
+
+A chunk is a full `chat.completion.chunk` with one choice, also where it only carries a phase: then
+even the naivest client, which reads `choices[0].delta` of everything, survives it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from gateway.dialects.base import Answer, Dialect
+from gateway.events import (
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    PromptSummary,
+    ReasoningDelta,
+    ReasoningSummary,
+    SummaryDelta,
+    ToolCallDelta,
+)
+from gateway.sse import DONE, dumps, frame, quote
+
+PROMPT_SUMMARY = "prompt_summary"
+REASONING = "reasoning"
+REASONING_SUMMARY = "reasoning_summary"
+FINAL_OUTPUT = "final_output"
+
+_END = frame(DONE.decode())
+
+
+class ChunkDialect(Dialect):
+    """Spells events as chunks; a dialect says which delta carries the summaries and the trace."""
+
+    shows_timings: ClassVar[bool]
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self._phase = PROMPT_SUMMARY
+        self._head = dumps(
+            {
+                "id": answer.id,
+                "object": "chat.completion.chunk",
+                "created": answer.created,
+                "model": answer.model,
+            }
+        )[:-1]
+
+    def prompt_summary(self, event: PromptSummary) -> bytes:
+        """The chunks for the first event; the very first delta has the role."""
+        raise NotImplementedError
+
+    def summary(self, paragraph: str) -> str:
+        """The delta for a paragraph of the reasoning summary."""
+        raise NotImplementedError
+
+    def trace(self, text: str) -> str:
+        """The delta for a piece of the raw reasoning."""
+        raise NotImplementedError
+
+    def enter(self, phase: str) -> bytes:
+        """What goes before the first chunk of a phase."""
+        return b""
+
+    def encode(self, number: int, events: Sequence[Event]) -> bytes:
+        return b"".join(map(self._spell, events))
+
+    def say(self, phase: str, delta: str, more: str = "") -> bytes:
+        """A chunk in its phase; `more` is further members at the top, with a leading comma."""
+        entering = self.enter(phase)
+        self._phase = phase
+        return entering + self.chunk(delta, phase, more=more)
+
+    def chunk(self, delta: str, phase: str, *, event: str = "", more: str = "") -> bytes:
+        """One chunk; `delta` is a JSON object."""
+        return frame(
+            f'{self._head},"choices":[{{"index":0,"delta":{delta},"finish_reason":null}}],'
+            f'"phase":"{phase}"{more}}}',
+            event,
+        )
+
+    def _spell(self, event: Event) -> bytes:
+        match event:
+            case OutputDelta(text):
+                return self.say(FINAL_OUTPUT, f'{{"content":{quote(text)}}}')
+            case ReasoningDelta(text):
+                # A model that thinks again after it began to answer does not turn phases back.
+                late = self._phase == FINAL_OUTPUT
+                return self.say(FINAL_OUTPUT if late else REASONING, self.trace(text))
+            case SummaryDelta(text) | ReasoningSummary(closing=text):
+                # Break and text in one delta: clients skip deltas of white space alone.
+                return self.say(REASONING_SUMMARY, self.summary(f"{text}\n\n")) if text else b""
+            case PromptSummary():
+                return self.prompt_summary(event)
+            case ToolCallDelta(call):
+                return self.say(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
+            case Extra(delta):
+                return self.chunk(dumps(delta), self._phase)
+            case Done():
+                return self.enter(FINAL_OUTPUT) + self._done(event)
+            case Failed(error):
+                return frame(dumps(error.body())) + _END
+
+    def _done(self, done: Done) -> bytes:
+        """The chunk with the finish reason, the usage if it was asked for, and the end."""
+        more: dict[str, Any] = {"phase": FINAL_OUTPUT}
+        if self.shows_timings:
+            more["timings"] = msgspec.to_builtins(done.timings)
+        choice = {"index": 0, "delta": {}, "finish_reason": done.finish_reason}
+        frames = frame(f'{self._head},"choices":[{dumps(choice)}],{dumps(more)[1:]}')
+        if self.answer.include_usage and done.usage is not None:
+            frames += frame(f'{self._head},"choices":[],"usage":{dumps(done.usage)}}}')
+        return frames + _END

@@ -1,0 +1,111 @@
+"""The answer that is not streamed: all events of a turn as one `chat.completion`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.dialects.base import Answer
+from gateway.errors import GatewayError
+from gateway.events import (
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    PromptSummary,
+    ReasoningDelta,
+    ReasoningSummary,
+    SummaryDelta,
+    ToolCallDelta,
+)
+
+
+class Completion:
+    """Collects events; `error` is set when the turn failed, else :meth:`body` is the answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._prompt_summary = ""
+        self._summary: str | None = None
+        self._trace: list[str] = []
+        self._content: list[str] = []
+        self._tool_calls: dict[int, dict[str, Any]] = {}
+        self._extra: dict[str, Any] = {}
+        self._done: Done | None = None
+        self.error: GatewayError | None = None
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Takes the next events."""
+        for event in events:
+            match event:
+                case OutputDelta(text):
+                    self._content.append(text)
+                case ReasoningDelta(text):
+                    self._trace.append(text)
+                case ReasoningSummary(text):
+                    self._summary = text
+                case PromptSummary(text):
+                    self._prompt_summary = text
+                case ToolCallDelta(call):
+                    self._tool_call(call)
+                case Extra(delta):
+                    for name, value in delta.items():
+                        _append(self._extra, name, value)
+                case Done():
+                    self._done = event
+                case Failed(error):
+                    self.error = error
+                case SummaryDelta():
+                    pass  # the summary proper says it better
+
+    def body(self) -> dict[str, Any]:
+        """The `chat.completion` object."""
+        assert self._done is not None, "the turn has not ended well"
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": "".join(self._content) if self._content or not self._tool_calls else None,
+        }
+        trace = "".join(self._trace) if self._answer.reasoning in ("raw", "both") else None
+        shown = self._summary if trace is None else trace
+        if shown is not None:
+            message |= {"reasoning_content": shown, "reasoning": shown}
+        if self._tool_calls:
+            message["tool_calls"] = [self._tool_calls[i] for i in sorted(self._tool_calls)]
+        phases = {"prompt_summary": self._prompt_summary, "reasoning_summary": self._summary}
+        if trace is not None:
+            phases["reasoning"] = trace
+        body = {
+            "id": self._answer.id,
+            "object": "chat.completion",
+            "created": self._answer.created,
+            "model": self._answer.model,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": message | self._extra,
+                    "finish_reason": self._done.finish_reason,
+                    "logprobs": None,
+                }
+            ],
+            "phases": phases,
+        }
+        return body if self._done.usage is None else body | {"usage": self._done.usage}
+
+    def _tool_call(self, delta: dict[str, Any]) -> None:
+        index = delta.get("index")
+        index = index if isinstance(index, int) else len(self._tool_calls)
+        call = self._tool_calls.setdefault(index, {})
+        for name, value in delta.items():
+            if name == "function" and isinstance(value, dict):
+                function = call.setdefault("function", {})
+                for member, piece in value.items():
+                    _append(function, member, piece)
+            elif name != "index" and value is not None:
+                call[name] = value
+
+
+def _append(target: dict[str, Any], name: str, value: Any) -> None:
+    """Deltas of text are pieces of one text; of anything else the last one counts."""
+    if isinstance(value, str) and isinstance(target.get(name), str):
+        target[name] += value
+    elif value is not None:
+        target[name] = value

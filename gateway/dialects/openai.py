@@ -1,0 +1,34 @@
+"""`openai`: nothing that a strict OpenAI client has not seen.
+
+Reasoning goes into `reasoning_content` and, the same text, into `reasoning`, because clients read
+one or the other; never beside content, and never empty. No ids and no `event:` lines: a comment
+after an id makes openai-python raise.
+"""
+
+from gateway.dialects.base import Answer
+from gateway.dialects.chunks import PROMPT_SUMMARY, ChunkDialect
+from gateway.events import PromptSummary
+from gateway.sse import quote
+
+
+class OpenAIDialect(ChunkDialect):
+    waits_for_upstream = True
+    shows_timings = False
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        # With the trace in the reasoning fields, the summary needs one of its own.
+        self._summary_apart = answer.reasoning == "both"
+
+    def prompt_summary(self, event: PromptSummary) -> bytes:
+        role = self.say(PROMPT_SUMMARY, '{"role":"assistant","content":""}')
+        return role + self.say(PROMPT_SUMMARY, self.trace(f"{event.text}\n\n"))
+
+    def summary(self, paragraph: str) -> str:
+        if self._summary_apart:
+            return f'{{"reasoning_summary":{quote(paragraph)}}}'
+        return self.trace(paragraph)
+
+    def trace(self, text: str) -> str:
+        quoted = quote(text)
+        return f'{{"reasoning_content":{quoted},"reasoning":{quoted}}}'

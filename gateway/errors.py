@@ -1,0 +1,189 @@
+"""Everything that can go wrong, by whose fault it is.
+
+GatewayError
+├── ConfigError            the operator's: the start stops
+├── CallerError            the caller's: 4xx, nobody else is to blame
+│   ├── BadRequest         400
+│   ├── NotFound           404
+│   ├── MethodNotAllowed   405
+│   ├── BodyTooLarge       413
+│   └── UnsupportedMedia   415
+├── ClientLeft             nobody's: the reader closed the connection
+├── UpstreamError          the upstream's: 502
+│   ├── UpstreamRefused    it answered with an error status of its own
+│   ├── UpstreamUnreachable
+│   ├── UpstreamBroke      its stream ended before the answer did
+│   └── UpstreamTimeout    504
+└── GatewayFault           ours: 500
+    ├── Full               503: as many streams are open as the gateway takes
+    └── Draining           503: it is being stopped
+
+Each error knows the HTTP status it has before a stream has begun, and the four members of the
+OpenAI error object that say it in a stream.
+"""
+
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+Blame = Literal["operator", "caller", "client", "upstream", "gateway"]
+
+
+class GatewayError(Exception):
+    """The root of the tree. `message` is one sentence that says what to change."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = None
+    param: str | None = None
+    retry_after_s: int | None = None
+    blame: ClassVar[Blame] = "gateway"
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if param is not None:
+            self.param = param
+        if code is not None:
+            self.code = code
+
+    def body(self) -> dict[str, Any]:
+        """The OpenAI error body."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.type,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+class ConfigError(GatewayError):
+    """A setting is unknown or has a bad value."""
+
+    blame = "operator"
+
+
+class CallerError(GatewayError):
+    status = 400
+    type = "invalid_request_error"
+    blame = "caller"
+
+
+class BadRequest(CallerError):
+    code = "bad_request"
+
+
+class NotFound(CallerError):
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(CallerError):
+    status = 405
+    code = "method_not_allowed"
+
+
+class BodyTooLarge(CallerError):
+    status = 413
+    code = "body_too_large"
+
+
+class UnsupportedMedia(CallerError):
+    status = 415
+    code = "unsupported_media_type"
+
+
+class ClientLeft(GatewayError):
+    """499 is nginx's number for it; nobody is there to read it."""
+
+    status = 499
+    code = "client_left"
+    blame = "client"
+
+
+class UpstreamError(GatewayError):
+    status = 502
+    type = "upstream_error"
+    code = "upstream_failed"
+    blame = "upstream"
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream answered with an error status.
+
+    The caller's own faults (400, 404, 413, 422, …) and 429 come back as they are; what concerns the
+    gateway's key (401, 403) or the upstream's health (5xx, redirects) becomes 502.
+    """
+
+    code = "upstream_refused"
+    _PASSED_ON = frozenset({400, 404, 408, 409, 413, 422, 429})
+
+    def __init__(
+        self,
+        upstream_status: int,
+        message: str,
+        *,
+        type: str | None = None,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+        self.upstream_status = upstream_status
+        self.retry_after_s = retry_after_s
+        if upstream_status in self._PASSED_ON:
+            self.status = upstream_status
+            self.type = type or self._type_of(upstream_status)
+
+    @staticmethod
+    def _type_of(status: int) -> str:
+        return "rate_limit_error" if status == 429 else "invalid_request_error"
+
+
+class UpstreamUnreachable(UpstreamError):
+    code = "upstream_unreachable"
+
+
+class UpstreamBroke(UpstreamError):
+    code = "upstream_broke_off"
+
+
+class UpstreamTimeout(UpstreamError):
+    """`code` says which of the four limits was passed."""
+
+    status = 504
+    code = "upstream_timeout"
+
+
+class GatewayFault(GatewayError):
+    """Unforeseen: the message says nothing of the inside, the log does."""
+
+    code = "internal_error"
+
+
+class Full(GatewayFault):
+    status = 503
+    code = "gateway_full"
+    retry_after_s = 1
+
+
+class Draining(GatewayFault):
+    status = 503
+    code = "gateway_draining"
+    retry_after_s = 5
+
+
+def explain(error: msgspec.ValidationError) -> tuple[str, str]:
+    """The path of a fault that msgspec found, "" for the top, and what is wrong there.
+
+    "Expected `str`, got `int` - at `$.messages[0].role`" gives
+    ("messages[0].role", "expected `str`, got `int`").
+    """
+    what, _, where = str(error).partition(" - at `$")
+    path = where.rstrip("`").lstrip(".")
+    unknown = what.removeprefix("Object contains unknown field `").rstrip("`")
+    if unknown != what.rstrip("`"):
+        return (f"{path}.{unknown}" if path else unknown), "is not known"
+    return path, what[0].lower() + what[1:]

@@ -1,0 +1,98 @@
+"""What can happen in a turn, as values. Dialects turn them into bytes; nothing else is ever sent.
+
+One turn gives, in this order and never backwards: one :class:`PromptSummary`; any number of
+:class:`ReasoningDelta` and :class:`SummaryDelta`; at most one :class:`ReasoningSummary`; any number
+of :class:`OutputDelta`, :class:`ToolCallDelta` and :class:`Extra`; and exactly one :class:`Done` or
+:class:`Failed`. Only a model that thinks again between two parts of its answer makes a
+:class:`ReasoningDelta` after an :class:`OutputDelta`; its phase stays the final output.
+"""
+
+from typing import Any
+
+import msgspec
+
+from gateway.errors import GatewayError
+
+
+class PromptSummary(msgspec.Struct, frozen=True):
+    """What was asked, in one line."""
+
+    text: str
+    ttft_ms: int
+    """Milliseconds from the arrival of the request to this event."""
+
+
+class ReasoningDelta(msgspec.Struct, frozen=True):
+    """A piece of the trace, verbatim. Only for `raw` and `both`."""
+
+    text: str
+
+
+class SummaryDelta(msgspec.Struct, frozen=True):
+    """One line of the live account of the reasoning, without a line end."""
+
+    text: str
+
+
+class ReasoningSummary(msgspec.Struct, frozen=True):
+    """The summary proper; the reasoning is over."""
+
+    text: str
+    closing: str
+    """What a format that can only append has still to show after the live lines, or ""."""
+
+
+class OutputDelta(msgspec.Struct, frozen=True):
+    """A piece of the answer."""
+
+    text: str
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True):
+    """A piece of a tool call, as the upstream sent it (an item of `delta.tool_calls`)."""
+
+    call: dict[str, Any]
+
+
+class Extra(msgspec.Struct, frozen=True):
+    """Fields of a delta that the gateway does not know (refusal, audio …), as they came."""
+
+    delta: dict[str, Any]
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """Milliseconds from the arrival of the request; null for what did not happen."""
+
+    prompt_summary_ms: int | None = None
+    first_reasoning_ms: int | None = None
+    first_summary_ms: int | None = None
+    first_output_ms: int | None = None
+    total_ms: int | None = None
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The answer is whole."""
+
+    finish_reason: str
+    usage: dict[str, Any] | None
+    timings: Timings
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The turn ended before the answer did. The last event."""
+
+    error: GatewayError
+    timings: Timings
+
+
+Event = (
+    PromptSummary
+    | ReasoningDelta
+    | SummaryDelta
+    | ReasoningSummary
+    | OutputDelta
+    | ToolCallDelta
+    | Extra
+    | Done
+    | Failed
+)

@@ -1,0 +1,34 @@
+"""For operators: is the process alive, and should it get traffic."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify
+
+from gateway.relay import Relay
+from gateway.upstreams.chat import ChatUpstream
+
+
+def make_blueprint(
+    relay: Relay, upstream: ChatUpstream, clock: Callable[[], float], version: str
+) -> Blueprint:
+    """The routes, bound to the services they report on."""
+    ops = Blueprint("ops", __name__)
+    started = clock()
+
+    @ops.get("/health")
+    def health() -> Response:
+        return jsonify(
+            status="ok",
+            version=version,
+            uptime_s=round(clock() - started, 3),
+            open_streams=relay.open_streams,
+            upstreams=[{"name": upstream.name}],
+        )
+
+    @ops.get("/ready")
+    def ready() -> tuple[Response, int]:
+        if relay.draining:
+            return jsonify(status="draining"), 503
+        return jsonify(status="ready"), 200
+
+    return ops

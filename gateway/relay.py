@@ -1,0 +1,302 @@
+"""Joins the turns to the world: the only module that knows gevent.
+
+Each open stream has a pump, a greenlet that reads the upstream, feeds the turn and appends to the
+stream's log; the response reads the log. One sweeper a worker looks at all streams about once a
+second: for time limits, heartbeats, and clients that have left or do not read. So no timer is
+started per read.
+"""
+
+import select
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import gevent
+import gevent.event
+import gevent.monkey
+
+from gateway.config import Config
+from gateway.dialects import Dialect
+from gateway.errors import ClientLeft, Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
+from gateway.events import Done, Event, Failed
+from gateway.store import Log
+from gateway.transport import Transport
+from gateway.turn import Turn
+from gateway.upstreams.chat import ChatUpstream
+from gateway.upstreams.parts import Call
+
+_MAX_SWEEP_S = 1.0
+_HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+# The patched poll would switch greenlets to ask a question that never waits.
+_poll = gevent.monkey.get_original("select", "poll")
+
+
+class Stream:
+    """One turn under way. Iterate it for its events, and close it whatever happens."""
+
+    def __init__(
+        self,
+        relay: "Relay",
+        id: str,
+        turn: Turn,
+        started: float,
+        client: socket.socket | None,
+        record: Mapping[str, Any],
+    ) -> None:
+        self.id = id
+        self.record = record
+        self.turn = turn
+        self.started = started
+        self.client = client
+        self.log = Log(gevent.event.Event)
+        self.answered = gevent.event.Event()
+        """Set when the upstream has accepted the call, or will not."""
+        self.refused: GatewayError | None = None
+        self.pump: gevent.Greenlet | None = None
+
+        # Since when each side does what it does, None while it does not; the sweeper compares.
+        self.calling_since: float | None = None
+        self.reading_since: float | None = None
+        self.waiting_since: float | None = None
+        self.sending_since: float | None = None
+
+        self.left = False
+        """The client is gone, or was let go."""
+        self.last: Done | Failed | None = None
+        """The event that ended the stream, once it was sent."""
+        self._relay = relay
+
+    def wait_until_answered(self) -> None:
+        """Returns when the upstream has accepted the call; raises what kept it from that."""
+        self.answered.wait()
+        if self.refused is not None:
+            raise self.refused
+        if self.left:
+            raise ClientLeft("The client closed the connection.")
+
+    def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
+        """The number of the first event and what has come; no events: a heartbeat is due."""
+        while not self.left:
+            self.waiting_since = self._relay.clock()
+            number, events = self.log.read()
+            self.waiting_since = None
+            if self.left:
+                return
+            self.sending_since = self._relay.clock()
+            yield number, events
+            self.sending_since = None
+            if events and isinstance(events[-1], Done | Failed):
+                self.last = events[-1]
+                return
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the request arrived."""
+        return self.turn.elapsed_ms(self._relay.clock())
+
+    def close(self) -> None:
+        """Ends the turn if it has not ended, and with it the call to the upstream. Idempotent."""
+        self._relay.close(self)
+
+
+class Body:
+    """A stream spelled in a dialect: what a WSGI server iterates and closes."""
+
+    def __init__(self, stream: Stream, dialect: Dialect) -> None:
+        self._stream = stream
+        self._dialect = dialect
+
+    def __iter__(self) -> Iterator[bytes]:
+        if first := self._dialect.begin():
+            yield first
+        for number, events in self._stream:
+            if not events:
+                yield self._dialect.heartbeat(self._stream.elapsed_ms())
+            elif frames := self._dialect.encode(number, events):
+                yield frames
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class Relay:
+    """All open streams of one worker."""
+
+    def __init__(
+        self, config: Config, transport: Transport, clock: Callable[[], float], log: Any
+    ) -> None:
+        self.clock = clock
+        self.draining = False
+        self._config = config
+        self._transport = transport
+        self._log = log
+        self._streams: dict[str, Stream] = {}
+        self._sweeper: gevent.Greenlet | None = None
+        limits = (config.heartbeat_s, config.first_byte_timeout_s, config.idle_timeout_s)
+        self._sweep_s = min(_MAX_SWEEP_S, config.stall_timeout_s / 4, *(s / 4 for s in limits))
+
+    @property
+    def open_streams(self) -> int:
+        """How many streams are under way."""
+        return len(self._streams)
+
+    def open(
+        self,
+        id: str,
+        turn: Turn,
+        upstream: ChatUpstream,
+        call: Call,
+        *,
+        started: float,
+        client: socket.socket | None,
+        record: Mapping[str, Any],
+    ) -> Stream:
+        """Starts a turn: its first event is in the log when this returns.
+
+        client: the socket to watch for a client that leaves. record: what the log is to say of the
+        turn beside counts and times. Raises Full or Draining.
+        """
+        if self.draining:
+            raise Draining("The gateway is being stopped; try again in a moment.")
+        if len(self._streams) >= self._config.max_streams:
+            raise Full("The gateway serves as many streams as it can; try again in a moment.")
+        stream = Stream(self, id, turn, started, client, record)
+        stream.log.append(turn.start(self.clock()))
+        self._streams[id] = stream
+        stream.pump = gevent.spawn(self._pump, stream, upstream, call)
+        if not self._sweeper:
+            self._sweeper = gevent.spawn(self._sweep_while_open)
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        """Forgets a stream and stops its pump."""
+        if self._streams.pop(stream.id, None) is None:
+            return
+        if stream.pump is not None:
+            stream.pump.kill(block=False)
+        record = {**stream.record, **_outcome(stream), **stream.turn.record()}
+        self._log.info("turn", stream=stream.id, **record)
+
+    def drain(self, timeout_s: float) -> None:
+        """Takes no more streams, gives the open ones time to end, then ends them with a failure."""
+        self.draining = True
+        deadline = self.clock() + timeout_s
+        while self._streams and self.clock() < deadline:
+            gevent.sleep(min(0.1, timeout_s))
+        for stream in list(self._streams.values()):
+            self._fail(stream, Draining("The gateway was stopped; send the request again."))
+
+    def _pump(self, stream: Stream, upstream: ChatUpstream, call: Call) -> None:
+        """Reads the upstream until the turn or its body has ended."""
+        turn = stream.turn
+        try:
+            stream.calling_since = self.clock()
+            with self._transport.send(call) as reply:
+                if reply.status != 200:
+                    raise upstream.refusal(reply.status, reply.headers, reply.refusal())
+                stream.answered.set()
+                for lines in self._reads(stream, reply.batches()):
+                    stream.log.append(turn.feed(lines, self.clock()))
+                stream.log.append(turn.close(self.clock()))
+        except GatewayError as error:
+            self._end(stream, error)
+        except Exception:
+            self._log.exception("pump failed", stream=stream.id)
+            self._end(stream, GatewayFault("The gateway failed; its log says why."))
+        finally:
+            stream.calling_since = stream.reading_since = None
+            stream.answered.set()
+
+    def _end(self, stream: Stream, error: GatewayError) -> None:
+        """The pump met an error: before the upstream accepted the call, or in the stream."""
+        if not stream.answered.is_set():
+            stream.refused = error
+        stream.log.append(stream.turn.fail(error, self.clock()))
+
+    def _reads(self, stream: Stream, batches: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+        """The batches, at the pace of the reader and with a turn for everybody else after each."""
+        stream.reading_since = self.clock()
+        for lines in batches:
+            stream.calling_since = stream.reading_since = None
+            yield lines
+            stream.log.wait_for_room()
+            gevent.sleep(0)
+            stream.reading_since = self.clock()
+
+    def _fail(self, stream: Stream, error: GatewayError) -> None:
+        """Ends a stream from outside; its pump hands the error to the turn."""
+        if stream.pump is not None:
+            stream.pump.kill(error, block=False)
+
+    def _sweep_while_open(self) -> None:
+        while self._streams:
+            gevent.sleep(self._sweep_s)
+            now = self.clock()
+            gone = self._hung_up()
+            for stream in list(self._streams.values()):
+                if (
+                    stream.client in gone
+                    or _since(stream.sending_since, now) > self._config.stall_timeout_s
+                ):
+                    self._let_go(stream)
+                elif (error := self._overdue(stream, now)) is not None:
+                    self._fail(stream, error)
+                elif (
+                    _since(stream.waiting_since, now) > self._config.heartbeat_s - self._sweep_s / 2
+                ):
+                    stream.log.nudge()
+
+    def _overdue(self, stream: Stream, now: float) -> GatewayError | None:
+        """The time limit that a stream has passed, if any."""
+        config = self._config
+        if now - stream.started > config.total_timeout_s:
+            return UpstreamTimeout(
+                "The answer took longer than the gateway allows.", code="upstream_total_timeout"
+            )
+        if _since(stream.calling_since, now) > config.first_byte_timeout_s:
+            return UpstreamTimeout(
+                "The upstream did not begin to answer in time.", code="upstream_first_byte_timeout"
+            )
+        if (
+            stream.calling_since is None
+            and _since(stream.reading_since, now) > config.idle_timeout_s
+        ):
+            return UpstreamTimeout(
+                "The upstream fell silent in the middle of its answer.",
+                code="upstream_idle_timeout",
+            )
+        return None
+
+    def _hung_up(self) -> set[socket.socket]:
+        """The clients that have closed their connection, also while nothing is sent to them."""
+        poll = _poll()
+        clients = {s.client.fileno(): s.client for s in self._streams.values() if s.client}
+        for descriptor in clients:
+            if descriptor >= 0:
+                poll.register(descriptor, _HUNG_UP)
+        return {clients[descriptor] for descriptor, _ in poll.poll(0)}
+
+    def _let_go(self, stream: Stream) -> None:
+        """The client has left or does not read: what waits for it is woken and ends."""
+        stream.left = True
+        if stream.client is not None:
+            with suppress(OSError):  # it may be gone already
+                stream.client.shutdown(socket.SHUT_RDWR)
+        stream.answered.set()
+        stream.log.nudge()
+
+
+def _since(moment: float | None, now: float) -> float:
+    return 0.0 if moment is None else now - moment
+
+
+def _outcome(stream: Stream) -> dict[str, Any]:
+    """How a turn ended and, if not well, whose fault it was."""
+    match stream.last:
+        case Done(finish_reason):
+            return {"end": "done", "finish_reason": finish_reason}
+        case Failed(error):
+            return {"end": "failed", "code": error.code, "blame": error.blame}
+    if stream.refused is not None:
+        return {"end": "refused", "code": stream.refused.code, "blame": stream.refused.blame}
+    return {"end": "left", "blame": "client"}

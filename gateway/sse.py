@@ -1,0 +1,101 @@
+"""Server-Sent Events, both ways: lines to messages, messages to bytes. No I/O.
+
+The decoder follows the WHATWG algorithm (https://html.spec.whatwg.org/multipage/server-sent-events.html
+section 9.2.6) with one deviation, on purpose: :meth:`Decoder.close` hands out a last message whose
+blank line never came, because losing a model's last words is worse than being lenient.
+"""
+
+import json
+from collections.abc import Iterable
+from json.encoder import encode_basestring_ascii
+from typing import Any, NamedTuple
+
+DONE = b"[DONE]"
+"""The data of the message that ends an OpenAI-style stream."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Message(NamedTuple):
+    """One dispatched event of a stream."""
+
+    event: str
+    """The event's name, "" when it has none."""
+    data: bytes
+    """The data lines, joined by LF."""
+    id: str | None
+    """The last event id that the stream has named so far."""
+
+
+class Decoder:
+    """Turns lines into messages; feed it any number of lines at a time."""
+
+    def __init__(self) -> None:
+        self._event = ""
+        self._data: list[bytes] = []
+        self._id: str | None = None
+        self._first = True
+
+    def feed(self, lines: Iterable[bytes]) -> list[Message]:
+        """Takes lines without their line ends; gives the messages that they complete."""
+        messages = []
+        for line in lines:
+            if self._first:
+                self._first = False
+                line = line.removeprefix(_BOM)
+            if line.startswith(b"data: "):
+                self._data.append(line[6:])
+            elif line:
+                self._field(line)
+            elif self._data:
+                messages.append(self._dispatch())
+            else:
+                self._event = ""
+        return messages
+
+    def close(self) -> list[Message]:
+        """The stream has ended: gives a last message that no blank line completed, if any."""
+        return [self._dispatch()] if self._data else []
+
+    def _dispatch(self) -> Message:
+        message = Message(self._event, b"\n".join(self._data), self._id)
+        self._event = ""
+        self._data = []
+        return message
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._event = value.decode("utf-8", "replace")
+        elif name == b"id" and b"\0" not in value:
+            self._id = value.decode("utf-8", "replace")
+
+
+def quote(text: str) -> str:
+    """A JSON string in ASCII.
+
+    Escaping everything beyond ASCII keeps U+0085, U+2028 and U+2029 out of the stream, at which
+    naive clients split lines, and lets lone surrogates through as they came.
+    """
+    return encode_basestring_ascii(text)
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON in ASCII, for the reasons of :func:`quote`."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def frame(data: str, event: str = "", id: str = "") -> bytes:
+    """One event as bytes. `data` is one line of ASCII, as :func:`quote` or an encoder gives it."""
+    head = f"id: {id}\n" if id else ""
+    if event:
+        head += f"event: {event}\n"
+    return f"{head}data: {data}\n\n".encode("ascii")
+
+
+def comment(text: str) -> bytes:
+    """A comment, which every parser skips: it keeps a silent connection open."""
+    return f": {text}\n\n".encode("ascii")

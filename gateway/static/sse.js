@@ -1,0 +1,66 @@
+/** Server-sent events, from text to events: https://html.spec.whatwg.org/multipage/server-sent-events.html
+ *
+ * Pure: text goes in as it arrives, cut anywhere, and whole events come out. An event that the
+ * end of the stream cuts short is dropped, as the standard says.
+ */
+
+export class SSEParser {
+  #line = "";
+  #afterCR = false;
+  #start = true;
+  #name = "";
+  #data = [];
+  #id = "";
+
+  /** @returns {{event: string, data: string, id: string}[]} the events that `text` completes */
+  feed(text) {
+    const events = [];
+    if (this.#start && text) {
+      this.#start = false;
+      if (text.startsWith("\uFEFF")) text = text.slice(1);
+    }
+    // A CR ends its line at once; the LF that may follow it, here or in the next chunk, is its other half.
+    if (this.#afterCR && text) {
+      this.#afterCR = false;
+      if (text.startsWith("\n")) text = text.slice(1);
+    }
+    const lines = text.split(/\r\n|\r|\n/);
+    if (text.endsWith("\r")) this.#afterCR = true;
+    lines[0] = this.#line + lines[0];
+    this.#line = lines.pop();
+    for (const line of lines) {
+      const event = this.#take(line);
+      if (event) events.push(event);
+    }
+    return events;
+  }
+
+  /** The stream is over. Returns what is still complete: by the standard, nothing. */
+  close() {
+    this.#line = "";
+    this.#name = "";
+    this.#data = [];
+    return [];
+  }
+
+  #take(line) {
+    if (line === "") return this.#dispatch();
+    const colon = line.indexOf(":");
+    if (colon === 0) return null; // a comment
+    const field = colon < 0 ? line : line.slice(0, colon);
+    let value = colon < 0 ? "" : line.slice(colon + 1);
+    if (value.startsWith(" ")) value = value.slice(1);
+    if (field === "data") this.#data.push(value);
+    else if (field === "event") this.#name = value;
+    else if (field === "id" && !value.includes("\0")) this.#id = value;
+    return null;
+  }
+
+  #dispatch() {
+    const event = { event: this.#name || "message", data: this.#data.join("\n"), id: this.#id };
+    const empty = this.#data.length === 0;
+    this.#name = "";
+    this.#data = [];
+    return empty ? null : event;
+  }
+}

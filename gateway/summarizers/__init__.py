@@ -1,0 +1,16 @@
+"""What the reader is shown while the model thinks. One table, SUMMARIZERS.
+
+To add a summarizer: one file with a class that has `feed` and `close`, one line here.
+"""
+
+from gateway.config import Detail
+from gateway.summarizers.extractive import ExtractiveSummarizer, Summary
+from gateway.summarizers.prompt import summarize_prompt
+
+__all__ = ["BUDGET_WORDS", "SUMMARIZERS", "ExtractiveSummarizer", "Summary", "summarize_prompt"]
+
+BUDGET_WORDS: dict[Detail, int] = {"concise": 30, "auto": 60, "detailed": 120}
+"""How many words the summary proper may have."""
+
+SUMMARIZERS = {"extractive": ExtractiveSummarizer}
+"""Name → class; each is made with the prompt's summary and the budget in words."""

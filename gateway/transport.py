@@ -1,0 +1,176 @@
+"""The connection to upstreams: the only module that knows requests.
+
+requests' `iter_lines` reads the stream, with an object of ours in place of `response.raw`
+(:class:`_WholeLines`), because by itself it holds tokens back on a body that is not chunked, and
+makes a blank line, which in SSE ends an event, of a CRLF that two reads cut in half.
+"""
+
+from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from itertools import islice
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from gateway.errors import UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from gateway.upstreams.parts import Call
+
+READ_BYTES = 65536
+MAX_LINE_BYTES = 32 * 1024 * 1024
+"""A line longer than this is not an answer but an attack or a fault."""
+_MAX_REFUSAL_BYTES = 64 * 1024
+
+_BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str], ...] = (
+    (
+        requests.ConnectTimeout,
+        UpstreamTimeout,
+        "The upstream did not accept a connection in time.",
+        "upstream_connect_timeout",
+    ),
+    (
+        requests.Timeout,
+        UpstreamTimeout,
+        "The upstream did not answer in time.",
+        "upstream_first_byte_timeout",
+    ),
+    (
+        requests.RequestException,
+        UpstreamUnreachable,
+        "The upstream could not be reached.",
+        "upstream_unreachable",
+    ),
+)
+"""Foreign error → ours, the first that fits."""
+
+
+def make_session(max_connections: int) -> requests.Session:
+    """A session that many users share: no cookies, no proxies or .netrc of the environment."""
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": "reasoning-gateway"})
+    adapter = HTTPAdapter(pool_maxsize=max_connections, max_retries=0)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
+
+
+class Transport:
+    """Sends calls over one session."""
+
+    def __init__(self, session: requests.Session, connect_timeout_s: float) -> None:
+        self._session = session
+        self._connect_timeout_s = connect_timeout_s
+
+    def send(self, call: Call, read_timeout_s: float | None = None) -> "Reply":
+        """Sends a call and waits for the status. Raises UpstreamTimeout or UpstreamUnreachable.
+
+        read_timeout_s: between two reads; None when somebody else watches the time.
+        """
+        try:
+            response = self._session.request(
+                "GET" if call.body is None else "POST",
+                call.url,
+                data=call.body,
+                headers=dict(call.headers),
+                stream=True,
+                allow_redirects=False,
+                timeout=(self._connect_timeout_s, read_timeout_s),
+            )
+        except requests.RequestException as error:
+            for foreign, ours, message, code in _BEFORE_THE_ANSWER:
+                if isinstance(error, foreign):
+                    raise ours(message, code=code) from error
+            raise
+        return Reply(response)
+
+
+class Reply:
+    """An upstream's answer, its body not yet read. Close it, or use it in a `with`."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    def __enter__(self) -> "Reply":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+
+    def batches(self) -> Iterator[list[bytes]]:
+        """The body's lines, without line ends, those of one read together.
+
+        Raises UpstreamBroke when the connection ends before the body does.
+        """
+        whole_lines = _WholeLines(self._response.raw)
+        self._response.raw = whole_lines
+        lines = self._response.iter_lines(chunk_size=READ_BYTES)
+        try:
+            for first in lines:
+                yield [first, *islice(lines, whole_lines.count - 1)]
+        except requests.RequestException as error:
+            raise UpstreamBroke("The connection to the upstream broke off.") from error
+
+    def refusal(self) -> bytes:
+        """The beginning of the body of an answer that is an error."""
+        try:
+            body = b""
+            while len(body) < _MAX_REFUSAL_BYTES:
+                piece = self._response.raw.read1(_MAX_REFUSAL_BYTES, decode_content=True)
+                if not piece:
+                    break
+                body += piece
+            return body
+        except Exception:  # the status alone has to do
+            return b""
+
+    def json(self) -> bytes:
+        """The whole body. Raises UpstreamError when it can't be read."""
+        try:
+            return self._response.content
+        except requests.RequestException as error:
+            raise UpstreamBroke("The connection to the upstream broke off.") from error
+
+
+class _WholeLines:
+    """Stands in for `response.raw`: gives what each read completes, in whole lines, at once."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.count = 0
+        """Lines in what was given last."""
+
+    def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:
+        """What requests calls; ends with the body."""
+        tail: list[bytes] = []
+        tail_bytes = 0
+        while data := self._raw.read1(amount, decode_content=decode_content):
+            end = _end_of_lines(data)
+            if end == 0:
+                tail.append(data)
+                tail_bytes += len(data)
+                if tail_bytes > MAX_LINE_BYTES:
+                    raise UpstreamBroke("The upstream sent a line that is too long.")
+                continue
+            whole = b"".join([*tail, data[:end]])
+            self.count = whole.count(b"\n") if b"\r" not in whole else len(whole.splitlines())
+            yield whole
+            tail = [data[end:]] if end < len(data) else []
+            tail_bytes = len(data) - end
+        if rest := b"".join(tail):
+            self.count = len(rest.splitlines())
+            yield rest
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def release_conn(self) -> None:
+        self._raw.release_conn()
+
+
+def _end_of_lines(data: bytes) -> int:
+    """Where the last whole line ends. A CR at the very end may be the first half of a CRLF."""
+    return max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1

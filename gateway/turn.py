@@ -1,0 +1,259 @@
+"""One request's state machine: lines of the upstream in, events out. No I/O, no clock.
+
+    turn.start(now)          -> the prompt summary
+    turn.feed(lines, now)    -> what the lines of one read say
+    turn.close(now)          -> the upstream's body has ended
+    turn.fail(error, now)    -> something broke; what is held back comes out first
+
+`now` is monotonic seconds of the same clock as `started`. After the last event (Done or Failed)
+:attr:`Turn.ended` is true and every call gives nothing.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any, Protocol
+
+from gateway.config import ReasoningMode
+from gateway.errors import GatewayError, UpstreamBroke, UpstreamError
+from gateway.events import (
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    PromptSummary,
+    ReasoningDelta,
+    ReasoningSummary,
+    SummaryDelta,
+    Timings,
+    ToolCallDelta,
+)
+from gateway.families import Kind, Segment, Splitter
+from gateway.summarizers import Summary
+from gateway.upstreams.parts import (
+    Content,
+    End,
+    Fault,
+    Finish,
+    Other,
+    Part,
+    Reasoning,
+    ToolCalls,
+    Usage,
+)
+
+NOT_DETECTED = "Reasoning not detected."
+"""The summary of a reasoning that did not take place."""
+
+
+class Reader(Protocol):
+    """Reads an upstream's lines; see gateway.upstreams."""
+
+    def feed(self, lines: Iterable[bytes]) -> list[Part]: ...
+    def close(self) -> list[Part]: ...
+
+
+class Summarizer(Protocol):
+    """Gives an account of reasoning; see gateway.summarizers."""
+
+    def feed(self, text: str) -> list[str]: ...
+    def close(self) -> Summary: ...
+
+
+class Phase(IntEnum):
+    """Where a turn is. It only ever grows."""
+
+    PROMPT = 0
+    REASONING = 1
+    OUTPUT = 2
+    ENDED = 3
+
+
+class Turn:
+    """The events of one turn, in their order."""
+
+    def __init__(
+        self,
+        *,
+        started: float,
+        prompt_summary: str,
+        reasoning: ReasoningMode,
+        reader: Reader,
+        splitter: Splitter,
+        summarizer: Summarizer,
+    ) -> None:
+        self._started = started
+        self._prompt_summary = prompt_summary
+        self._shows_trace = reasoning in ("raw", "both")
+        self._shows_summary = reasoning in ("summary", "both")
+        self._reader = reader
+        self._splitter = splitter
+        self._summarizer = summarizer
+
+        self._phase = Phase.PROMPT
+        self._labelled = False
+        self._finish_reason: str | None = None
+        self._usage: dict[str, Any] | None = None
+        self._ms: dict[str, int] = {}
+        self._events: list[Event] = []
+        self._now = started
+        self._reasoning_chars = 0
+        self._output_chars = 0
+
+    @property
+    def ended(self) -> bool:
+        """The last event is out."""
+        return self._phase is Phase.ENDED
+
+    def record(self) -> dict[str, Any]:
+        """What the log says of the turn: counts and times, no text."""
+        counts = {"reasoning_chars": self._reasoning_chars, "output_chars": self._output_chars}
+        return {**counts, "usage": self._usage, **self._ms}
+
+    def elapsed_ms(self, now: float) -> int:
+        """Milliseconds since the request arrived."""
+        return round((now - self._started) * 1000)
+
+    def start(self, now: float) -> list[Event]:
+        """The first event, before the upstream is called."""
+        self._now = now
+        self._mark("prompt_summary_ms")
+        self._events.append(PromptSummary(self._prompt_summary, self.elapsed_ms(now)))
+        return self._take()
+
+    def feed(self, lines: Iterable[bytes], now: float) -> list[Event]:
+        """Takes the lines of one read, without line ends."""
+        self._read(self._reader.feed(lines), now)
+        return self._take()
+
+    def close(self, now: float) -> list[Event]:
+        """The upstream's body has ended: well, or too early."""
+        self._read(self._reader.close(), now)
+        if self._finish_reason is None:
+            self._fail(UpstreamBroke("The upstream's stream ended before its answer did."))
+        else:
+            self._finish()
+        return self._take()
+
+    def fail(self, error: GatewayError, now: float) -> list[Event]:
+        """Something broke. A model that had already finished is not taken down by it."""
+        self._now = now
+        if self._finish_reason is not None:
+            self._finish()
+        else:
+            self._fail(error)
+        return self._take()
+
+    def _read(self, parts: list[Part], now: float) -> None:
+        self._now = now
+        for part in parts:
+            if self.ended:
+                break
+            self._part(part)
+
+    def _part(self, part: Part) -> None:
+        match part:
+            case Content(text):
+                if self._labelled:
+                    self._output(self._splitter.release() + text)
+                else:
+                    self._segments(self._splitter.feed(text))
+            case Reasoning(text):
+                self._labelled = True
+                self._reasoning(text)
+            case ToolCalls(calls):
+                self._close_splitter(stopped=False)
+                self._begin_output()
+                self._events.extend(map(ToolCallDelta, calls))
+            case Other(delta):
+                self._events.append(Extra(delta))
+            case Usage(usage):
+                self._usage = usage
+            case Finish(reason):
+                self._close_splitter(stopped=reason == "stop")
+                self._finish_reason = reason
+            case End():
+                self._close_splitter(stopped=self._finish_reason in (None, "stop"))
+                self._finish_reason = self._finish_reason or "stop"
+                self._finish()
+            case Fault(message, code):
+                self._fail(UpstreamError(message, code=code))
+
+    def _segments(self, segments: list[Segment]) -> None:
+        for kind, text in segments:
+            if kind is Kind.REASONING:
+                self._reasoning(text)
+            else:
+                self._output(text)
+
+    def _reasoning(self, text: str) -> None:
+        """Reasoning after the answer has begun is part of the trace, never of the summary."""
+        self._reasoning_chars += len(text)
+        if self._phase is Phase.PROMPT:
+            self._phase = Phase.REASONING
+        self._mark("first_reasoning_ms")
+        if self._shows_trace:
+            self._events.append(ReasoningDelta(text))
+        if self._shows_summary and self._phase is Phase.REASONING:
+            self._events.extend(map(self._summary_delta, self._summarizer.feed(text)))
+
+    def _summary_delta(self, line: str) -> SummaryDelta:
+        self._mark("first_summary_ms")
+        return SummaryDelta(line)
+
+    def _output(self, text: str) -> None:
+        if text:
+            self._begin_output()
+            self._output_chars += len(text)
+            self._events.append(OutputDelta(text))
+
+    def _begin_output(self) -> None:
+        """The reasoning is over: its summary comes before the first word of the answer."""
+        if self._phase < Phase.OUTPUT:
+            self._summarize()
+            self._phase = Phase.OUTPUT
+            self._mark("first_output_ms")
+
+    def _summarize(self) -> None:
+        if self._shows_summary:
+            summary = self._summarizer.close()
+            text = summary.text or NOT_DETECTED
+            closing = summary.closing if summary.text else NOT_DETECTED
+            if summary.text:
+                self._mark("first_summary_ms")
+            self._events.append(ReasoningSummary(text, closing))
+
+    def _close_splitter(self, *, stopped: bool) -> None:
+        if self._labelled:
+            self._output(self._splitter.release())
+        else:
+            self._segments(self._splitter.close(stopped=stopped))
+
+    def _finish(self) -> None:
+        if self.ended:
+            return
+        if self._phase < Phase.OUTPUT:
+            self._summarize()
+        self._end(Done(self._finish_reason or "stop", self._usage, self._timings_at_end()))
+
+    def _fail(self, error: GatewayError) -> None:
+        """What was held back comes out first."""
+        if self.ended:
+            return
+        self._close_splitter(stopped=False)
+        self._end(Failed(error, self._timings_at_end()))
+
+    def _end(self, event: Done | Failed) -> None:
+        self._events.append(event)
+        self._phase = Phase.ENDED
+
+    def _take(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def _mark(self, name: str) -> None:
+        self._ms.setdefault(name, self.elapsed_ms(self._now))
+
+    def _timings_at_end(self) -> Timings:
+        self._mark("total_ms")
+        return Timings(**self._ms)

@@ -1,0 +1,314 @@
+"""Any server that speaks OpenAI's `/chat/completions`.
+
+Its answer is asked for as a stream, also for callers who want it in one piece: only then can a
+silent upstream be told from a busy one. Servers that answer a stream request with one JSON body are
+understood as well.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from gateway.errors import UpstreamRefused
+from gateway.sse import DONE, Decoder, Message, dumps
+from gateway.upstreams.parts import (
+    Call,
+    Content,
+    End,
+    Fault,
+    Finish,
+    Other,
+    Part,
+    Reasoning,
+    ToolCalls,
+    Usage,
+)
+
+_COMPLETIONS = "/chat/completions"
+_LABELLED = ("reasoning_content", "reasoning")
+"""The fields in which servers put reasoning; the first that is not empty counts, once."""
+_KNOWN = frozenset({"role", "content", "tool_calls", *_LABELLED})
+_MIRRORS = frozenset({"reasoning_details", "thinking", "thinking_blocks", "reasoning_opaque"})
+"""Other places in which servers repeat the reasoning; never handed on as unknown fields."""
+
+
+class ChatUpstream:
+    """One upstream: its addresses, its key, its name."""
+
+    def __init__(self, url: str, api_key: str | None = None, name: str = "default") -> None:
+        self.name = name
+        self._key = api_key
+        base = _base(url)
+        self._completions_url = base + _COMPLETIONS
+        self._models_url = base + "/models"
+
+    def completion(self, body: Mapping[str, Any], request_id: str) -> Call:
+        """The call that starts an answer. Usage is always asked for: the gateway reports it."""
+        options = body.get("stream_options")
+        sent = {
+            **body,
+            "stream": True,
+            "stream_options": {
+                **(options if isinstance(options, dict) else {}),
+                "include_usage": True,
+            },
+        }
+        headers = self._headers(request_id) | {
+            "Accept": "text/event-stream",
+            "Content-Type": "application/json",
+        }
+        return Call(self._completions_url, headers, dumps(sent).encode())
+
+    def models(self, request_id: str) -> Call:
+        """The call for the list of models."""
+        return Call(self._models_url, self._headers(request_id) | {"Accept": "application/json"})
+
+    def model_ids(self, body: bytes) -> list[tuple[str, str]] | None:
+        """Id and owner of each model in the answer to :meth:`models`; None: it can't be read."""
+        try:
+            listed = msgspec.json.decode(body, type=_Models).data
+        except (ValueError, RecursionError):
+            return None
+        return [(model.id, model.owned_by or self.name) for model in listed]
+
+    def reader(self) -> "ChatReader":
+        """A reader for the body of one answer."""
+        return ChatReader()
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
+        """What an answer with any status but 200 means, without the gateway's key in its text."""
+        if 300 <= status < 400:
+            return UpstreamRefused(
+                status,
+                "The upstream redirects, which is not followed; set UPSTREAM_URL to its address.",
+            )
+        if status in (401, 403):
+            return UpstreamRefused(
+                status,
+                f"The upstream refused the gateway's key ({status}); check UPSTREAM_API_KEY.",
+            )
+        error = _error_of(_loads(body))
+        said = error.get("message") or f"The upstream answered with status {status}."
+        if self._key:
+            said = said.replace(self._key, "…")
+        retry_after = headers.get("Retry-After", "")
+        return UpstreamRefused(
+            status,
+            said,
+            type=error.get("type"),
+            param=error.get("param"),
+            code=error.get("code"),
+            retry_after_s=int(retry_after) if retry_after.isdecimal() else None,
+        )
+
+    def _headers(self, request_id: str) -> dict[str, str]:
+        # An encoded stream could not be handed on as it arrives.
+        headers = {"Accept-Encoding": "identity", "X-Request-Id": request_id}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        return headers
+
+
+def _base(url: str) -> str:
+    """`http://host`, `http://host/v1` and `http://host/v1/chat/completions` are one server."""
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/").removesuffix(_COMPLETIONS) or (
+        "" if _COMPLETIONS in parts.path else "/v1"
+    )
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+class _Model(msgspec.Struct):
+    id: str
+    owned_by: str | None = None
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+class _Choice(msgspec.Struct):
+    index: Any = 0
+    delta: dict[str, Any] | None = None
+    message: dict[str, Any] | None = None
+    finish_reason: Any = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: dict[str, Any] | None = None
+    error: Any = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+
+
+class ChatReader:
+    """Reads the lines of one answer into parts."""
+
+    def __init__(self) -> None:
+        self._sse = Decoder()
+        self._whole: list[bytes] | None = None
+        self._begun = False
+        self._parts: list[Part] = []
+        self._pieces: list[str] = []
+        self._kind: type[Content] | type[Reasoning] = Content
+
+    def feed(self, lines: Iterable[bytes]) -> list[Part]:
+        """Takes the lines of one read, without line ends."""
+        if not self._begun:
+            lines = list(lines)
+            self._begin(lines)
+        if self._whole is not None:
+            self._whole.extend(lines)
+            return []
+        for message in self._sse.feed(lines):
+            self._message(message)
+        return self._take()
+
+    def close(self) -> list[Part]:
+        """The body has ended."""
+        if self._whole is not None:
+            self._body(b"\n".join(self._whole))
+        for message in self._sse.close():
+            self._message(message)
+        return self._take()
+
+    def _begin(self, lines: list[bytes]) -> None:
+        """An answer whose first words are a brace is not a stream but one JSON body."""
+        first = next((line.lstrip() for line in lines if line.strip()), None)
+        if first is not None:
+            self._begun = True
+            if first.startswith(b"{"):
+                self._whole = []
+
+    def _take(self) -> list[Part]:
+        self._flush()
+        parts, self._parts = self._parts, []
+        return parts
+
+    def _message(self, message: Message) -> None:
+        data = message.data.strip()
+        if data == DONE:
+            self._add(End())
+        elif data.startswith(b"{"):
+            self._chunk(data, named_error=message.event == "error")
+        # Anything else is not a chunk but somebody's sign of life.
+
+    def _chunk(self, data: bytes, *, named_error: bool) -> None:
+        chunk = _parse(data)
+        if chunk is None:
+            self._add(
+                Fault("The upstream sent a chunk that could not be read.", "upstream_bad_chunk")
+            )
+            return
+        if chunk.error is not None or named_error:
+            self._fault(_loads(data))
+        elif chunk.choices is None and not chunk.usage:
+            # Not a chunk: an error in one of the shapes that have no "error" key, or nothing.
+            value = _loads(data)
+            if "message" in _error_of(value):
+                self._fault(value)
+        else:
+            self._content(chunk, [choice.delta for choice in chunk.choices or ()])
+
+    def _body(self, data: bytes) -> None:
+        """One JSON body in place of a stream: the answer in one chunk, or an error."""
+        chunk = _parse(data)
+        if chunk is None or chunk.choices is None:
+            self._fault(_loads(data))
+        else:
+            self._content(chunk, [choice.message for choice in chunk.choices])
+            self._add(End())
+
+    def _content(self, chunk: _Chunk, deltas: list[dict[str, Any] | None]) -> None:
+        for choice, delta in zip(chunk.choices or (), deltas, strict=True):
+            if choice.index in (0, None):
+                self._choice(delta or {}, choice.finish_reason)
+        if chunk.usage:
+            self._add(Usage(chunk.usage))
+
+    def _choice(self, delta: dict[str, Any], finish_reason: Any) -> None:
+        for field in _LABELLED:
+            text = delta.get(field)
+            if text and isinstance(text, str):
+                self._text(Reasoning, text)
+                break
+        content = delta.get("content")
+        if content and isinstance(content, str):
+            self._text(Content, content)
+        calls = delta.get("tool_calls")
+        if calls and isinstance(calls, list):
+            self._add(ToolCalls([call for call in calls if isinstance(call, dict)]))
+        if len(delta) > 1:
+            other = {
+                k: v
+                for k, v in delta.items()
+                if k not in _KNOWN | _MIRRORS and v not in (None, [], {})
+            }
+            if other:
+                self._add(Other(other))
+        if finish_reason is not None:
+            self._add(Finish(str(finish_reason)))
+
+    def _fault(self, value: Any) -> None:
+        error = _error_of(value)
+        message = error.get("message") or "The upstream reported an error in its answer."
+        self._add(Fault(message, error.get("code") or "upstream_error"))
+
+    def _text(self, kind: type[Content] | type[Reasoning], text: str) -> None:
+        if kind is not self._kind:
+            self._flush()
+            self._kind = kind
+        self._pieces.append(text)
+
+    def _flush(self) -> None:
+        if self._pieces:
+            self._parts.append(self._kind("".join(self._pieces)))
+            self._pieces.clear()
+
+    def _add(self, part: Part) -> None:
+        self._flush()
+        self._parts.append(part)
+
+
+def _parse(data: bytes) -> _Chunk | None:
+    try:
+        return _decode(data)
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Broken UTF-8 is what a lenient parser is for.
+        try:
+            return msgspec.convert(_loads(data), _Chunk)
+        except msgspec.ValidationError:
+            return None
+
+
+def _loads(data: bytes) -> Any:
+    """Leniently decoded JSON, or None."""
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _error_of(value: Any) -> dict[str, str]:
+    """The members of an error object, in any of the shapes that servers use, as strings.
+
+    `{"error": {"message": …}}`, `{"error": "…"}`, `{"message": …}`, `{"detail": "…"}`.
+    """
+    if not isinstance(value, dict):
+        return {}
+    error = value.get("error", value)
+    if isinstance(error, str):
+        error = {"message": error}
+    if not isinstance(error, dict):
+        return {}
+    if "message" not in error and isinstance(error.get("detail"), str):
+        error = {**error, "message": error["detail"]}
+    members = ("message", "type", "param", "code")
+    return {name: str(error[name]) for name in members if error.get(name) is not None}

@@ -1,0 +1,69 @@
+"""What an upstream's stream is made of: values between a reader and the turn.
+
+A reader joins neighbouring pieces of the same kind that came in one read, so that the work behind
+it is done once a read and not once a token.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request for the transport to send."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    """None: a GET."""
+
+
+class Content(msgspec.Struct, frozen=True):
+    """Text in which reasoning and answer are still mixed."""
+
+    text: str
+
+
+class Reasoning(msgspec.Struct, frozen=True):
+    """Text that the upstream itself labelled as reasoning."""
+
+    text: str
+
+
+class ToolCalls(msgspec.Struct, frozen=True):
+    """The items of one `tool_calls` list."""
+
+    calls: list[dict[str, Any]]
+
+
+class Other(msgspec.Struct, frozen=True):
+    """Fields of a delta that the gateway does not know."""
+
+    delta: dict[str, Any]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Token counts as the upstream gave them."""
+
+    usage: dict[str, Any]
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """The model has stopped; only usage and the end may follow."""
+
+    reason: str
+
+
+class End(msgspec.Struct, frozen=True):
+    """The upstream said that its stream is whole."""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """The stream says, or shows, that something broke."""
+
+    message: str
+    code: str | None = None
+
+
+Part = Content | Reasoning | ToolCalls | Other | Usage | Finish | End | Fault

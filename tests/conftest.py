@@ -1,0 +1,21 @@
+"""Fixtures that several rooms of tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.programs import start_gateway, start_mock
+
+
+@pytest.fixture(scope="session")
+def mock_url() -> Iterator[str]:
+    """The address of a real mock model server."""
+    with start_mock() as mock:
+        yield mock.url
+
+
+@pytest.fixture(scope="session")
+def gateway_url(mock_url: str) -> Iterator[str]:
+    """The address of a real gateway in front of the mock."""
+    with start_gateway(mock_url) as gateway:
+        yield gateway.url

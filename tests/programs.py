@@ -1,0 +1,87 @@
+"""Real programs for live tests: started on a free port, ended by their process id."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from types import TracebackType
+
+ROOT = Path(__file__).parent.parent
+START_S = 20
+STOP_S = 20
+
+
+class Program:
+    """A program that says on its output where it listens; use it in a `with`."""
+
+    def __init__(
+        self, args: list[str], says: str, env: dict[str, str] | None = None, cwd: Path = ROOT
+    ) -> None:
+        """says: a pattern whose first group is the address."""
+        self._log = NamedTemporaryFile(mode="r", suffix=".log")  # noqa: SIM115
+        with open(self._log.name, "w") as output:
+            self.process = subprocess.Popen(
+                args,
+                cwd=cwd,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        self.url = self.wait_for(says)
+
+    def output(self) -> str:
+        """All that it has printed so far."""
+        return Path(self._log.name).read_text()
+
+    def wait_for(self, pattern: str, timeout_s: float = START_S) -> str:
+        """Waits until the output holds the pattern; gives its first group, or the whole."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if found := re.search(pattern, self.output()):
+                return found.group(found.lastindex or 0)
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError(f"no {pattern!r} in the output:\n{self.output()}")
+            time.sleep(0.02)
+
+    def stop(self) -> int:
+        """Ends it as an operator would; gives its exit status."""
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def __enter__(self) -> "Program":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._log.close()
+
+
+def start_mock(*options: str) -> Program:
+    """`python mock_upstream.py` on a free port."""
+    args = [sys.executable, "mock_upstream.py", "--port", "0", *options]
+    return Program(args, r"mock upstream on (http://\S+)")
+
+
+def start_gateway(upstream_url: str, **settings: object) -> Program:
+    """`gunicorn -c gunicorn.conf.py wsgi:app` with one worker on a free port."""
+    env = {"UPSTREAM_URL": upstream_url, "PORT": "0", "WEB_CONCURRENCY": "1"}
+    env |= {name.upper(): str(value) for name, value in settings.items()}
+    gunicorn = str(Path(sys.executable).parent / "gunicorn")
+    args = [gunicorn, "-c", "gunicorn.conf.py", "wsgi:app"]
+    gateway = Program(args, r"Listening at: (http://\S+)", env)
+    gateway.wait_for(r"Booting worker")
+    return gateway

@@ -1,0 +1,63 @@
+"""Flask's test client in front of a scripted upstream: no network, no sleep."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import responses
+import structlog
+from flask.testing import FlaskClient
+
+from gateway import Config, create_app
+
+UPSTREAM = "http://upstream.test/v1"
+COMPLETIONS = f"{UPSTREAM}/chat/completions"
+
+
+@pytest.fixture
+def upstream() -> Iterator[responses.RequestsMock]:
+    """What the upstream answers; a test adds to it."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def logged() -> list[dict[str, Any]]:
+    """The log's lines, as dicts."""
+    return []
+
+
+@pytest.fixture
+def make_client(
+    upstream: responses.RequestsMock, logged: list[dict[str, Any]]
+) -> Callable[..., FlaskClient]:
+    """A client of a gateway with these settings."""
+
+    def keep(_logger: Any, level: str, line: dict[str, Any]) -> dict[str, Any]:
+        logged.append({**line, "level": level})
+        raise structlog.DropEvent
+
+    def make(**settings: Any) -> FlaskClient:
+        config = Config(upstream_url=UPSTREAM, **settings)
+        log = structlog.wrap_logger(None, processors=[keep])
+        return create_app(config, log=log).test_client()
+
+    return make
+
+
+@pytest.fixture
+def client(make_client: Callable[..., FlaskClient]) -> FlaskClient:
+    return make_client()
+
+
+def sse(*frames: object) -> bytes:
+    """A stream of these frames; a str goes in as it is."""
+    return b"".join(
+        b"data: " + (f if isinstance(f, str) else json.dumps(f)).encode() + b"\n\n" for f in frames
+    )
+
+
+def answers(upstream: responses.RequestsMock, *frames: object, **options: Any) -> None:
+    """The upstream answers with a stream of these frames."""
+    upstream.post(COMPLETIONS, body=sse(*frames), content_type="text/event-stream", **options)

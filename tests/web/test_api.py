@@ -1,0 +1,573 @@
+"""The API through Flask's client: what goes to the upstream, what comes back, and every refusal."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+import responses
+from flask.testing import FlaskClient
+
+from tests.core.scripted import DONE, FINISH, USAGE, contents, finish
+from tests.web.conftest import COMPLETIONS, UPSTREAM, answers
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+GREETING = [
+    *contents("<think>\nI should greet in one sentence. Keep it short.\n</think>\n\n", "Hi! "),
+    *contents("Nice to meet you."),
+    FINISH,
+    USAGE,
+    DONE,
+]
+
+
+def ask(client: FlaskClient, path: str = "/v1/chat/completions", **body: Any) -> Any:
+    """The whole answer, read and closed as a server does it."""
+    return client.post(path, json={"messages": MESSAGES, "stream": True, **body}, buffered=True)
+
+
+def events(response: Any) -> list[tuple[str, Any]]:
+    found = []
+    for block in response.text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if line[0] != ":")
+        if "data" in fields:
+            data = fields["data"]
+            found.append((fields.get("event", ""), data if data == DONE else json.loads(data)))
+    return found
+
+
+def test_named_events(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *GREETING)
+    response = ask(client, gateway={"format": "events"})
+    named = events(response)
+    assert [name for name, _ in named] == [
+        "prompt_summary",
+        "reasoning_summary",
+        "final_output_delta",
+        "done",
+    ]
+    assert named[0][1]["text"] == "hi"
+    assert named[0][1]["ttft_ms"] >= 0
+    assert named[1][1] == {"text": "I should greet in one sentence. Keep it short."}
+    assert named[2][1] == {"text": "Hi! Nice to meet you."}
+    assert named[3][1]["finish_reason"] == "stop"
+    assert named[3][1]["usage"] == {"total_tokens": 3}
+
+
+def test_the_headers_of_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *GREETING)
+    response = ask(client)
+    assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    assert response.headers["Cache-Control"] == "no-cache, no-transform"
+    assert response.headers["X-Accel-Buffering"] == "no"
+    assert response.headers["X-Stream-Id"] in response.text
+    assert response.headers["X-Request-Id"].startswith("req_")
+    assert "Content-Length" not in response.headers
+    assert "Content-Encoding" not in response.headers
+
+
+def test_a_sane_request_id_is_taken_over(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *GREETING)
+    for sent, kept in (("abc-1.2:3", True), ("a b", False), ("x" * 200, False)):
+        response = client.post(
+            "/v1/chat/completions", json={"messages": MESSAGES}, headers={"X-Request-Id": sent}
+        )
+        assert (response.headers["X-Request-Id"] == sent) is kept
+        assert (
+            upstream.calls[-1].request.headers["X-Request-Id"] == response.headers["X-Request-Id"]
+        )
+
+
+@pytest.mark.parametrize("path", ["/v1", "/events/v1", "/plain/v1", "/openai/v1", "/phased/v1"])
+def test_the_format_is_the_bodys_then_the_paths(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str
+) -> None:
+    answers(upstream, *GREETING)
+    of_path = path.removesuffix("/v1").strip("/") or "phased"
+    for options, expected in (({}, of_path), ({"gateway": {"format": "events"}}, "events")):
+        response = ask(client, f"{path}/chat/completions", **options)
+        body = response.text
+        found = (
+            "events"
+            if "event: prompt_summary" in body
+            else "phased"
+            if "event: phase" in body
+            else "openai"
+            if '"reasoning_content"' in body
+            else "plain"
+        )
+        assert found == expected
+
+
+def test_default_format(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *GREETING)
+    assert "event: prompt_summary" in ask(make_client(default_format="events")).text
+
+
+def test_what_the_upstream_gets(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *GREETING)
+    extra = {"temperature": 0.7, "tools": [{"type": "function"}], "made_up": {"a": [1]}}
+    options = {"continuous_usage_stats": True}
+    gateway = {"format": "events", "reasoning": "both", "detail": "concise"}
+    ask(
+        make_client(upstream_api_key="key-1"),
+        model="m",
+        gateway=gateway,
+        stream_options=options,
+        **extra,
+    )
+    request = upstream.calls[0].request
+    assert json.loads(request.body) == {
+        "model": "m",
+        "messages": MESSAGES,
+        "stream": True,
+        "stream_options": {"continuous_usage_stats": True, "include_usage": True},
+        **extra,
+    }
+    assert request.headers["Authorization"] == "Bearer key-1"
+    assert request.headers["Accept-Encoding"] == "identity"
+
+
+def test_the_clients_own_key_stays_here(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *GREETING)
+    client.post(
+        "/v1/chat/completions",
+        json={"messages": MESSAGES},
+        buffered=True,
+        headers={"Authorization": "Bearer clients", "Cookie": "a=b"},
+    )
+    assert "Authorization" not in upstream.calls[0].request.headers
+    assert "Cookie" not in upstream.calls[0].request.headers
+
+
+@pytest.mark.parametrize("format", ["phased", "events", "openai", "plain"])
+def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock, format: str) -> None:
+    answers(upstream, *GREETING)
+    response = ask(client, stream=False, gateway={"format": format})
+    body = response.get_json()
+    assert body["object"] == "chat.completion"
+    assert body["choices"][0]["message"]["content"] == "Hi! Nice to meet you."
+    assert body["choices"][0]["finish_reason"] == "stop"
+    summary = "I should greet in one sentence. Keep it short."
+    assert body["phases"] == {"prompt_summary": "hi", "reasoning_summary": summary}
+    assert body["usage"] == {"total_tokens": 3}
+
+
+def test_starts_inside_can_be_said(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *contents("I think.</think>Hi"), FINISH, DONE)
+    response = ask(client, stream=False, gateway={"starts_inside": True})
+    assert response.get_json()["phases"]["reasoning_summary"] == "I think."
+
+
+def test_one_json_body_from_the_upstream(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    message = {"role": "assistant", "content": "<think>I think.</think>Hi"}
+    upstream.post(COMPLETIONS, json={"choices": [{"message": message, "finish_reason": "stop"}]})
+    named = events(ask(client, gateway={"format": "events"}))
+    assert [data.get("text") for _, data in named] == ["hi", "I think.", "Hi", None]
+
+
+# Prompt requests.
+
+
+def prompt(client: FlaskClient, path: str = "/v1/chat/completions", **body: Any) -> Any:
+    return client.post(path, json=body, buffered=True)
+
+
+def test_a_prompt_request_is_plain(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *GREETING)
+    response = prompt(client, prompt="Explain streaming APIs", stream=True)
+    assert events(response) == [
+        ("", {"choices": [{"delta": {"content": "Hi! Nice to meet you."}}]}),
+        ("", DONE),
+    ]
+    sent = json.loads(upstream.calls[0].request.body)
+    assert sent["messages"] == [{"role": "user", "content": "Explain streaming APIs"}]
+    assert "prompt" not in sent
+
+
+def test_a_prompt_request_may_name_another_format(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *GREETING)
+    response = prompt(client, prompt="hi", stream=True, gateway={"format": "events"})
+    assert events(response)[0] == ("prompt_summary", events(response)[0][1])
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"prompt": "", "stream": True}, "Prompt cannot be empty"),
+        ({"prompt": "  \n", "stream": True}, "Prompt cannot be empty"),
+        ({"prompt": None, "stream": True}, "Prompt cannot be empty"),
+        ({"prompt": "a" * 5001, "stream": True}, "Prompt exceeds maximum length"),
+        ({"prompt": "a"}, "stream parameter must be true"),
+        ({"prompt": "a", "stream": False}, "stream parameter must be true"),
+        ({"prompt": ["a"], "stream": True}, "Prompt must be a string"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1", "/plain/v1"])
+def test_prompt_errors_word_for_word(
+    client: FlaskClient, path: str, body: dict[str, Any], message: str
+) -> None:
+    response = prompt(client, f"{path}/chat/completions", **body)
+    assert response.status_code == 400
+    assert response.headers["Content-Type"].startswith("text/event-stream")
+    assert response.text == f'data: {{"error":"{message}","code":400}}\n\n'
+
+
+@pytest.mark.parametrize("data", [b"", b"nope", b'{"prompt"'])
+def test_no_json_below_plain(client: FlaskClient, data: bytes) -> None:
+    response = client.post("/plain/v1/chat/completions", data=data)
+    assert response.status_code == 400
+    assert response.text == 'data: {"error":"No JSON body provided","code":400}\n\n'
+
+
+def test_the_longest_prompt_is_taken(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *GREETING)
+    assert prompt(client, prompt="a" * 5000, stream=True).status_code == 200
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("data", "param", "sentence"),
+    [
+        (b"", None, "The body is not valid JSON"),
+        (b'{"messages": [', None, "The body is not valid JSON"),
+        (b"\xff\xfe", None, "The body is not valid JSON"),
+        (b'{"messages": "\xff"}', None, "The body is not valid JSON"),
+        (b"[" * 100_000, None, "The body is nested too deeply"),
+        (b'{"a":' * 100_000, None, "The body is nested too deeply"),
+        *(
+            (b'{"messages": [{"role": "user"}], "x": %s}' % (b"[" * n + b"]" * n), None, "nested")
+            for n in (985, 990, 2000)
+        ),
+        (b"[]", None, "The body must be a JSON object"),
+        (b"null", None, "The body must be a JSON object"),
+        (b'"hi"', None, "The body must be a JSON object"),
+        (b"{}", "messages", "messages must hold at least one message"),
+        (b'{"messages": []}', "messages", "messages must hold at least one message"),
+        (b'{"messages": null}', "messages", "messages must hold at least one message"),
+        (b'{"messages": "hi"}', "messages", "messages: expected `array"),
+        (b'{"messages": [1]}', "messages[0]", "messages[0]: expected `object`"),
+        (b'{"messages": [{}]}', "messages[0]", "missing required field `role`"),
+        (b'{"messages": [{"role": 1}]}', "messages[0].role", "expected `str`"),
+        (b'{"messages": [{"role": "user", "content": 1}]}', "messages[0].content", "expected"),
+        (b'{"messages": [{"role": "user", "content": [1]}]}', "messages[0].content[0]", "expected"),
+        (b'{"messages": [{"role": "user"}], "stream": "yes"}', "stream", "expected `bool"),
+        (b'{"messages": [{"role": "user"}], "model": 1}', "model", "expected `str"),
+        (b'{"messages": [{"role": "user"}], "n": 2}', "n", "n must be 1"),
+        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be 1"),
+        (b'{"messages": [{"role": "user"}], "stream_options": 1}', "stream_options", "expected"),
+        (b'{"messages": [{"role": "user"}], "prompt": "a"}', "prompt", "not both"),
+        (b'{"messages": [{"role": "user"}], "gateway": 1}', "gateway", "expected `object"),
+        (
+            b'{"messages": [{"role": "user"}], "gateway": {"format": "xml"}}',
+            "gateway.format",
+            "invalid enum value 'xml'",
+        ),
+        (
+            b'{"messages": [{"role": "user"}], "gateway": {"fromat": "events"}}',
+            "gateway.fromat",
+            "is not known",
+        ),
+        (
+            b'{"messages": [{"role": "user"}], "gateway": {"starts_inside": "no"}}',
+            "gateway.starts_inside",
+            "expected `bool",
+        ),
+    ],
+)
+def test_bad_input_gets_400_with_the_path_of_the_fault(
+    client: FlaskClient, data: bytes, param: str | None, sentence: str
+) -> None:
+    response = client.post("/v1/chat/completions", data=data)
+    error = response.get_json()["error"]
+    assert response.status_code == 400
+    assert error["type"] == "invalid_request_error"
+    assert error["param"] == param
+    assert sentence in error["message"]
+    assert error["message"].endswith(".")
+
+
+def test_a_body_over_the_limit(make_client: Callable[..., FlaskClient]) -> None:
+    response = ask(make_client(max_body_bytes=100), padding="a" * 200)
+    assert response.status_code == 413
+    assert response.get_json()["error"]["code"] == "body_too_large"
+
+
+def test_another_content_type(client: FlaskClient) -> None:
+    response = client.post("/v1/chat/completions", data={"messages": "hi"})
+    assert response.status_code == 415
+
+
+def test_other_paths_and_methods(client: FlaskClient) -> None:
+    assert client.get("/nope").get_json()["error"]["code"] == "not_found"
+    assert client.post("/html/v1/chat/completions", json={}).status_code == 404
+    response = client.get("/v1/chat/completions")
+    assert response.status_code == 405
+    assert "POST" in response.headers["Allow"]
+    assert response.get_json()["error"]["code"] == "method_not_allowed"
+
+
+def test_the_unforeseen_is_a_500_without_internals(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]
+) -> None:
+    def explode(*_: object) -> None:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr("gateway.api.summarize_prompt", explode)
+    client.application.testing = False
+    response = ask(client)
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    assert "secret" in repr(logged[-1]["exc_info"])
+    plain = ask(client, "/plain/v1/chat/completions")
+    assert plain.text.startswith('data: {"error":"Server error: ')
+    assert "secret" not in plain.text
+
+
+# Upstreams that refuse.
+
+
+def failure(response: Any) -> dict[str, Any]:
+    """The error object of a refusal or of a stream."""
+    if response.mimetype == "application/json":
+        return response.get_json()["error"]
+    found = [d["error"] for _, d in events(response) if isinstance(d, dict) and "error" in d]
+    assert len(found) == 1
+    return found[0]
+
+
+REFUSALS = [
+    (400, 400, "invalid_request_error"),
+    (404, 404, "invalid_request_error"),
+    (422, 422, "invalid_request_error"),
+    (429, 429, "rate_limit_error"),
+    (401, 502, "upstream_error"),
+    (403, 502, "upstream_error"),
+    (500, 502, "upstream_error"),
+    (503, 502, "upstream_error"),
+    (302, 502, "upstream_error"),
+]
+
+
+@pytest.mark.parametrize(("status", "expected", "type"), REFUSALS)
+def test_openai_and_not_streamed_answer_with_the_status(
+    client: FlaskClient, upstream: responses.RequestsMock, status: int, expected: int, type: str
+) -> None:
+    upstream.post(
+        COMPLETIONS,
+        status=status,
+        json={"error": {"message": "It said so.", "code": "x"}},
+        headers={"Retry-After": "7", "Location": "http://elsewhere.test/"},
+    )
+    for options in ({"gateway": {"format": "openai"}}, {"stream": False}):
+        response = ask(client, **options)
+        assert response.status_code == expected
+        assert failure(response)["type"] == type
+        if status in (400, 404, 422, 429, 500, 503):
+            assert failure(response)["message"] == "It said so."
+        if status in (429, 503):
+            assert response.headers["Retry-After"] == "7"
+
+
+@pytest.mark.parametrize("format", ["phased", "events", "plain"])
+@pytest.mark.parametrize(("status", "expected", "type"), REFUSALS)
+def test_the_others_have_begun_and_say_it_in_the_stream(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    format: str,
+    status: int,
+    expected: int,
+    type: str,
+) -> None:
+    upstream.post(COMPLETIONS, status=status, json={"error": {"message": "It said so."}})
+    response = ask(client, gateway={"format": format})
+    assert response.status_code == 200
+    error = failure(response)
+    if format == "plain":
+        [(_, data)] = events(response)
+        assert data["code"] == expected
+    else:
+        assert error["type"] == type
+        assert "hi" in response.text, "the prompt summary came first"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (requests.ConnectionError("refused: http://upstream.test"), 502, "upstream_unreachable"),
+        (requests.ConnectTimeout(), 504, "upstream_connect_timeout"),
+        (requests.ReadTimeout(), 504, "upstream_first_byte_timeout"),
+        (requests.exceptions.InvalidURL(), 502, "upstream_unreachable"),
+    ],
+)
+def test_an_upstream_out_of_reach(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    error: Exception,
+    status: int,
+    code: str,
+) -> None:
+    upstream.post(COMPLETIONS, body=error)
+    response = ask(client, gateway={"format": "openai"})
+    assert (response.status_code, failure(response)["code"]) == (status, code)
+    assert "upstream.test" not in response.text
+
+
+def test_the_gateways_key_is_never_echoed(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    logged: list[dict[str, Any]],
+) -> None:
+    message = "Incorrect key sk-secret provided"
+    upstream.post(COMPLETIONS, status=400, json={"error": {"message": message}})
+    response = ask(make_client(upstream_api_key="sk-secret"), stream=False)
+    assert failure(response)["message"] == "Incorrect key … provided"
+    assert "sk-secret" not in repr(logged)
+
+
+@pytest.mark.parametrize("body", ["", "<html>502</html>", "[1]", "null", '"x"', '{"error": 1}'])
+def test_a_refusal_in_any_shape(
+    client: FlaskClient, upstream: responses.RequestsMock, body: str
+) -> None:
+    upstream.post(COMPLETIONS, status=500, body=body)
+    response = ask(client, stream=False)
+    assert response.status_code == 502
+    assert failure(response)["message"]
+
+
+@pytest.mark.parametrize("format", ["phased", "events", "openai", "plain"])
+def test_a_cut_stream_never_looks_whole(
+    client: FlaskClient, upstream: responses.RequestsMock, format: str
+) -> None:
+    answers(upstream, *contents("<think>a</think>", "Hi"))
+    response = ask(client, gateway={"format": format})
+    assert "Hi" in response.text
+    assert "ended before its answer" in json.dumps(failure(response))
+    assert 'finish_reason":"' not in response.text
+    assert ask(client, stream=False).status_code == 502
+
+
+def test_a_full_gateway_refuses(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    client = make_client(max_streams=1)
+    answers(upstream, *GREETING)
+    first = client.post("/v1/chat/completions", json={"messages": MESSAGES, "stream": True})
+    second = ask(client)
+    assert second.status_code == 503
+    assert second.headers["Retry-After"] == "1"
+    first.close()
+    assert ask(client).status_code == 200
+
+
+def test_a_response_that_is_never_read_gives_its_place_back(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    logged: list[dict[str, Any]],
+) -> None:
+    client = make_client(max_streams=1)
+    answers(upstream, *GREETING)
+    for _ in range(3):
+        response = client.post("/v1/chat/completions", json={"messages": MESSAGES, "stream": True})
+        assert response.status_code == 200
+        response.close()
+    assert [line["end"] for line in logged] == ["left", "left", "left"]
+
+
+# The log, the models, health.
+
+
+def test_one_log_line_a_turn_without_prompt_or_answer(
+    client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
+) -> None:
+    answers(upstream, *contents("<think>thoughts</think>answer"), finish("length"), DONE)
+    response = ask(client, model="m", messages=[{"role": "user", "content": "prompt"}], gateway={})
+    assert response.text
+    [line] = logged
+    assert line["event"] == "turn"
+    assert line["stream"] == response.headers["X-Stream-Id"]
+    assert line["request"] == response.headers["X-Request-Id"]
+    assert (line["end"], line["finish_reason"]) == ("done", "length")
+    assert (line["model"], line["family"], line["format"]) == ("m", "tags", "phased")
+    assert (line["reasoning_chars"], line["output_chars"]) == (8, 6)
+    assert not any(word in repr(line) for word in ("thoughts", "answer", "'prompt'"))
+
+
+def test_the_log_says_whose_fault_it_was(
+    client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
+) -> None:
+    answers(upstream, *contents("Hi"))
+    assert ask(client).text
+    upstream.replace(responses.POST, COMPLETIONS, status=500)
+    assert ask(client, gateway={"format": "openai"}).status_code == 502
+    assert [(line["end"], line["code"], line["blame"]) for line in logged] == [
+        ("failed", "upstream_broke_off", "upstream"),
+        ("refused", "upstream_refused", "upstream"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/openai/v1/models"])
+def test_models(client: FlaskClient, upstream: responses.RequestsMock, path: str) -> None:
+    data = [{"id": "qwen3-8b", "owned_by": "me"}, {"id": "x", "extra": 1}]
+    upstream.get(f"{UPSTREAM}/models", json={"object": "list", "data": data})
+    assert client.get(path).get_json() == {
+        "object": "list",
+        "data": [
+            {
+                "id": "qwen3-8b",
+                "object": "model",
+                "owned_by": "me",
+                "family": "think",
+                "upstream": "default",
+            },
+            {
+                "id": "x",
+                "object": "model",
+                "owned_by": "default",
+                "family": "tags",
+                "upstream": "default",
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize("answer", [{"status": 500}, {"body": "nope"}, {"json": {"data": [1]}}])
+def test_models_of_an_upstream_that_fails(
+    client: FlaskClient, upstream: responses.RequestsMock, answer: dict[str, Any]
+) -> None:
+    upstream.get(f"{UPSTREAM}/models", **answer)
+    assert client.get("/v1/models").status_code == 502
+
+
+def test_health_and_ready(client: FlaskClient) -> None:
+    health = client.get("/health").get_json()
+    assert health["status"] == "ok"
+    assert client.get("/ready").status_code == 200
+    client.application.extensions["gateway"].draining = True
+    assert client.get("/ready").status_code == 503
+    assert client.get("/health").status_code == 200
+    refused = ask(client)
+    assert refused.status_code == 503
+    assert refused.get_json()["error"]["code"] == "gateway_draining"
+
+
+def test_the_page_has_a_strict_policy(client: FlaskClient) -> None:
+    response = client.get("/")
+    assert response.status_code == 200
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert "unsafe" not in response.headers["Content-Security-Policy"]

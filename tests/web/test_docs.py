@@ -1,0 +1,79 @@
+"""The documentation names everything that users see."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway import errors
+from gateway.config import Config, setting_names
+from gateway.dialects import DIALECTS
+from gateway.families import FAMILIES
+from tests.programs import ROOT
+
+DOCS = {path.name: path.read_text() for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"]}
+
+
+def codes() -> set[str]:
+    """Every error code in the sources."""
+    found = {kind.code for kind in vars(errors).values() if hasattr(kind, "code") and kind.code}
+    for source in ROOT.glob("gateway/**/*.py"):
+        found |= set(re.findall(r'"(upstream_\w+)"', source.read_text()))
+    return found
+
+
+@pytest.mark.parametrize("name", setting_names())
+def test_every_setting_with_its_default(name: str) -> None:
+    default = getattr(Config(), name)
+    shown = {"web_concurrency": "number of cores"}.get(name) or (
+        "none" if default is None else f"`{default}`"
+    )
+    assert f"| `{name.upper()}` | {shown} |" in DOCS["settings.md"]
+
+
+@pytest.mark.parametrize("name", setting_names())
+def test_every_setting_is_described_as_in_the_code(name: str) -> None:
+    [description] = [
+        meta.description
+        for meta in Config.__annotations__[name].__metadata__
+        if getattr(meta, "description", None)
+    ]
+    row = next(r for r in DOCS["settings.md"].splitlines() if r.startswith(f"| `{name.upper()}`"))
+    assert description.rstrip(".") in row
+
+
+@pytest.mark.parametrize("code", sorted(codes()))
+def test_every_error_code(code: str) -> None:
+    assert f"| `{code}` |" in DOCS["api.md"]
+
+
+def test_every_event() -> None:
+    source = (ROOT / "gateway/dialects/events.py").read_text()
+    names = set(re.findall(r'yield "(\w+)"', source)) | {"heartbeat"}
+    assert len(names) == 9
+    for name in names:
+        assert f"| `{name}` |" in DOCS["api.md"]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_every_format(name: str) -> None:
+    assert f"## `{name}`" in DOCS["api.md"]
+    assert f"| `{name}`" in DOCS["README.md"]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_family(family: object) -> None:
+    assert f"| `{family.name}` |" in DOCS["models.md"]
+
+
+@pytest.mark.parametrize("page", DOCS)
+def test_every_link_leads_somewhere(page: str) -> None:
+    folder = ROOT if page == "README.md" else ROOT / "docs"
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", DOCS[page]):
+        assert (folder / target).exists(), target
+
+
+def test_the_changelog_names_no_file_that_is_gone() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert Path(ROOT, target).exists(), target

@@ -1,0 +1,430 @@
+"""The scripted model server without a socket: unpaced, so that nothing here waits."""
+
+import json
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+import mock_upstream
+from mock_upstream import MODELS, TOKEN, Mock, create_app, reply
+
+PATH = "/v1/chat/completions"
+HI = "I should greet in one sentence. Keep it short."
+HELLO = "Hi! Nice to meet you."
+TOPIC = "Explain quantum tunnelling"
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return create_app(Mock(tokens_per_second=0)).test_client()
+
+
+def ask(client: FlaskClient, model: str = "default", prompt: str = "hi", **more) -> TestResponse:
+    body = {"model": model, "messages": [{"role": "user", "content": prompt}], "stream": True}
+    return client.post(PATH, json=body | {"mock": {"delay_s": 0, "silence_s": 0}} | more)
+
+
+def frames(response: TestResponse) -> list[str]:
+    """The data of each event, as the SSE rules read it."""
+    text = response.get_data().decode("utf-8", "replace").replace("\r\n", "\n")
+    events = [event for event in text.split("\n\n") if event]
+    return [line[6:] for event in events for line in event.split("\n") if line.startswith("data: ")]
+
+
+def chunks(response: TestResponse) -> list[dict]:
+    """The chunks of a stream that is whole: it ends in [DONE]."""
+    *data, last = frames(response)
+    assert last == "[DONE]"
+    return [json.loads(one) for one in data]
+
+
+def joined(stream: list[dict], key: str = "content") -> str:
+    deltas = [choice["delta"] for chunk in stream for choice in chunk["choices"]]
+    return "".join(delta.get(key) or "" for delta in deltas)
+
+
+def finish_reasons(stream: list[dict]) -> list[str]:
+    reasons = [choice["finish_reason"] for chunk in stream for choice in chunk["choices"]]
+    return [reason for reason in reasons if reason]
+
+
+@pytest.mark.parametrize("prompt", ["hi", " HI\n"])
+def test_default_says_exactly_this(client: FlaskClient, prompt: str) -> None:
+    assert joined(chunks(ask(client, prompt=prompt))) == f"<think>\n{HI}\n</think>\n\n{HELLO}"
+
+
+@pytest.mark.parametrize(
+    ("model", "content"),
+    [
+        ("starts-inside", f"{HI}\n</think>\n\n{HELLO}"),
+        ("no-reasoning", HELLO),
+        ("tags-reasoning", f"<reasoning>\n{HI}\n</reasoning>\n\n{HELLO}"),
+        ("tags-thinking", f"<thinking>\n{HI}\n</thinking>\n\n{HELLO}"),
+        ("mock-magistral", f"[THINK]{HI}[/THINK]{HELLO}"),
+        ("slow-start", f"<think>\n{HI}\n</think>\n\n{HELLO}"),
+        ("silent", f"<think>\n{HI}\n</think>\n\n{HELLO}"),
+        ("bursts", f"<think>\n{HI}\n</think>\n\n{HELLO}"),
+        ("crlf", f"<think>\n{HI}\n</think>\n\n{HELLO}"),
+    ],
+)
+def test_markup_in_the_content(client: FlaskClient, model: str, content: str) -> None:
+    stream = chunks(ask(client, model))
+    assert joined(stream) == content
+    assert finish_reasons(stream) == ["stop"]
+
+
+@pytest.mark.parametrize(
+    ("model", "key"), [("labelled", "reasoning_content"), ("labelled-reasoning", "reasoning")]
+)
+def test_reasoning_in_a_key_of_its_own(client: FlaskClient, model: str, key: str) -> None:
+    stream = chunks(ask(client, model))
+    assert (joined(stream, key), joined(stream)) == (HI, HELLO)
+    whole = ask(client, model, stream=False).get_json()["choices"][0]["message"]
+    assert whole == {"role": "assistant", key: HI, "content": HELLO}
+
+
+def test_the_frames_look_like_vllm(client: FlaskClient) -> None:
+    response = ask(client)
+    assert response.content_type == "text/event-stream; charset=utf-8"
+    stream = chunks(response)
+    assert {c["object"] for c in stream} == {"chat.completion.chunk"}
+    assert len({(c["id"], c["created"], c["model"]) for c in stream}) == 1
+    first = {"role": "assistant", "content": ""}
+    choice = {"index": 0, "delta": first, "logprobs": None, "finish_reason": None}
+    assert stream[0]["choices"] == [choice]
+    assert not any("usage" in chunk for chunk in stream)
+
+
+def test_usage_is_counted_and_sent_only_when_asked_for(client: FlaskClient) -> None:
+    stream = chunks(ask(client, stream_options={"include_usage": True}))
+    assert stream[-1]["choices"] == []
+    assert stream[-1]["usage"] == {
+        "prompt_tokens": 1,
+        "completion_tokens": 23,
+        "total_tokens": 24,
+        "completion_tokens_details": {"reasoning_tokens": 16},
+    }
+    assert ask(client, stream=False).get_json()["usage"] == stream[-1]["usage"]
+
+
+FAILING = {name for name, script in MODELS.items() if script.failure}
+NOT_WHOLE = {"cut", "cut-thinking", "error-in-stream", "garbage", "html", "json-body"}
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m not in NOT_WHOLE | FAILING])
+def test_streamed_and_whole_answers_agree(client: FlaskClient, model: str) -> None:
+    stream = chunks(ask(client, model, prompt=TOPIC))
+    choice = ask(client, model, prompt=TOPIC, stream=False).get_json()["choices"][0]
+    text = joined(stream).encode("utf-16", "surrogatepass").decode("utf-16")
+    assert text == (choice["message"]["content"] or "")
+    assert finish_reasons(stream) == [choice["finish_reason"]]
+
+
+@pytest.mark.parametrize("key", ["max_tokens", "max_completion_tokens"])
+def test_a_token_limit_cuts_the_answer(client: FlaskClient, key: str) -> None:
+    stream = chunks(ask(client, "no-reasoning", **{key: 3}))
+    assert joined(stream) == "Hi! Nice"
+    assert finish_reasons(stream) == ["length"]
+    assert finish_reasons(chunks(ask(client, "no-reasoning", **{key: 7}))) == ["stop"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("What is 2+2?", "2 + 2 = 4."),
+        ("what's 2 × 3.5", "2 * 3.5 = 7."),
+        ("Calculate 0.1 + 0.2", "0.1 + 0.2 = 0.3."),
+        ("7/2 =", "7 / 2 = 3.5."),
+        ("-3 - -4", "-3 - -4 = 1."),
+        ("What is 5/0?", "5 / 0 has no result, because it divides by zero."),
+    ],
+)
+def test_arithmetic_is_real(prompt: str, answer: str) -> None:
+    assert reply(prompt).answer == answer
+
+
+def test_arithmetic_shows_its_steps() -> None:
+    reasoning, answer = reply("Compute 12 * (3 + 4) / 7")
+    assert "Step 1: 3 + 4 = 7. Step 2: 12 * 7 = 84. Step 3: 84 / 7 = 12." in reasoning
+    assert answer.startswith("12 * (3 + 4) / 7 = 12.")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["2**9999", "What is 5?", "What is 24/7 support?", "((((1+1", "9" * 90, "1" + "+1" * 99],
+)
+def test_odd_arithmetic_gets_some_answer(prompt: str) -> None:
+    assert reply(prompt).answer
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject"),
+    [
+        ("Explain streaming APIs", "streaming API"),
+        ("What is recursion?", "Recursion"),
+        (TOPIC, "to understand quantum tunnelling"),
+        ("Please explain to me the tides.", "to understand the tides"),
+        ("How does TCP work?", "to understand the workings of TCP"),
+        ("How do I bake bread?", "to understand how to bake bread"),
+        ("my {bike} is broken", "to understand the request “my {bike} is broken”"),
+        ("", "to understand"),
+        ("word " * 5000, " …”"),
+    ],
+)
+def test_other_prompts_get_a_long_answer_about_them(
+    client: FlaskClient, prompt: str, subject: str
+) -> None:
+    stream = chunks(ask(client, "labelled", prompt=prompt))
+    answer = joined(stream)
+    assert subject in answer
+    assert len(answer) >= 1378
+    assert len(answer.split("\n\n")) >= 5
+    assert len(stream) > 200
+    sentences = re.findall(r"[.!?](?:\s|$)", joined(stream, "reasoning_content"))
+    assert 4 <= len(sentences) <= 8
+
+
+def test_long_thinking_is_long_and_corrects_itself(client: FlaskClient) -> None:
+    thinking = joined(chunks(ask(client, "long-thinking", TOPIC))).partition("</think>")[0]
+    assert 300 <= len(thinking.split()) <= 500
+    assert thinking.count("\n\n") >= 5
+    for sign in ("First, a plan", "Wait, ", "Let me check", "So the decision is"):
+        assert sign in thinking
+
+
+@pytest.mark.parametrize("prompt", ["hi", "What is 2+2?", TOPIC, "Explain streaming APIs"])
+def test_natural_reasoning_has_one_opening_and_one_joint(client: FlaskClient, prompt: str) -> None:
+    text = joined(chunks(ask(client, "mock-natural", prompt)))
+    assert text.startswith("Let me think about ")
+    reasoning, joint, answer = text.partition("Therefore, ")
+    assert joint
+    assert not re.search("in conclusion|the answer is|therefore", reasoning, re.I)
+    assert reply(prompt).answer in answer
+
+
+def test_tool_call_comes_in_pieces(client: FlaskClient) -> None:
+    schema = {"properties": {"city": {"type": "string"}, "days": {"type": "integer"},
+                             "unit": {"enum": ["celsius"]}, "odd": True}}  # fmt: skip
+    tools = [{"type": "function", "function": {"name": "forecast", "parameters": schema}}]
+    stream = chunks(ask(client, "tool-call", tools=tools))
+    pieces = [c["choices"][0]["delta"].get("tool_calls") for c in stream]
+    calls = [piece[0] for piece in pieces if piece]
+    assert calls[0]["id"].startswith("call_")
+    assert calls[0]["function"] == {"name": "forecast", "arguments": ""}
+    assert len(calls) > 3
+    arguments = "".join(call["function"]["arguments"] for call in calls)
+    assert json.loads(arguments) == {"city": "Paris", "days": 1, "unit": "celsius", "odd": "Paris"}
+    assert finish_reasons(stream) == ["tool_calls"]
+
+    whole = ask(client, "tool-call", stream=False).get_json()["choices"][0]["message"]
+    assert whole["tool_calls"][0]["function"]["name"] == "get_weather"
+    assert json.loads(whole["tool_calls"][0]["function"]["arguments"])["location"] == "Paris"
+
+
+def test_tool_call_answers_after_the_tool_has(client: FlaskClient) -> None:
+    messages = [{"role": "user", "content": "Weather?"}, {"role": "tool", "content": "Sunny."}]
+    stream = chunks(ask(client, "tool-call", messages=messages))
+    assert joined(stream).endswith("It says: Sunny.")
+    assert finish_reasons(stream) == ["stop"]
+
+
+def test_unicode_cuts_an_emoji_in_two_frames(client: FlaskClient) -> None:
+    raw = ask(client, "unicode").get_data()
+    assert rb'"\ud83d"' in raw.replace(b'" \\', b'"\\')
+    assert rb'"\ude00"' in raw
+    assert "\u2028".encode() in raw
+    text = joined(chunks(ask(client, "unicode")))
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16")
+    assert whole.endswith(mock_upstream.UNICODE.answer)
+
+
+def test_never_ends_thinking(client: FlaskClient) -> None:
+    stream = chunks(ask(client, "never-ends-thinking"))
+    assert joined(stream).startswith("<think>\n")
+    assert "</think>" not in joined(stream)
+    assert finish_reasons(stream) == ["length"]
+
+
+@pytest.mark.parametrize(
+    ("model", "seen", "not_seen"),
+    [("cut", "</think>", HELLO), ("cut-thinking", "<think>", "</think>")],
+)
+def test_cut_ends_without_an_end(client: FlaskClient, model: str, seen: str, not_seen: str) -> None:
+    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    received = []
+    response = client.post(PATH, json=body, buffered=False)
+    with pytest.raises(ConnectionResetError):
+        received.extend(response.response)
+    stream = [json.loads(data[6:]) for data in received]
+    assert seen in joined(stream)
+    assert not_seen not in joined(stream)
+    assert finish_reasons(stream) == []
+
+
+def test_error_in_stream(client: FlaskClient) -> None:
+    *deltas, error, done = frames(ask(client, "error-in-stream", prompt=TOPIC))
+    assert len(deltas) == 8
+    assert set(json.loads(error)["error"]) == {"message", "type", "param", "code"}
+    assert done == "[DONE]"
+
+
+def test_garbage_does_not_touch_the_good_frames(client: FlaskClient) -> None:
+    good, bad = [], 0
+    for data in frames(ask(client, "garbage")):
+        try:
+            chunk = json.loads(data)
+            assert chunk["object"]
+            good.append(chunk)
+        except (ValueError, TypeError, KeyError):
+            bad += 1
+    assert joined(good) == f"<think>\n{HI}\n</think>\n\n{HELLO}"
+    assert bad >= 5
+    assert finish_reasons(good) == ["stop"]
+
+
+def test_crlf_has_no_bare_newline(client: FlaskClient) -> None:
+    raw = ask(client, "crlf").get_data()
+    assert raw.count(b"\n") == raw.count(b"\r\n")
+    assert raw.startswith(b": comment\r\n\r\n")
+
+
+def test_html_and_json_body(client: FlaskClient) -> None:
+    page = ask(client, "html")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert page.get_data().startswith(b"<!doctype html>")
+    whole = ask(client, "json-body")
+    assert (whole.status_code, whole.mimetype) == (200, "application/json")
+    assert whole.get_json()["object"] == "chat.completion"
+
+
+@pytest.mark.parametrize(
+    ("model", "status"),
+    [("error-400", 400), ("error-401", 401), ("error-500", 500), ("rate-limited", 429)],
+)
+def test_error_statuses(client: FlaskClient, model: str, status: int) -> None:
+    response = ask(client, model)
+    assert response.status_code == status
+    assert set(response.get_json()["error"]) == {"message", "type", "param", "code"}
+    assert response.headers.get("Retry-After") == ("7" if status == 429 else None)
+
+
+def test_settings_in_the_body_and_in_the_name(client: FlaskClient) -> None:
+    pieces = [c["choices"][0]["delta"].get("content") for c in chunks(
+        ask(client, "no-reasoning", mock={"tokens_per_frame": 3, "repeat": 2}))]  # fmt: skip
+    assert [p for p in pieces if p] == [
+        "Hi! Nice",
+        " to meet you",
+        ".Hi!",
+        " Nice to meet",
+        " you.",
+    ]
+    named = ask(client, "no-reasoning@tps=0,delay=0,repeat=2", mock={})
+    assert joined(chunks(named)) == HELLO * 2
+    assert joined(chunks(ask(client, "no-reasoning@repeat=2", mock={"repeat": 1}))) == HELLO
+
+
+def test_bursts_join_frames_into_one_write(client: FlaskClient) -> None:
+    body = {"model": "bursts", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    writes = list(client.post(PATH, json=body, buffered=False).response)
+    assert [write.count(b"data: ") for write in writes] == [16, 10]
+
+
+USER = {"role": "user", "content": "hi"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param"),
+    [
+        ("", 400, None),
+        ('{"messages": [', 400, None),
+        (b"\xff\xfe", 400, None),
+        ("[" * 100_000, 400, None),
+        ('{"messages":' + "[" * 100_000, 400, None),
+        ("[]", 400, None),
+        ({}, 400, None),
+        ({"messages": []}, 400, "messages"),
+        ({"messages": "hi"}, 400, "messages"),
+        ({"messages": [1]}, 400, "messages[0]"),
+        ({"messages": [{"role": 1}]}, 400, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": 1}]}, 400, "messages[0].content"),
+        ({"messages": [USER], "stream": "yes"}, 400, "stream"),
+        ({"messages": [USER], "stream_options": []}, 400, "stream_options"),
+        ({"messages": [USER], "max_tokens": 0}, 400, "max_tokens"),
+        ({"messages": [USER], "n": 2}, 400, "n"),
+        ({"messages": [USER], "tools": [{"type": "function"}]}, 400, "tools[0]"),
+        ({"messages": [USER], "mock": {"speed": 1}}, 400, "mock"),
+        ({"messages": [USER], "mock": {"repeat": 0}}, 400, "mock.repeat"),
+        ({"messages": [USER], "mock": {"delay_s": "1"}}, 400, "mock.delay_s"),
+        ({"messages": [USER], "mock": []}, 400, "mock"),
+        ({"messages": [USER], "model": 5}, 400, "model"),
+        ({"messages": [USER], "model": "default@tps=fast"}, 400, "model"),
+        ({"messages": [USER], "model": "default@speed=2"}, 400, "mock"),
+        ({"messages": [USER], "model": "gpt"}, 404, "model"),
+    ],
+)
+def test_bad_input(client: FlaskClient, body: object, status: int, param: str | None) -> None:
+    data = body if isinstance(body, str | bytes) else json.dumps(body)
+    response = client.post(PATH, data=data)
+    error = response.get_json()["error"]
+    assert (response.status_code, error["type"]) == (status, "invalid_request_error")
+    assert (error["param"] or "").startswith(param or "")
+    assert error["message"].endswith(".")
+
+
+def test_an_unknown_model_names_the_known_ones(client: FlaskClient) -> None:
+    error = ask(client, "gpt").get_json()["error"]
+    assert error["code"] == "model_not_found"
+    assert all(name in error["message"] for name in MODELS)
+
+
+def test_wrong_method_and_wrong_path(client: FlaskClient) -> None:
+    wrong = client.get(PATH)
+    assert (wrong.status_code, wrong.get_json()["error"]["param"]) == (405, None)
+    assert "POST" in wrong.headers["Allow"]
+    assert client.get("/nothing").get_json()["error"]["type"] == "invalid_request_error"
+
+
+def test_both_paths_models_and_health(client: FlaskClient) -> None:
+    assert client.post("/chat/completions", json={"messages": [USER]}).status_code == 200
+    for path in ("/v1/models", "/models"):
+        assert [model["id"] for model in client.get(path).get_json()["data"]] == list(MODELS)
+    assert client.get("/health").get_json()["status"] == "ok"
+
+
+def test_stats_show_what_arrived_and_what_became_of_it(client: FlaskClient) -> None:
+    ask(client, "no-reasoning", user="someone").get_data()
+    body = {"model": "default", "stream": True, "messages": [USER]}
+    response = client.post(PATH, json=body, headers={"X-Custom": "secret"}, buffered=False)
+    next(iter(response.response))
+    assert client.get("/stats").get_json()["open_streams"] == 1
+    response.response.close()  # the client leaves
+    stats = client.get("/stats").get_json()
+    last = stats.pop("last_request")
+    assert stats == {
+        "requests": 2, "open_streams": 0, "finished": 1, "aborted": 1, "tokens_sent": 7
+    }  # fmt: skip
+    assert (last["path"], last["body"]) == (PATH, body)
+    assert "X-Custom" in last["headers"]
+    assert "secret" not in json.dumps(last)
+
+
+def test_content_parts_are_read_as_text(client: FlaskClient) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:,"}}
+    parts = [image, {"type": "text", "text": "hi"}, "odd"]
+    stream = chunks(ask(client, "labelled", messages=[{"role": "user", "content": parts}]))
+    assert joined(stream) == HELLO
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Let's go.\n\n<think>\t  x", "a\u0085b\u2028c 😀  é", "12345"]
+)
+def test_tokens_join_to_the_text(text: str) -> None:
+    assert "".join(TOKEN.findall(text)) == text
+
+
+def test_every_model_is_named_in_the_docstring() -> None:
+    assert mock_upstream.__doc__
+    words = mock_upstream.__doc__.split()
+    assert [name for name in MODELS if name not in words] == []

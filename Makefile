@@ -1,12 +1,13 @@
 # make run    the gateway and a mock model server, until Ctrl-C
 # make test   every check and every test
 # make format what ruff can put right by itself
+# make docs   the parts of docs/ that are made from the code
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format clean
+.PHONY: run test check format docs clean
 
 run: $(VENV)/.run
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/run
@@ -23,6 +24,9 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.run
+	PYTHONPATH=. $(BIN)/python scripts/write_docs.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -4,15 +4,16 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
-import msgspec
 from flask import Blueprint, Response, g, request
 
-from gateway.config import Config, Detail, Format, ReasoningMode
+from gateway.choices import Choices
+from gateway.config import Config, Format
 from gateway.dialects import DIALECTS, Answer, Completion
-from gateway.errors import BadRequest, ClientLeft, UnsupportedMedia, UpstreamBroke, explain
+from gateway.errors import BadRequest, ClientLeft, UnsupportedMedia, UpstreamBroke
 from gateway.families import Families
+from gateway.intake import ChatRequest, format_of, read_body, read_request
 from gateway.relay import Body, Relay, Stream
 from gateway.sse import dumps
 from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, summarize_prompt
@@ -26,34 +27,7 @@ STREAM_HEADERS = {
 }
 _SANE_ID = re.compile(r"[\w.:-]{1,128}\Z")
 _MAX_LOGGED_NAME = 200
-_FORMATS = f"<any({','.join(DIALECTS)}):format>"
-
-
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The gateway's own part of a request; it never reaches the upstream."""
-
-    format: Format | None = None
-    reasoning: ReasoningMode = "summary"
-    detail: Detail = "auto"
-    starts_inside: bool | None = None
-
-
-class Message(msgspec.Struct, frozen=True):
-    """As much of a message as the gateway looks at."""
-
-    role: str
-    content: str | list[dict[str, Any]] | None = None
-
-
-class ChatRequest(msgspec.Struct, frozen=True):
-    """As much of a request as the gateway looks at; the rest goes on as it came."""
-
-    model: str | None = None
-    messages: list[Message] | None = None
-    stream: bool | None = None
-    stream_options: dict[str, Any] | None = None
-    n: int | None = None
-    gateway: Options | None = None
+_FORMATS = f"<any({','.join(get_args(Format))}):format>"
 
 
 def make_blueprint(
@@ -63,6 +37,7 @@ def make_blueprint(
     upstream: ChatUpstream,
     families: Families,
     clock: Callable[[], float],
+    log: Any,
 ) -> Blueprint:
     """The routes, bound to the services they use."""
     api = Blueprint("api", __name__)
@@ -81,57 +56,72 @@ def make_blueprint(
 
     @api.post("/v1/chat/completions")
     @api.post(f"/{_FORMATS}/v1/chat/completions")
-    def chat_completions(format: str | None = None) -> Response:
-        body = _json_object(request.get_data(cache=False))
-        prompted = "messages" not in body and ("prompt" in body or format == "plain")
-        asked = _decode(body)
-        options = asked.gateway or Options()
-        g.format = options.format or format or ("plain" if prompted else config.default_format)
-        if prompted:
-            body = body | {"messages": _messages_of_prompt(body, config.max_prompt_chars)}
-        _check(asked, body)
-
-        summary = summarize_prompt(body["messages"])
-        family = families.find(asked.model or "")
-        turn = Turn(
-            started=g.started,
-            prompt_summary=summary,
-            reasoning=options.reasoning,
-            reader=upstream.reader(),
-            splitter=family.splitter(options.starts_inside),
-            summarizer=SUMMARIZERS["extractive"](summary, BUDGET_WORDS[options.detail]),
+    def chat_completions(format: Format | None = None) -> Response:
+        body = _body(plain=format == "plain")
+        g.format = format_of(body, format, config.default_format)
+        asked = read_request(
+            body,
+            of_path=format,
+            default=config.default_format,
+            max_prompt_chars=config.max_prompt_chars,
         )
         stream_id = uuid.uuid4().hex
         answer = Answer(
             id=f"chatcmpl-{stream_id}",
             model=asked.model or "default",
             created=int(time.time()),
-            reasoning=options.reasoning,
-            include_usage=bool((asked.stream_options or {}).get("include_usage")),
+            reasoning=asked.options.reasoning,
+            include_usage=asked.include_usage,
         )
-        sent = {name: value for name, value in body.items() if name not in ("gateway", "prompt")}
-        stream = relay.open(
+        stream = _open(stream_id, asked)
+        return _streamed(stream, answer) if asked.stream else _whole(stream, answer)
+
+    def _open(stream_id: str, asked: ChatRequest) -> Stream:
+        """Starts the turn, or a turn for each choice, and the call to the upstream."""
+        summary = summarize_prompt(asked.body["messages"])
+        turns = [_turn(asked, summary, choice) for choice in range(asked.choices)]
+        turn = turns[0] if len(turns) == 1 else Choices(turns)
+
+        def learn() -> None:
+            """A model whose reasoning turns out to be opened by its template is remembered."""
+            if not turn.lone_end or asked.options.starts_inside is not None:
+                return
+            if families.learn_that_it_starts_inside(upstream.name, asked.model):
+                log.warning("model starts inside its reasoning", stream=stream_id, **names)
+
+        names = {"model": asked.model[:_MAX_LOGGED_NAME], "upstream": upstream.name}
+        return relay.open(
             stream_id,
             turn,
             upstream,
-            upstream.completion(sent, g.request_id),
+            upstream.completion(asked.body, g.request_id),
             started=g.started,
             client=request.environ.get("gunicorn.socket"),
             record={
                 "request": g.request_id,
                 "format": g.format,
-                "model": answer.model[:_MAX_LOGGED_NAME],
-                "family": family.name,
-                "upstream": upstream.name,
+                "family": families.find(asked.model).name,
+                **names,
             },
+            closed=learn,
         )
-        if not asked.stream:
-            return _whole(stream, answer)
-        return _streamed(stream, answer)
+
+    def _turn(asked: ChatRequest, summary: str, choice: int) -> Turn:
+        options = asked.options
+        return Turn(
+            started=g.started,
+            prompt_summary=summary,
+            reasoning=options.reasoning,
+            reader=upstream.reader(choice),
+            splitter=families.splitter(
+                upstream.name, asked.model, asked.body, options.starts_inside
+            ),
+            summarizer=SUMMARIZERS["extractive"](summary, BUDGET_WORDS[options.detail]),
+        )
 
     @api.get("/v1/models")
     @api.get(f"/{_FORMATS}/v1/models")
-    def models(format: str | None = None) -> Response:
+    def models(format: Format | None = None) -> Response:
         with transport.send(upstream.models(g.request_id), config.connect_timeout_s) as reply:
             if reply.status != 200:
                 raise upstream.refusal(reply.status, reply.headers, reply.refusal())
@@ -153,6 +143,15 @@ def make_blueprint(
     return api
 
 
+def _body(*, plain: bool) -> dict[str, Any]:
+    """The request's JSON object."""
+    if request.mimetype and not request.is_json:
+        if plain:
+            raise BadRequest("No JSON body provided")
+        raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
+    return read_body(request.get_data(cache=False), plain=plain)
+
+
 def _streamed(stream: Stream, answer: Answer) -> Response:
     dialect = DIALECTS[g.format](answer)
     if dialect.waits_for_upstream:
@@ -161,11 +160,10 @@ def _streamed(stream: Stream, answer: Answer) -> Response:
         except BaseException:
             stream.close()
             raise
-    headers = STREAM_HEADERS | {"X-Stream-Id": stream.id}
     return Response(
         Body(stream, dialect),
         content_type=dialect.content_type,
-        headers=headers,
+        headers=STREAM_HEADERS | {"X-Stream-Id": stream.id},
         direct_passthrough=True,
     )
 
@@ -187,57 +185,3 @@ def _whole(stream: Stream, answer: Answer) -> Response:
         content_type="application/json",
         headers={"X-Stream-Id": stream.id},
     )
-
-
-def _json_object(data: bytes) -> dict[str, Any]:
-    """The body as a dict; BadRequest or UnsupportedMedia say what is wrong with it."""
-    plain = g.format == "plain"
-    if not request.is_json and request.mimetype:
-        if plain:
-            raise BadRequest("No JSON body provided")
-        raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
-    if plain and not data.strip():
-        raise BadRequest("No JSON body provided")
-    try:
-        body = msgspec.json.decode(data)
-    except ValueError as error:
-        if plain:
-            raise BadRequest("No JSON body provided") from None
-        raise BadRequest(f"The body is not valid JSON: {error}.") from None
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return body
-
-
-def _decode(body: dict[str, Any]) -> ChatRequest:
-    try:
-        return msgspec.convert(body, ChatRequest)
-    except msgspec.ValidationError as error:
-        path, what = explain(error)
-        raise BadRequest(f"{path or 'The body'}: {what}.", param=path or None) from None
-
-
-def _messages_of_prompt(body: dict[str, Any], max_chars: int) -> list[dict[str, str]]:
-    """The one message of a prompt request. The sentences are part of the public contract."""
-    prompt = body.get("prompt") or ""
-    if not isinstance(prompt, str):
-        raise BadRequest("Prompt must be a string", param="prompt")
-    if not prompt.strip():
-        raise BadRequest("Prompt cannot be empty", param="prompt")
-    if len(prompt) > max_chars:
-        raise BadRequest("Prompt exceeds maximum length", param="prompt")
-    if body.get("stream") is not True:
-        raise BadRequest("stream parameter must be true", param="stream")
-    return [{"role": "user", "content": prompt}]
-
-
-def _check(asked: ChatRequest, body: dict[str, Any]) -> None:
-    """What types can't say."""
-    if not body.get("messages"):
-        raise BadRequest("messages must hold at least one message.", param="messages")
-    if "prompt" in body and asked.messages is not None:
-        raise BadRequest("Send either messages or prompt, not both.", param="prompt")
-    if asked.n not in (None, 1):
-        raise BadRequest(
-            "n must be 1: the phases of several answers can't share a stream.", param="n"
-        )

@@ -40,7 +40,9 @@ def create_app(
     relay = Relay(config, transport, clock, log)
     app.extensions["gateway"] = relay
 
-    app.register_blueprint(api.make_blueprint(config, relay, transport, upstream, families, clock))
+    app.register_blueprint(
+        api.make_blueprint(config, relay, transport, upstream, families, clock, log)
+    )
     app.register_blueprint(ops.make_blueprint(relay, upstream, clock, gateway.__version__))
     app.register_blueprint(page.make_blueprint(gateway.__version__))
     _register_error_handlers(app, log)

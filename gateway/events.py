@@ -2,9 +2,11 @@
 
 One turn gives, in this order and never backwards: one :class:`PromptSummary`; any number of
 :class:`ReasoningDelta` and :class:`SummaryDelta`; at most one :class:`ReasoningSummary`; any number
-of :class:`OutputDelta`, :class:`ToolCallDelta` and :class:`Extra`; and exactly one :class:`Done` or
-:class:`Failed`. Only a model that thinks again between two parts of its answer makes a
-:class:`ReasoningDelta` after an :class:`OutputDelta`; its phase stays the final output.
+of :class:`OutputDelta` and :class:`ToolCallDelta`; and exactly one :class:`Done` or
+:class:`Failed`. An :class:`Extra` may come anywhere between. Only a model that thinks again between
+two parts of its answer makes a :class:`ReasoningDelta` after an :class:`OutputDelta`; its phase
+stays the final output. Where several choices were asked for, each has this order for itself, its
+events wrapped in :class:`Choice`, and one end comes for all.
 """
 
 from typing import Any
@@ -85,6 +87,13 @@ class Failed(msgspec.Struct, frozen=True):
     timings: Timings
 
 
+class Choice(msgspec.Struct, frozen=True):
+    """An event of one of several choices; its own end (Done) says that this choice is whole."""
+
+    index: int
+    event: "Event"
+
+
 Event = (
     PromptSummary
     | ReasoningDelta
@@ -95,4 +104,5 @@ Event = (
     | Extra
     | Done
     | Failed
+    | Choice
 )

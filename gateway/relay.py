@@ -16,6 +16,7 @@ import gevent
 import gevent.event
 import gevent.monkey
 
+from gateway.choices import Choices
 from gateway.config import Config
 from gateway.dialects import Dialect
 from gateway.errors import ClientLeft, Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
@@ -39,13 +40,15 @@ class Stream:
         self,
         relay: "Relay",
         id: str,
-        turn: Turn,
+        turn: Turn | Choices,
         started: float,
         client: socket.socket | None,
         record: Mapping[str, Any],
+        closed: Callable[[], None],
     ) -> None:
         self.id = id
         self.record = record
+        self.closed = closed
         self.turn = turn
         self.started = started
         self.client = client
@@ -132,8 +135,14 @@ class Relay:
         self._log = log
         self._streams: dict[str, Stream] = {}
         self._sweeper: gevent.Greenlet | None = None
-        limits = (config.heartbeat_s, config.first_byte_timeout_s, config.idle_timeout_s)
-        self._sweep_s = min(_MAX_SWEEP_S, config.stall_timeout_s / 4, *(s / 4 for s in limits))
+        shortest = min(
+            config.heartbeat_s,
+            config.first_byte_timeout_s,
+            config.idle_timeout_s,
+            config.total_timeout_s,
+            config.stall_timeout_s,
+        )
+        self._sweep_s = min(_MAX_SWEEP_S, shortest / 4)
 
     @property
     def open_streams(self) -> int:
@@ -143,24 +152,26 @@ class Relay:
     def open(
         self,
         id: str,
-        turn: Turn,
+        turn: Turn | Choices,
         upstream: ChatUpstream,
         call: Call,
         *,
         started: float,
         client: socket.socket | None,
         record: Mapping[str, Any],
+        closed: Callable[[], None],
     ) -> Stream:
         """Starts a turn: its first event is in the log when this returns.
 
         client: the socket to watch for a client that leaves. record: what the log is to say of the
-        turn beside counts and times. Raises Full or Draining.
+        turn beside counts and times. closed: is called when the turn is over, however it ended.
+        Raises Full or Draining.
         """
         if self.draining:
             raise Draining("The gateway is being stopped; try again in a moment.")
         if len(self._streams) >= self._config.max_streams:
             raise Full("The gateway serves as many streams as it can; try again in a moment.")
-        stream = Stream(self, id, turn, started, client, record)
+        stream = Stream(self, id, turn, started, client, record, closed)
         stream.log.append(turn.start(self.clock()))
         self._streams[id] = stream
         stream.pump = gevent.spawn(self._pump, stream, upstream, call)
@@ -176,6 +187,7 @@ class Relay:
             stream.pump.kill(block=False)
         record = {**stream.record, **_outcome(stream), **stream.turn.record()}
         self._log.info("turn", stream=stream.id, **record)
+        stream.closed()
 
     def drain(self, timeout_s: float) -> None:
         """Takes no more streams, gives the open ones time to end, then ends them with a failure."""

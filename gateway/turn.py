@@ -105,6 +105,11 @@ class Turn:
         """The last event is out."""
         return self._phase is Phase.ENDED
 
+    @property
+    def lone_end(self) -> bool:
+        """The text ended a reasoning that nothing had begun: the template had opened it."""
+        return self._splitter.lone_end
+
     def record(self) -> dict[str, Any]:
         """What the log says of the turn: counts and times, no text."""
         counts = {"reasoning_chars": self._reasoning_chars, "output_chars": self._output_chars}

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.dialects.base import Answer, Dialect
 from gateway.events import (
+    Choice,
     Done,
     Event,
     Extra,
@@ -39,6 +40,8 @@ class ChunkDialect(Dialect):
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
+        self._index = 0
+        self._choices: dict[int, ChunkDialect] = {}
         self._phase = PROMPT_SUMMARY
         self._head = dumps(
             {
@@ -77,7 +80,7 @@ class ChunkDialect(Dialect):
     def chunk(self, delta: str, phase: str, *, event: str = "", more: str = "") -> bytes:
         """One chunk; `delta` is a JSON object."""
         return frame(
-            f'{self._head},"choices":[{{"index":0,"delta":{delta},"finish_reason":null}}],'
+            f'{self._head},"choices":[{{"index":{self._index},"delta":{delta},"finish_reason":null}}],'
             f'"phase":"{phase}"{more}}}',
             event,
         )
@@ -99,18 +102,34 @@ class ChunkDialect(Dialect):
                 return self.say(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
             case Extra(delta):
                 return self.chunk(dumps(delta), self._phase)
+            case Choice(index, Done() as done):
+                return self._choice(index)._finish(done)
+            case Choice(index, event):
+                return self._choice(index)._spell(event)
             case Done():
-                return self.enter(FINAL_OUTPUT) + self._done(event)
+                finish = b"" if self._choices else self._finish(event)
+                return finish + self._usage(event) + _END
             case Failed(error):
                 return frame(dumps(error.body())) + _END
 
-    def _done(self, done: Done) -> bytes:
-        """The chunk with the finish reason, the usage if it was asked for, and the end."""
+    def _choice(self, index: int) -> "ChunkDialect":
+        """This dialect for one of several choices, with a phase of its own."""
+        if index not in self._choices:
+            self._choices[index] = type(self)(self.answer)
+            self._choices[index]._index = index
+        return self._choices[index]
+
+    def _finish(self, done: Done) -> bytes:
+        """The chunk with the finish reason."""
         more: dict[str, Any] = {"phase": FINAL_OUTPUT}
         if self.shows_timings:
             more["timings"] = msgspec.to_builtins(done.timings)
-        choice = {"index": 0, "delta": {}, "finish_reason": done.finish_reason}
-        frames = frame(f'{self._head},"choices":[{dumps(choice)}],{dumps(more)[1:]}')
-        if self.answer.include_usage and done.usage is not None:
-            frames += frame(f'{self._head},"choices":[],"usage":{dumps(done.usage)}}}')
-        return frames + _END
+        choice = {"index": self._index, "delta": {}, "finish_reason": done.finish_reason}
+        finish = frame(f'{self._head},"choices":[{dumps(choice)}],{dumps(more)[1:]}')
+        return self.enter(FINAL_OUTPUT) + finish
+
+    def _usage(self, done: Done) -> bytes:
+        """The chunk with the usage, if it was asked for and is known."""
+        if not self.answer.include_usage or done.usage is None:
+            return b""
+        return frame(f'{self._head},"choices":[],"usage":{dumps(done.usage)}}}')

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.dialects.base import Answer
 from gateway.errors import GatewayError
 from gateway.events import (
+    Choice,
     Done,
     Event,
     Extra,
@@ -24,6 +25,7 @@ class Completion:
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
+        self._has_trace = answer.reasoning in ("raw", "both")
         self._prompt_summary = ""
         self._summary: str | None = None
         self._trace: list[str] = []
@@ -31,6 +33,7 @@ class Completion:
         self._tool_calls: dict[int, dict[str, Any]] = {}
         self._extra: dict[str, Any] = {}
         self._done: Done | None = None
+        self._choices: dict[int, Completion] = {}
         self.error: GatewayError | None = None
 
     def add(self, events: Sequence[Event]) -> None:
@@ -54,41 +57,48 @@ class Completion:
                     self._done = event
                 case Failed(error):
                     self.error = error
+                case Choice(index, inner):
+                    self._choices.setdefault(index, Completion(self._answer)).add([inner])
                 case SummaryDelta():
                     pass  # the summary proper says it better
 
     def body(self) -> dict[str, Any]:
         """The `chat.completion` object."""
         assert self._done is not None, "the turn has not ended well"
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": "".join(self._content) if self._content or not self._tool_calls else None,
-        }
-        trace = "".join(self._trace) if self._answer.reasoning in ("raw", "both") else None
-        shown = self._summary if trace is None else trace
-        if shown is not None:
-            message |= {"reasoning_content": shown, "reasoning": shown}
-        if self._tool_calls:
-            message["tool_calls"] = [self._tool_calls[i] for i in sorted(self._tool_calls)]
-        phases = {"prompt_summary": self._prompt_summary, "reasoning_summary": self._summary}
-        if trace is not None:
-            phases["reasoning"] = trace
-        body = {
+        choices = [self._choices[index] for index in sorted(self._choices)] or [self]
+        body: dict[str, Any] = {
             "id": self._answer.id,
             "object": "chat.completion",
             "created": self._answer.created,
             "model": self._answer.model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": message | self._extra,
-                    "finish_reason": self._done.finish_reason,
-                    "logprobs": None,
-                }
-            ],
-            "phases": phases,
+            "choices": [choice._choice(index) for index, choice in enumerate(choices)],
+            "phases": choices[0]._phases(),
         }
+        if len(choices) > 1:
+            for choice, of_body in zip(choices, body["choices"], strict=True):
+                of_body["phases"] = choice._phases()
         return body if self._done.usage is None else body | {"usage": self._done.usage}
+
+    def _choice(self, index: int) -> dict[str, Any]:
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": "".join(self._content) if self._content or not self._tool_calls else None,
+        }
+        shown = "".join(self._trace) if self._has_trace else self._summary
+        if shown is not None:
+            message |= {"reasoning_content": shown, "reasoning": shown}
+        if self._tool_calls:
+            message["tool_calls"] = [self._tool_calls[i] for i in sorted(self._tool_calls)]
+        return {
+            "index": index,
+            "message": message | self._extra,
+            "finish_reason": self._done.finish_reason if self._done else None,
+            "logprobs": None,
+        }
+
+    def _phases(self) -> dict[str, Any]:
+        phases = {"prompt_summary": self._prompt_summary, "reasoning_summary": self._summary}
+        return phases | {"reasoning": "".join(self._trace)} if self._has_trace else phases
 
     def _tool_call(self, delta: dict[str, Any]) -> None:
         index = delta.get("index")

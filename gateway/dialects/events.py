@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.dialects.base import Dialect
 from gateway.events import (
+    Choice,
     Done,
     Event,
     Extra,
@@ -52,8 +53,8 @@ def _spell(event: Event) -> Iterator[tuple[str, str]]:
             yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
         case Failed(error):
             yield "failed", dumps(error.body())
-        case Extra():
-            pass  # unknown fields of OpenAI deltas have no name here
+        case Extra() | Choice():
+            pass  # unknown fields of OpenAI deltas have no name here, and there is one choice
 
 
 def _text(text: str) -> str:

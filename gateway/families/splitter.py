@@ -30,6 +30,8 @@ class Kind(Enum):
 
     REASONING = auto()
     ANSWER = auto()
+    MARKUP = auto()
+    """Part of the markup, not of the text: left out."""
     RECAST = auto()
     """The whole text once more: it was given as reasoning and has turned out to be the answer."""
 
@@ -41,12 +43,26 @@ class Segment(NamedTuple):
     text: str
 
 
+class Keep(Enum):
+    """What becomes of a marker."""
+
+    NOT = auto()
+    """It is left out, with the newlines beside it."""
+    BEFORE = auto()
+    """It is the last of the text that it ends."""
+    BEHIND = auto()
+    """It is the first of the text that it begins, as a spoken phrase or a tool's markup is."""
+
+
 class Exit(NamedTuple):
     """Where a marker leads."""
 
     to: str
-    keep: bool = False
-    """The marker is part of the text that it begins, as a spoken phrase or a tool's markup is."""
+    keep: Keep = Keep.NOT
+    lone: bool = False
+    """It ends a reasoning that nothing has begun: the belief about the start was wrong."""
+    proves: bool = True
+    """It shows that the text is marked up at all."""
 
 
 class Step(NamedTuple):
@@ -72,9 +88,27 @@ class Text:
     def search(self) -> re.Pattern[str]:
         return _any_of(self.exits)
 
+    def is_plain(self, text: str) -> bool:
+        """A piece that no marker can touch: most are, and one look at it is enough."""
+        if self.kind is Kind.MARKUP:
+            return False
+        return not self.exits or self.signs.search(text) is None
+
     @cached_property
-    def beginnings(self) -> tuple[str, ...]:
-        return tuple(sorted(_proper_prefixes(self.exits), key=len, reverse=True))
+    def signs(self) -> re.Pattern[str]:
+        return re.compile(f"{self.first_characters.pattern}|[\r\n]")
+
+    @cached_property
+    def beginnings(self) -> frozenset[str]:
+        return _proper_prefixes(self.exits)
+
+    @cached_property
+    def first_characters(self) -> re.Pattern[str]:
+        return re.compile(f"[{''.join({re.escape(marker[0]) for marker in self.exits})}]")
+
+    @cached_property
+    def longest_beginning(self) -> int:
+        return max(map(len, self.exits)) - 1
 
     def step(self, text: str, at: int, *, final: bool) -> Step:
         """Goes up to the first marker, or holds back what may become one."""
@@ -85,19 +119,24 @@ class Text:
         if found is None or held <= found.start():
             end = held if final else _before_newlines(text, at, held)
             return Step(end, end)
+        start, end = found.span()
         exit = self.exits[found.group()]
-        end, resume = found.span()
-        if exit.keep:
-            resume = end + len(found.group()) - len(found.group().lstrip())
-            return Step(resume, resume, exit, marked=True)
-        return Step(_before_newlines(text, at, end), resume, exit, marked=True)
+        match exit.keep:
+            case Keep.NOT:
+                return Step(_before_newlines(text, at, start), end, exit, marked=True)
+            case Keep.BEFORE:
+                return Step(end, end, exit, marked=True)
+            case Keep.BEHIND:
+                # White space before a phrase belongs to what the phrase ends.
+                start += len(found.group()) - len(found.group().lstrip())
+                return Step(start, start, exit, marked=True)
 
     def _hold(self, text: str, at: int) -> int:
         """Where the longest ending begins that is the beginning of a marker."""
-        if text.endswith(self.beginnings):
-            for beginning in self.beginnings:
-                if len(text) - len(beginning) >= at and text.endswith(beginning):
-                    return len(text) - len(beginning)
+        tail = max(at, len(text) - self.longest_beginning)
+        for candidate in self.first_characters.finditer(text, tail):
+            if text[candidate.start() :] in self.beginnings:
+                return candidate.start()
         return len(text)
 
 
@@ -106,9 +145,13 @@ class Gate:
     """Decides by what stands at the front, after optional white space. Has no text of its own."""
 
     exits: Mapping[str, Exit]
-    otherwise: Exit
+    otherwise: str
 
-    kind = Kind.ANSWER
+    kind = Kind.MARKUP
+
+    def is_plain(self, text: str) -> bool:
+        """Nothing is: a gate decides by whatever comes."""
+        return False
 
     @cached_property
     def search(self) -> re.Pattern[str]:
@@ -116,7 +159,7 @@ class Gate:
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
-        return frozenset(_proper_prefixes(self.exits)) | {""}
+        return _proper_prefixes(self.exits) | {""}
 
     def step(self, text: str, at: int, *, final: bool) -> Step:
         """Finds its marker, waits for the rest of one, or gives way to another state."""
@@ -126,8 +169,9 @@ class Gate:
                 return Step(at, at)
             if found := self.search.match(text, front):
                 exit = self.exits[found.group()]
-                return Step(at, at if exit.keep else found.end(), exit, marked=True)
-        return Step(at, at, self.otherwise)
+                resume = at if exit.keep is Keep.BEHIND else found.end()
+                return Step(at, resume, exit, marked=True)
+        return Step(at, at, Exit(self.otherwise))
 
 
 State = Text | Gate
@@ -140,7 +184,9 @@ class Grammar:
     states: Mapping[str, State]
     start: str
     opened: bool = False
-    """It begins inside the reasoning, on a belief that only a marker proves."""
+    """It begins inside the reasoning."""
+    unproven: bool = False
+    """That some text is reasoning is a belief, until a marker proves it (see Splitter.close)."""
 
 
 class Splitter:
@@ -151,26 +197,31 @@ class Splitter:
         self._state = grammar.states[grammar.start]
         self._held = ""
         self._skip_newlines = grammar.opened
-        self._unproven: list[str] | None = [] if grammar.opened else None
+        self._unproven: list[str] | None = [] if grammar.unproven else None
+        self.lone_end = False
+        """An end marker came of a reasoning that had no start: the template had opened it."""
 
     def feed(self, text: str) -> list[Segment]:
         """Takes the next piece; gives what is certain by now."""
+        if not text:
+            return []
         if self._unproven is not None:
             self._unproven.append(text)
+        if not self._held and not self._skip_newlines and self._state.is_plain(text):
+            return [Segment(self._state.kind, text)]
         return self._walk(self._held + text, final=False)
 
     def close(self, *, stopped: bool) -> list[Segment]:
         """The text has ended: gives what was held back.
 
-        stopped: the model ended it by itself. A text that was believed to begin inside the
-        reasoning and ended so without any marker was the answer: it comes once more, whole, as
-        RECAST.
+        stopped: the model ended it by itself. A text that was believed to be reasoning and ended so
+        without any marker was the answer: it comes once more, whole, as RECAST.
         """
+        segments = self._walk(self._held, final=True)
         if stopped and self._unproven:
-            whole = "".join(self._unproven)
-            self._held, self._unproven = "", None
-            return [Segment(Kind.RECAST, whole)]
-        return self._walk(self._held, final=True)
+            segments = [Segment(Kind.RECAST, "".join(self._unproven))]
+        self._unproven = None
+        return segments
 
     def release(self) -> str:
         """Hands back what is held, as it came: the text turned out not to need splitting."""
@@ -185,16 +236,21 @@ class Splitter:
                 at = _NEWLINES.match(text, at).end()  # type: ignore[union-attr]
                 self._skip_newlines = at == len(text)
             step = self._state.step(text, at, final=final)
-            if step.end > at:
+            if step.end > at and self._state.kind is not Kind.MARKUP:
                 segments.append(Segment(self._state.kind, text[at : step.end]))
             at = step.resume
             if step.exit is None:
                 self._held = text[at:]
                 return segments
-            if step.marked:
-                self._unproven = None
-                self._skip_newlines = not step.exit.keep
-            self._state = self._grammar.states[step.exit.to]
+            self._enter(step.exit, step.marked)
+
+    def _enter(self, exit: Exit, marked: bool) -> None:
+        self._state = self._grammar.states[exit.to]
+        if marked:
+            self.lone_end = self.lone_end or exit.lone
+            self._skip_newlines = exit.keep is Keep.NOT
+        if (marked and exit.proves) or self._state.kind is Kind.ANSWER:
+            self._unproven = None
 
 
 def _any_of(markers: Iterable[str]) -> re.Pattern[str]:
@@ -202,8 +258,8 @@ def _any_of(markers: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(markers, key=len, reverse=True))))
 
 
-def _proper_prefixes(markers: Iterable[str]) -> set[str]:
-    return {marker[:n] for marker in markers for n in range(1, len(marker))}
+def _proper_prefixes(markers: Iterable[str]) -> frozenset[str]:
+    return frozenset(marker[:n] for marker in markers for n in range(1, len(marker)))
 
 
 def _before_newlines(text: str, at: int, end: int) -> int:

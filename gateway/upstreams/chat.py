@@ -28,11 +28,14 @@ from gateway.upstreams.parts import (
 )
 
 _COMPLETIONS = "/chat/completions"
-_LABELLED = ("reasoning_content", "reasoning")
+_LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """The fields in which servers put reasoning; the first that is not empty counts, once."""
-_KNOWN = frozenset({"role", "content", "tool_calls", *_LABELLED})
-_MIRRORS = frozenset({"reasoning_details", "thinking", "thinking_blocks", "reasoning_opaque"})
-"""Other places in which servers repeat the reasoning; never handed on as unknown fields."""
+_MIRRORS = ("reasoning_details", "thinking_blocks")
+"""Lists in which servers repeat it; they count where there is no such field."""
+_KNOWN = frozenset(
+    {"role", "content", "tool_calls", "reasoning_opaque", "extra_content", *_LABELLED, *_MIRRORS}
+)
+"""What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
 
 
 class ChatUpstream:
@@ -74,9 +77,9 @@ class ChatUpstream:
             return None
         return [(model.id, model.owned_by or self.name) for model in listed]
 
-    def reader(self) -> "ChatReader":
-        """A reader for the body of one answer."""
-        return ChatReader()
+    def reader(self, choice: int = 0) -> "ChatReader":
+        """A reader for one choice of one answer."""
+        return ChatReader(choice)
 
     def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
         """What an answer with any status but 200 means, without the gateway's key in its text."""
@@ -147,9 +150,11 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 
 
 class ChatReader:
-    """Reads the lines of one answer into parts."""
+    """Reads the lines of one answer into the parts of one of its choices."""
 
-    def __init__(self) -> None:
+    def __init__(self, choice: int = 0) -> None:
+        self._choice_index = choice
+        self._tagged_thoughts = False
         self._sse = Decoder()
         self._whole: list[bytes] | None = None
         self._begun = False
@@ -226,28 +231,27 @@ class ChatReader:
 
     def _content(self, chunk: _Chunk, deltas: list[dict[str, Any] | None]) -> None:
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
-            if choice.index in (0, None):
+            if (choice.index or 0) == self._choice_index:
                 self._choice(delta or {}, choice.finish_reason)
         if chunk.usage:
             self._add(Usage(chunk.usage))
 
     def _choice(self, delta: dict[str, Any], finish_reason: Any) -> None:
-        for field in _LABELLED:
-            text = delta.get(field)
-            if text and isinstance(text, str):
-                self._text(Reasoning, text)
-                break
+        self._text(Reasoning, _reasoning_of(delta))
         content = delta.get("content")
-        if content and isinstance(content, str):
-            self._text(Content, content)
+        if isinstance(content, str):
+            self._text(self._kind_of(content, delta), content)
+        elif isinstance(content, list):
+            for item in content:
+                self._item(item)
         calls = delta.get("tool_calls")
         if calls and isinstance(calls, list):
             self._add(ToolCalls([call for call in calls if isinstance(call, dict)]))
         if len(delta) > 1:
             other = {
-                k: v
-                for k, v in delta.items()
-                if k not in _KNOWN | _MIRRORS and v not in (None, [], {})
+                name: value
+                for name, value in delta.items()
+                if name not in _KNOWN and value not in (None, [], {})
             }
             if other:
                 self._add(Other(other))
@@ -259,11 +263,27 @@ class ChatReader:
         message = error.get("message") or "The upstream reported an error in its answer."
         self._add(Fault(message, error.get("code") or "upstream_error"))
 
+    def _kind_of(self, content: str, delta: dict[str, Any]) -> type[Content] | type[Reasoning]:
+        """Google flags thoughts, or tags them, or both; with tags the text says it itself."""
+        if not _is_thought(delta.get("extra_content")):
+            return Content
+        self._tagged_thoughts = self._tagged_thoughts or "<thought>" in content
+        return Content if self._tagged_thoughts else Reasoning
+
+    def _item(self, item: Any) -> None:
+        """An item of a content list, as Mistral sends them."""
+        if isinstance(item, dict):
+            if item.get("type") == "thinking":
+                self._text(Reasoning, _joined(item.get("thinking"), "text"))
+            else:
+                self._text(Content, _joined([item], "text"))
+
     def _text(self, kind: type[Content] | type[Reasoning], text: str) -> None:
-        if kind is not self._kind:
-            self._flush()
-            self._kind = kind
-        self._pieces.append(text)
+        if text:
+            if kind is not self._kind:
+                self._flush()
+                self._kind = kind
+            self._pieces.append(text)
 
     def _flush(self) -> None:
         if self._pieces:
@@ -273,6 +293,35 @@ class ChatReader:
     def _add(self, part: Part) -> None:
         self._flush()
         self._parts.append(part)
+
+
+def _reasoning_of(delta: dict[str, Any]) -> str:
+    """What a delta labels as reasoning, in whichever of its places."""
+    for field in _LABELLED:
+        text = delta.get(field)
+        if text and isinstance(text, str):
+            return text
+    details = delta.get("reasoning_details")
+    return (
+        _joined(details, "text")
+        or _joined(details, "summary")
+        or _joined(delta.get("thinking_blocks"), "thinking")
+    )
+
+
+def _joined(items: Any, member: str) -> str:
+    """The text of the items of a list, or a text that stands in its place."""
+    if isinstance(items, str):
+        return items
+    if not isinstance(items, list):
+        return ""
+    texts = (item.get(member) for item in items if isinstance(item, dict))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _is_thought(extra: Any) -> bool:
+    google = extra.get("google") if isinstance(extra, dict) else None
+    return isinstance(google, dict) and google.get("thought") is True
 
 
 def _parse(data: bytes) -> _Chunk | None:

@@ -49,13 +49,14 @@ def make_turn(
     model: str = "any",
     starts_inside: bool | None = None,
     budget: int = 60,
+    reader: ChatReader | None = None,
 ) -> Turn:
     """A turn that began at second 0."""
     return Turn(
         started=0,
         prompt_summary="What is 2+2?",
         reasoning=reasoning,
-        reader=ChatReader(),
+        reader=reader or ChatReader(),
         splitter=Families(Config()).find(model).splitter(starts_inside),
         summarizer=ExtractiveSummarizer("What is 2+2?", budget),
     )

@@ -5,20 +5,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
-from gateway.families import FAMILIES, Families, Family, Kind
+from gateway.families import FAMILIES, Families, Family, Kind, Segment, thinking_is_off
 from tests.core.cuts import cut, every_cut, places
 
 BY_NAME = {family.name: family for family in FAMILIES}
 
 
-def run(
+def segments(
     family: Family, pieces: list[str], starts_inside: bool | None = None, stopped: bool = True
-) -> tuple[str, str]:
-    """Reasoning and answer of a text; a recast text counts as the answer alone."""
+) -> list[Segment]:
     splitter = family.splitter(starts_inside)
-    segments = [segment for piece in pieces for segment in splitter.feed(piece)]
-    segments += splitter.close(stopped=stopped)
-    texts = {kind: "".join(s.text for s in segments if s.kind is kind) for kind in Kind}
+    found = [segment for piece in pieces for segment in splitter.feed(piece)]
+    found += splitter.close(stopped=stopped)
+    assert all(segment.text and segment.kind is not Kind.MARKUP for segment in found)
+    return found
+
+
+def run(family: Family, pieces: list[str], *options: bool, **named: bool) -> tuple[str, str]:
+    """Reasoning and answer of a text; a recast text counts as the answer alone."""
+    found = segments(family, pieces, *options, **named)
+    texts = {kind: "".join(s.text for s in found if s.kind is kind) for kind in Kind}
     if texts[Kind.RECAST]:
         assert texts[Kind.ANSWER] == ""
         return "", texts[Kind.RECAST]
@@ -112,24 +118,193 @@ def test_spoken_markers_stay_in_the_text(text: str, reasoning: str, answer: str)
     assert split(NATURAL, text) == (reasoning, answer)
 
 
-def example(family: Family, number: int) -> tuple[str, str, str]:
-    """A text that shows the family's block `number`, with its reasoning and its answer."""
-    block = family.blocks[number]
-    if family.spoken:
-        reasoning, answer = f"{block.start[0]} of 2 < 3. ", f"{block.end[0]} it is <42>."
-        return reasoning + answer, reasoning, answer
-    text = f"{block.start[0]}\n2 < 3\n{block.end[0]}\n\nIt is <42>."
-    return text, "2 < 3", "It is <42>."
+def blocks(family: Family) -> list[tuple[str, str]]:
+    """Every start marker of a family with every end that fits it."""
+    return [(start, end) for b in family.blocks for start in b.start for end in b.end]
+
+
+TAGGED = [family for family in FAMILIES if not family.spoken and not family.grammar]
+EVERY_BLOCK = [
+    pytest.param(family, start, end, id=f"{family.name} {start} {end}")
+    for family in TAGGED
+    for start, end in blocks(family)
+]
+
+
+@pytest.mark.parametrize(("family", "start", "end"), EVERY_BLOCK)
+class TestEveryBlockOfEveryFamily:
+    def test_explicit(self, family: Family, start: str, end: str) -> None:
+        for text in (
+            f"{start}2 < 3{end}It is 42.",
+            f"{start}\n2 < 3\n{end}\n\nIt is 42.",
+            f"\n{start}2 < 3{end}It is 42.",
+        ):
+            assert split(family, text, starts_inside=False) == ("2 < 3", "It is 42.")
+
+    def test_opened_by_the_template(self, family: Family, start: str, end: str) -> None:
+        for text in (f"2 < 3{end}It is 42.", f"{start}2 < 3{end}It is 42."):
+            assert split(family, text, starts_inside=True) == ("2 < 3", "It is 42.")
+
+    def test_no_reasoning(self, family: Family, start: str, end: str) -> None:
+        assert split(family, "It is 42.", starts_inside=False) == ("", "It is 42.")
+
+    def test_empty(self, family: Family, start: str, end: str) -> None:
+        assert split(family, f"{start}\n\n{end}It is 42.") == ("", "It is 42.")
+
+    def test_cut_off_by_length(self, family: Family, start: str, end: str) -> None:
+        assert split(family, f"{start}2 < 3", stopped=False) == ("2 < 3", "")
+        assert split(family, "2 < 3", starts_inside=True, stopped=False) == ("2 < 3", "")
+
+    def test_false_beginnings_of_the_end(self, family: Family, start: str, end: str) -> None:
+        almost = end[:-1]
+        text = f"{start}if {almost}~ then{end}It is 42."
+        assert split(family, text) == (f"if {almost}~ then", "It is 42.")
+
+    def test_consecutive_blocks(self, family: Family, start: str, end: str) -> None:
+        text = f"{start}a{end}\n{start}b{end}c"
+        assert split(family, text) == ("ab", "c")
+
+    def test_a_literal_marker_in_the_answer(self, family: Family, start: str, end: str) -> None:
+        if not family.anywhere and not family.preface:
+            for answer in (f"Write {start}x{end} so.", f"Write `{end}`.", f"```\n{end}\n```\n!"):
+                assert split(family, answer, starts_inside=False) == ("", answer)
+                assert split(family, f"{start}a{end}{answer}") == ("a", answer)
+
+    def test_thinking_again(self, family: Family, start: str, end: str) -> None:
+        if family.anywhere:
+            text = f"{start}a{end}b{start}c{end}d"
+            assert split(family, text) == ("ac", "bd")
+
+
+WRAPPED = [
+    pytest.param(family, start, end, id=f"{family.name} {start} {end}")
+    for family in FAMILIES
+    for wrapper in family.wrappers
+    for start in wrapper.start or ("",)
+    for end in wrapper.end
+]
+
+
+@pytest.mark.parametrize(("family", "start", "end"), WRAPPED)
+def test_answer_wrappers_are_removed(family: Family, start: str, end: str) -> None:
+    block_start, block_end = blocks(family)[0]
+    for text in (
+        f"{block_start}a{block_end}{start}It is 42.{end}",
+        f"{block_start}\na\n{block_end}\n\n{start}\nIt is 42.\n{end}\n",
+        f"{block_start}a{block_end}{start}It is 42.",
+    ):
+        assert split(family, text) == ("a", "It is 42.")
+    if start:
+        assert split(family, f"{start}It is 42.{end}", starts_inside=False) == ("", "It is 42.")
+
+
+TOOLS = [
+    pytest.param(family, tool, id=f"{family.name} {tool.strip()}")
+    for family in TAGGED
+    for tool in family.tools
+]
+
+
+@pytest.mark.parametrize(("family", "tool"), TOOLS)
+def test_a_tool_call_ends_the_reasoning_and_stays_text(family: Family, tool: str) -> None:
+    start, end = blocks(family)[0]
+    call = f'{tool.strip()}{{"a": "{start}x{end}"}}'
+    space = tool[: len(tool) - len(tool.lstrip())]
+    reasoning, answer = split(family, f"{start}I call it.{space}{call}")
+    assert (reasoning.strip(), answer) == ("I call it.", call)
+    reasoning, answer = split(family, f"I call it.{space}{call}", starts_inside=True)
+    assert (reasoning.strip(), answer) == ("I call it.", call)
+    reasoning, answer = split(family, f"{start}a{end}Calling.{space}{call}")
+    assert (reasoning, answer) == ("a", f"Calling.{space}{call}")
+
+
+def test_a_tool_marker_that_counts_at_the_start_of_a_line_only() -> None:
+    text = "I write <｜DSML｜tool_calls> here.</think>b"
+    assert split(BY_NAME["deepseek-v4"], text) == ("I write <｜DSML｜tool_calls> here.", "b")
+
+
+HARMONY = BY_NAME["harmony"]
+HEAD = "<|start|>assistant"
+FINAL = f"{HEAD}<|channel|>final<|message|>"
 
 
 @pytest.mark.parametrize(
-    ("family", "number"),
-    [(family, number) for family in FAMILIES for number in range(len(family.blocks))],
-    ids=lambda value: getattr(value, "name", str(value)),
+    ("text", "reasoning", "answer"),
+    [
+        (f"<|channel|>analysis<|message|>a<|end|>{FINAL}b<|return|>", "a", "b"),
+        (f"{HEAD}<|channel|>analysis<|message|>a<|end|>{FINAL}b", "a", "b"),
+        ("<|channel|>final<|message|>b<|return|>", "", "b"),
+        (
+            f"<|channel|>analysis<|message|>a<|end|>{HEAD}<|channel|>analysis<|message|>c<|end|>"
+            f"{FINAL}b",
+            "ac",
+            "b",
+        ),
+        (
+            f"<|channel|>analysis<|message|>a<|end|>{HEAD}<|channel|>commentary<|message|>"
+            f"I look.<|end|>{FINAL}b",
+            "a",
+            "I look.b",
+        ),
+        (
+            f"<|channel|>analysis<|message|>a<|end|>{HEAD}<|channel|>commentary to=functions.f "
+            '<|constrain|>json<|message|>{"x": 1}<|call|>',
+            "a",
+            '<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"x": 1}<|call|>',
+        ),
+        (
+            f"<|channel|>analysis<|message|>a<|end|>{HEAD} to=functions.f<|channel|>commentary"
+            "<|message|>{}<|call|>",
+            "a",
+            f"{HEAD} to=functions.f<|channel|>commentary<|message|>{{}}<|call|>",
+        ),
+        ("<|channel|>analysis<|message|>a", "a", ""),
+        ("<|channel|>analysis", "", ""),
+        ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>fin", "a", ""),
+        ("analysisWe add.assistantfinalfour", "We add.", "four"),
+        ("It is 4.", "", "It is 4."),
+        ("analysis is a branch of mathematics.", "", "analysis is a branch of mathematics."),
+    ],
 )
-def test_every_block_of_every_family(family: Family, number: int) -> None:
-    text, reasoning, answer = example(family, number)
-    assert split(family, text) == (reasoning, answer)
+def test_harmony(text: str, reasoning: str, answer: str) -> None:
+    assert split(HARMONY, text) == (reasoning, answer)
+
+
+def test_harmony_opened_by_the_prompt() -> None:
+    assert split(HARMONY, f"a<|end|>{FINAL}b", starts_inside=True) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("I think.</think>Hi", "I think.Hi"),
+        ("I think.\n</think>\n\nHi", "I think.Hi"),
+        ("</think>Hi", "Hi"),
+    ],
+)
+def test_a_lone_end_marker_is_dropped_and_told(text: str, answer: str) -> None:
+    for pieces in every_cut(text):
+        splitter = TAGS.splitter()
+        found = [s for piece in pieces for s in splitter.feed(piece)]
+        found += splitter.close(stopped=True)
+        assert "".join(s.text for s in found) == answer
+        assert splitter.lone_end
+
+
+@pytest.mark.parametrize(
+    "text", ["<think>a</think>b</think>c", "`</think>`", "A <think> and its </think>", "</thin"]
+)
+def test_other_end_markers_are_not_lone(text: str) -> None:
+    splitter = TAGS.splitter()
+    splitter.feed(text)
+    splitter.close(stopped=True)
+    assert not splitter.lone_end
+
+
+def markers(family: Family) -> list[str]:
+    """Everything that a family looks for, and can leave out."""
+    grammars = [family.splitter(inside)._grammar for inside in (False, True)]
+    return sorted({m for g in grammars for s in g.states.values() for m in s.exits})
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
@@ -137,18 +312,22 @@ def test_every_block_of_every_family(family: Family, number: int) -> None:
 def test_no_cut_changes_the_result_and_no_character_is_lost(
     family: Family, data: st.DataObject, places: list[int], starts_inside: bool, stopped: bool
 ) -> None:
-    markers = [m for block in family.blocks for m in (*block.start, *block.end)]
-    fragments = st.sampled_from([*markers, *(m[:-1] for m in markers), "\n", " ", "a", "<", "b. "])
+    marks = markers(family)
+    fragments = st.sampled_from([*marks, *(m[:-1] for m in marks), "\n", " ", "a", "<", "b. "])
     text = "".join(data.draw(st.lists(fragments, max_size=12)))
     whole = run(family, [text], starts_inside, stopped)
     assert run(family, cut(text, places), starts_inside, stopped) == whole
 
-    kept = "".join(whole)
+    found = segments(family, [text], starts_inside, stopped)
+    kept = "".join(s.text for s in found if s.kind is not Kind.RECAST)
     rest = iter(text)
     assert all(character in rest for character in kept), "made up, or out of order"
-    lost = len(text) - len(kept)
-    droppable = sum(text.count(marker) * len(marker) for marker in markers)
-    assert lost <= droppable + sum(map(text.count, "\n ")), "lost"
+    if any(s.kind is Kind.RECAST for s in found):
+        assert found[-1].text == text
+    elif not family.grammar:  # harmony's headers are left out too
+        lost = len(text) - len(kept)
+        droppable = sum(text.count(marker) * len(marker) for marker in marks)
+        assert lost <= droppable + sum(map(text.count, "\n ")), "lost"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +340,19 @@ def test_no_cut_changes_the_result_and_no_character_is_lost(
         ("Qwen/Qwen3-30B-A3B-Thinking-2507", "think-opened"),
         ("zai-org/GLM-4.5", "think"),
         ("zai-org/GLM-4.7", "think-opened"),
-        ("mistralai/Magistral-Small-2509", "magistral"),
+        ("mistralai/Magistral-Small-2509", "mistral"),
+        ("accounts/fireworks/models/glm-4p7", "think-opened"),
+        ("accounts/fireworks/models/deepseek-v3p1", "deepseek-v3"),
+        ("qwen3:8b", "think"),
+        ("Qwen/Qwen3.5-9B", "think-opened"),
+        ("openai/gpt-oss-120b:free", "harmony"),
+        ("nvidia/Llama-3_3-Nemotron-Super-49B-v1_5", "think"),
+        ("nvidia/NVIDIA-Nemotron-Nano-9B-v2", "think-opened"),
+        ("upstage/Solar-Open2", "solar-open2"),
+        ("stepfun-ai/step3", "think-opened"),
+        ("stepfun-ai/Step-3.5-Flash", "step-3.5"),
+        ("tencent/Hunyuan-A13B-Instruct", "hunyuan-a13b"),
+        ("baidu/ERNIE-4.5-21B-A3B-Thinking", "ernie-4.5"),
         ("mistralai/Magistral-Small-2506", "think"),
         ("mock-natural", "natural"),
         ("nobody/knows", "tags"),
@@ -195,10 +386,58 @@ def test_configured_markers_replace_every_familys() -> None:
     assert families.find("deepseek-r1").starts_inside
 
 
-@pytest.mark.parametrize("text", ["<" * 1_000_000, "</thin" * 200_000, "<think>" * 150_000])
-def test_time_is_linear(text: str) -> None:
-    """Ten times more text would take minutes if it were not."""
+@pytest.mark.parametrize("unit", ["<", "</thin", "<think>"])
+def test_time_is_linear(unit: str) -> None:
+    """10 MB take seconds; they would take hours if it were not."""
+    text = unit * (10_000_000 // len(unit))
     pieces = [text[i : i + 1000] for i in range(0, len(text), 1000)]
     for starts_inside in (False, True):
         reasoning, answer = run(TAGS, pieces, starts_inside, stopped=False)
         assert len(reasoning) + len(answer) >= len(text) - len("<think>")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"chat_template_kwargs": {"enable_thinking": False}},
+        {"chat_template_kwargs": {"thinking": False}},
+        {"reasoning_effort": "none"},
+        {"think": False},
+        {"reasoning": {"enabled": False}},
+        {"thinking": {"type": "disabled"}},
+    ],
+)
+def test_a_request_that_turns_thinking_off_starts_outside(body: dict[str, object]) -> None:
+    assert thinking_is_off(body)
+    families = Families(Config())
+    splitter = families.splitter("u", "deepseek-r1", body, None)
+    assert splitter.feed("It is 4.") == [Segment(Kind.ANSWER, "It is 4.")]
+    said = families.splitter("u", "deepseek-r1", body, True)
+    assert said.feed("I think.") == [Segment(Kind.REASONING, "I think.")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"chat_template_kwargs": {"enable_thinking": True}},
+        {"chat_template_kwargs": None, "reasoning": 1, "thinking": "x", "think": None},
+        {"reasoning_effort": "low", "thinking": {"type": "enabled"}},
+    ],
+)
+def test_others_do_not(body: dict[str, object]) -> None:
+    assert not thinking_is_off(body)
+
+
+def test_what_was_learned_of_a_model_holds_for_it_alone() -> None:
+    families = Families(Config())
+    assert families.learn_that_it_starts_inside("u", "mine")
+    assert not families.learn_that_it_starts_inside("u", "mine")
+
+    def first(upstream: str, model: str, said: bool | None = None) -> Kind:
+        return families.splitter(upstream, model, {}, said).feed("text")[0].kind
+
+    assert first("u", "mine") is Kind.REASONING
+    assert first("u", "mine", False) is Kind.ANSWER
+    assert first("u", "other") is Kind.ANSWER
+    assert first("v", "mine") is Kind.ANSWER

@@ -168,6 +168,53 @@ def test_starts_inside_can_be_said(client: FlaskClient, upstream: responses.Requ
     assert response.get_json()["phases"]["reasoning_summary"] == "I think."
 
 
+def test_a_request_that_turns_thinking_off_starts_outside(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *contents("It is 4."), FINISH, DONE)
+    options = {"model": "deepseek-r1", "gateway": {"format": "events", "reasoning": "raw"}}
+    names = [name for name, _ in events(ask(client, reasoning_effort="none", **options))]
+    assert names == ["prompt_summary", "final_output_delta", "done"]
+
+
+def test_a_lone_end_marker_teaches_the_gateway(
+    client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
+) -> None:
+    answers(upstream, *contents("I think.</think>Hi"), FINISH, DONE)
+
+    def turn(**options: Any) -> tuple[str, str]:
+        message = ask(client, model="mine", stream=False, **options).get_json()["choices"][0]
+        return message["message"]["reasoning"], message["message"]["content"]
+
+    assert turn(gateway={"starts_inside": False, "reasoning": "raw"}) == ("", "I think.Hi")
+    assert turn(gateway={"reasoning": "raw"}) == ("", "I think.Hi")
+    assert turn(gateway={"reasoning": "raw"}) == ("I think.", "Hi")
+    warnings = [line for line in logged if line["level"] == "warning"]
+    assert [(w["event"], w["model"], w["upstream"]) for w in warnings] == [
+        ("model starts inside its reasoning", "mine", "default")
+    ]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_several_choices(
+    client: FlaskClient, upstream: responses.RequestsMock, stream: bool
+) -> None:
+    frames = [
+        {"choices": [{"index": i, "delta": {"content": text}, "finish_reason": reason}]}
+        for i, text, reason in ((0, "A", None), (1, "B", None), (0, "", "stop"), (1, "", "stop"))
+    ]
+    answers(upstream, *frames, DONE)
+    response = ask(client, n=2, stream=stream, gateway={"format": "openai"})
+    if stream:
+        chunks = [data for _, data in events(response) if data != DONE]
+        finished = [c["choices"][0] for c in chunks if c["choices"][0]["finish_reason"]]
+        assert [choice["index"] for choice in finished] == [0, 1]
+    else:
+        choices = response.get_json()["choices"]
+        assert [choice["message"]["content"] for choice in choices] == ["A", "B"]
+    assert json.loads(upstream.calls[0].request.body)["n"] == 2
+
+
 def test_one_json_body_from_the_upstream(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
@@ -268,8 +315,9 @@ def test_the_longest_prompt_is_taken(client: FlaskClient, upstream: responses.Re
         (b'{"messages": [{"role": "user", "content": [1]}]}', "messages[0].content[0]", "expected"),
         (b'{"messages": [{"role": "user"}], "stream": "yes"}', "stream", "expected `bool"),
         (b'{"messages": [{"role": "user"}], "model": 1}', "model", "expected `str"),
-        (b'{"messages": [{"role": "user"}], "n": 2}', "n", "n must be 1"),
-        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be 1"),
+        (b'{"messages": [{"role": "user"}], "n": 2, "stream": true}', "n", "n must be 1"),
+        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be between 1 and 128"),
+        (b'{"messages": [{"role": "user"}], "n": 129}', "n", "n must be between 1 and 128"),
         (b'{"messages": [{"role": "user"}], "stream_options": 1}', "stream_options", "expected"),
         (b'{"messages": [{"role": "user"}], "prompt": "a"}', "prompt", "not both"),
         (b'{"messages": [{"role": "user"}], "gateway": 1}', "gateway", "expected `object"),

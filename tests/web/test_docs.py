@@ -8,7 +8,8 @@ import pytest
 from gateway import errors
 from gateway.config import Config, setting_names
 from gateway.dialects import DIALECTS
-from gateway.families import FAMILIES
+from gateway.families import FAMILIES, Family
+from scripts.write_docs import PARTS, with_parts
 from tests.programs import ROOT
 
 DOCS = {path.name: path.read_text() for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"]}
@@ -61,8 +62,14 @@ def test_every_format(name: str) -> None:
     assert f"| `{name}`" in DOCS["README.md"]
 
 
+@pytest.mark.parametrize("page", PARTS)
+def test_the_made_parts_are_fresh(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert text == with_parts(page, text), "run `make docs`"
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_every_family(family: object) -> None:
+def test_every_family(family: Family) -> None:
     assert f"| `{family.name}` |" in DOCS["models.md"]
 
 

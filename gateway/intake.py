@@ -1,0 +1,134 @@
+"""A body in, a typed request out, or an error that names the path of the fault. No I/O."""
+
+from typing import Any, get_args
+
+import msgspec
+
+from gateway.config import Detail, Format, ReasoningMode
+from gateway.errors import BadRequest, explain
+
+MAX_CHOICES = 128
+"""As many as OpenAI takes."""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway's own part of a request; it never reaches the upstream."""
+
+    format: Format | None = None
+    reasoning: ReasoningMode = "summary"
+    detail: Detail = "auto"
+    starts_inside: bool | None = None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """As much of a message as the gateway looks at."""
+
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """As much of a body as the gateway looks at."""
+
+    model: str | None = None
+    messages: list[Message] | None = None
+    stream: bool | None = None
+    stream_options: dict[str, Any] | None = None
+    n: int | None = None
+    gateway: Options | None = None
+
+
+class ChatRequest(msgspec.Struct, frozen=True):
+    """A request that has been checked."""
+
+    format: Format
+    model: str
+    """"" when the request names none."""
+    stream: bool
+    include_usage: bool
+    choices: int
+    options: Options
+    body: dict[str, Any]
+    """What goes on to the upstream, as it came; `messages` is there."""
+
+
+def read_body(data: bytes, *, plain: bool) -> dict[str, Any]:
+    """The JSON object of a body. `plain`: say it in the words of that format's contract."""
+    try:
+        body = msgspec.json.decode(data)
+    except ValueError as error:
+        if plain:
+            raise BadRequest("No JSON body provided") from None
+        raise BadRequest(f"The body is not valid JSON: {error}.") from None
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return body
+
+
+def format_of(body: dict[str, Any], of_path: Format | None, default: Format) -> Format:
+    """The format that a request asks for, also when something else in it is wrong."""
+    options = body.get("gateway")
+    named = options.get("format") if isinstance(options, dict) else None
+    formats: tuple[Format, ...] = get_args(Format)
+    for format in formats:
+        if named == format:
+            return format
+    return of_path or ("plain" if _is_prompt_request(body, of_path) else default)
+
+
+def read_request(
+    body: dict[str, Any], *, of_path: Format | None, default: Format, max_prompt_chars: int
+) -> ChatRequest:
+    """A body as a request. Raises BadRequest."""
+    if _is_prompt_request(body, of_path):
+        body = body | {"messages": _messages_of_prompt(body, max_prompt_chars)}
+    elif "prompt" in body:
+        raise BadRequest("Send either messages or prompt, not both.", param="prompt")
+    asked = _convert(body)
+    format = format_of(body, of_path, default)
+    if not asked.messages:
+        raise BadRequest("messages must hold at least one message.", param="messages")
+    choices = 1 if asked.n is None else asked.n
+    if not 1 <= choices <= MAX_CHOICES:
+        raise BadRequest(f"n must be between 1 and {MAX_CHOICES}.", param="n")
+    if choices > 1 and asked.stream and format != "openai":
+        raise BadRequest(
+            "n must be 1: several answers can't share the phases of one stream. "
+            "Use the format openai, or stream false.",
+            param="n",
+        )
+    return ChatRequest(
+        format=format,
+        model=asked.model or "",
+        stream=bool(asked.stream),
+        include_usage=bool((asked.stream_options or {}).get("include_usage")),
+        choices=choices,
+        options=asked.gateway or Options(),
+        body={name: value for name, value in body.items() if name not in ("gateway", "prompt")},
+    )
+
+
+def _is_prompt_request(body: dict[str, Any], of_path: Format | None) -> bool:
+    return "messages" not in body and ("prompt" in body or of_path == "plain")
+
+
+def _convert(body: dict[str, Any]) -> _Asked:
+    try:
+        return msgspec.convert(body, _Asked)
+    except msgspec.ValidationError as error:
+        path, what = explain(error)
+        raise BadRequest(f"{path or 'The body'}: {what}.", param=path or None) from None
+
+
+def _messages_of_prompt(body: dict[str, Any], max_chars: int) -> list[dict[str, str]]:
+    """The one message of a prompt request. The sentences are part of the public contract."""
+    prompt = body.get("prompt") or ""
+    if not isinstance(prompt, str):
+        raise BadRequest("Prompt must be a string", param="prompt")
+    if not prompt.strip():
+        raise BadRequest("Prompt cannot be empty", param="prompt")
+    if len(prompt) > max_chars:
+        raise BadRequest("Prompt exceeds maximum length", param="prompt")
+    if body.get("stream") is not True:
+        raise BadRequest("stream parameter must be true", param="stream")
+    return [{"role": "user", "content": prompt}]

@@ -1,0 +1,75 @@
+"""Writes those parts of the documentation that are made from the code: `make docs`.
+
+A part stands between `<!-- name -->` and `<!-- /name -->`. A test fails when one is stale.
+"""
+
+import sys
+from pathlib import Path
+
+from gateway.families import FAMILIES, Block, Family
+
+ROOT = Path(__file__).parent.parent
+
+
+def families_table() -> str:
+    """The families as a Markdown table."""
+    rows = [
+        "| family | models | reasoning | opened by the template | also | note |",
+        "|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*rows, *map(_family_row, FAMILIES)])
+
+
+def _family_row(family: Family) -> str:
+    cells = (
+        f"`{family.name}`",
+        ", ".join(map(_code, family.models)) if family.models != ("*",) else "all others",
+        "; ".join(map(_block, family.blocks)) or "its own grammar",
+        "yes" if family.starts_inside else "no",
+        "; ".join(_also(family)),
+        family.note,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _also(family: Family) -> list[str]:
+    found = [f"a tool call begins with {', '.join(map(_code, family.tools))}"] * bool(family.tools)
+    found += [f"wrapped: {_block(wrapper)}" for wrapper in family.wrappers]
+    if family.anywhere:
+        found.append("special tokens: they count anywhere")
+    return found
+
+
+def _block(block: Block) -> str:
+    start = " or ".join(map(_code, block.start))
+    end = " or ".join(map(_code, block.end))
+    return f"{start} … {end}".strip() if start else f"… {end}"
+
+
+def _code(text: str) -> str:
+    """As code in a table's cell, in which a bar must be escaped."""
+    shown = text.replace("\n", "\\n").replace("|", "\\|")
+    return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
+
+
+PARTS = {"docs/models.md": {"families": families_table}}
+
+
+def with_parts(path: str, text: str) -> str:
+    """The text of a page with its made parts as they should be."""
+    for name, make in PARTS[path].items():
+        before, found, rest = text.partition(f"<!-- {name} -->\n")
+        after = rest.partition(f"<!-- /{name} -->")[1:]
+        text = "".join([before, found, make(), "\n", *after])
+    return text
+
+
+def main() -> None:
+    """Rewrites the pages."""
+    for path in PARTS:
+        page = ROOT / path
+        page.write_text(with_parts(path, page.read_text()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

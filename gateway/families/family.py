@@ -94,7 +94,7 @@ def _blocks(family: Family, inside: bool) -> Grammar:
     closings: dict[str, Exit] = {}
     for number, wrapper in enumerate(family.wrappers):
         opens |= dict.fromkeys(wrapper.start, Exit(f"wrapped {number}"))
-        if not wrapper.start:
+        if not wrapper.start or family.anywhere:
             closings |= dict.fromkeys(wrapper.end, Exit("answer"))
     calls = dict.fromkeys(family.tools, Exit("tool call", Keep.BEHIND))
     lone = dict.fromkeys(ends, Exit("answer", lone=True))

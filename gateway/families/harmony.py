@@ -17,13 +17,26 @@ if TYPE_CHECKING:
     from gateway.families.family import Family
 
 _CALL = Exit("tool call", Keep.BEHIND)
-_MARKERS = {
-    "<|start|>assistant": Exit("between"),
-    "<|start|>assistant to=": _CALL,
-    "<|channel|>": Exit("channel"),
-    "<|channel|>commentary to=": _CALL,
+_ENDS = {
     "<|end|>": Exit("between"),
     "<|return|>": Exit("between"),
+    "<|start|>assistant": Exit("between"),
+    "<|start|>assistant to=": _CALL,
+}
+"""What ends a message. A channel's name alone does not: reasoning may speak of it."""
+_CHANNELS = {
+    "<|channel|>analysis": Exit("analysis header"),
+    "<|channel|>final": Exit("header"),
+    "<|channel|>commentary": Exit("header"),
+    "<|channel|>": Exit("header"),
+    "<|channel|>analysis to=": _CALL,
+    "<|channel|>commentary to=": _CALL,
+}
+_HEADERS = {
+    "<|channel|>analysis<|message|>": Exit("analysis"),
+    "<|channel|>final<|message|>": Exit("answer"),
+    "<|channel|>commentary<|message|>": Exit("answer"),
+    "<|channel|>commentary to=": _CALL,
 }
 _STRIPPED = {
     "assistantfinal": Exit("answer"),
@@ -32,23 +45,23 @@ _STRIPPED = {
 
 
 def harmony(family: "Family", inside: bool) -> Grammar:
-    """The grammar. Text inside a message goes on until any marker, so truncated headers are fine.
+    """The grammar. What else a header says, and one that was cut off, is markup.
 
     inside: the prompt ended in the middle of an analysis message.
     """
     states: dict[str, State] = {
         "head": Gate(
-            _MARKERS | {"analysis": Exit("stripped", proves=False)},
+            _ENDS
+            | _CHANNELS
+            | {"to=functions.": _CALL, "analysis": Exit("stripped", proves=False)},
             otherwise="analysis" if inside else "answer",
         ),
-        "between": Gate(_MARKERS, otherwise="answer"),
-        # What else a header says (a constraint) is markup, and so is one that was cut off.
-        "channel": Gate({"analysis": Exit("analysis header")}, otherwise="header"),
-        "analysis header": Text(Kind.MARKUP, {"<|message|>": Exit("analysis")}),
-        "header": Text(Kind.MARKUP, {"<|message|>": Exit("answer")}),
-        "analysis": Text(Kind.REASONING, _MARKERS),
-        "stripped": Text(Kind.REASONING, _MARKERS | _STRIPPED),
-        "answer": Text(Kind.ANSWER, _MARKERS),
+        "between": Gate(_ENDS | _CHANNELS | {"to=functions.": _CALL}, otherwise="answer"),
+        "analysis header": Text(Kind.MARKUP, {"<|message|>": Exit("analysis"), **_ENDS}),
+        "header": Text(Kind.MARKUP, {"<|message|>": Exit("answer"), **_ENDS}),
+        "analysis": Text(Kind.REASONING, _ENDS | _HEADERS),
+        "stripped": Text(Kind.REASONING, _ENDS | _HEADERS | _STRIPPED),
+        "answer": Text(Kind.ANSWER, _ENDS | _HEADERS),
         "tool call": Text(Kind.ANSWER, {}),
     }
     return Grammar(states, "head", opened=inside, unproven=True)

@@ -42,14 +42,17 @@ FAMILIES = (
     Family(
         "think",
         (
-            "exaone-4*",
-            "glm-4.5*",
-            "glm-4.6*",
-            "granite-4*",
-            "qwen3*",
+            *("granite-4*", "phi-4*reasoning*", "magistral*2506*"),
+            *("*llama*nemotron*", "deephermes*"),
+        ),
+        _THINK,
+    ),
+    Family(
+        "think-tools",
+        (
+            *("qwen3*", "glm-4.5*", "glm-4.6*", "exaone-4*"),
             *("dots*", "holo2*", "intern-s1*", "laguna*", "lfm2*", "ling-3*", "ling3*"),
             *("mimo*", "minicpm*", "nanbeige*", "rwkv*", "telechat*"),
-            *("phi-4*reasoning*", "magistral*2506*", "*llama*nemotron*", "deephermes*"),
         ),
         _THINK,
         tools=_TOOL_CALL,
@@ -58,12 +61,18 @@ FAMILIES = (
     Family(
         "think-opened",
         (
-            "deepseek-r1*",
-            "qwq*",
+            *("deepseek-r1*", "qwq*", "glm-z1*", "step3*", "olmo-3*think*"),
+            *("cogito*", "gigachat3.5*", "iquest-q1*", "hyperclovax*think*"),
+            *("*nemotron-3*", "*nemotron*nano*v2*"),
+        ),
+        _THINK,
+        starts_inside=True,
+    ),
+    Family(
+        "think-opened-tools",
+        (
             *("qwen3*thinking*", "qwen3.5*", "qwen3.6*", "qwen3.7*", "qwen3.8*", "qwen3.9*"),
-            *("glm-4.7*", "glm-5*", "glm-z1*"),
-            *("cogito*", "gigachat3.5*", "iquest-q1*", "olmo-3*think*", "step3*"),
-            *("hyperclovax*think*", "*nemotron-3*", "*nemotron*nano*v2*"),
+            *("glm-4.7*", "glm-5*"),
         ),
         _THINK,
         starts_inside=True,
@@ -129,7 +138,6 @@ FAMILIES = (
         "mistral",
         ("magistral*", "ministral*", "mistral*"),
         (_BRACKETS,),
-        tools=("[TOOL_CALLS]",),
     ),
     Family("seed-oss", ("seed-oss*",), (tag("seed:think"),), tools=("<seed:tool_call>",)),
     Family("minimax-m3", ("minimax-m3*",), (tag("mm:think"),), anywhere=True),

@@ -223,6 +223,22 @@ def test_a_tool_marker_that_counts_at_the_start_of_a_line_only() -> None:
     assert split(BY_NAME["deepseek-v4"], text) == ("I write <｜DSML｜tool_calls> here.", "b")
 
 
+def test_a_tool_marker_in_the_reasoning_of_a_family_that_closes_its_blocks_is_text() -> None:
+    text = "[THINK]Write [TOOL_CALLS] so.[/THINK][TOOL_CALLS]f[ARGS]{}"
+    assert split(BY_NAME["mistral"], text) == ("Write [TOOL_CALLS] so.", "[TOOL_CALLS]f[ARGS]{}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is 4.<|close|>response<|sep|>",
+        "<|open|>response<|sep|>It is 4.<|close|>response<|sep|><|close|>message<|sep|>",
+    ],
+)
+def test_an_answer_whose_wrapper_the_template_has_opened(text: str) -> None:
+    assert split(BY_NAME["kimi-k3"], text, starts_inside=False) == ("", "It is 4.")
+
+
 HARMONY = BY_NAME["harmony"]
 HEAD = "<|start|>assistant"
 FINAL = f"{HEAD}<|channel|>final<|message|>"
@@ -262,6 +278,17 @@ FINAL = f"{HEAD}<|channel|>final<|message|>"
         ("<|channel|>analysis", "", ""),
         ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>fin", "a", ""),
         ("analysisWe add.assistantfinalfour", "We add.", "four"),
+        (
+            f"<|channel|>analysis<|message|>Not <|call|> or <|channel|>final.<|end|>{FINAL}b",
+            "Not <|call|> or <|channel|>final.",
+            "b",
+        ),
+        (f"<|channel|>??<|end|>{HEAD}<|channel|>analysis<|message|>a<|end|>{FINAL}b", "a", "b"),
+        (
+            '<|channel|>analysis to=functions.f<|message|>{"x": 1}',
+            "",
+            '<|channel|>analysis to=functions.f<|message|>{"x": 1}',
+        ),
         ("It is 4.", "", "It is 4."),
         ("analysis is a branch of mathematics.", "", "analysis is a branch of mathematics."),
     ],
@@ -336,15 +363,15 @@ def test_no_cut_changes_the_result_and_no_character_is_lost(
         ("deepseek-ai/DeepSeek-R1", "think-opened"),
         ("deepseek-r1:70b", "think-opened"),
         ("openrouter/deepseek/deepseek-r1", "think-opened"),
-        ("accounts/fireworks/models/qwen3-8b", "think"),
-        ("Qwen/Qwen3-30B-A3B-Thinking-2507", "think-opened"),
-        ("zai-org/GLM-4.5", "think"),
-        ("zai-org/GLM-4.7", "think-opened"),
+        ("accounts/fireworks/models/qwen3-8b", "think-tools"),
+        ("Qwen/Qwen3-30B-A3B-Thinking-2507", "think-opened-tools"),
+        ("zai-org/GLM-4.5", "think-tools"),
+        ("zai-org/GLM-4.7", "think-opened-tools"),
         ("mistralai/Magistral-Small-2509", "mistral"),
-        ("accounts/fireworks/models/glm-4p7", "think-opened"),
+        ("accounts/fireworks/models/glm-4p7", "think-opened-tools"),
         ("accounts/fireworks/models/deepseek-v3p1", "deepseek-v3"),
-        ("qwen3:8b", "think"),
-        ("Qwen/Qwen3.5-9B", "think-opened"),
+        ("qwen3:8b", "think-tools"),
+        ("Qwen/Qwen3.5-9B", "think-opened-tools"),
         ("openai/gpt-oss-120b:free", "harmony"),
         ("nvidia/Llama-3_3-Nemotron-Super-49B-v1_5", "think"),
         ("nvidia/NVIDIA-Nemotron-Nano-9B-v2", "think-opened"),

@@ -580,7 +580,7 @@ def test_models(client: FlaskClient, upstream: responses.RequestsMock, path: str
                 "id": "qwen3-8b",
                 "object": "model",
                 "owned_by": "me",
-                "family": "think",
+                "family": "think-tools",
                 "upstream": "default",
             },
             {

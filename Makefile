@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 .PHONY: run test check format docs clean
 
 run: $(VENV)/.run
-	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/run
+	@PYTHONPATH=. $(BIN)/python scripts/run.py
 
 test: check
 	$(BIN)/pytest

@@ -3,6 +3,7 @@
 Nothing heavy is imported here: gevent has to patch the standard library first, in each worker.
 """
 
+import signal
 import sys
 
 from gateway import Config
@@ -27,15 +28,35 @@ graceful_timeout = int(_config.drain_timeout_s) + 10
 control_socket_disable = True
 
 
+def post_fork(server, worker):
+    """Hears a SIGTERM that comes while the worker starts, when gunicorn does not listen yet."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def pre_request(worker, req):
+    """Counts the requests under way."""
+    worker.busy = getattr(worker, "busy", 0) + 1
+
+
+def post_request(worker, req, environ, resp):
+    """See pre_request."""
+    worker.busy -= 1
+
+
 def post_worker_init(worker):
     """Starts to watch for the worker's stop, to end streams well before it is killed."""
     import gevent
 
     relay = worker.wsgi.extensions["gateway"]
+    main = gevent.getcurrent()
 
-    def watch():
+    def stop_in_order():
         while worker.alive:
             gevent.sleep(0.1)
         relay.drain(_config.drain_timeout_s)
+        while getattr(worker, "busy", 0):
+            gevent.sleep(0.05)
+        # gunicorn would go on waiting for connections that are merely kept alive.
+        gevent.kill(main, SystemExit(0))
 
-    gevent.spawn(watch)
+    gevent.spawn(stop_in_order)

@@ -124,7 +124,7 @@ def make_blueprint(
     def models(format: Format | None = None) -> Response:
         with transport.send(upstream.models(g.request_id), config.connect_timeout_s) as reply:
             if reply.status != 200:
-                raise upstream.refusal(reply.status, reply.headers, reply.refusal())
+                raise upstream.refusal(reply.status, reply.headers, b"".join(reply.refusal()))
             listed = upstream.model_ids(reply.json())
         if listed is None:
             raise UpstreamBroke("The upstream's list of models could not be read.")

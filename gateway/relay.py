@@ -6,8 +6,11 @@ second: for time limits, heartbeats, and clients that have left or do not read. 
 started per read.
 """
 
+import fcntl
 import select
 import socket
+import sys
+import termios
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -20,14 +23,16 @@ from gateway.choices import Choices
 from gateway.config import Config
 from gateway.dialects import Dialect
 from gateway.errors import ClientLeft, Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
-from gateway.events import Done, Event, Failed
+from gateway.events import Done, Event, Failed, Timings
 from gateway.store import Log
-from gateway.transport import Transport
+from gateway.transport import Reply, Transport
 from gateway.turn import Turn
 from gateway.upstreams.chat import ChatUpstream
 from gateway.upstreams.parts import Call
 
 _MAX_SWEEP_S = 1.0
+_REFUSAL_S = 1.0
+"""So long the body of a refusal may take; its status is known already."""
 _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 # The patched poll would switch greenlets to ask a question that never waits.
 _poll = gevent.monkey.get_original("select", "poll")
@@ -69,6 +74,7 @@ class Stream:
         self.last: Done | Failed | None = None
         """The event that ended the stream, once it was sent."""
         self._relay = relay
+        self._unsent = 0
 
     def wait_until_answered(self) -> None:
         """Returns when the upstream has accepted the call; raises what kept it from that."""
@@ -91,7 +97,17 @@ class Stream:
             self.sending_since = None
             if events and isinstance(events[-1], Done | Failed):
                 self.last = events[-1]
+                self.close()  # before the client can see the end, so its place is free again
                 return
+
+    def looks_stalled(self, now: float, limit_s: float) -> bool:
+        """Has the client taken nothing for so long? What it takes leaves the kernel's buffer."""
+        if self.sending_since is None or self.client is None:
+            return False
+        if (unsent := _unsent_bytes(self.client)) != self._unsent:
+            self._unsent = unsent
+            self.sending_since = now
+        return now - self.sending_since > limit_s
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the request arrived."""
@@ -205,7 +221,7 @@ class Relay:
             stream.calling_since = self.clock()
             with self._transport.send(call) as reply:
                 if reply.status != 200:
-                    raise upstream.refusal(reply.status, reply.headers, reply.refusal())
+                    raise upstream.refusal(reply.status, reply.headers, _beginning(reply))
                 stream.answered.set()
                 for lines in self._reads(stream, reply.batches()):
                     stream.log.append(turn.feed(lines, self.clock()))
@@ -223,7 +239,12 @@ class Relay:
         """The pump met an error: before the upstream accepted the call, or in the stream."""
         if not stream.answered.is_set():
             stream.refused = error
-        stream.log.append(stream.turn.fail(error, self.clock()))
+        try:
+            events = stream.turn.fail(error, self.clock())
+        except Exception:  # whatever state the turn is in, its reader must see an end
+            self._log.exception("turn failed to fail", stream=stream.id)
+            events = [Failed(error, Timings())]
+        stream.log.append(events)
 
     def _reads(self, stream: Stream, batches: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         """The batches, at the pace of the reader and with a turn for everybody else after each."""
@@ -246,10 +267,7 @@ class Relay:
             now = self.clock()
             gone = self._hung_up()
             for stream in list(self._streams.values()):
-                if (
-                    stream.client in gone
-                    or _since(stream.sending_since, now) > self._config.stall_timeout_s
-                ):
+                if stream.client in gone or stream.looks_stalled(now, self._config.stall_timeout_s):
                     self._let_go(stream)
                 elif (error := self._overdue(stream, now)) is not None:
                     self._fail(stream, error)
@@ -292,10 +310,34 @@ class Relay:
         """The client has left or does not read: what waits for it is woken and ends."""
         stream.left = True
         if stream.client is not None:
+            # gevent's own shutdown would wake a waiting send with an error that gunicorn logs; the
+            # plain socket's lets it end like any connection that was closed.
+            plain = getattr(stream.client, "_sock", stream.client)
             with suppress(OSError):  # it may be gone already
-                stream.client.shutdown(socket.SHUT_RDWR)
+                plain.shutdown(socket.SHUT_RDWR)
         stream.answered.set()
         stream.log.nudge()
+
+
+def _unsent_bytes(client: socket.socket) -> int:
+    """How much the kernel still holds for a client; 0 when that can't be told."""
+    try:
+        return int.from_bytes(
+            fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, b"\0" * 4), sys.byteorder
+        )
+    except (OSError, ValueError):
+        return 0
+
+
+def _beginning(reply: Reply) -> bytes:
+    """As much of a refusal's body as comes soon."""
+    body = b""
+    if reply.status < 400:
+        return body
+    with gevent.Timeout(_REFUSAL_S, False):
+        for piece in reply.refusal():
+            body += piece
+    return body
 
 
 def _since(moment: float | None, now: float) -> float:

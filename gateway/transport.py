@@ -6,11 +6,13 @@ makes a blank line, which in SSE ends an event, of a CRLF that two reads cut in 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from itertools import islice
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from gateway.errors import UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
@@ -44,9 +46,16 @@ _BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str],
 """Foreign error → ours, the first that fits."""
 
 
+class _Session(requests.Session):
+    """Follows no redirect, and does not even read one: requests would, body and all."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def make_session(max_connections: int) -> requests.Session:
     """A session that many users share: no cookies, no proxies or .netrc of the environment."""
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": "reasoning-gateway"})
@@ -114,18 +123,13 @@ class Reply:
         except requests.RequestException as error:
             raise UpstreamBroke("The connection to the upstream broke off.") from error
 
-    def refusal(self) -> bytes:
-        """The beginning of the body of an answer that is an error."""
-        try:
-            body = b""
-            while len(body) < _MAX_REFUSAL_BYTES:
-                piece = self._response.raw.read1(_MAX_REFUSAL_BYTES, decode_content=True)
-                if not piece:
-                    break
-                body += piece
-            return body
-        except Exception:  # the status alone has to do
-            return b""
+    def refusal(self) -> Iterator[bytes]:
+        """The beginning of the body of an answer that is an error, as it arrives."""
+        left = _MAX_REFUSAL_BYTES
+        with suppress(urllib3.exceptions.HTTPError):  # what there is has to do
+            while left > 0 and (piece := self._response.raw.read1(left, decode_content=True)):
+                left -= len(piece)
+                yield piece
 
     def json(self) -> bytes:
         """The whole body. Raises UpstreamError when it can't be read."""

@@ -5,9 +5,11 @@ import re
 import subprocess
 import sys
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import TracebackType
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parent.parent
 START_S = 20
@@ -76,12 +78,27 @@ def start_mock(*options: str) -> Program:
     return Program(args, r"mock upstream on (http://\S+)")
 
 
-def start_gateway(upstream_url: str, **settings: object) -> Program:
-    """`gunicorn -c gunicorn.conf.py wsgi:app` with one worker on a free port."""
+def boot_gateway(upstream_url: str, **settings: object) -> Program:
+    """`gunicorn -c gunicorn.conf.py wsgi:app` with one worker on a free port, not yet ready."""
     env = {"UPSTREAM_URL": upstream_url, "PORT": "0", "WEB_CONCURRENCY": "1"}
     env |= {name.upper(): str(value) for name, value in settings.items()}
     gunicorn = str(Path(sys.executable).parent / "gunicorn")
     args = [gunicorn, "-c", "gunicorn.conf.py", "wsgi:app"]
     gateway = Program(args, r"Listening at: (http://\S+)", env)
     gateway.wait_for(r"Booting worker")
+    return gateway
+
+
+def start_gateway(upstream_url: str, **settings: object) -> Program:
+    """A gateway that answers; see :func:`boot_gateway`."""
+    gateway = boot_gateway(upstream_url, **settings)
+    connection = HTTPConnection(urlsplit(gateway.url).netloc, timeout=START_S)
+    try:
+        connection.request("GET", "/health", headers={"Connection": "close"})
+        connection.getresponse().read()
+    except OSError as error:
+        gateway.stop()
+        raise AssertionError(f"the gateway does not answer:\n{gateway.output()}") from error
+    finally:
+        connection.close()
     return gateway

@@ -200,6 +200,13 @@ const reasoning = {
     this.panes.classList.toggle("split", !$("#summary-pane").hidden && !$("#trace-pane").hidden);
   },
 
+  /** After the turn, only what has something to show stays. */
+  tidy() {
+    $("#summary-pane").hidden ||= summary.text === "";
+    $("#trace-pane").hidden ||= trace.text === "";
+    this.split();
+  },
+
   /** The final summary takes the place of the live lines, which stay one click away. */
   settle(text) {
     const words = (lines) => lines.trim().split(/\s+/).join(" ");
@@ -300,7 +307,7 @@ const onStep = {
   },
   failed({ message }, now) {
     phases[running.phase].end("failed", now);
-    say(`Failed after ${seconds(now - running.started)}`);
+    say(`Failed after ${duration(now - running.started)}`);
     complain(message);
   },
   stopped(_, now) {
@@ -319,7 +326,7 @@ function paint() {
   if (!running) return;
   const now = performance.now();
   phases[running.phase].tick(now);
-  setText(ui.clock, running.answering ? "" : seconds(now - running.started));
+  setText(ui.clock, running.answering ? "" : ` ${seconds(now - running.started)}`);
   paintText();
   running.frame = requestAnimationFrame(paint);
 }
@@ -358,6 +365,7 @@ function begin({ format, reasoning: mode }) {
 function end() {
   cancelAnimationFrame(running.frame);
   running = null;
+  reasoning.tidy();
   paintText();
   setText(ui.clock, "");
   for (const phase of phases) if (phase.state === "idle") phase.skip("Not reached.");

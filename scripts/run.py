@@ -1,0 +1,114 @@
+"""Starts the gateway, and a mock model server unless UPSTREAM_URL names a real one: `make run`.
+
+Stops what it has started on Ctrl-C, or when one of the programs ends by itself.
+"""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from gateway import Config
+from gateway.errors import ConfigError
+
+POLL_S = 0.05
+STOP_S = 10
+
+READY = """
+  The demo page:  {url}/
+  The model:      {upstream}
+  The API:        curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \\
+    -d '{{"messages": [{{"role": "user", "content": "What is 2+2?"}}], "stream": true}}'
+  Ctrl-C stops.
+"""
+
+
+def main() -> int:
+    """Runs until it is stopped; gives the exit status."""
+    try:
+        config = Config.load()
+    except ConfigError as error:
+        return fail(str(error))
+    mocked = not os.environ.get("UPSTREAM_URL")
+    ports = {"PORT": config.port} | ({"MOCK_PORT": config.mock_port} if mocked else {})
+    for name, port in ports.items():
+        if is_taken(port):
+            return fail(f"port {port} is in use; set {name} to another one.")
+
+    upstream = f"http://127.0.0.1:{config.mock_port}" if mocked else config.upstream_url
+    defaults = {"LOG_FORMAT": "console", "DRAIN_TIMEOUT_S": "2"}
+    env = {**defaults, **os.environ, "UPSTREAM_URL": upstream}
+    gunicorn = ["gunicorn", "-c", "gunicorn.conf.py", "--log-level", "warning", "wsgi:app"]
+    programs = []
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        if mocked:
+            programs.append(start([sys.executable, "mock_upstream.py"], env))
+        programs.append(start([str(Path(sys.executable).parent / gunicorn[0]), *gunicorn[1:]], env))
+        announced = False
+        while all(program.poll() is None for program in programs):
+            if not announced and is_ready(config.port):
+                url = f"http://127.0.0.1:{config.port}"
+                print(READY.format(url=url, upstream=upstream), flush=True)
+                announced = True
+            time.sleep(POLL_S)
+        return fail("a program has ended by itself; what it said is above.")
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        stop(programs)
+
+
+def start(command: list[str], env: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Starts a program in a session of its own, so that Ctrl-C reaches only this one."""
+    return subprocess.Popen(command, env=env, start_new_session=True)
+
+
+def stop(programs: "list[subprocess.Popen[bytes]]") -> None:
+    """Ends them in good order, at once on a second Ctrl-C."""
+    try:
+        for program in programs:
+            program.terminate()
+        for program in programs:
+            program.wait(STOP_S)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        for program in programs:
+            program.kill()
+
+
+def is_taken(port: int) -> bool:
+    """Does somebody listen there already?"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+def is_ready(port: int) -> bool:
+    """Does the gateway answer? Asked directly, whatever proxy the environment names."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/ready")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def fail(sentence: str) -> int:
+    """Says it on standard error; gives the exit status."""
+    print(f"gateway: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The demo page in a real browser, against a real gateway and a real mock upstream.
+
+Whatever a test looks at, its page must not log an error, break its Content-Security-Policy, or ask
+any other origin for anything. Conditions are waited for by locators: the page's policy forbids the
+string evaluation that `wait_for_function` needs.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Route,
+    expect,
+    sync_playwright,
+)
+
+expect.set_options(timeout=20_000)
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+# A module's own, not the session's: Playwright keeps an event loop for as long as it is open.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        missing = "chromium is not installed; on Debian: apt-get install chromium"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """Collects what must not happen on a page."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.faults: list[str] = []
+        self._origin = origin
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.faults.append(f"uncaught: {error}"))
+        page.on("request", self._on_request)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        # The browser itself logs every refused or failed fetch; the page tells the reader.
+        fetched = message.text.startswith("Failed to load resource") and (
+            message.location["url"].startswith(f"{self._origin}/v1/")
+        )
+        if message.type in ("error", "warning") and not fetched:
+            self.faults.append(f"console: {message.text}")
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith((f"{self._origin}/", "data:")):
+            self.faults.append(f"request: {request.url}")
+
+
+@pytest.fixture
+def page(browser: Browser, gateway_url: str) -> Iterator[Page]:
+    origin = gateway_url.rstrip("/")
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    watch = Watch(page, origin)
+    page.goto(f"{origin}/")
+    yield page
+    context.close()
+    assert watch.faults == []
+
+
+class DemoPage:
+    """The page by its hooks."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.prompt = page.get_by_test_id("prompt")
+        self.send = page.get_by_test_id("send")
+        self.stop = page.get_by_test_id("stop")
+        self.model = page.get_by_test_id("model")
+        self.model_name = page.get_by_test_id("model-name")
+        self.format = page.get_by_test_id("format")
+        self.reasoning = page.get_by_test_id("reasoning")
+        self.prompt_summary = page.get_by_test_id("prompt-summary")
+        self.summary = page.get_by_test_id("reasoning-summary")
+        self.live_lines = page.get_by_test_id("reasoning-live")
+        self.trace = page.get_by_test_id("reasoning-trace")
+        self.answer = page.get_by_test_id("final-output")
+        self.tool_calls = page.get_by_test_id("tool-calls")
+        self.status = page.get_by_test_id("status")
+        self.error = page.get_by_test_id("error")
+
+    def phase(self, name: str) -> Locator:
+        return self.page.locator(f'[data-phase="{name}"]')
+
+    def choose(
+        self,
+        *,
+        model: str | None = None,
+        format: str | None = None,
+        reasoning: str | None = None,
+    ) -> None:
+        if model is not None and "@" in model:
+            self.model.select_option(label="Other…")
+            self.model_name.fill(model)
+        elif model is not None:
+            self.model.select_option(model)
+        if format is not None:
+            self.format.select_option(format)
+        if reasoning is not None:
+            self.reasoning.select_option(reasoning)
+
+    def ask(self, prompt: str, **choices: str) -> None:
+        self.choose(**choices)
+        self.prompt.fill(prompt)
+        self.send.click()
+
+    def answer_with(
+        self, body: str, *, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
+        """The next turns get this answer in place of the gateway's."""
+
+        def fulfill(route: Route) -> None:
+            content_type = "text/event-stream" if status == 200 else "application/json"
+            route.fulfill(
+                status=status, body=body, headers={"Content-Type": content_type, **(headers or {})}
+            )
+
+        self.page.route("**/v1/chat/completions", fulfill)
+
+
+@pytest.fixture
+def demo(page: Page) -> DemoPage:
+    return DemoPage(page)
+
+
+@pytest.fixture
+def named_events():
+    """Writes a stream in the `events` format: pairs of a name and its data."""
+
+    def write(*events: tuple[str, object]) -> str:
+        return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
+
+    return write

@@ -1,0 +1,150 @@
+"""What goes wrong is said in a sentence, and what had arrived by then stays."""
+
+import re
+
+import pytest
+from playwright.sync_api import Route, expect
+
+FAILED = re.compile(r"^Failed after (\d+ ms|\d+\.\d s)$")
+FORMATS = ["events", "phased", "openai", "plain"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_upstreams_error(demo, format):
+    demo.ask("hi", model="error-500", format=format, reasoning="both")
+
+    expect(demo.status).to_have_text(FAILED)
+    expect(demo.error).to_have_text(re.compile(r"^[A-Z].+\.$"))
+    expect(demo.stop).to_be_hidden()
+    expect(demo.page.get_by_role("heading", level=3)).to_have_count(0)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_cut_stream(demo, format):
+    demo.ask("hi", model="cut", format=format)
+
+    expect(demo.status).to_have_text(FAILED)
+    expect(demo.error).to_have_text(re.compile(r"^[A-Z].+\.$"))
+    expect(demo.answer).to_have_text(re.compile("^Hi!"))
+    expect(demo.phase("answer")).to_have_attribute("data-state", "failed")
+
+
+def test_an_empty_prompt(demo):
+    demo.ask("  ")
+
+    expect(demo.error).to_have_text("Write a prompt first.")
+    expect(demo.prompt).to_be_focused()
+    expect(demo.status).to_have_text("Ready")
+
+    demo.ask("hi", model="default")
+    expect(demo.status).to_contain_text("Done in")
+    expect(demo.error).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "sentence"),
+    [
+        (400, {}, '{"error":{"message":"Name a format."}}', "Name a format."),
+        (400, {}, '{"error":"Prompt cannot be empty","code":400}', "Prompt cannot be empty"),
+        (400, {}, 'data: {"error":"Prompt too long","code":400}\n\n', "Prompt too long"),
+        (
+            503,
+            {"Retry-After": "3"},
+            '{"error":{"message":"The gateway is full."}}',
+            "The gateway is full. Try again in 3 s.",
+        ),
+        (502, {}, "<h1>Bad gateway</h1>", "The gateway answered with status 502."),
+        (500, {}, "[]", "The gateway answered with status 500."),
+    ],
+)
+def test_a_refusal(demo, status, headers, body, sentence):
+    demo.answer_with(body, status=status, headers=headers)
+    demo.ask("hi")
+
+    expect(demo.status).to_have_text(FAILED)
+    expect(demo.error).to_have_text(sentence)
+
+
+CHUNK = 'data: {"choices":[{"delta":{"content":"Hi"}}],"phase":"final_output"}\n\n'
+BROKEN = "The upstream broke off."
+
+
+@pytest.mark.parametrize(
+    ("format", "body"),
+    [
+        (
+            "events",
+            'event: final_output_delta\ndata: {"text":"Hi"}\n\n'
+            f'event: failed\ndata: {{"error":{{"message":"{BROKEN}"}}}}\n\n',
+        ),
+        ("phased", f'{CHUNK}data: {{"error":{{"message":"{BROKEN}"}}}}\n\ndata: [DONE]\n\n'),
+        ("openai", f'{CHUNK}data: {{"error":{{"message":"{BROKEN}"}}}}\n\ndata: [DONE]\n\n'),
+        ("plain", f'{CHUNK}data: {{"error":"{BROKEN}","code":502}}\n\n'),
+    ],
+)
+def test_a_failure_in_the_stream(demo, format, body):
+    demo.answer_with(body)
+    demo.ask("hi", format=format)
+
+    expect(demo.status).to_have_text(FAILED)
+    expect(demo.error).to_have_text(BROKEN)
+    expect(demo.answer).to_have_text("Hi")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_stream_that_just_ends(demo, format):
+    demo.answer_with(": connected\n\n")
+    demo.ask("hi", format=format)
+
+    expect(demo.status).to_have_text(FAILED)
+    expect(demo.error).to_have_text("The stream ended before the answer was complete.")
+
+
+def test_a_stream_that_is_not_json(demo):
+    demo.answer_with("data: {oops\n\n")
+    demo.ask("hi", format="phased")
+
+    expect(demo.error).to_have_text("The gateway sent an event that this page cannot read.")
+
+
+def test_a_gateway_that_is_not_there(demo):
+    demo.page.route("**/v1/chat/completions", lambda route: route.abort("connectionrefused"))
+    demo.ask("hi")
+
+    expect(demo.status).to_have_text(FAILED)
+    expect(demo.error).to_contain_text("The gateway cannot be reached.")
+
+
+def test_a_connection_that_is_lost(demo):
+    demo.page.evaluate(
+        """() => {
+            const begun = 'event: prompt_summary\\ndata: {"text":"hi"}\\n\\n';
+            const chunks = [new TextEncoder().encode(begun)];
+            const pull = (stream) =>
+                chunks.length ? stream.enqueue(chunks.pop()) : stream.error(new TypeError("lost"));
+            window.fetch = async () => new Response(new ReadableStream({ pull }));
+        }"""
+    )
+    demo.ask("hi")
+
+    expect(demo.status).to_have_text(FAILED)
+    expect(demo.error).to_have_text("The connection was lost before the answer was complete.")
+    expect(demo.prompt_summary).to_have_text("hi")
+
+
+def test_no_list_of_models(demo):
+    def refuse(route: Route) -> None:
+        route.fulfill(status=503, body="{}")
+
+    demo.page.route("**/v1/models", refuse)
+    demo.page.reload()
+    expect(demo.model_name).to_be_visible()
+
+    demo.prompt.fill("hi")
+    demo.send.click()
+    expect(demo.error).to_have_text("Name a model first.")
+    expect(demo.model_name).to_be_focused()
+
+    demo.model_name.fill("default")
+    demo.send.click()
+    expect(demo.answer).to_have_text("Hi! Nice to meet you.")

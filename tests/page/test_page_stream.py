@@ -1,0 +1,228 @@
+"""The page's stream parser and its format adapters, as modules in the browser."""
+
+import json
+
+import pytest
+
+EVERY_CUT = """async ([text, expected]) => {
+    const { SSEParser } = await import("/static/sse.js");
+    const wrong = [];
+    const check = (...pieces) => {
+        const parser = new SSEParser();
+        const events = pieces.flatMap((piece) => parser.feed(piece)).concat(parser.close());
+        const found = JSON.stringify(events.map(({ event, data, id }) => [event, data, id]));
+        if (found !== JSON.stringify(expected)) wrong.push([pieces, found]);
+    };
+    check(text);
+    check(...text);
+    check(...text.split(""));
+    for (let i = 0; i <= text.length; i += 1) {
+        check(text.slice(0, i), text.slice(i));
+        for (let j = i; j <= text.length; j += 1) {
+            check(text.slice(0, i), text.slice(i, j), text.slice(j));
+        }
+    }
+    return wrong.slice(0, 3);
+}"""
+
+STREAMS = {
+    "one event": ("data: hi\n\n", [("message", "hi", "")]),
+    "named, with an id": ("id: 7\nevent: done\ndata: {}\n\n", [("done", "{}", "7")]),
+    "an id stays, a name does not": (
+        "id: 1\nevent: a\ndata: x\n\ndata: y\n\nid\ndata: z\n\n",
+        [("a", "x", "1"), ("message", "y", "1"), ("message", "z", "")],
+    ),
+    "several data lines": ("data: a\ndata:\ndata:  b\n\n", [("message", "a\n\n b", "")]),
+    "CRLF": (
+        "event: a\r\ndata: x\r\ndata: y\r\n\r\ndata: z\r\n\r\n",
+        [("a", "x\ny", ""), ("message", "z", "")],
+    ),
+    "CR": ("data: x\rdata: y\r\rdata: z\r\r", [("message", "x\ny", ""), ("message", "z", "")]),
+    "line ends of every kind": (
+        "data: x\r\n\ndata: y\n\r\ndata: z\r\r\n",
+        [("message", "x", ""), ("message", "y", ""), ("message", "z", "")],
+    ),
+    "comments": (": ping\n\n:\ndata: x\n: ping\ndata: y\n\n", [("message", "x\ny", "")]),
+    "no space after the colon": ("data:x\n\ndata\n\n", [("message", "x", ""), ("message", "", "")]),
+    "a name without data is no event": ("event: a\n\ndata: x\n\n", [("message", "x", "")]),
+    "unknown fields": ("retry: 10\nfoo: bar\ndata: x\n\n", [("message", "x", "")]),
+    "an id with a null is ignored": ("id: a\0b\ndata: x\n\n", [("message", "x", "")]),
+    "a byte order mark": ("\ufeffdata: x\n\n", [("message", "x", "")]),
+    "an event that was cut short": ("data: x\n\ndata: y\n", [("message", "x", "")]),
+    "text beyond the first plane": ("data: é👍🏽\u2028你\n\n", [("message", "é👍🏽\u2028你", "")]),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_cut_gives_the_same_events(page, name):
+    text, events = STREAMS[name]
+    assert page.evaluate(EVERY_CUT, [text, events]) == []
+
+
+ADAPT = """async ([format, reasoning, events]) => {
+    const { adapterFor } = await import("/static/formats.js");
+    return events.flatMap(adapterFor(format, reasoning));
+}"""
+
+
+def named(event, /, **data):
+    return {"event": event, "data": json.dumps(data)}
+
+
+def chunk(phase=None, finish_reason=None, **delta):
+    data = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+    return {"event": "message", "data": json.dumps(data | ({"phase": phase} if phase else {}))}
+
+
+END = {"event": "message", "data": "[DONE]"}
+
+
+def both(text):
+    return {"reasoning_content": text, "reasoning": text}
+
+
+CALL = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}
+CALLED = {"kind": "tool_call_delta", "index": 0, "name": "f", "text": "{}"}
+
+
+def said(kind, text):
+    return {"kind": kind, "text": text}
+
+
+def done(finish_reason="stop"):
+    return {"kind": "done", "finishReason": finish_reason}
+
+
+FORMATS = {
+    "events": (
+        "events",
+        "both",
+        [
+            named("prompt_summary", text="p", ttft_ms=1),
+            named("reasoning_delta", text="r"),
+            named("reasoning_summary_delta", text="one"),
+            named("reasoning_summary_delta", text="two\n"),
+            named("reasoning_summary", text="s"),
+            named("heartbeat", elapsed_ms=15000),
+            named("final_output_delta", text="a"),
+            named("tool_call_delta", index=0, id="c", name="f", arguments="{}"),
+            named("something_new", text="?"),
+            named("done", finish_reason="stop", usage=None),
+        ],
+        [
+            said("prompt_summary", "p"),
+            said("reasoning_delta", "r"),
+            said("reasoning_summary_delta", "one\n"),
+            said("reasoning_summary_delta", "two\n"),
+            said("reasoning_summary", "s"),
+            {"kind": "heartbeat"},
+            said("final_output_delta", "a"),
+            CALLED,
+            done(),
+        ],
+    ),
+    "phased": (
+        "phased",
+        "both",
+        [
+            chunk("prompt_summary"),
+            chunk("prompt_summary", role="assistant", content="[Prompt Summary] p\n\n"),
+            chunk("reasoning", reasoning_content="r"),
+            chunk("reasoning_summary"),
+            chunk("reasoning_summary", content="[Reasoning Summary] one\n\n"),
+            chunk("reasoning_summary", content="two\n\n"),
+            chunk("final_output", content="[Prompt Summary] is a label"),
+            chunk("final_output", tool_calls=[CALL]),
+            chunk("final_output", finish_reason="length"),
+            {"event": "message", "data": '{"choices":[],"usage":{}}'},
+            END,
+        ],
+        [
+            said("prompt_summary", "p\n\n"),
+            said("reasoning_delta", "r"),
+            said("reasoning_summary_delta", "one\n"),
+            said("reasoning_summary_delta", "two\n"),
+            said("final_output_delta", "[Prompt Summary] is a label"),
+            CALLED,
+            done("length"),
+        ],
+    ),
+    "phased, its labels in pieces": (
+        "phased",
+        "summary",
+        [
+            chunk("prompt_summary", content="[Prompt"),
+            chunk("prompt_summary", content=" Summary] "),
+            chunk("prompt_summary", content="p"),
+            chunk("reasoning_summary", content="[Reason"),
+            chunk("reasoning_summary", content=" why"),
+        ],
+        [
+            said("prompt_summary", "p"),
+            said("reasoning_summary_delta", "[Reason why"),
+        ],
+    ),
+    "openai": (
+        "openai",
+        "summary",
+        [
+            chunk("prompt_summary", role="assistant", content=""),
+            chunk("prompt_summary", **both("p\n\n")),
+            chunk("reasoning_summary", **both("one\n\n")),
+            chunk("reasoning_summary", reasoning="two\n\n"),
+            chunk("final_output", content="a"),
+            chunk("final_output", finish_reason="stop"),
+            END,
+        ],
+        [
+            said("prompt_summary", "p\n\n"),
+            said("reasoning_summary_delta", "one\n"),
+            said("reasoning_summary_delta", "two\n"),
+            said("final_output_delta", "a"),
+            done(),
+        ],
+    ),
+    "openai, both": (
+        "openai",
+        "both",
+        [
+            chunk("prompt_summary", **both("p\n\n")),
+            chunk("reasoning", **both("r\n\n")),
+            chunk("reasoning_summary", reasoning_summary="s\n\n"),
+            chunk("final_output", content="a", tool_calls=[CALL]),
+            END,
+        ],
+        [
+            said("prompt_summary", "p\n\n"),
+            said("reasoning_delta", "r\n\n"),
+            said("reasoning_summary_delta", "s\n"),
+            said("final_output_delta", "a"),
+            CALLED,
+            done(None),
+        ],
+    ),
+    "plain": (
+        "plain",
+        "summary",
+        [chunk(content="a"), chunk(content="b"), END],
+        [said("final_output_delta", "a"), said("final_output_delta", "b"), done(None)],
+    ),
+    "an error in words": (
+        "plain",
+        "summary",
+        [{"event": "message", "data": '{"error":"Prompt cannot be empty","code":400}'}],
+        [{"kind": "failed", "message": "Prompt cannot be empty"}],
+    ),
+    "an error as an object": (
+        "phased",
+        "summary",
+        [{"event": "message", "data": '{"error":{"message":"Broken.","code":null}}'}],
+        [{"kind": "failed", "message": "Broken."}],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_is_read(page, name):
+    format_, reasoning, events, steps = FORMATS[name]
+    assert page.evaluate(ADAPT, [format_, reasoning, events]) == steps

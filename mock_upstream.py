@@ -23,7 +23,7 @@ The same request always gets the same answer. A model is named after what it doe
 The request may say how to play the script, in an object "mock" or, for a client that can set only
 the model's name, behind an @ ("default@tps=200,delay=1.5"; the object wins):
 
-    tokens_per_second, tps    60   0 sends as fast as the client reads
+    tokens_per_second, tps    80   0 sends as fast as the client reads
     delay_s, delay             0   before the first byte
     silence_s, silence         0   in the middle of the thinking
     tokens_per_frame           1   tokens in one delta
@@ -398,7 +398,7 @@ Count = Annotated[int, Meta(ge=1, le=1000)]
 class Mock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How to play the script: the settings described at the top."""
 
-    tokens_per_second: Annotated[float, Meta(ge=0, le=100_000)] = 60
+    tokens_per_second: Annotated[float, Meta(ge=0, le=100_000)] = 80
     delay_s: Seconds = 0
     silence_s: Seconds = 0
     tokens_per_frame: Count = 1
@@ -952,7 +952,7 @@ DELAY_HELP = "Seconds before the first byte, for requests that set none."
 @click.command(epilog=MODEL_LIST)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default="9000", envvar="MOCK_PORT", callback=read_port, help=PORT_HELP)
-@click.option("--tokens-per-second", default=60.0, type=SPEED, show_default=True, help=SPEED_HELP)
+@click.option("--tokens-per-second", default=80.0, type=SPEED, show_default=True, help=SPEED_HELP)
 @click.option("--delay", default=0.0, type=click.FloatRange(0, 3600), help=DELAY_HELP)
 @click.option("--log", is_flag=True, help="Write a line for each request to stderr.")
 def main(host: str, port: int, tokens_per_second: float, delay: float, log: bool) -> None:

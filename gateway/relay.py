@@ -33,6 +33,8 @@ from gateway.upstreams.parts import Call
 _MAX_SWEEP_S = 1.0
 _REFUSAL_S = 1.0
 """So long the body of a refusal may take; its status is known already."""
+_LINGER_S = 1.0
+"""So long a finished answer may take to end its body."""
 _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 # The patched poll would switch greenlets to ask a question that never waits.
 _poll = gevent.monkey.get_original("select", "poll")
@@ -199,7 +201,10 @@ class Relay:
         """Forgets a stream and stops its pump."""
         if self._streams.pop(stream.id, None) is None:
             return
-        if stream.pump is not None:
+        if stream.turn.ended and stream.pump:
+            # The body's own end is about to come; read to it, the connection can be used again.
+            gevent.spawn_later(_LINGER_S, stream.pump.kill, block=False)
+        elif stream.pump is not None:
             stream.pump.kill(block=False)
         record = {**stream.record, **_outcome(stream), **stream.turn.record()}
         self._log.info("turn", stream=stream.id, **record)

@@ -26,11 +26,12 @@ _ENDS = {
 """What ends a message. A channel's name alone does not: reasoning may speak of it."""
 _CHANNELS = {
     "<|channel|>analysis": Exit("analysis header"),
-    "<|channel|>final": Exit("header"),
-    "<|channel|>commentary": Exit("header"),
+    "<|channel|>final": Exit("final"),
+    "<|channel|>commentary": Exit("commentary"),
     "<|channel|>": Exit("header"),
     "<|channel|>analysis to=": _CALL,
     "<|channel|>commentary to=": _CALL,
+    "<|channel|>commentary to=assistant": Exit("header"),
 }
 _HEADERS = {
     "<|channel|>analysis<|message|>": Exit("analysis"),
@@ -38,6 +39,7 @@ _HEADERS = {
     "<|channel|>commentary<|message|>": Exit("answer"),
     "<|channel|>commentary to=": _CALL,
 }
+_HEADER_ENDS = {"<|message|>": Exit("answer"), "<|constrain|>": Exit("header")}
 _STRIPPED = {
     "assistantfinal": Exit("answer"),
     "assistantcommentary to=": _CALL,
@@ -58,10 +60,17 @@ def harmony(family: "Family", inside: bool) -> Grammar:
         ),
         "between": Gate(_ENDS | _CHANNELS | {"to=functions.": _CALL}, otherwise="answer"),
         "analysis header": Text(Kind.MARKUP, {"<|message|>": Exit("analysis"), **_ENDS}),
-        "header": Text(Kind.MARKUP, {"<|message|>": Exit("answer"), **_ENDS}),
+        "header": Text(Kind.MARKUP, {"<|message|>": Exit("answer"), **_ENDS, **_HEADERS}),
+        # What stands in a header that no marker ends is not lost: in a final message it is the
+        # answer, in a garbled commentary the model's talk to itself.
+        "final": Gate(_HEADER_ENDS, otherwise="answer"),
+        "commentary": Gate(_HEADER_ENDS, otherwise="garbled"),
+        "garbled": Text(Kind.REASONING, {"<|message|>": Exit("answer"), **_ENDS, **_HEADERS}),
         "analysis": Text(Kind.REASONING, _ENDS | _HEADERS),
         "stripped": Text(Kind.REASONING, _ENDS | _HEADERS | _STRIPPED),
         "answer": Text(Kind.ANSWER, _ENDS | _HEADERS),
-        "tool call": Text(Kind.ANSWER, {}),
+        "tool call": Text(
+            Kind.ANSWER, dict.fromkeys(("<|call|>", "<|end|>"), Exit("between", Keep.BEFORE))
+        ),
     }
     return Grammar(states, "head", opened=inside, unproven=True)

@@ -283,6 +283,20 @@ FINAL = f"{HEAD}<|channel|>final<|message|>"
             "Not <|call|> or <|channel|>final.",
             "b",
         ),
+        (
+            "<|channel|>commentary to=functions.f<|message|>{}<|call|>"
+            f"{HEAD}<|channel|>analysis<|message|>a<|end|>{FINAL}b",
+            "a",
+            "<|channel|>commentary to=functions.f<|message|>{}<|call|>b",
+        ),
+        ("<|channel|>final b", "", " b"),
+        (f"<|channel|>commentary?We need a.<|end|>{FINAL}b", "?We need a.", "b"),
+        ("<|channel|>final <|constrain|>json<|message|>{}", "", "{}"),
+        (
+            f"<|channel|>commentary to=assistant<|channel|>analysis<|message|>a<|end|>{FINAL}b",
+            "a",
+            "b",
+        ),
         (f"<|channel|>??<|end|>{HEAD}<|channel|>analysis<|message|>a<|end|>{FINAL}b", "a", "b"),
         (
             '<|channel|>analysis to=functions.f<|message|>{"x": 1}',

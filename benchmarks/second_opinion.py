@@ -1,0 +1,350 @@
+"""A second opinion: where others split a text differently, and why we do what we do.
+
+    pip install canitoolcall llm-router-utils    # beside what the gateway requires
+    PYTHONPATH=. python benchmarks/second_opinion.py
+
+The inputs are canitoolcall's fixtures, each with the result that its authors expect, and OWN below.
+Our splitter takes each whole and in pieces, and so does SGLang's reasoning parser, which
+llm-router-utils brings. Printed are a table and every kind of difference once, with its reason.
+Exit status: 1 if a difference has no reason, 2 if a package is missing. No test depends on this.
+"""
+
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+try:
+    from canitoolcall.fixtures import Fixture, load_fixtures
+    from llm_router_utils.sglang.srt.parser.reasoning_parser import ReasoningParser
+
+    from gateway.config import Config
+    from gateway.families import Families, Kind
+except ImportError as missing:
+    sys.stderr.write(
+        f"{missing.name} is missing: pip install canitoolcall llm-router-utils, beside what the "
+        "gateway requires, and set PYTHONPATH=. in the project's folder.\n"
+    )
+    sys.exit(2)
+
+OUR_PIECES = (1, 2, 3, 4, 5, 6, 7, 8, 16)
+PEER_PIECES = (1, 2, 3, 5, 7, 8, 16)
+
+HEAD = "<|start|>assistant"
+ANALYSIS = "<|channel|>analysis<|message|>"
+FINAL = f"{HEAD}<|channel|>final<|message|>"
+CALL = "<|channel|>commentary to=functions.f<|message|>{}<|call|>"
+MENTION = "say <｜DSML｜tool_calls> aloud"
+OWN = (
+    ("newline before the start", "qwen3-8b", "\n<think>a</think>\n\nb", "a", "b"),
+    ("tags in an answer", "qwen3-8b", "Put <think> and </think>.", "", "Put <think> and </think>."),
+    ("tags after a block", "qwen3-8b", "<think>a</think><b> <think>", "a", "<b> <think>"),
+    ("two blocks", "qwen3-8b", "<think>a</think>\n<think>b</think>c", "ab", "c"),
+    ("ends in <", "qwen3-8b", "<think>a</think>b <", "a", "b <"),
+    ("never closed", "qwen3-8b", "<think>a", "a", ""),
+    ("cut off in its end", "qwen3-8b", "<think>a </thi", "a </thi", ""),
+    ("lone end", "qwen3-8b", "a</think>b", "", "ab"),
+    ("call in a block", "qwen3-8b", "<think>a<tool_call>{}", "a", "<tool_call>{}"),
+    ("newline before the start", "glm-4.5", "\n<think>a</think>\nb", "a", "b"),
+    ("no marker at all", "deepseek-r1", "plain", "", "plain"),
+    ("start repeated", "deepseek-r1", "\n<think>a</think>b", "a", "b"),
+    ("a call's marker in a line", "deepseek-v4", f"{MENTION}</think>b", MENTION, "b"),
+    ("end repeated", "minimax-m2", "a</think>b</think>c", "a", "bc"),
+    ("bare answer", "command-a", "a<|END_THINKING|>b", "a", "b"),
+    ("another effort's end", "k2-horizon", "a</ifm|think_fast>b", "a", "b"),
+    ("block left open", "kimi-k3", "a<|open|>response<|sep|>b", "a", "b"),
+    ("two channels", "gpt-oss", f"{ANALYSIS}a<|end|>{FINAL}b", "a", "b"),
+    ("special tokens stripped", "gpt-oss", "analysisa.assistantfinalb", "a.", "b"),
+    ("thinks after a call", "gpt-oss", f"{CALL}{HEAD}{ANALYSIS}a<|end|>{FINAL}b", "a", f"{CALL}b"),
+)
+"""The traps of the formats: what it is, a model, a text, its reasoning, its answer."""
+
+DETECTORS = (
+    *(("magistral*2506*", "qwen3"), ("m*stral*", "mistral"), ("qwen3*", "qwen3")),
+    *(("glm-*", "glm45"), ("deepseek-r1*", "deepseek-r1"), ("deepseek-v3.*", "deepseek-v3")),
+    *(("deepseek-v4.1*", "deepseek-v41"), ("deepseek-v4*", "deepseek-v4")),
+    *(("kimi-k3*", "kimi_k3"), ("kimi-k2.*", "kimi_k2"), ("k2-horizon*", "k2_horizon")),
+    *(("minimax-m2*", "minimax"), ("command-a*", "cohere_command4")),
+    *(("gemma-4*", "gemma4"), ("gpt-oss*", "gpt-oss")),
+)
+"""SGLang's name for the parser of a model. The first that matches counts."""
+
+OPENINGS = ("<think>", "<|open|>think<|sep|>", "<|channel>thought")
+CALLS = re.compile(
+    r"<tool_call>|<function=|\[TOOL_CALLS\]|<\|tool_call>|<\|tool_calls_section_begin\|>"
+    r"|<\|open\|>tools<\|sep\|>|<｜tool▁calls▁begin｜>|<｜DSML｜|(<\|start\|>assistant )?to=\w"
+    r'|<\|channel\|>\w+ to=|<\|python_(tag|start)\|>|\{"name"|\[\w+\('
+)
+"""What the markup of a tool call begins with."""
+CHANNELS = re.compile(r"<\|channel\|>(analysis|final)<\|message\|>")
+"""What is never part of a tool call."""
+MARKERS = re.compile(r"</?think>|<\|(start|channel|message|end)\|>|</ifm\|think_fast>")
+MARKUP = re.compile(
+    r"<\|start\|>assistant|<\|channel\|>\w*( to=assistant)?|<\|channel>thought"
+    r"|<\|(open|close)\|>\w+<\|sep\|>|<[^<>]*>|\[/?THINK\]|^analysis|assistantfinal|\W"
+)
+"""What may be left out, and what is not counted when we look for lost text."""
+
+FAMILIES = Families(Config())
+
+
+class Texts(NamedTuple):
+    """What a text was split into."""
+
+    reasoning: str
+    answer: str
+
+    def trimmed(self, characters: str | None = None) -> "Texts":
+        """Without these characters around them: white space, if not said."""
+        return Texts(self.reasoning.strip(characters), self.answer.strip(characters))
+
+
+class Case(NamedTuple):
+    """An input and what its authors expect of it."""
+
+    name: str
+    model: str
+    text: str
+    expected: Texts | None
+    """None: the text is broken, and the fixture only says that no call may come of it."""
+    calls: bool = False
+    """Tool calls have been taken out of the expected answer."""
+    starts_inside: bool | None = None
+    """Whether the prompt has opened the reasoning; None is for the family to say."""
+    stopped: bool = True
+    """The model has ended the text by itself."""
+
+    def is_met_by(self, result: Texts) -> bool:
+        """As expected, but for white space around, and the markup of calls in the answer."""
+        assert self.expected
+        result, expected = result.trimmed(), self.expected.trimmed()
+        if not self.calls:
+            return result == expected
+        return result.reasoning == expected.reasoning and _has_calls(result.answer, expected.answer)
+
+    def is_harmed_by(self, result: Texts) -> bool:
+        """Some of the text is lost, or the answer shows what belongs to another channel."""
+        letters = Counter(MARKUP.sub("", self.text))
+        lost = letters - Counter(MARKUP.sub("", "\n".join(result)))
+        return bool(lost) or CHANNELS.search(result.answer) is not None
+
+
+class Difference(NamedTuple):
+    """Two results of one input that are not the same."""
+
+    case: Case
+    ours: Texts
+    theirs: Texts
+    otherwise: frozenset[Texts] = frozenset()
+    """What the same parser makes of the same text, whole and in all pieces."""
+
+
+class Reason(NamedTuple):
+    """A kind of difference: how to tell it, and why we do what we do."""
+
+    kind: str
+    applies: Callable[[Difference], bool]
+    why: str
+
+
+WHITE_SPACE = Reason(
+    "white space beside a marker",
+    lambda it: it.ours.trimmed("\r\n") == it.theirs.trimmed("\r\n"),
+    "One run of newlines next to a marker is layout and left out; all else is kept as it came.",
+)
+REASONS = {
+    "expected": (
+        Reason(
+            "a broken text, of which no result is given",
+            lambda it: it.case.expected is None,
+            "What the model wrote is not thrown away; none of it is handed out as a call.",
+        ),
+        WHITE_SPACE,
+        Reason(
+            "tool calls",
+            lambda it: it.case.calls and it.case.is_met_by(it.ours),
+            "The markup of calls that the server left in the text goes through as text: we cannot "
+            "know whether the client reads it.",
+        ),
+        Reason(
+            "a call that is not finished, empty, or was not offered",
+            lambda it: _has_calls(it.ours.answer, it.theirs.answer),
+            "We do not judge calls: the same markup goes through as the same text.",
+        ),
+    ),
+    "SGLang has it": (
+        WHITE_SPACE,
+        Reason(
+            "SGLang gives our result too, for another cut",
+            lambda it: it.ours.trimmed() in {texts.trimmed() for texts in it.otherwise},
+            "No cut may change a result: we hold back what may become a marker.",
+        ),
+        Reason(
+            "text is lost",
+            lambda it: it.case.is_harmed_by(it.theirs),
+            "What is not a marker is delivered, whichever part it belongs to.",
+        ),
+        Reason(
+            "a tool call is taken as reasoning",
+            lambda it: CALLS.search(it.ours.answer) is not None and it.theirs.answer == "",
+            "Reasoning ends where a tool call begins: a client that reads the answer must see it.",
+        ),
+        Reason(
+            "reasoning is in the answer",
+            lambda it: bool(it.ours.reasoning) and it.ours.reasoning in it.theirs.answer,
+            "What a channel of reasoning holds is reasoning, whatever header came before it.",
+        ),
+        Reason(
+            "markers stay in the text",
+            lambda it: (
+                len(MARKERS.findall("".join(it.theirs))) > len(MARKERS.findall("".join(it.ours)))
+            ),
+            "A marker that may begin or end a block here is markup, also if it is alone.",
+        ),
+        Reason(
+            "no marker was ever seen",
+            lambda it: it.theirs == Texts(it.ours.answer, ""),
+            "A model that ended by itself without any marker has answered.",
+        ),
+    ),
+    "our other cuts have it": (),
+}
+"""Against whom, the kinds of difference. The first that applies counts."""
+
+
+def main() -> int:
+    """Prints the table and the differences; gives the exit status."""
+    cases = [*map(_from_fixture, load_fixtures()), *(_own(*row) for row in OWN)]
+    rows: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    kinds: dict[tuple[str, Reason | None], list[Difference]] = defaultdict(list)
+    for case in cases:
+        detector = _detector(case.model)
+        row = rows[FAMILIES.find(case.model).name, detector or "-"]
+        for whom, difference in _compare(case, detector, row):
+            kinds[whom, _reason(whom, difference)].append(difference)
+    _say("family              SGLang's        inputs  as expected: we     SGLang  changes with cut")
+    for (family, detector), row in sorted(rows.items()):
+        _say(
+            f"{family:20}{detector:16}{row['inputs']:6}{row['we']:12}/{row['expected']:<9}"
+            + f"{row['peer']:3}/{row['expected']:<9}{row['changes']:3}" * (detector != "-")
+        )
+    for (whom, reason), found in sorted(kinds.items(), key=lambda kind: kind[0][0]):
+        _say(f"\nNot as {whom}: {reason.kind if reason else 'UNEXPLAINED'} ({len(found)} times)")
+        for case, ours, theirs, _ in found if reason is None else [min(found, key=_length)]:
+            _say(f"  {case.name} ({case.model})\n    text   {_short(case.text)}")
+            _say(f"    we     {_short(*ours)}\n    theirs {_short(*theirs)}")
+        _say(f"  Why: {reason.why}" if reason else "  Why: nobody has said. Is it our mistake?")
+    return int(any(reason is None for _, reason in kinds))
+
+
+def _compare(
+    case: Case, detector: str | None, row: Counter[str]
+) -> Iterator[tuple[str, Difference]]:
+    """All differences about one input; counts into a row of the table."""
+    ours = _ours(case, [case.text])
+    for other in sorted({_ours(case, _cut(case.text, size)) for size in OUR_PIECES} - {ours}):
+        yield "our other cuts have it", Difference(case, ours, other)
+    row.update(inputs=1)
+    if case.expected:
+        row.update(expected=1, we=case.is_met_by(ours))
+    if ours != case.expected:
+        yield "expected", Difference(case, ours, case.expected or Texts("", ""))
+    if detector is None:
+        return
+    whole = _peers(case, detector, None)
+    streamed = frozenset(_peers(case, detector, size) for size in PEER_PIECES)
+    row.update(changes=len(streamed | {whole}) > 1)
+    if case.expected:
+        row.update(peer=case.is_met_by(whole))
+    for theirs in sorted((streamed | {whole}) - {ours}):
+        yield "SGLang has it", Difference(case, ours, theirs, streamed | {whole})
+
+
+def _reason(whom: str, difference: Difference) -> Reason | None:
+    """The first that applies; none where we do harm."""
+    if difference.case.is_harmed_by(difference.ours):
+        return None
+    return next((reason for reason in REASONS[whom] if reason.applies(difference)), None)
+
+
+def _ours(case: Case, pieces: list[str]) -> Texts:
+    """What our splitter makes of a text in these pieces."""
+    splitter = FAMILIES.find(case.model).splitter(case.starts_inside)
+    segments = [segment for piece in pieces for segment in splitter.feed(piece)]
+    segments += splitter.close(stopped=case.stopped)
+    if segments and segments[-1].kind is Kind.RECAST:
+        return Texts("", segments[-1].text)
+    parts = (Kind.REASONING, Kind.ANSWER)
+    return Texts(*("".join(text for kind, text in segments if kind is part) for part in parts))
+
+
+def _peers(case: Case, detector: str, size: int | None) -> Texts:
+    """What SGLang makes of a text: streamed in pieces of one size, or whole."""
+    inside = case.starts_inside
+    if inside is None:
+        inside = FAMILIES.find(case.model).starts_inside
+    parser = ReasoningParser(detector, force_reasoning=inside)
+    if size is None:
+        results = [parser.parse_non_stream(case.text)]
+    else:
+        results = [
+            *map(parser.parse_stream_chunk, _cut(case.text, size)),
+            parser.parse_stream_end(),
+        ]
+    return Texts(*("".join(text or "" for text in part) for part in zip(*results, strict=True)))
+
+
+def _from_fixture(fixture: Fixture) -> Case:
+    """A fixture as a case. Its prompt says whether the reasoning is open, if it is given."""
+    inside = False if fixture.thinking is False else None
+    if fixture.generation_prompt:
+        inside = fixture.generation_prompt.rstrip().endswith(OPENINGS)
+    expected, calls = None, False
+    if fixture.expected:
+        expected = Texts(fixture.expected.reasoning_content or "", fixture.expected.content or "")
+        calls = bool(fixture.expected.tool_calls)
+    model, stopped = fixture.reference_model, not fixture.truncated
+    return Case(fixture.id, model, fixture.raw_output, expected, calls, inside, stopped)
+
+
+def _own(name: str, model: str, text: str, reasoning: str, answer: str) -> Case:
+    return Case(f"own: {name}", model, text, Texts(reasoning, answer))
+
+
+def _detector(model: str) -> str | None:
+    name = model.rpartition("/")[2].lower()
+    return next((detector for glob, detector in DETECTORS if fnmatchcase(name, glob)), None)
+
+
+def _has_calls(text: str, answer: str) -> bool:
+    """Is a text this answer with the markup of tool calls at one place in it?"""
+    text, answer = text.strip(), answer.strip()
+    for cut in range(len(answer), -1, -1):
+        before, after = answer[:cut].strip(), answer[cut:].strip()
+        if text.startswith(before) and text[len(before) :].endswith(after):
+            markup = text[len(before) : len(text) - len(after)].strip()
+            return CALLS.match(markup) is not None and CHANNELS.search(markup) is None
+    return False
+
+
+def _cut(text: str, size: int) -> list[str]:
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def _length(difference: Difference) -> int:
+    return len(difference.case.text)
+
+
+def _short(*texts: str) -> str:
+    """For one line: only the ends of what is long."""
+    return " | ".join(repr(t if len(t) < 100 else f"{t[:60]} … {t[-30:]}") for t in texts)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

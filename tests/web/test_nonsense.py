@@ -1,0 +1,101 @@
+"""Nothing that clients or upstreams send makes a 500, a traceback or a stream without an end."""
+
+from typing import Any
+
+import pytest
+import responses
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.core.scripted import DONE, FINISH, contents
+from tests.web.conftest import COMPLETIONS, answers, sse
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = ("model", "messages", "prompt", "stream", "stream_options", "n", "gateway", "thinking")
+OPTIONS = ("format", "reasoning", "detail", "starts_inside", "other")
+messages = st.lists(
+    st.fixed_dictionaries({"role": st.text(max_size=6), "content": values}), max_size=2
+)
+options = st.dictionaries(
+    st.sampled_from(OPTIONS), values | st.sampled_from(["events", "plain", "openai", "raw", "both"])
+)
+bodies = st.dictionaries(st.sampled_from(KEYS), values) | st.fixed_dictionaries(
+    {"messages": messages}, optional=dict.fromkeys(KEYS[2:], values) | {"gateway": options}
+)
+deltas = st.dictionaries(
+    st.sampled_from(
+        (
+            *("role", "content", "reasoning", "reasoning_content", "tool_calls", "refusal"),
+            *("reasoning_details", "thinking_blocks", "extra_content"),
+        )
+    ),
+    values | st.sampled_from(["<think>", "</think>", "text"]),
+)
+chunks = st.fixed_dictionaries(
+    {"choices": st.lists(st.fixed_dictionaries({"delta": deltas | values}), max_size=2) | values},
+    optional={"usage": values, "error": values, "object": values, "message": values},
+)
+
+relaxed = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@relaxed
+@given(body=bodies, path=st.sampled_from(["/v1", "/plain/v1", "/events/v1", "/openai/v1"]))
+def test_any_body_is_answered_or_refused(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    logged: list[dict[str, Any]],
+    body: dict[str, Any],
+    path: str,
+) -> None:
+    upstream.reset()
+    answers(upstream, *contents("<think>a</think>Hi"), FINISH, DONE)
+    response = client.post(f"{path}/chat/completions", json=body, buffered=True)
+    assert response.status_code in (200, 400)
+    assert response.text
+    assert not any(line["level"] == "error" for line in logged)
+
+
+@relaxed
+@given(frames=st.lists(chunks | values, max_size=6), format=st.sampled_from(["phased", "events"]))
+def test_any_stream_ends_once(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    logged: list[dict[str, Any]],
+    frames: list[Any],
+    format: str,
+) -> None:
+    upstream.reset()
+    answers(upstream, *frames, DONE)
+    body = {"messages": [{"role": "user", "content": "hi"}], "gateway": {"format": format}}
+    text = client.post("/v1/chat/completions", json={**body, "stream": True}, buffered=True).text
+    ends = ("event: done", "event: failed") if format == "events" else ("data: [DONE]",)
+    assert sum(map(text.count, ends)) == 1
+    assert client.post("/v1/chat/completions", json=body).status_code in (200, 502)
+    assert not any(line["level"] == "error" for line in logged)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe\x00", b"\x00" * 1000, b"data: " * 1000, b"\r\r\r"]
+)
+def test_any_bytes_end_once(
+    client: FlaskClient, upstream: responses.RequestsMock, body: bytes
+) -> None:
+    upstream.post(COMPLETIONS, body=body + sse("ping"))
+    request = {"messages": [{"role": "user", "content": "hi"}], "stream": True}
+    text = client.post("/events/v1/chat/completions", json=request, buffered=True).text
+    assert text.count("event: failed") == 1

@@ -22,7 +22,7 @@ Each error knows the HTTP status it has before a stream has begun, and the four 
 OpenAI error object that say it in a stream.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -37,7 +37,7 @@ class GatewayError(Exception):
     code: str | None = None
     param: str | None = None
     retry_after_s: int | None = None
-    blame: ClassVar[Blame] = "gateway"
+    blame: Blame = "gateway"
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -107,7 +107,7 @@ class UpstreamError(GatewayError):
     status = 502
     type = "upstream_error"
     code = "upstream_failed"
-    blame = "upstream"
+    blame: Blame = "upstream"
 
 
 class UpstreamRefused(UpstreamError):
@@ -118,7 +118,8 @@ class UpstreamRefused(UpstreamError):
     """
 
     code = "upstream_refused"
-    _PASSED_ON = frozenset({400, 404, 408, 409, 413, 422, 429})
+    _CALLERS_FAULT = frozenset({400, 404, 409, 413, 422})
+    _PASSED_ON = _CALLERS_FAULT | {408, 429}
 
     def __init__(
         self,
@@ -133,6 +134,8 @@ class UpstreamRefused(UpstreamError):
         super().__init__(message, param=param, code=code)
         self.upstream_status = upstream_status
         self.retry_after_s = retry_after_s
+        if upstream_status in self._CALLERS_FAULT:
+            self.blame = "caller"
         if upstream_status in self._PASSED_ON:
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)

@@ -1,8 +1,9 @@
 """The connection to upstreams: the only module that knows requests.
 
 requests' `iter_lines` reads the stream, with an object of ours in place of `response.raw`
-(:class:`_WholeLines`), because by itself it holds tokens back on a body that is not chunked, and
-makes a blank line, which in SSE ends an event, of a CRLF that two reads cut in half.
+(:class:`_WholeLines`), because by itself it holds tokens back on a body that is not chunked, makes
+a blank line, which in SSE ends an event, of a CRLF that two reads cut in half, and reads a chunked
+body chunk by chunk, that is, token by token.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from gateway.dechunk import BadChunk, Dechunker
 from gateway.errors import UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.upstreams.parts import Call
 
@@ -151,7 +153,7 @@ class _WholeLines:
         """What requests calls; ends with the body."""
         tail: list[bytes] = []
         tail_bytes = 0
-        while data := self._raw.read1(amount, decode_content=decode_content):
+        for data in self._reads(amount, decode_content):
             end = _end_of_lines(data)
             if end == 0:
                 tail.append(data)
@@ -168,11 +170,41 @@ class _WholeLines:
             self.count = len(rest.splitlines())
             yield rest
 
+    def _reads(self, amount: int, decode_content: bool) -> Iterator[bytes]:
+        """What arrives, as it arrives."""
+        stream = _chunked_stream(self._raw)
+        if stream is None:
+            while data := self._raw.read1(amount, decode_content=decode_content):
+                yield data
+            return
+        dechunker = Dechunker()
+        try:
+            while not dechunker.done:
+                data = stream.read1(amount)
+                if not data:
+                    raise urllib3.exceptions.ProtocolError("the body ended before its last chunk")
+                if data := dechunker.feed(data):
+                    yield data
+        except (OSError, BadChunk) as error:
+            raise urllib3.exceptions.ProtocolError("the body broke off", error) from error
+        if dechunker.rest:
+            self._raw.close()  # something follows that nobody asked for
+        else:
+            self._raw._original_response.close()
+            self._raw.release_conn()
+
     def close(self) -> None:
         self._raw.close()
 
     def release_conn(self) -> None:
         self._raw.release_conn()
+
+
+def _chunked_stream(raw: Any) -> Any:
+    """The buffered socket under a plain chunked body, or None: then urllib3 has to read it."""
+    if not getattr(raw, "chunked", False) or raw.headers.get("Content-Encoding"):
+        return None
+    return getattr(getattr(raw, "_fp", None), "fp", None)
 
 
 def _end_of_lines(data: bytes) -> int:

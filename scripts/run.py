@@ -35,8 +35,9 @@ def main() -> int:
         return fail(str(error))
     mocked = not os.environ.get("UPSTREAM_URL")
     ports = {"PORT": config.port} | ({"MOCK_PORT": config.mock_port} if mocked else {})
+    host = "127.0.0.1" if config.host in ("", "0.0.0.0", "::") else config.host
     for name, port in ports.items():
-        if is_taken(port):
+        if is_taken(host if name == "PORT" else "127.0.0.1", port):
             return fail(f"port {port} is in use; set {name} to another one.")
 
     upstream = f"http://127.0.0.1:{config.mock_port}" if mocked else config.upstream_url
@@ -52,8 +53,8 @@ def main() -> int:
         programs.append(start([str(Path(sys.executable).parent / gunicorn[0]), *gunicorn[1:]], env))
         announced = False
         while all(program.poll() is None for program in programs):
-            if not announced and is_ready(config.port):
-                url = f"http://127.0.0.1:{config.port}"
+            if not announced and is_ready(host, config.port):
+                url = f"http://{host}:{config.port}"
                 print(READY.format(url=url, upstream=upstream), flush=True)
                 announced = True
             time.sleep(POLL_S)
@@ -81,20 +82,20 @@ def stop(programs: "list[subprocess.Popen[bytes]]") -> None:
             program.kill()
 
 
-def is_taken(port: int) -> bool:
+def is_taken(host: str, port: int) -> bool:
     """Does somebody listen there already?"""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return True
         return False
 
 
-def is_ready(port: int) -> bool:
+def is_ready(host: str, port: int) -> bool:
     """Does the gateway answer? Asked directly, whatever proxy the environment names."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    connection = http.client.HTTPConnection(host, port, timeout=1)
     try:
         connection.request("GET", "/ready")
         return connection.getresponse().status == 200

@@ -563,9 +563,12 @@ def test_the_log_says_whose_fault_it_was(
     assert ask(client).text
     upstream.replace(responses.POST, COMPLETIONS, status=500)
     assert ask(client, gateway={"format": "openai"}).status_code == 502
+    upstream.replace(responses.POST, COMPLETIONS, status=422)
+    assert ask(client, gateway={"format": "openai"}).status_code == 422
     assert [(line["end"], line["code"], line["blame"]) for line in logged] == [
         ("failed", "upstream_broke_off", "upstream"),
         ("refused", "upstream_refused", "upstream"),
+        ("refused", "upstream_refused", "caller"),
     ]
 
 

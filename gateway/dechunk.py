@@ -1,0 +1,72 @@
+"""HTTP/1.1 chunked transfer coding, taken apart: RFC 9112, section 7.1. No I/O.
+
+http.client hands out one chunk a read, and most servers write one token a chunk; whoever wants all
+that has arrived has to take the chunks apart for all of it at once.
+"""
+
+import re
+
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_MAX_LINE_BYTES = 65536
+"""A size line or a trailer longer than this is a fault; http.client draws the same line."""
+
+
+class BadChunk(ValueError):
+    """The bytes are not in chunked coding."""
+
+
+class Dechunker:
+    """Takes what was read, whatever it cuts; gives the data in it."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._left = 0
+        """Bytes of the current chunk that have not come yet."""
+        self._at_end_of_data = False
+        self._in_trailers = False
+        self.done = False
+        """The last chunk and its trailers have come."""
+
+    @property
+    def rest(self) -> bytes:
+        """What came behind the end."""
+        return self._rest
+
+    def feed(self, data: bytes) -> bytes:
+        """Raises BadChunk."""
+        data = self._rest + data if self._rest else data
+        found = []
+        at = 0
+        while not self.done:
+            if self._left:
+                piece = data[at : at + self._left]
+                found.append(piece)
+                at += len(piece)
+                self._left -= len(piece)
+                if self._left:
+                    break
+                self._at_end_of_data = True
+            end = data.find(b"\n", at)
+            if end < 0:
+                if len(data) - at > _MAX_LINE_BYTES:
+                    raise BadChunk("a line is too long")
+                break
+            self._line(data[at:end].removesuffix(b"\r"))
+            at = end + 1
+        self._rest = data[at:]
+        return b"".join(found)
+
+    def _line(self, line: bytes) -> None:
+        """The end of a chunk's data, the size of the next one, or a trailer."""
+        if self._at_end_of_data:
+            if line:
+                raise BadChunk("a chunk is longer than its size")
+            self._at_end_of_data = False
+        elif self._in_trailers:
+            self.done = not line
+        else:
+            size = line.partition(b";")[0].strip()
+            if not _SIZE.fullmatch(size):
+                raise BadChunk("a chunk's size can't be read")
+            self._left = int(size, 16)
+            self._in_trailers = self._left == 0

@@ -1,0 +1,167 @@
+"""SIGTERM: no new connections, open streams finish if they can, and the exit is clean."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.live.test_leaving import send
+from tests.live.wire import FORMATS, ask, get, request_body, told, until
+from tests.programs import Program, boot_gateway, start_gateway
+
+
+def refuses(url: str) -> Callable[[], bool]:
+    """Whether nobody listens there any more."""
+    address = urlsplit(url)
+
+    def check() -> bool:
+        try:
+            socket.create_connection((address.hostname, address.port), timeout=1).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    return check
+
+
+def gone(pid: int) -> Callable[[], bool]:
+    return lambda: not os.path.exists(f"/proc/{pid}")
+
+
+def worker_of(gateway: Program) -> int:
+    return int(gateway.wait_for(r"Booting worker with pid: (\d+)"))
+
+
+def is_clean(gateway: Program) -> bool:
+    output = gateway.output()
+    return not any(word in output for word in ("Traceback", "[ERROR]", "[CRITICAL]", "Exception"))
+
+
+def test_a_stream_that_can_finish_does(mock_url: str) -> None:
+    with start_gateway(mock_url, drain_timeout_s=15) as gateway:
+        body = request_body("no-reasoning@tps=60", "Explain streaming APIs", max_tokens=120)
+        with ask(gateway.url, {**body, "gateway": {"format": "events"}}) as stream:
+            stream.until(lambda frame: frame.event == "final_output_delta")
+            gateway.process.send_signal(signal.SIGTERM)
+            until(refuses(gateway.url), 3)
+            assert not any(frame.event == "done" for frame in stream.frames)
+            said = told("events", stream.whole())
+        assert (said.error, said.finish_reason) == (None, "length")
+        assert gateway.process.wait(5) == 0
+        assert is_clean(gateway)
+
+
+def test_a_stream_that_can_not_finish_ends_in_a_failure_that_says_so(mock_url: str) -> None:
+    """Each format in its way, and all text up to there delivered."""
+    with start_gateway(mock_url, drain_timeout_s=1) as gateway:
+        body = request_body("default@tps=5", gateway={"reasoning": "raw"})
+        streams = []
+        contexts = []
+        try:
+            for format in FORMATS:
+                options = {"gateway": {"format": format, "reasoning": "raw"}}
+                context = ask(gateway.url, {**body, **options})
+                contexts.append(context)
+                streams.append(context.__enter__())
+            for format, stream in zip(FORMATS, streams, strict=True):
+                if format != "plain":
+                    stream.until(lambda frame: "should" in frame.data)
+            began = time.monotonic()
+            gateway.process.send_signal(signal.SIGTERM)
+            for format, stream in zip(FORMATS, streams, strict=True):
+                said = told(format, stream.whole(), "raw")
+                assert said.error is not None
+                assert said.error["code"] == (503 if format == "plain" else "gateway_draining")
+            assert 0.8 < time.monotonic() - began < 4
+        finally:
+            for context in contexts:
+                context.__exit__(None, None, None)
+        assert gateway.process.wait(5) == 0
+        assert is_clean(gateway)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_without_a_status_yet_ends_in_503(mock_url: str, stream: bool) -> None:
+    with start_gateway(mock_url, drain_timeout_s=0.5) as gateway:
+        body = request_body("slow-start@delay=20", stream=stream, gateway={"format": "openai"})
+        client = send(gateway.url, body, "waits")
+        with client:
+            until(lambda: get(f"{gateway.url}/health")["open_streams"] == 1)
+            gateway.process.send_signal(signal.SIGTERM)
+            received = b""
+            while data := client.recv(65536):
+                received += data
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: " in received
+        assert b"gateway_draining" in received
+        assert gateway.process.wait(5) == 0
+
+
+def test_without_streams_the_end_comes_at_once(mock_url: str) -> None:
+    with start_gateway(mock_url) as gateway:
+        began = time.monotonic()
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(10) == 0
+        assert time.monotonic() - began < 3
+
+
+def test_a_stop_in_the_middle_of_the_start_is_not_lost(mock_url: str) -> None:
+    """The worker has been forked, and has not yet said what a signal means to it."""
+    for _ in range(3):
+        with boot_gateway(mock_url) as gateway:
+            gateway.process.send_signal(signal.SIGTERM)
+            assert gateway.process.wait(5) == 0
+
+
+def test_a_connection_that_only_waits_does_not_delay_the_end(mock_url: str) -> None:
+    """A browser or an SDK keeps its connection open between requests."""
+    with start_gateway(mock_url) as gateway, requests.Session() as session:
+        assert session.get(f"{gateway.url}/health", timeout=5).status_code == 200
+        began = time.monotonic()
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(10) == 0
+        assert time.monotonic() - began < 4
+
+
+def test_a_kept_connection_is_told_that_the_gateway_drains(mock_url: str) -> None:
+    with start_gateway(mock_url, drain_timeout_s=1.5) as gateway, requests.Session() as session:
+        session.get(f"{gateway.url}/health", timeout=5)
+        body = request_body("silent@tps=0", gateway={"format": "events"})
+        with ask(gateway.url, body) as stream:
+            next(iter(stream))
+            gateway.process.send_signal(signal.SIGTERM)
+            until(refuses(gateway.url), 3)
+            answer = session.get(f"{gateway.url}/ready", timeout=5)
+            assert (answer.status_code, answer.json()["status"]) == (503, "draining")
+            stream.whole()
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT]])
+def test_an_impatient_operator_need_not_wait(mock_url: str, signals: list[signal.Signals]) -> None:
+    with start_gateway(mock_url, drain_timeout_s=60) as gateway:
+        body = request_body("silent@tps=0", gateway={"format": "events"})
+        with ask(gateway.url, body) as stream:
+            next(iter(stream))
+            worker = worker_of(gateway)
+            for number in signals:
+                gateway.process.send_signal(number)
+                time.sleep(0.1)  # a hand on a keyboard
+            assert gateway.process.wait(5) is not None
+            until(gone(worker))
+
+
+def test_a_gateway_that_is_killed_leaves_no_orphan(mock_url: str) -> None:
+    with start_gateway(mock_url, drain_timeout_s=60) as gateway:
+        worker = worker_of(gateway)
+        body = request_body("silent@tps=0", gateway={"format": "events"})
+        with ask(gateway.url, body) as stream:
+            next(iter(stream))
+            gateway.process.kill()
+            gateway.process.wait()
+            until(gone(worker))
+    assert refuses(gateway.url)()

@@ -1,0 +1,95 @@
+"""Many streams at once are all whole, and one too many is told so at once."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from tests.live.wire import FORMATS, ask, get, request_body, told, until
+from tests.programs import Program, start_gateway
+
+STREAMS = 200
+PLACES = 5
+
+
+def test_two_hundred_streams_at_once_are_all_whole(mock_url: str) -> None:
+    """On one worker, while /health answers."""
+
+    def hear(number: int) -> tuple[str, str]:
+        format = FORMATS[number % 4]
+        body = request_body("default@tps=30,delay=1", f"What is {number}+{number}?")
+        with ask(gateway.url, {**body, "gateway": {"format": format}}) as stream:
+            said = told(format, stream.whole())
+        assert said.error is None
+        if format != "plain":
+            assert said.finish_reason == "stop"
+            assert f"{number}+{number}" in said.prompt_summary
+        return said.answer, f"{number} + {number} = {2 * number}."
+
+    with start_gateway(mock_url) as gateway, ThreadPoolExecutor(STREAMS) as pool:
+        answers = [pool.submit(hear, number) for number in range(STREAMS)]
+        most, slowest_s = 0, 0.0
+        while not all(answer.done() for answer in answers):
+            began = time.monotonic()
+            most = max(most, get(f"{gateway.url}/health")["open_streams"])
+            slowest_s = max(slowest_s, time.monotonic() - began)
+            time.sleep(0.05)
+        for answer in answers:
+            said, expected = answer.result()
+            assert said == expected
+        assert most == STREAMS
+        assert slowest_s < 1
+        assert get(f"{gateway.url}/health")["open_streams"] == 0
+        assert "Traceback" not in gateway.output()
+
+
+@pytest.fixture(scope="module")
+def small(mock_url: str) -> Iterator[Program]:
+    """A gateway with few places."""
+    with start_gateway(mock_url, max_streams=PLACES) as gateway:
+        yield gateway
+
+
+def test_one_stream_too_many_is_refused_at_once(small: Program) -> None:
+    until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
+    with ExitStack() as held:
+        for _ in range(PLACES):
+            body = request_body("slow-start@delay=20", gateway={"format": "events"})
+            held.enter_context(ask(small.url, body))
+        for format in (*FORMATS, "in one piece"):
+            streamed = format != "in one piece"
+            options = {"gateway": {"format": format}} if streamed else {}
+            with ask(small.url, request_body("default", stream=streamed, **options)) as refused:
+                assert refused.status == 503
+                assert int(refused.headers["Retry-After"]) >= 1
+                said = refused.response.read()
+                assert time.monotonic() - refused.began < 0.25
+            if format == "plain":
+                assert json.loads(said.removeprefix(b"data: "))["code"] == 503
+            else:
+                assert json.loads(said)["error"]["code"] == "gateway_full"
+        began = time.monotonic()
+        assert get(f"{small.url}/health")["open_streams"] == PLACES
+        assert time.monotonic() - began < 0.25
+
+
+def test_a_place_that_becomes_free_is_given_again(small: Program) -> None:
+    body = request_body("default@tps=0", gateway={"format": "events"})
+    until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
+    for _ in range(3 * PLACES):
+        with ask(small.url, body) as stream:
+            assert told("events", stream.whole()).error is None
+    until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
+
+
+def test_no_failure_keeps_a_place(small: Program) -> None:
+    for model in ("error-500", "cut@tps=0", "garbage@tps=0", "html", "rate-limited", "no-such"):
+        for format in FORMATS:
+            for streamed in (True, False):
+                body = request_body(model, stream=streamed, gateway={"format": format})
+                with ask(small.url, body) as stream:
+                    stream.response.read()
+    until(lambda: get(f"{small.url}/health")["open_streams"] == 0)

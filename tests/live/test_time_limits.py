@@ -1,0 +1,249 @@
+"""Silence is filled with heartbeats, and each time limit is an error of its own."""
+
+import itertools
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live.test_leaving import send
+from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
+from tests.live.wire import FORMATS, Frame, ask, get, request_body, together, told, turn_of, until
+from tests.programs import Program, start_gateway
+
+
+@pytest.fixture(scope="module")
+def quick_hearts(mock_url: str) -> Iterator[Program]:
+    with start_gateway(mock_url, heartbeat_s=0.2) as gateway:
+        yield gateway
+
+
+def is_heartbeat(format: str, frame: Frame) -> bool:
+    if format == "events":
+        return frame.event == "heartbeat"
+    return frame[:2] == (":", "ping")
+
+
+def test_silence_is_filled_with_heartbeats(quick_hearts: Program) -> None:
+    """In the middle of the thinking, where nothing is sent for a second, in each format's form."""
+
+    def check(format: str) -> None:
+        body = request_body("silent@tps=0,silence=1.2", gateway={"format": format})
+        with ask(quick_hearts.url, body) as stream:
+            beats = [f for f in stream if is_heartbeat(format, f)]
+            said = told(format, stream.frames)
+        assert said.error is None
+        assert 4 <= len(beats) <= 6
+        gaps = [b.at_s - a.at_s for a, b in itertools.pairwise(beats)]
+        assert max(gaps) < 0.4
+        if format == "events":
+            elapsed = [beat.json["elapsed_ms"] for beat in beats]
+            assert elapsed == sorted(elapsed)
+            assert elapsed[0] >= 100
+
+    together(check)
+
+
+def test_heartbeats_come_also_before_the_upstream_has_answered(quick_hearts: Program) -> None:
+    def check(format: str) -> None:
+        body = request_body("slow-start@delay=1.2,tps=0", gateway={"format": format})
+        with ask(quick_hearts.url, body) as stream:
+            beats = [f for f in stream if is_heartbeat(format, f)]
+            assert told(format, stream.frames).error is None
+        assert 4 <= len(beats) <= 6
+
+    together(check, ["phased", "events", "plain"])
+
+
+def test_a_stream_that_flows_needs_no_heartbeat(quick_hearts: Program) -> None:
+    body = request_body("no-reasoning@tps=40", "Explain streaming APIs", max_tokens=30)
+    with ask(quick_hearts.url, {**body, "gateway": {"format": "events"}}) as stream:
+        stream.whole()
+    assert not [f for f in stream.frames if f.event == "heartbeat"]
+
+
+def test_thinking_that_shows_nothing_is_kept_alive_as_well(quick_hearts: Program) -> None:
+    """Where the trace is not shown, a model that thinks looks silent to a proxy."""
+    body = request_body("long-thinking@tps=300", gateway={"format": "plain"})
+    with ask(quick_hearts.url, body) as stream:
+        frames = stream.whole()
+    first_word = next(f.at_s for f in frames if f.event != ":")
+    assert first_word > 1
+    times = [f.at_s for f in frames if f.at_s <= first_word]
+    assert max(b - a for a, b in itertools.pairwise(times)) < 0.5
+
+
+# --- Limits ---------------------------------------------------------------------------------------
+
+LIMITS = {
+    "first_byte_timeout_s": ("slow-start@delay=20", "upstream_first_byte_timeout"),
+    "idle_timeout_s": ("silent@tps=0", "upstream_idle_timeout"),
+    "total_timeout_s": ("no-reasoning@tps=5", "upstream_total_timeout"),
+}
+
+
+def test_each_limit_is_an_error_of_its_own(mock_url: str) -> None:
+    """In the stream where it has begun, else as a 504."""
+    together(lambda limit: check_limit(mock_url, limit), LIMITS)
+
+
+def check_limit(mock_url: str, limit: str) -> None:
+    model, code = LIMITS[limit]
+
+    def check(format: str) -> None:
+        streamed = format != "in one piece"
+        options = {"gateway": {"format": format}} if streamed else {}
+        body = request_body(model, "Explain streaming APIs", stream=streamed, **options)
+        with ask(gateway.url, body, request_id=f"limit-{format.replace(' ', '-')}") as stream:
+            waits = format == "openai" and limit == "first_byte_timeout_s"
+            if waits or not streamed:
+                assert stream.status == 504
+                error = json.loads(stream.response.read())["error"]
+            else:
+                assert stream.status == 200
+                error = told(format, stream.whole()).error
+            took_s = time.monotonic() - stream.began
+        assert error["code"] == (504 if format == "plain" else code)
+        assert error["message"].endswith(".")
+        assert 0.5 < took_s < 2
+
+    with start_gateway(mock_url, **{limit: 0.6}) as gateway:
+        together(check, [*FORMATS, "in one piece"])
+        for format in (*FORMATS, "in-one-piece"):
+            assert turn_of(gateway, f"limit-{format}")["blame"] == "upstream"
+        assert get(f"{gateway.url}/health")["open_streams"] == 0
+        assert "Traceback" not in gateway.output()
+
+
+def test_what_came_before_a_limit_is_delivered(mock_url: str) -> None:
+    with start_gateway(mock_url, total_timeout_s=0.7) as gateway:
+        body = request_body("no-reasoning@tps=20", gateway={"format": "events"}, mock={"repeat": 9})
+        with ask(gateway.url, body) as stream:
+            said = told("events", stream.whole())
+    assert said.answer.startswith("Hi! Nice to meet you.")
+    assert said.error is not None
+
+
+def test_an_upstream_that_does_not_accept_is_a_connect_timeout() -> None:
+    """A listener whose backlog is full swallows what tries to connect."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        try:
+            for one in waiting:
+                one.setblocking(False)
+                one.connect_ex(address)
+            url = f"http://127.0.0.1:{address[1]}"
+            with (
+                start_gateway(url, connect_timeout_s=0.5) as gateway,
+                ask(gateway.url, request_body(gateway={"format": "events"})) as stream,
+            ):
+                said = told("events", stream.whole())
+        finally:
+            for one in waiting:
+                one.close()
+    assert said.error is not None
+    assert said.error["code"] == "upstream_connect_timeout"
+    assert stream.frames[-1].at_s < 3
+
+
+def test_the_limits_do_not_count_the_time_of_a_slow_reader() -> None:
+    """Idle is an upstream that sends nothing, not a reader that takes its time."""
+    text = "0123456789" * 10_000
+    with Upstream() as upstream, start_gateway(upstream.url, idle_timeout_s=0.4) as gateway:
+        script = [CHUNKED, *chunked([*say(*[text] * 100), FINISH, DONE])]
+        body = request_body(upstream.answers("large", *script), gateway={"format": "events"})
+        with ask(gateway.url, body) as stream:
+            stream.until(lambda frame: frame.event == "final_output_delta")
+            time.sleep(1)  # the reader's pause is what is tested
+            said = told("events", stream.whole())
+    assert said.error is None
+    assert said.answer == text * 100
+
+
+# --- Clients that do not read ---------------------------------------------------------------------
+
+
+def lazy(url: str, model: str, request_id: str) -> socket.socket:
+    """A client that asks and never reads."""
+    return send(url, request_body(model, gateway={"format": "events"}), request_id)
+
+
+def test_a_client_that_does_not_read_is_let_go_while_others_are_served() -> None:
+    large = [CHUNKED, *chunked([*say(*["0123456789" * 5_000] * 400), FINISH, DONE])]
+    small = [CHUNKED, *chunked([*say("hello"), FINISH, DONE])]
+    with Upstream() as upstream, start_gateway(upstream.url, stall_timeout_s=1) as gateway:
+        upstream.answers("large", *large)
+        upstream.answers("small", *small)
+        clients = [lazy(gateway.url, "large", f"lazy-{n}") for n in range(4)]
+        try:
+            until(lambda: get(f"{gateway.url}/health")["open_streams"] == 4)
+            began = time.monotonic()
+            served = 0
+            while get(f"{gateway.url}/health")["open_streams"] > 0:
+                with ask(gateway.url, request_body("small", gateway={"format": "events"})) as s:
+                    assert told("events", s.whole()).answer == "hello"
+                    assert s.frames[-1].at_s < 0.3
+                served += 1
+                assert time.monotonic() - began < 4
+            assert time.monotonic() - began > 0.5
+            assert served > 5
+            for number in range(4):
+                turn = turn_of(gateway, f"lazy-{number}")
+                assert (turn["end"], turn["blame"]) == ("left", "client")
+        finally:
+            for client in clients:
+                client.close()
+        assert "Traceback" not in gateway.output()
+        assert "[ERROR]" not in gateway.output()
+
+
+def test_a_client_that_does_not_read_holds_the_upstream_back() -> None:
+    """The gateway's memory does not grow with what nobody takes."""
+    piece = chunked(say("0123456789" * 10_000), end=False)[0]
+    with Upstream() as upstream, start_gateway(upstream.url, stall_timeout_s=30) as gateway:
+        upstream.answers("endless", CHUNKED, *[piece] * 600)
+        worker = int(gateway.wait_for(r"Booting worker with pid: (\d+)"))
+        with ask(gateway.url, request_body("endless", gateway={"format": "plain"})) as warm_up:
+            warm_up.until(lambda frame: frame.event != ":")
+        until(lambda: get(f"{gateway.url}/health")["open_streams"] == 0)
+        before = resident_mb(worker)
+        clients = [lazy(gateway.url, "endless", f"held-{n}") for n in range(4)]
+        try:
+            until(lambda: get(f"{gateway.url}/health")["open_streams"] == 4)
+            time.sleep(1)  # in which memory could grow
+            assert get(f"{gateway.url}/health")["open_streams"] == 4
+            assert resident_mb(worker) - before < 40
+        finally:
+            for client in clients:
+                client.close()
+
+
+def resident_mb(pid: int) -> float:
+    """How much memory a process holds."""
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * 4096 / 1e6
+
+
+def test_a_client_that_reads_slowly_is_not_let_go() -> None:
+    """One large frame takes longer than the stall limit, but something is taken all the time."""
+    text = "0123456789" * 400_000
+    with Upstream() as upstream, start_gateway(upstream.url, stall_timeout_s=0.5) as gateway:
+        upstream.answers("one frame", CHUNKED, *chunked([*say(text), FINISH, DONE]))
+        body = request_body("one frame", gateway={"format": "events"})
+        client = send(gateway.url, body, "slow")
+        with client:
+            received = 0
+            end = b""
+            while not end.endswith(b"0\r\n\r\n"):
+                data = client.recv(40_000)
+                assert data, "the gateway has let a reader go that reads"
+                received += len(data)
+                end = (end + data)[-100:]
+                time.sleep(0.02)  # 2 MB a second
+        assert received > len(text)
+        assert turn_of(gateway, "slow")["end"] == "done"

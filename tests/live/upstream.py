@@ -1,0 +1,127 @@
+"""An upstream made by hand: it sends the very bytes that a test wrote, good or bad."""
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+RESET = object()
+"""The connection ends with a reset and not with a good-bye."""
+Piece = bytes | threading.Event | object
+"""What to send; an event to wait for; or RESET."""
+
+
+class Seen(NamedTuple):
+    """A request as it arrived."""
+
+    head: str
+    body: Any
+
+
+class Upstream:
+    """Answers each request with the script of the model that it names; use it in a `with`."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.seen: list[Seen] = []
+        self._scripts: dict[str, tuple[Piece, ...]] = {}
+        self._open: set[socket.socket] = set()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def answers(self, model: str, *script: Piece) -> str:
+        """From now on this model's answer is this script, then the end of the connection."""
+        self._scripts[model] = script
+        return model
+
+    def __enter__(self) -> "Upstream":
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for open_socket in (self._listener, *list(self._open)):
+            with suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+            open_socket.close()
+        for script in self._scripts.values():
+            for piece in script:
+                if isinstance(piece, threading.Event):
+                    piece.set()
+        for thread in self._threads:
+            thread.join(5)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.add(connection)
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):  # the gateway may leave at any time
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while seen := _read_request(connection):
+                self.seen.append(seen)
+                for piece in self._scripts[seen.body["model"]]:
+                    if isinstance(piece, threading.Event):
+                        piece.wait(30)
+                    elif isinstance(piece, bytes):
+                        connection.sendall(piece)
+                    else:
+                        linger = struct.pack("ii", 1, 0)
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                break
+        self._open.discard(connection)
+
+
+def _read_request(connection: socket.socket) -> Seen | None:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if not (more := connection.recv(65536)):
+            return None
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    length = int(fields.get(b"content-length", 0))
+    while len(body) < length:
+        body += connection.recv(65536)
+    return Seen(head.decode(), json.loads(body) if body else None)
+
+
+def frame(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+    """One chunk of an answer as an event."""
+    chunk = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
+
+
+def say(*texts: str) -> list[bytes]:
+    """Texts of the content, each in a chunk of its own."""
+    return [frame({"content": text}) for text in texts]
+
+
+FINISH = frame({}, "stop")
+DONE = b"data: [DONE]\n\n"
+
+
+def chunked(pieces: Iterable[bytes], end: bool = True) -> list[bytes]:
+    """HTTP/1.1 chunks, ready to be sent after the head."""
+    body = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
+    return [*body, b"0\r\n\r\n"] if end else body
+
+
+CHUNKED = EVENT_STREAM + b"Transfer-Encoding: chunked\r\n\r\n"
+CLOSE_DELIMITED = EVENT_STREAM + b"Connection: close\r\n\r\n"
+
+
+def with_length(body: bytes, length: int | None = None) -> bytes:
+    """An answer with a Content-Length, by default the right one."""
+    stated = len(body) if length is None else length
+    return EVENT_STREAM + b"Content-Length: %d\r\n\r\n" % stated + body

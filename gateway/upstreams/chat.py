@@ -237,8 +237,16 @@ class ChatReader:
             self._add(Usage(chunk.usage))
 
     def _choice(self, delta: dict[str, Any], finish_reason: Any) -> None:
-        self._text(Reasoning, _reasoning_of(delta))
         content = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str):
+            self._text(Content, content)  # as nearly every delta is
+        else:
+            self._delta(delta, content)
+        if finish_reason is not None:
+            self._add(Finish(str(finish_reason)))
+
+    def _delta(self, delta: dict[str, Any], content: Any) -> None:
+        self._text(Reasoning, _reasoning_of(delta))
         if isinstance(content, str):
             self._text(self._kind_of(content, delta), content)
         elif isinstance(content, list):
@@ -247,16 +255,13 @@ class ChatReader:
         calls = delta.get("tool_calls")
         if calls and isinstance(calls, list):
             self._add(ToolCalls([call for call in calls if isinstance(call, dict)]))
-        if len(delta) > 1:
-            other = {
-                name: value
-                for name, value in delta.items()
-                if name not in _KNOWN and value not in (None, [], {})
-            }
-            if other:
-                self._add(Other(other))
-        if finish_reason is not None:
-            self._add(Finish(str(finish_reason)))
+        other = {
+            name: value
+            for name, value in delta.items()
+            if name not in _KNOWN and value not in (None, [], {})
+        }
+        if other:
+            self._add(Other(other))
 
     def _fault(self, value: Any) -> None:
         error = _error_of(value)

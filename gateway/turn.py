@@ -188,8 +188,10 @@ class Turn:
         for kind, text in segments:
             if kind is Kind.REASONING:
                 self._reasoning(text)
-            else:
-                self._output(text)
+                continue
+            if kind is Kind.RECAST:
+                self._begin_output(reasoned=False)
+            self._output(text)
 
     def _reasoning(self, text: str) -> None:
         """Reasoning after the answer has begun is part of the trace, never of the summary."""
@@ -212,16 +214,16 @@ class Turn:
             self._output_chars += len(text)
             self._events.append(OutputDelta(text))
 
-    def _begin_output(self) -> None:
+    def _begin_output(self, *, reasoned: bool = True) -> None:
         """The reasoning is over: its summary comes before the first word of the answer."""
         if self._phase < Phase.OUTPUT:
-            self._summarize()
+            self._summarize(reasoned=reasoned)
             self._phase = Phase.OUTPUT
             self._mark("first_output_ms")
 
-    def _summarize(self) -> None:
+    def _summarize(self, *, reasoned: bool = True) -> None:
         if self._shows_summary:
-            summary = self._summarizer.close()
+            summary = self._summarizer.close() if reasoned else Summary("", "")
             text = summary.text or NOT_DETECTED
             closing = summary.closing if summary.text else NOT_DETECTED
             if summary.text:

@@ -162,6 +162,7 @@ def test_a_believed_reasoning_without_a_marker_was_the_answer() -> None:
     events = run(make_turn(model="deepseek-r1"), lines(*contents("It ", "is 4."), FINISH, DONE))
     check_order(events)
     assert text(events, OutputDelta) == "It is 4."
+    assert text(events, ReasoningSummary) == NOT_DETECTED
 
 
 # Ends, good and bad.

@@ -1,53 +1,33 @@
 """Summaries made of the reasoning's own sentences: no model, deterministic, incremental.
 
-Sentences are taken as they are finished. Talk about talking ("Okay, let me see…") is dropped, the
-rest is scored by what it states. A live line is the best sentence of each stretch of thought; the
-summary proper is the best of the whole within a budget of words, with the last stated conclusion.
+Sentences are judged as they are finished: talk about talking, questions, code and what repeats the
+prompt are dropped, what was taken back is taken out. A live line is the best statement of each
+stretch of thought; the summary proper is the choice of statements that, within a budget of words,
+speaks most like the whole, with the last stated answer among them.
 """
 
-import re
-from collections import Counter
 from typing import NamedTuple
 
-from gateway.summarizers.text import cut, one_line, sentence_end, words
+from gateway.summarizers.lexicon import META
+from gateway.summarizers.live import LINE_WORDS, LiveLines
+from gateway.summarizers.reader import Reader
+from gateway.summarizers.selection import central, select
+from gateway.summarizers.sentences import Sentence, SentenceSplitter
+from gateway.summarizers.statements import Prompt, Statement, clean, finish
+from gateway.summarizers.text import cut, join, one_line, shorten, words
 
-_FIRST_LINE_CHARS = 120
-"""A first live line after about 30 tokens of reasoning …"""
-_LINE_CHARS = 600
-"""… and the next after about 150 more; the stretches grow as the thinking grows long."""
-_GROWTH = 0.08
-_LINE_WORDS = 30
-_MAX_SENTENCE_CHARS = 1500
-"""A text without any sentence's end is cut here, so that nothing grows without bound."""
-_POOL = 400
-_FENCE = "```"
+WEIGHTS = {"late": 1.4, "draft": 1.6, "weak": 0.3}
+_POOL = 240
+"""Statements kept to choose from; when there are more, the worse half of the older ones goes."""
+_VOCABULARY = 20_000
+"""Stems counted at most; when there are more, the rarer half is forgotten."""
+_BYTES_PER_TOKEN = 4
 
-_OPENER = re.compile(
-    r"^(?:(?:okay|ok|so|well|hmm+|wait|now|but|and|also|alright|right|actually|let me see|yes)"
-    r"\b[,.!…\s]*"
-    r"|(?:嗯|好的|那么|等等|所以|首先|然后)[，,、。]?\s*|[-*•#>\s]+|\d{1,2}[.)]\s+)+",
-    re.IGNORECASE,
-)
-_META = re.compile(
-    r"^(?:let me|let's|let us|i'll|i will|i need to (?:figure|find|think|make sure|consider)|"
-    r"(?:the )?user (?:wants|asks|is asking|asked|says)|the question (?:is|asks)|"
-    r"i should (?:answer|respond|produce|provide)|that makes sense|makes sense|"
-    r"we (?:are|need) (?:asked|to (?:figure|answer|produce))|用户|让我|我需要)",
-    re.IGNORECASE,
-)
-_CONCLUDES = re.compile(
-    r"^(?:therefore|thus|hence|in conclusion|the (?:final )?answer|the result|this means|overall|"
-    r"in total|so the|finally|因此|所以|答案|结论)|\\boxed|\banswer is\b",
-    re.IGNORECASE,
-)
-_HEDGES = re.compile(
-    r"\b(?:maybe|perhaps|might|if|suppose|assume|possibly|not sure)\b|也许|可能|如果", re.IGNORECASE
-)
-_RETRACTS = re.compile(
-    r"^(?:wait,? (?:no|that)|no,|that'?s (?:wrong|not right)|scratch that|i made a mistake|不对)",
-    re.IGNORECASE,
-)
-_TERM = re.compile(r"[^\W_]{3,}|\d+|[\u4e00-\u9fff]{2}")
+
+_CONCLUDES_AFTER = 0.8
+"""Where a conclusion that is not called the answer has to stand, as a share of the reasoning."""
+_CONCLUDES_FROM = -0.5
+"""And what it must be worth."""
 
 
 class Summary(NamedTuple):
@@ -59,164 +39,133 @@ class Summary(NamedTuple):
     """What is still to show for someone who has seen the live lines, or ""."""
 
 
-class _Sentence(NamedTuple):
-    position: int
-    text: str
-    terms: frozenset[str]
-    score: float
-    concludes: bool
-
-
 class ExtractiveSummarizer:
-    """One account of one text of reasoning."""
+    """One account of one text of reasoning.
+
+    prompt: the text that the model was asked, of any length; "" when it is not known.
+    """
 
     def __init__(self, prompt: str, budget_words: int) -> None:
-        self._prompt_terms = _terms(prompt)
+        self._prompt = Prompt(prompt)
         self._budget = budget_words
-        self._tail = ""
-        self._in_code = False
-        self._position = 0
-        self._short: list[str] | None = []
-        self._pool: list[_Sentence] = []
-        self._counts: Counter[str] = Counter()
-        self._stretch: list[_Sentence] = []
-        self._stretch_chars = 0
-        self._chars = 0
-        self._lines: list[str] = []
+        self._splitter = SentenceSplitter()
+        self._reader = Reader(self._prompt)
+        self._live = LiveLines()
+        self._short: list[Sentence] | None = []
+        self._short_words = 0.0
+        self._pool: list[Statement] = []
+        self._counts: dict[str, float] = {}
+        self._answer: Statement | None = None
 
     def feed(self, text: str) -> list[str]:
         """Takes the next piece of reasoning; gives the live lines that it finishes, mostly none."""
-        look_from = max(0, len(self._tail) - 2)
-        self._tail += text
-        before = len(self._lines)
-        at = 0
-        while len(self._tail) > at:
-            end, following = sentence_end(self._tail, at, look_from) or (len(self._tail) + 1, 0)
-            if min(end, len(self._tail)) - at > _MAX_SENTENCE_CHARS:
-                end = following = at + _MAX_SENTENCE_CHARS
-            if end > len(self._tail):
-                break
-            self._take(self._tail[at:end])
-            self._maybe_line()
-            at = following
-        self._tail = self._tail[at:]
-        return self._lines[before:]
+        return [line for sentence in self._splitter.feed(text) for line in self._take(sentence)]
 
     def close(self) -> Summary:
         """The reasoning is over."""
-        self._take(self._tail)
-        self._tail = ""
-        conclusion = self._conclusion()
-        if self._short is not None:
-            text = " ".join(filter(None, map(_clean, self._short))) or one_line(
-                " ".join(self._short)
-            )
-        else:
-            text = self._select(conclusion)
-        if not self._lines:
+        for sentence in self._splitter.close():
+            self._take(sentence)
+        text = self.snapshot(self._budget)
+        if not self._live.count:
             return Summary(text, text)
-        shown = conclusion is None or any(conclusion.text[:40] in line for line in self._lines)
-        return Summary(
-            text, "" if shown or conclusion is None else cut(conclusion.text, _LINE_WORDS)
-        )
+        conclusion = self._conclusion()
+        if conclusion is None or self._live.shows(conclusion):
+            return Summary(text, "")
+        return Summary(text, shorten(conclusion.text, LINE_WORDS))
 
-    def _take(self, raw: str) -> None:
-        raw = raw.strip()
-        if not raw:
-            return
-        self._chars += len(raw) + 1
-        self._stretch_chars += len(raw) + 1
-        if raw.startswith(_FENCE):
-            self._in_code = not self._in_code
-            return
-        if self._in_code:
-            return
-        self._position += 1
+    def snapshot(self, max_words: int) -> str:
+        """The summary proper of what was reasoned so far. Changes nothing."""
+        if self._short is not None and self._short_words <= max_words:
+            return cut(_cleaned(self._short), max_words)
+        pinned = self._conclusion()
+        if pinned is not None and pinned.words > max_words:
+            pinned = None
+        chosen = select(self._pool, self._counts, max_words, pinned, self._reader.position)
+        if chosen:
+            return join(s.text for s in chosen)
+        fallback = self._pool[-1].text if self._pool else _cleaned(self._short or [])
+        return cut(fallback, max_words)
+
+    def _take(self, sentence: Sentence) -> list[str]:
+        lines = []
+        self._live.pass_by(len(sentence.text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
+        reading = self._reader.read(sentence)
         if self._short is not None:
-            self._short.append(raw)
-            if self._chars > 12 * self._budget or words(" ".join(self._short)) > self._budget:
-                self._short = None
-        if _RETRACTS.match(raw):
-            for kept in (self._pool, self._stretch):
-                if kept and kept[-1].position >= self._position - 2:
-                    kept.pop()
-        sentence = self._judge(raw)
-        if sentence is not None:
-            self._counts.update(sentence.terms)
-            self._pool.append(sentence)
-            self._stretch.append(sentence)
-            if len(self._pool) > _POOL:
-                self._thin()
+            self._keep_short(sentence)
+        if reading.retracts:
+            self._retract(self._reader.position - 2)
+        elif (line := self._live.next(self._counts, turns=reading.turns)) is not None:
+            lines.append(line)
+        if reading.statement is not None:
+            self._add(reading.statement, drafted=reading.drafted)
+            if (line := self._live.first(self._counts)) is not None:
+                lines.append(line)
+        return lines
 
-    def _judge(self, raw: str) -> _Sentence | None:
-        """The sentence with its score, or None when it states nothing."""
-        text = _clean(raw)
-        terms = _terms(text)
-        if not text or _META.match(text) or text.endswith(("?", "？", ":", "：")) or len(terms) < 3:
-            return None
-        concludes = bool(_CONCLUDES.search(text))
-        length = words(text)
-        score = (
-            0.8 * concludes
-            + 0.7 * any(map(str.isdigit, text))
-            + 0.6 * ("=" in text)
-            + 0.25 * min(3, len(terms & self._prompt_terms))
-            - 0.7 * bool(_HEDGES.search(text))
-            - 1.0 * (length < 5)
-            - 0.8 * (length > 34)
-            - 1.0 * (len(terms & self._prompt_terms) > 0.6 * len(terms))
-        )
-        return _Sentence(self._position, text, terms, score, concludes)
+    def _add(self, statement: Statement, *, drafted: bool) -> None:
+        self._live.add(statement)
+        weight = 1.0 + WEIGHTS["late"] * statement.position / 100
+        weight *= WEIGHTS["weak"] if statement.weak else 1.0
+        weight *= WEIGHTS["draft"] if drafted else 1.0
+        counts = self._counts
+        for term in statement.terms:
+            counts[term] = counts.get(term, 0.0) + weight
+        if len(counts) > _VOCABULARY:
+            self._forget()
+        if statement.answers:
+            self._answer = statement
+        self._pool.append(statement)
+        if len(self._pool) > _POOL:
+            self._thin()
 
-    def _maybe_line(self) -> None:
-        due = _LINE_CHARS + _GROWTH * self._chars if self._lines else _FIRST_LINE_CHARS
-        if self._stretch_chars < due or not self._stretch:
+    def _retract(self, position: int) -> None:
+        self._live.retract(position)
+        while self._pool and self._pool[-1].position >= position:
+            if self._pool.pop() is self._answer:
+                self._answer = None
+
+    def _keep_short(self, sentence: Sentence) -> None:
+        if sentence.in_code:
             return
-        best = max(self._stretch, key=lambda s: (s.score + self._centrality(s), -s.position))
-        line = cut(best.text, _LINE_WORDS)
-        if line not in self._lines:
-            self._lines.append(line)
-        self._stretch.clear()
-        self._stretch_chars = 0
+        self._short_words += words(sentence.text)
+        if self._short is not None:
+            self._short.append(sentence)
+            if self._short_words > 120 or len(self._short) > 120:
+                self._short = None
 
-    def _centrality(self, sentence: _Sentence) -> float:
-        """How much a sentence speaks of what the whole reasoning speaks of, 0 to 2."""
-        most = max(self._counts.values(), default=1)
-        return 2 * sum(self._counts[t] / most for t in sentence.terms) / max(6, len(sentence.terms))
-
-    def _conclusion(self) -> _Sentence | None:
-        concluding = [s for s in self._pool if s.concludes]
-        candidates = concluding or self._pool
-        return candidates[-1] if candidates else None
-
-    def _select(self, conclusion: _Sentence | None) -> str:
-        """The best sentences that fit the budget, in their order, the conclusion among them."""
-        if conclusion is None:
-            return cut(self._lines[-1], self._budget) if self._lines else ""
-        chosen = [conclusion]
-        left = self._budget - words(conclusion.text)
-        ranked = sorted(self._pool, key=lambda s: s.score + self._centrality(s), reverse=True)
-        for sentence in ranked:
-            length = words(sentence.text)
-            repeats = any(len(sentence.terms & c.terms) > 0.5 * len(sentence.terms) for c in chosen)
-            if length <= left and not repeats:
-                chosen.append(sentence)
-                left -= length
-        text = " ".join(s.text for s in sorted(chosen))
-        return cut(text, self._budget)
+    def _conclusion(self) -> Statement | None:
+        position = self._reader.position
+        if self._answer is not None and self._answer.position >= position * 0.5:
+            return self._answer
+        late = [
+            s
+            for s in self._pool
+            if s.position >= position * _CONCLUDES_AFTER
+            and s.concludes
+            and s.score > _CONCLUDES_FROM
+        ]
+        return late[-1] if late else None
 
     def _thin(self) -> None:
-        """Keeps the better half of the older sentences."""
         half = _POOL // 2
-        older = sorted(self._pool[:half], key=lambda s: s.score + self._centrality(s), reverse=True)
+        most = max(self._counts.values())
+        older = sorted(
+            self._pool[:half],
+            key=lambda s: s.score - s.weak + 2 * central(s, self._counts, most),
+            reverse=True,
+        )
         self._pool = sorted(older[: half // 2]) + self._pool[half:]
 
-
-def _clean(raw: str) -> str:
-    """Without list marks, emphasis and openers, with a capital."""
-    text = one_line(_OPENER.sub("", raw.replace("**", "").strip()))
-    return text[:1].upper() + text[1:]
+    def _forget(self) -> None:
+        kept = sorted(self._counts.items(), key=lambda item: -item[1])[: _VOCABULARY // 2]
+        self._counts = dict(kept)
 
 
-def _terms(text: str) -> frozenset[str]:
-    return frozenset(term.lower() for term in _TERM.findall(text))
+def _cleaned(sentences: list[Sentence]) -> str:
+    """Short reasoning as it is, without openers and, if anything is left, without talk."""
+    texts = [text for s in sentences if (text := clean(s.text))]
+    stating = [text for text in texts if not META.match(text)]
+    kept = stating or texts
+    return join([*map(finish, kept[:-1]), *kept[-1:]]) or one_line(
+        " ".join(s.text for s in sentences)
+    )

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.summarizers.text import cut, one_line, sentences, words
+from gateway.summarizers.sentences import sentences
+from gateway.summarizers.text import cut, one_line, words
 
 MAX_WORDS = 30
 MAX_CHARS = 160

@@ -1,0 +1,235 @@
+"""What words do in reasoning: talk about talking, conclude, doubt, take back. English and Chinese.
+
+The families of phrases are those of the study of reasoning traces by sentence function (planning,
+self-checking, stating); each pattern is anchored and has no nested repetition, so that its time is
+linear in the sentence.
+"""
+
+import re
+
+_SMALL_WORDS = (
+    "a an the and or but if then so of in on at to for from by with as is are was "
+    "were be been being it its this that these those i i'm i'll i'd you he she they "
+    "we me my your our their his her them us not no do does did done have has had "
+    "having will would can could should may might must there here what which who whom "
+    "how when where why all any some each every both few more most other than too "
+    "very just also only own same such into over under again further once out up down "
+    "about because while until let let's that's it's there's what's don't doesn't "
+    "isn't aren't okay hmm wait 的 了 是 我 在 和 有 就 不 也 都 要 这 那 一 个 可 以 能 会 "
+    "们 他 她 它 你 用 户 到 说 吧 呢 吗 啊 嗯 好 "
+)
+STOP = frozenset(_SMALL_WORDS.split())
+"""Words without a topic of their own."""
+
+LIST_MARK = re.compile(r"^[\s>]*(?:(?:[-*•·–—+]|#{1,6}|\(?\d{1,2}[.)]|\(?[a-zA-Z][.)])\s+)+")
+
+OPENER = re.compile(
+    r"^[\s,.…—–-]*(?:"
+    r"(?:ok(?:ay)?|alright|all right|right|hmm+|hm|mm|um+|uh|wait|well|so|now|oh|ah|aha"
+    r"|yeah|yes|yep"
+    r"|no|actually|but|and|also|great|good|cool|perfect|got it|sure|hold on|first off|let's see"
+    r"|let me see|let me think|let's think|anyway|i mean|then again|still|again|indeed|of course"
+    r"|interesting|similarly|besides|hence|therefore|thus)"
+    r"(?:\s*[,.:;!…—–-]+\s*|\s+)"
+    r"|(?:i(?: still)? (?:think|guess|believe|suppose|know|recall|remember|see|realize|notice)"
+    r"|it seems|it looks like|it's clear|it is clear|that means|which means|this means"
+    r"|(?:i|we) (?:should|could|can|might|will|must|need to|have to|want to)(?: also)?"
+    r" (?:mention|note|say|add|state|point out|emphasi[sz]e|highlight|remember"
+    r"|acknowledge|explain))"
+    r" that\s+"
+    r"|(?:嗯+|好的?|那么?|啊|哦|等等|等一下|对了|对|不过|另外|然后|接下来|首先|所以说|也就是说|没错)"
+    r"[，,。、！…\s]+|(?:所以|那么|那|而且|但是|但|不过)(?=[\u4e00-\u9fff\d])"
+    r")",
+    re.IGNORECASE,
+)
+"""One opener of thinking aloud; taken off again and again."""
+
+META = re.compile(
+    r"""^(?:
+     (?:let(?:'s|\s+me|\s+us)\s+(?!x\b|n\b|k\b|f\b))
+    |(?:the\s+|this\s+|my\s+)?user(?:'s|s)?\b\s+(?:is\s+|are\s+|didn't\s+|doesn't\s+)?(?:\w+ly\s+)?
+       (?:ask|want|need|request|say|said|wrote|mention|provid|gave|give|seem|query|question|message
+       |specif|may|might|would|could|has|have|had|just|also|likely|probably|here|appear|input|prompt
+       |didn|doesn|is\b|was\b|are\b|will\b|should\b|expect|intend|intent|explicit|instruct)
+    |i\s+(?:need|have|want|am\s+(?:trying|supposed|asked)|'?m\s+(?:trying|supposed|asked))\s+to\s+
+       (?:figure|find|solve|determine|understand|think|answer|respond|make\s+sure|be\s+careful
+       |consider|check|verify|recall|remember|know|explain|analy[sz]e|address|come\s+up|craft|create
+       |generate|write|produce|provide|evaluate|do|see|break|start|look|decide|ensure|double|confirm
+       |re-?read|re-?check|go|work|identify|structure|present|tackle|approach|clarify)
+    |i\s+(?:should|must|will|can|could|'ll)\s+(?:also\s+|first\s+|probably\s+)?
+       (?:think|start|begin|check|verify|double|consider|make\s+sure|be\s+careful|recall|look|try|see
+       |analy[sz]e|remember|answer|respond|reply|produce|write|output|present|provide\s+the|go\s+with
+       |keep|structure|ensure|stick|craft|finali[sz]e|proceed|now|just)
+    |i(?:'m|\s+am)\s+(?:not\s+|a\s+bit|going\s+to|confused|wondering|thinking|pretty|overthinking
+       |overcomplicating|just|getting|trying|supposed|asked|stuck|confident|satisfied|curious)
+    |i'll\s|i\s+now\s+|i'd\s+better\b|i\s+wonder\b|i\s+want\s+to\s+be\b
+    |i\s+(?:think|guess|remember|recall|believe|suppose|feel)\b(?:\s+(?:so|it|this|i|about|from))?
+       (?:\s+(?:right|correct|it|good|covers|makes\s+sense))?\W*$
+    |(?:that|this|it|which|everything|all)\s+(?:all\s+)?
+       (?:makes\s+sense|seems?\s+(?:right|correct|good|reasonable|straightforward|tricky|odd|strange
+       |like\s+a|fine|consistent|ok)|sounds\s+\w+|is\s+(?:a\s+)?(?:bit\s+|very\s+|pretty\s+)?
+       (?:interesting|tricky|confusing|straightforward|right|correct|good|fine|classic|simple|clear
+       |consistent|it|the\s+(?:final|plan|best)\b)|checks\s+out|looks?\s+(?:right|good|correct|fine)
+       |fits?|works?|should\s+(?:work|do|cover|be\s+(?:good|fine|enough)))\b\W*(?:\w+\W*){0,2}$
+    |(?:the\s+|this\s+)?(?:question|problem|prompt|task|query|request|instructions?|riddle)\s+
+       (?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
+       |doesn't|might|could|requires?|gives?|gave)\b
+    |we\s+(?:are|have\s+to|need\s+to|must|should|can|'re)\s+(?:also\s+|now\s+)?
+       (?:asked|given|to\s+|figure|answer|produce|respond|output|write|provide|think|consider|check
+       |craft|make\s+sure|follow|ensure|decide|be\s+careful|start|begin|just|trying|told)
+    |(?:looking|going)\s+(?:back\s+)?(?:at|through|over)\b[^,]*\W*$
+    |(?:yes|no|correct|right|good|done|exactly|ok|okay|got\s+it|great|perfect|maybe\s+not|not\s+sure
+       |hmm+|wait|ready|proceed|alternatively|next|first|finally|all\s+good|sounds\s+good)\W*$
+    |(?:(?:i|we)(?:'ll|\s+will|\s+can|\s+should)?\s+|let's\s+|just\s+)?
+       (?:now\s+|then\s+|also\s+)?(?:will\s+)?
+       (?:produce|deliver|state|provide|present|finali[sz]e|output|proceed|answer|respond|craft
+       |go\s+with\s+that|write\s+(?:the|a|it|out|up))\b(?:\s+\w+){0,6}\W*$
+    |(?:ready|done|now\s+answer|final\s+(?:answer|output|response|decision|version))\W*$
+    |here(?:'s|\s+is)\s+(?:my|the|a|how)\s+(?:thinking|thought|response|draft|plan|attempt)
+    |(?:thinking\s+process|analy[sz]e\s+the\s+|understand(?:ing)?\s+the\s+|draft(?:ing)?\s+the\s+
+       |formulat(?:e|ing)\s+the\s+|review(?:ing)?\s+the\s+|construct(?:ing)?\s+the\s+
+       |refin(?:e|ing)\s+the\s+|final\s+(?:polish|check|review|plan|decision)
+       |determine\s+the\s+(?:output|format|response)|self-correction|check(?:ing)?\s+(?:the\s+)?
+       (?:constraints?|format|instructions?))
+    |(?:did|do|does)\s+i\b|any(?:thing)?\s+(?:else|other)\b|not\s+sure\b|to\s+be\s+(?:sure|safe)\b
+    |用户|让我|看来用户|可能用户|这(?:个问题|是一个)(?:看起来|很|问题|比较)
+    |我(?:们)?(?:需要|得|应该|要|现在|想|可以|会|记得)
+    |(?:首先|接下来|然后|最后|现在|再)[，,]?\s*(?:我|再|仔细)?(?:们)?(?:需要|得|应该|要)?(?:先|再)?
+       (?:想|看|确认|考虑|理解|分析|回忆|检查|确定|明确|弄清|回顾|整理|组织)
+    |(?:分析|识别|理解|检查|确定|构建|完善|最终润色|起草)(?:用户|意图|安全|解释|最终|和|请求|内容|回)
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Sentences about the work of answering rather than about the matter."""
+
+ANSWERS = re.compile(
+    r"\banswer\s+(?:is|should be|would be|must be|:)|\banswer:|\\boxed|\bfinal answer\b"
+    r"|\bthe result is\b|^(?:answer|result|final (?:score|rating|grade|verdict|line))\s*:"
+    r"|答案[是为应：:]|^(?:结论|结果)[是为：:]",
+    re.IGNORECASE,
+)
+"""A statement of the answer."""
+
+CONCLUDES = re.compile(
+    r"^(?:(?:so|and|but|okay|ok|yes|thus|hence)[,\s]+)*(?:therefore|thus|hence|in conclusion"
+    r"|in summary|to summari[sz]e|overall|in total|so the|so that's|so it|finally|ultimately"
+    r"|this means|that means|which means|in short|conclusion|the (?:key|main|correct|best"
+    r"|solution)"
+    r"|因此|所以|结论|总之|综上|总的来说|由此)",
+    re.IGNORECASE,
+)
+
+HEDGES = re.compile(
+    r"\b(?:maybe|perhaps|might|possibly|probably|not sure|unsure|could be|may be|seems?|wonder"
+    r"|unless|i think|i guess|unclear)\b|也许|可能|或许|大概|不确定",
+    re.IGNORECASE,
+)
+
+SUPPOSES = re.compile(
+    r"^(?:if|suppose|supposing|assume|assuming|say|imagine|what if|even if|unless|in case|case \d"
+    r"|option \d|scenario \d|were|had|alternatively|maybe|perhaps|another (?:way|possibility)"
+    r"|如果|假如|假设|要是|也许|或许|可能)\b"
+    r"|\bwould (?:be|have|mean|imply|work)\b|\bcould have\b|\bif i\b|\bif we\b",
+    re.IGNORECASE,
+)
+"""What is only tried out."""
+
+RETRACTS = re.compile(
+    r"^(?:(?:oh|ah|hmm+|ok(?:ay)?|but|and|so|well)[,.!\s]+)*(?:"
+    r"wait[,.!…\s—–-]+(?:no\b|not\b|that(?:'s|\s+is)\s+(?:not|wrong|incorrect)"
+    r"|(?:that|this)\s+(?:can't|doesn't|isn't|contradicts)|this\s+is\s+(?:not|wrong)|actually"
+    r"|i\s+(?:made|think\s+i|messed|mis|was\s+wrong)|maybe\s+(?:not|i\s))"
+    r"|no[,.!]\s+(?:wait|that|this|it|not|the|because)\b"
+    r"|(?:that|this)(?:'s|\s+is)\s+(?:not\s+(?:right|correct|possible|true)|wrong"
+    r"|incorrect|a\s+contra"
+    r"|impossible|contradict)"
+    r"|that\s+(?:can't|cannot)\s+be|(?:that|this)\s+(?:doesn't|does\s+not|won't|wouldn't)"
+    r"\s+(?:seem|make|work|add|help|fit|match)"
+    r"|scratch\s+that|oops|i\s+(?:made\s+a\s+mistake|was\s+wrong|misread|miscounted|messed\s+up)"
+    r"|never\s*mind|contradiction"
+    r"|不对|等等[，,]?\s*不|等一下[，,]?\s*不|错了|好像不对|这不对|不是这样)",
+    re.IGNORECASE,
+)
+"""What takes back the sentence before it."""
+
+DRAFTS = re.compile(
+    r"\bdraft|\bi(?:'ll| will| can| could| should| would) (?:say|answer|write|respond"
+    r"|reply|produce)"
+    r"|\b(?:final|my|the) (?:response|answer|output|text|reply|version|plan|line"
+    r"|verdict)\b[^.]{0,30}:"
+    r"|^(?:response|answer|output|text|verdict|feedback|final \w+)\s*:|refin(?:e|ing|ed)\b.{0,30}:"
+    r"|草稿|起草|最终输出|回复[:：]|构建.{0,6}回",
+    re.IGNORECASE,
+)
+"""A heading or a phrase that a draft of the answer follows."""
+
+RESTATES = re.compile(
+    r"\b(?:analy[sz]e|analy[sz]ing|understand|understanding|deconstruct|identify|parse"
+    r"|break down)\b"
+    r".{0,12}\b(?:request|prompt|input|question|task|problem|query|constraint)s?\b"
+    r"|分析用户|理解(?:用户|问题|请求)|识别意图",
+    re.IGNORECASE,
+)
+"""A heading under which the prompt is said again."""
+
+TALKS = re.compile(
+    r"^(?:provide|ensure|write|explain|include|keep|state|avoid|make sure|start with"
+    r"|end with|mention"
+    r"|add|format|use a|output|draft|consider|check|list|give|briefly|be\b|don't|do not"
+    r"|just|then,? "
+    r"(?:provide|explain|list|mention)|i (?:should|must|need|will|can|could|'ll|think i))\b"
+    r"|\b(?:the|my|this|your|a) (?:response|output|reply|last line|final line|instructions?|prompt"
+    r"|user'?s?|requested format|format|wording|phrasing|tone|explanation|final answer should)\b"
+    r"|\bclassic (?:\w+ )?(?:problem|riddle|puzzle|question)\b|\bready to (?:write|answer|go)\b"
+    r"|\b(?:step[- ]by[- ]step|double-?check|let me|correct answer\.|missing something"
+    r"|trick question)"
+    r"|用户|回答|回复|解释清楚",
+    re.IGNORECASE,
+)
+"""Notes to oneself on the form of the answer, which may still carry some matter."""
+
+HEADING = re.compile(
+    r"\s{0,3}(?:#{1,5}\s|\*\*|\d{1,2}[.)]\s+\*\*|\d{1,2}[.)]\s+[^\s.][^.]{0,60}[:：]\s*$)"
+)
+"""A line that begins a section."""
+
+ANSWER_LABEL = re.compile(r"(?:\banswer|答案)[\s*:：]*$", re.IGNORECASE)
+"""A line that says only that the answer comes next."""
+
+SUPPOSITION = re.compile(
+    r"(?:suppose|supposing|assume|assuming|imagine|what if|say\b|case \w+\b|scenario \w+\b|if\b"
+    r"|假设|假如|如果)",
+    re.IGNORECASE,
+)
+FOLLOWS = re.compile(
+    r"(?:then|so|therefore|thus|hence|which|in that case|这样|那么)\b", re.IGNORECASE
+)
+"""What may follow from a supposition and holds only with it."""
+
+TURNS = re.compile(
+    r"[\s*_>-]*(?:(?:first|second|third|next|then|finally|alternatively|another|also|but"
+    r"|however|wait"
+    r"|so|therefore|thus|now|okay|ok|hmm|let me|let's|in summary|overall|putting|step \d|case \d"
+    r"|option \d|on the other hand|moving on|additionally|for the)\b"
+    r"|首先|其次|然后|接下来|另外|不过|但是|所以|因此|最后|现在|再)",
+    re.IGNORECASE,
+)
+"""The beginning of a new step of thought."""
+
+DEFINES = re.compile(
+    r"\s*(?:export |public |private |static |async |pub )*"
+    r"(?:def|class|function|fn|func|struct|interface|type|enum)\s+(\w+)"
+)
+"""A line of code that gives something a name."""
+
+CODE_LINE = re.compile(
+    r"^\s*(?:def |class |import |from \S+ import|return\b|async def |@\w|#include|const "
+    r"|let \w+ ?="
+    r"|var |for ?\(|while ?\(|if ?\(|else\b|elif |try:|except|finally:|print\(|raise "
+    r"|await |with \S+"
+    r"|public |private |static |function |\}|\{|//|/\*|<\w+|\$ )"
+    r"|[;{]\s*$|\):\s*$|^\s*[\w.\[\]]+ ?=[^=].*[\])}\w\"']$|^\s*[\w.]+\(.*\)\s*$",
+)
+"""A line that looks like code although no fence says so."""
+
+TABLE_ROW = re.compile(r"^\s*\|.*\|\s*$|^[\s|:+=_*-]*$")

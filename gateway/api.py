@@ -16,7 +16,7 @@ from gateway.families import Families
 from gateway.intake import ChatRequest, format_of, read_body, read_request
 from gateway.relay import Body, Relay, Stream
 from gateway.sse import dumps
-from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, summarize_prompt
+from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, prompt_text, summarize_prompt
 from gateway.transport import Transport
 from gateway.turn import Turn
 from gateway.upstreams.chat import ChatUpstream
@@ -116,7 +116,9 @@ def make_blueprint(
             splitter=families.splitter(
                 upstream.name, asked.model, asked.body, options.starts_inside
             ),
-            summarizer=SUMMARIZERS["extractive"](summary, BUDGET_WORDS[options.detail]),
+            summarizer=SUMMARIZERS["extractive"](
+                prompt_text(asked.body["messages"]), BUDGET_WORDS[options.detail]
+            ),
         )
 
     @api.get("/v1/models")

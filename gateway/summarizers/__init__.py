@@ -5,12 +5,19 @@ To add a summarizer: one file with a class that has `feed` and `close`, one line
 
 from gateway.config import Detail
 from gateway.summarizers.extractive import ExtractiveSummarizer, Summary
-from gateway.summarizers.prompt import summarize_prompt
+from gateway.summarizers.prompt import prompt_text, summarize_prompt
 
-__all__ = ["BUDGET_WORDS", "SUMMARIZERS", "ExtractiveSummarizer", "Summary", "summarize_prompt"]
+__all__ = [
+    "BUDGET_WORDS",
+    "SUMMARIZERS",
+    "ExtractiveSummarizer",
+    "Summary",
+    "prompt_text",
+    "summarize_prompt",
+]
 
 BUDGET_WORDS: dict[Detail, int] = {"concise": 30, "auto": 60, "detailed": 120}
 """How many words the summary proper may have."""
 
 SUMMARIZERS = {"extractive": ExtractiveSummarizer}
-"""Name → class; each is made with the prompt's summary and the budget in words."""
+"""Name → class; each is made with the text of the prompt and the budget in words."""

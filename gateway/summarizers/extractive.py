@@ -16,14 +16,23 @@ from gateway.summarizers.sentences import Sentence, SentenceSplitter
 from gateway.summarizers.statements import Prompt, Statement, clean, finish
 from gateway.summarizers.text import cut, join, one_line, shorten, words
 
-WEIGHTS = {"late": 1.4, "draft": 1.6, "weak": 0.3}
+WEIGHTS = {"late": 1.3, "draft": 1.6, "weak": 0.4}
 _POOL = 240
 """Statements kept to choose from; when there are more, the worse half of the older ones goes."""
 _VOCABULARY = 20_000
 """Stems counted at most; when there are more, the rarer half is forgotten."""
+_FIRST_KEPT, _KEEP_GROWTH = 8, 1.3
+"""Sentences after which a choice is remembered first, and by how much they grow until the next."""
 _BYTES_PER_TOKEN = 4
 
 
+_ANSWERS_AFTER = 0.5
+"""Where the last answer has to stand, as a share of the reasoning."""
+_FULL_WORDS = 25
+"""A fuller wording of the answer may have so many words."""
+_SAID_TERMS = 2
+"""Of so many terms must an answer consist to know it again in a conclusion."""
+ANSWER_TERMS = frozenset(["answer", "final", "box", "boxed", "correct", "therefore", "result"])
 _CONCLUDES_AFTER = 0.8
 """Where a conclusion that is not called the answer has to stand, as a share of the reasoning."""
 _CONCLUDES_FROM = -0.5
@@ -56,6 +65,8 @@ class ExtractiveSummarizer:
         self._pool: list[Statement] = []
         self._counts: dict[str, float] = {}
         self._answer: Statement | None = None
+        self._kept: frozenset[int] = frozenset()
+        self._keep_at = _FIRST_KEPT
 
     def feed(self, text: str) -> list[str]:
         """Takes the next piece of reasoning; gives the live lines that it finishes, mostly none."""
@@ -65,6 +76,7 @@ class ExtractiveSummarizer:
         """The reasoning is over."""
         for sentence in self._splitter.close():
             self._take(sentence)
+        self._kept = frozenset()
         text = self.snapshot(self._budget)
         if not self._live.count:
             return Summary(text, text)
@@ -77,10 +89,7 @@ class ExtractiveSummarizer:
         """The summary proper of what was reasoned so far. Changes nothing."""
         if self._short is not None and self._short_words <= max_words:
             return cut(_cleaned(self._short), max_words)
-        pinned = self._conclusion()
-        if pinned is not None and pinned.words > max_words:
-            pinned = None
-        chosen = select(self._pool, self._counts, max_words, pinned, self._reader.position)
+        chosen = self._choose(max_words)
         if chosen:
             return join(s.text for s in chosen)
         fallback = self._pool[-1].text if self._pool else _cleaned(self._short or [])
@@ -98,9 +107,19 @@ class ExtractiveSummarizer:
             lines.append(line)
         if reading.statement is not None:
             self._add(reading.statement, drafted=reading.drafted)
+            if self._reader.position >= self._keep_at:
+                self._kept = frozenset(s.position for s in self._choose(self._budget))
+                self._keep_at = int(self._reader.position * _KEEP_GROWTH) + 1
             if (line := self._live.first(self._counts)) is not None:
                 lines.append(line)
         return lines
+
+    def _choose(self, max_words: float) -> list[Statement]:
+        pinned = self._conclusion()
+        if pinned is not None and pinned.words > max_words:
+            pinned = None
+        position = self._reader.position
+        return select(self._pool, self._counts, max_words, pinned, position, self._kept)
 
     def _add(self, statement: Statement, *, drafted: bool) -> None:
         self._live.add(statement)
@@ -134,17 +153,28 @@ class ExtractiveSummarizer:
                 self._short = None
 
     def _conclusion(self) -> Statement | None:
+        """The last stated answer, in its fullest wording; else the last conclusion."""
         position = self._reader.position
-        if self._answer is not None and self._answer.position >= position * 0.5:
-            return self._answer
-        late = [
+        last = self._answer
+        if last is None or last.position < position * _ANSWERS_AFTER:
+            late = [
+                s
+                for s in self._pool
+                if s.position >= position * _CONCLUDES_AFTER
+                and s.concludes
+                and s.score > _CONCLUDES_FROM
+            ]
+            return late[-1] if late else None
+        said = last.terms - ANSWER_TERMS or last.terms
+        same = [
             s
             for s in self._pool
-            if s.position >= position * _CONCLUDES_AFTER
-            and s.concludes
-            and s.score > _CONCLUDES_FROM
+            if s.position >= position * _ANSWERS_AFTER
+            and (s.answers or (s.concludes and len(said) >= _SAID_TERMS))
+            and s.words <= _FULL_WORDS
+            and said <= s.terms
         ]
-        return late[-1] if late else None
+        return max(same, key=lambda s: (len(s.terms), s.position), default=last)
 
     def _thin(self) -> None:
         half = _POOL // 2

@@ -25,12 +25,16 @@ LIST_MARK = re.compile(r"^[\s>]*(?:(?:[-*•·–—+]|#{1,6}|\(?\d{1,2}[.)]|\(?
 
 OPENER = re.compile(
     r"^[\s,.…—–-]*(?:"
-    r"(?:ok(?:ay)?|alright|all right|right|hmm+|hm|mm|um+|uh|wait|well|so|now|oh|ah|aha"
-    r"|yeah|yes|yep"
-    r"|no|actually|but|and|also|great|good|cool|perfect|got it|sure|hold on|first off|let's see"
-    r"|let me see|let me think|let's think|anyway|i mean|then again|still|again|indeed|of course"
-    r"|interesting|similarly|besides|hence|therefore|thus)"
-    r"(?:\s*[,.:;!…—–-]+\s*|\s+)"
+    r"(?:ok(?:ay)?|alright|all right|hmm+|hm|mm|um+|uh|wait|well|so|now|oh|ah|aha|yeah"
+    r"|yep|actually"
+    r"|but|and|also|then|therefore|thus|hence)(?:\s*[,.:;!…—–-]+\s*|\s+)"
+    r"|(?:yes|no|right|good|great|cool|perfect|correct|got it|sure|hold on|first(?:ly"
+    r"| off| of all)?"
+    r"|second(?:ly)?|third(?:ly)?|next|finally|lastly|let's see|let me (?:see|think|check|verify)"
+    r"|let's (?:think|check)|anyway|i mean|like|then again|still|again|indeed|of course"
+    r"|interesting(?:ly)?|similarly|besides|however|additionally|moreover|furthermore|in fact"
+    r"|basically|essentially|importantly|for now|to be (?:clear|sure|thorough)|q|a)"
+    r"\s*[,.:;!…—–-]+\s*"
     r"|(?:i(?: still)? (?:think|guess|believe|suppose|know|recall|remember|see|realize|notice)"
     r"|it seems|it looks like|it's clear|it is clear|that means|which means|this means"
     r"|(?:i|we) (?:should|could|can|might|will|must|need to|have to|want to)(?: also)?"
@@ -71,6 +75,14 @@ META = re.compile(
        (?:interesting|tricky|confusing|straightforward|right|correct|good|fine|classic|simple|clear
        |consistent|it|the\s+(?:final|plan|best)\b)|checks\s+out|looks?\s+(?:right|good|correct|fine)
        |fits?|works?|should\s+(?:work|do|cover|be\s+(?:good|fine|enough)))\b\W*(?:\w+\W*){0,2}$
+    |they\s+(?:want|ask|need|are\s+asking|said|specif|mention|gave|provid|might|may|would|could|'re)
+    |(?:so\s+)?(?:i\s+have|i've\s+got|there's|there\s+is|we\s+have|here's)\s+(?:this|a|the)\s+
+       (?:\w+\s+){0,2}(?:problem|riddle|question|puzzle|scenario)\b
+    |ready\s+to\b|(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
+    |they\s+(?:want|ask|need|are\s+asking|said|specif|mention|gave|provid|might|may|would|could|'re)
+    |(?:i\s+have|i've\s+got|there's|there\s+is|we\s+have|here's)\s+(?:this|a|the)\s+
+       (?:\w+\s+){0,2}(?:problem|riddle|question|puzzle|scenario)\b
+    |ready\s+to\b|(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
     |(?:the\s+|this\s+)?(?:question|problem|prompt|task|query|request|instructions?|riddle)\s+
        (?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
        |doesn't|might|could|requires?|gives?|gave)\b
@@ -103,12 +115,16 @@ META = re.compile(
 """Sentences about the work of answering rather than about the matter."""
 
 ANSWERS = re.compile(
-    r"\banswer\s+(?:is|should be|would be|must be|:)|\banswer:|\\boxed|\bfinal answer\b"
+    r"\banswer\s+(?:is|should be|would be|must be)\b|\banswer\s?:\s*[\w$\\*(`]|\\boxed"
+    r"|\bfinal answer\b"
     r"|\bthe result is\b|^(?:answer|result|final (?:score|rating|grade|verdict|line))\s*:"
     r"|答案[是为应：:]|^(?:结论|结果)[是为：:]",
     re.IGNORECASE,
 )
 """A statement of the answer."""
+
+PLACEHOLDER = re.compile(r"<\w{2,20}>")
+"""The form of an answer rather than an answer."""
 
 CONCLUDES = re.compile(
     r"^(?:(?:so|and|but|okay|ok|yes|thus|hence)[,\s]+)*(?:therefore|thus|hence|in conclusion"
@@ -127,22 +143,35 @@ HEDGES = re.compile(
 
 SUPPOSES = re.compile(
     r"^(?:if|suppose|supposing|assume|assuming|say|imagine|what if|even if|unless|in case|case \d"
-    r"|option \d|scenario \d|were|had|alternatively|maybe|perhaps|another (?:way|possibility)"
-    r"|如果|假如|假设|要是|也许|或许|可能)\b"
+    r"|option \d|scenario \d|were|had|如果|假如|假设|要是)\b"
     r"|\bwould (?:be|have|mean|imply|work)\b|\bcould have\b|\bif i\b|\bif we\b",
     re.IGNORECASE,
 )
 """What is only tried out."""
 
+OTHERWISE = re.compile(
+    r"^(?:alternatively|maybe|perhaps|or|another (?:way|possib|thought|angle|approach|idea)"
+    r"|也许|或许|可能|或者)",
+    re.IGNORECASE,
+)
+"""What is only thought of."""
+
+TASK = re.compile(
+    r"\b(?:problem|question|puzzle|riddle|prompt|task|request|query|scenario|wording|user)s?\b"
+    r"|问题|题目|用户",
+    re.IGNORECASE,
+)
+"""Speaks of the task, not of the matter."""
+
 RETRACTS = re.compile(
-    r"^(?:(?:oh|ah|hmm+|ok(?:ay)?|but|and|so|well)[,.!\s]+)*(?:"
+    r"^(?:(?:oh|ah|hmm+|ok(?:ay)?|but|and|so|well|therefore|thus|hence)[,.!\s]+)*(?:"
     r"wait[,.!…\s—–-]+(?:no\b|not\b|that(?:'s|\s+is)\s+(?:not|wrong|incorrect)"
     r"|(?:that|this)\s+(?:can't|doesn't|isn't|contradicts)|this\s+is\s+(?:not|wrong)|actually"
     r"|i\s+(?:made|think\s+i|messed|mis|was\s+wrong)|maybe\s+(?:not|i\s))"
     r"|no[,.!]\s+(?:wait|that|this|it|not|the|because)\b"
     r"|(?:that|this)(?:'s|\s+is)\s+(?:not\s+(?:right|correct|possible|true)|wrong"
     r"|incorrect|a\s+contra"
-    r"|impossible|contradict)"
+    r"|impossible|not\s+possible|invalid|contradict)"
     r"|that\s+(?:can't|cannot)\s+be|(?:that|this)\s+(?:doesn't|does\s+not|won't|wouldn't)"
     r"\s+(?:seem|make|work|add|help|fit|match)"
     r"|scratch\s+that|oops|i\s+(?:made\s+a\s+mistake|was\s+wrong|misread|miscounted|messed\s+up)"
@@ -172,8 +201,24 @@ RESTATES = re.compile(
 )
 """A heading under which the prompt is said again."""
 
+FORM = re.compile(
+    r"\b(?:last|final|answer|required) (?:line|message)\b|\bthe (?:response|output"
+    r"|reply) (?:should"
+    r"|must|needs?|is|has)\b|\b(?:required|requested|exact|correct|desired|right) format\b"
+    r"|^(?:provide|ensure|write|state|include|give|explain|keep|present|add|output|format"
+    r"|end|start"
+    r"|begin|use)\b[^.]{0,60}\b(?:answers?|response|reply|line|format(?:ting)?|sentences?|steps?"
+    r"|reasoning|output|question|tone|bullet|trailing|periods?|commas?|spaces?"
+    r"|punctuation|capitals?|concise|clear(?:ly)?|bold|headings?|markdown)\b"
+    r"|\bmust not include\b|\b(?:meets?|follows?|fits?|satisf\w+) (?:the|all) (?:user"
+    r"|request|format"
+    r"|constraints?|instructions?|requirements?)",
+    re.IGNORECASE,
+)
+"""Notes on the form of the answer; they state nothing about the matter."""
+
 TALKS = re.compile(
-    r"^(?:provide|ensure|write|explain|include|keep|state|avoid|make sure|start with"
+    r"^(?:provide|ensure|needs?|must|write|explain|include|keep|state|avoid|make sure|start with"
     r"|end with|mention"
     r"|add|format|use a|output|draft|consider|check|list|give|briefly|be\b|don't|do not"
     r"|just|then,? "
@@ -201,6 +246,9 @@ SUPPOSITION = re.compile(
     r"|假设|假如|如果)",
     re.IGNORECASE,
 )
+LET = re.compile(r"(?:suppose|supposing|assume|assuming|imagine|say)\b|假设|假如", re.IGNORECASE)
+"""A supposition of which nothing follows yet."""
+
 FOLLOWS = re.compile(
     r"(?:then|so|therefore|thus|hence|which|in that case|这样|那么)\b", re.IGNORECASE
 )

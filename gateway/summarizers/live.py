@@ -12,11 +12,11 @@ FIRST_AFTER = 24
 """Tokens of reasoning before the first line …"""
 FIRST_LATEST = 56
 """… after which a weaker statement will do for it."""
-AFTER = 160
+AFTER = 190
 """Tokens between lines, at a new step of thought; the thinking's length adds to it."""
 GROWTH = 0.02
-AFTER_MOST = 260
-LATEST = 300
+AFTER_MOST = 250
+LATEST = 270
 """After so much silence any statement will do, so that with its own length it ends within 350."""
 _GOOD = 0.5
 _REMEMBERED = 40

@@ -9,11 +9,13 @@ from typing import NamedTuple
 from gateway.summarizers import lexicon
 from gateway.summarizers.sentences import FENCES, Sentence
 from gateway.summarizers.statements import Prompt, Statement, clean, judge
+from gateway.summarizers.text import words
 
 _MAX_LABEL_CHARS = 40
 _MAX_NAMES = 4
-_MAX_BLOCK_LINES = 400
-"""A block longer than this is told of before it ends."""
+_LEAST_CODE_LINES = 3
+_TELL_EACH = 20
+"""Lines after which code that goes on is told of."""
 
 
 class Reading(NamedTuple):
@@ -41,7 +43,7 @@ class Reader:
         self._supposes = False
         self._label = ""
         self._language = ""
-        self._block_lines = 0
+        self._code_lines = 0
         self._names: list[str] = []
 
     @property
@@ -52,16 +54,16 @@ class Reader:
     def read(self, sentence: Sentence) -> Reading:
         """Takes the next sentence."""
         self._position += 1
-        if sentence.in_code:
-            return self._code_line(sentence.text.strip())
         raw = sentence.text.strip()
+        if sentence.in_code or (sentence.begins_line and lexicon.CODE_LINE.search(raw)):
+            return self._code_line(raw)
         plain = clean(raw)
         self._sections(sentence, raw)
         if sentence.begins_paragraph:
             self._supposes = False
         retracts = bool(lexicon.RETRACTS.match(raw.lstrip(" *_-")))
         turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw))
-        statement = self._statement(raw, plain)
+        statement = self._statement(raw, plain) or self._end_of_code().statement
         if lexicon.SUPPOSITION.match(plain):
             self._supposes = True
         return Reading(statement, self._drafts, retracts, turns)
@@ -86,27 +88,37 @@ class Reader:
         return judge(labelled, self._position, self._prompt, self._drafts, follows)
 
     def _code_line(self, line: str) -> Reading:
-        """A block of code is told of by its size and the names that it defines."""
-        if not line.startswith(FENCES):
-            self._block_lines += 1
-            match = lexicon.DEFINES.match(line)
-            if match and len(self._names) < _MAX_NAMES:
-                self._names.append(match[1][:_MAX_LABEL_CHARS])
-            if self._block_lines < _MAX_BLOCK_LINES:
-                return _NOTHING
-        elif not self._block_lines:
-            self._language = line.strip("`~ ")[:_MAX_LABEL_CHARS]
+        """Code is told of by its size and the names that it defines."""
+        if line.startswith(FENCES):
+            language = line.strip("`~ ")[:_MAX_LABEL_CHARS]
+            ended = self._end_of_code()
+            self._language = language
+            return ended
+        self._code_lines += 1
+        match = lexicon.DEFINES.match(line)
+        if match and len(self._names) < _MAX_NAMES:
+            self._names.append(match[1][:_MAX_LABEL_CHARS])
+        if self._code_lines % _TELL_EACH:
             return _NOTHING
-        statement = self._block()
-        self._block_lines = 0
-        self._names = []
-        return Reading(statement, drafted=False, retracts=False, turns=False)
+        return _NOTHING._replace(statement=self._code(" so far"))
 
-    def _block(self) -> Statement:
-        lines = f"{self._block_lines} line{'s' if self._block_lines > 1 else ''}"
+    def _end_of_code(self) -> Reading:
+        told = self._code() if self._code_lines >= _LEAST_CODE_LINES else None
+        self._code_lines = 0
+        self._language = ""
+        self._names = []
+        return _NOTHING._replace(statement=told)
+
+    def _code(self, so_far: str = "") -> Statement:
         names = f": {', '.join(self._names)}" if self._names else ""
-        text = f"⟨{self._language or 'code'}, {lines}{names}⟩"
-        terms = frozenset(self._names or [text])
+        text = f"⟨{self._language or 'code'}, {self._code_lines} lines{so_far}{names}⟩"
         return Statement(
-            self._position, text, 3.0 + len(self._names), terms, 0.0, False, False, True
+            self._position,
+            text,
+            words(text),
+            frozenset([*self._names, text]),
+            score=0.0,
+            answers=False,
+            concludes=False,
+            weak=True,
         )

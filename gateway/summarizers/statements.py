@@ -8,19 +8,22 @@ from gateway.summarizers import lexicon
 from gateway.summarizers.text import content, count_words, is_whole, one_line, stem, tokens
 
 WEIGHTS = {
-    "answer": 0.5,
+    "answer": 0.4,
     "conclusion": 0.4,
     "draft": 0.5,
     "digit": 0.2,
-    "equation": 0.3,
+    "equation": 0.2,
     "topic": 0.1,
-    "hedge": -1.0,
-    "supposition": -1.1,
-    "short": -1.0,
-    "long": -0.6,
-    "echo": -2.5,
-    "talk": -0.9,
-    "question": -2.0,
+    "hedge": -0.6,
+    "supposition": -0.3,
+    "short": -0.8,
+    "long": -0.7,
+    "echo": -3.0,
+    "talk": -1.0,
+    "question": -2.5,
+    "otherwise": -2.5,
+    "task": -0.25,
+    "aside": 0.25,
 }
 """What a sign is worth. Chosen by random search for ROUGE-1 and key terms on real traces, then
 rounded; two searches agreed on hedge, supposition, short, echo and talk; the rest matter little."""
@@ -34,13 +37,16 @@ _SAYS = re.compile(
     r"line|version|verdict|conclusion)\b[^:\"“.]{0,30}:|(?:回复|输出|草稿)[^:：]{0,10}[:：])\s*(?=\S)",
     re.IGNORECASE,
 )
+_PLAIN_WORD = re.compile(r"(?:[^\W\d_A-Z]{2,}|[ai])(?![\w(=\[]|\s*[=<>]|\.\w)")
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
 _PROMPT_WINDOW = 3000
 """Characters of each end of the prompt that are looked at."""
 _SHORT, _LONG = 5, 34
 """Words."""
-_MOSTLY = 0.6
+_LEAST_DRAFT_CHARS = 30
+"""A shorter one keeps a word that says what it is."""
+_PARTLY, _MOSTLY = 0.4, 0.6
 """A statement with such a share of the prompt's triples only repeats it."""
 
 
@@ -109,11 +115,8 @@ def clean(raw: str) -> str:
 
 
 def _capital(text: str) -> str:
-    if text[:1].islower() and (
-        text[1:2].isalpha() or text in ("a", "i") or text[:2] in ("a ", "i ")
-    ):
-        return text[0].upper() + text[1:]
-    return text
+    """Names in code and variables stay as they are."""
+    return text[0].upper() + text[1:] if _PLAIN_WORD.match(text) else text
 
 
 def finish(text: str) -> str:
@@ -136,9 +139,14 @@ def finish(text: str) -> str:
 def unwrap_draft(text: str) -> tuple[str, bool]:
     """The draft that follows "I'll say:", and whether there was one."""
     match = _SAYS.match(text)
-    if not match or len(text) - match.end() < 8:
+    if not match:
         return text, False
-    return text[match.end() :].strip(" *"), True
+    draft = text[match.end() :].strip(" *")
+    if len(draft) >= _LEAST_DRAFT_CHARS:
+        return clean(draft), True
+    if "answer" in match.group().lower() and any(map(str.isalnum, draft)):
+        return f"Answer: {draft}", True
+    return text, False
 
 
 def judge(
@@ -148,11 +156,11 @@ def judge(
     if lexicon.TABLE_ROW.match(raw) or lexicon.CODE_LINE.search(raw):
         return None
     text = clean(raw)
-    answers = bool(lexicon.ANSWERS.search(text))
+    answers = bool(lexicon.ANSWERS.search(text)) and not lexicon.PLACEHOLDER.search(text)
     text, said = unwrap_draft(text)
-    if said:
-        text = clean(text)
     if not text or lexicon.META.match(text.lstrip('"“(')) or text.endswith((":", "：")):
+        return None
+    if lexicon.FORM.search(text) and not answers:
         return None
     question = bool(_QUESTION.search(text))
     text = finish(text)
@@ -169,6 +177,8 @@ def judge(
     supposes = hypothetical or bool(lexicon.SUPPOSES.search(text))
     concludes = bool(lexicon.CONCLUDES.match(raw.lstrip(" *-_")))
     hedged = bool(lexicon.HEDGES.search(text))
+    otherwise = bool(lexicon.OTHERWISE.match(text))
+    tried = otherwise or hypothetical or bool(lexicon.SUPPOSITION.match(text))
     signs = {
         "answer": answers,
         "conclusion": concludes,
@@ -183,16 +193,19 @@ def judge(
         "echo": max(0.0, echo - 0.25),
         "talk": bool(lexicon.TALKS.search(text)),
         "question": question,
+        "otherwise": otherwise,
+        "task": bool(lexicon.TASK.search(text)),
+        "aside": "(" in text or "（" in text,
     }
     score = sum(WEIGHTS[sign] * worth for sign, worth in signs.items())
-    weak = question or hypothetical or echo > _MOSTLY
+    weak = question or hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
     return Statement(
         position,
         text,
         length,
         bag,
         score,
-        answers=answers and not question,
-        concludes=concludes and not weak and not hedged,
+        answers=answers and not (question or tried or echo > _PARTLY),
+        concludes=concludes and not (weak or hedged or tried),
         weak=weak,
     )

@@ -1,13 +1,15 @@
 """Summaries say what was stated, within their budget, whatever the pieces."""
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Detail
-from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, Summary, summarize_prompt
+from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, ExtractiveSummarizer, Summary
+from gateway.summarizers.sentences import sentences
 from gateway.summarizers.text import words
 from tests.core.cuts import cut, places
 
@@ -70,59 +72,151 @@ class TestEverySummarizer:
         assert time.process_time() - began < 10
 
 
-def ask(text: object, *before: tuple[str, str]) -> str:
-    messages = [{"role": role, "content": content} for role, content in before]
-    return summarize_prompt([*messages, {"role": "user", "content": text}])
+def embedded(text: str, prompt: str = "", budget: int = 60) -> tuple[list[str], Summary]:
+    summarizer = ExtractiveSummarizer(prompt, budget)
+    return summarizer.feed(text), summarizer.close()
 
 
-def test_a_short_prompt_is_its_own_summary() -> None:
-    assert ask("hi") == "hi"
-    assert ask("What is 2+2?") == "What is 2+2?"
-    assert ask("5的阶乘是多少？") == "5的阶乘是多少？"
-    assert ask(" two\n lines ") == "two lines"
+FILLER = "The tank of the red lorry holds exactly {} litres of diesel fuel on day {}.\n"
+PADDING = "".join(FILLER.format(100 + 7 * day, day) for day in range(30))
 
 
-def test_a_long_prompt_is_its_topic_and_what_is_asked() -> None:
-    story = "I keep a list of dictionaries that comes from a large JSON file of orders. " + (
-        "Every order has a date, a customer and a total, and some totals are missing. " * 8
-    )
-    summary = ask(f"{story}\nHow do I sort it by two keys? Thanks.")
-    assert summary.startswith("I keep a list of dictionaries")
-    assert "How do I sort it by two keys?" in summary
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Okay, so the ball costs 5 cents.", "The ball costs 5 cents."),
+        ("**Result:** the ball costs 5 cents", "Result: the ball costs 5 cents."),
+        ("1.  Hmm, wait, well, the ball costs 5 cents.", "The ball costs 5 cents."),
+        ("No alarm was heard there.", "No alarm was heard there."),
+        ("嗯，这个球的价格是五分钱。", "这个球的价格是五分钱。"),
+        ("get_user(id) returns the row.", "get_user(id) returns the row."),
+        ("x = 5 follows from that.", "x = 5 follows from that."),
+        ("$$\na = b\n$$", "$$ a = b $$"),
+    ],
+)
+def test_openers_and_marks_are_taken_off(said: str, shown: str) -> None:
+    assert embedded(said)[1].text.rstrip(".") == shown.rstrip(".")
 
 
-def test_only_the_last_user_message_counts() -> None:
-    before = [("system", "Be a pirate."), ("user", "What is 2+2?"), ("assistant", "4")]
-    assert ask("And 3+3?", *before) == "And 3+3?"
-    assert "pirate" not in summarize_prompt([{"role": "system", "content": "Be a pirate."}])
+@pytest.mark.parametrize(
+    "talk",
+    [
+        "Let me think about how to solve it.",
+        "The user wants to know the price of the ball.",
+        "I need to figure out what the ball costs here.",
+        "让我仔细想一想这个问题应该怎么解决。",
+        "Write the final line in the required format with the answer.",
+    ],
+)
+def test_talk_and_notes_on_form_are_not_shown(talk: str) -> None:
+    lines, summary = embedded(PADDING + f"{talk}\n" * 3 + PADDING)
+    assert not any(talk[:20] in line for line in [*lines, summary.text])
 
 
-def test_code_and_attachments_are_named_not_dumped() -> None:
-    assert ask("Why?\n```python\nx = 1\ny = 2\n```") == "Why? ⟨python, 2 lines⟩"
-    parts = [
-        {"type": "text", "text": "What is this?"},
-        {"type": "image_url", "image_url": {"url": "data:..."}},
-        {"type": "image_url", "image_url": {"url": "data:..."}},
-        {"type": "file", "file": {}},
-    ]
-    assert ask(parts) == "What is this? + 2 images, 1 file"
+def test_a_question_is_no_result() -> None:
+    _, summary = embedded(PADDING + "What could the price of the ball be in the end?\n" * 3)
+    assert "What could" not in " ".join(summary)
 
 
-@pytest.mark.parametrize("content", [None, [], "", "  ", [{"type": "text"}], [{}]])
-def test_a_prompt_without_text_still_has_a_line(content: object) -> None:
-    assert ask(content)
+@pytest.mark.parametrize(
+    "taken_back",
+    ["Wait, no, that's wrong.", "No, that is not right.", "Scratch that.", "不对，算错了。"],
+)
+def test_what_is_taken_back_is_not_shown(taken_back: str) -> None:
+    text = f"{PADDING}Therefore, the answer is 999 litres.\n{taken_back}\n{PADDING}"
+    lines, summary = embedded(text)
+    assert not any("999" in line for line in [*lines, *summary])
 
 
-@given(st.text())
-def test_any_prompt_gives_one_short_line(text: str) -> None:
-    summary = ask(text)
-    assert 0 < len(summary) <= 160
-    assert words(summary) <= 31
-    assert "\n" not in summary
+def test_the_last_answer_is_the_one_that_counts() -> None:
+    text = f"{PADDING}The answer is 410 litres.\n{PADDING}So the answer is 733 litres.\n"
+    _, summary = embedded(text)
+    assert "733" in summary.text
+    assert "410" not in summary.text
 
 
-def test_a_prompt_of_any_length_takes_no_time() -> None:
-    text = "A sentence of some words, which says nothing. " * 20_000
+def test_what_is_only_thought_of_is_no_conclusion() -> None:
+    text = f"{PADDING}So the answer is 733 litres.\nMaybe the answer is 999 litres.\n"
+    _, summary = embedded(text)
+    assert "answer is 733" in summary.text
+    assert "999" not in summary.closing
+
+
+def test_the_closing_is_what_the_lines_do_not_show() -> None:
+    lines, summary = embedded(f"{PADDING}So the answer is 733 litres.\n")
+    assert lines
+    assert summary.closing == "The answer is 733 litres."
+
+
+def test_lines_that_repeat_the_prompt_are_not_in_the_summary() -> None:
+    prompt = "The old bridge carries four walkers and one single lamp across the dark river."
+    _, summary = embedded(prompt + "\n" + PADDING, prompt)
+    assert "old bridge" not in summary.text
+
+
+def test_code_is_named_by_its_size_and_names() -> None:
+    code = "```python\n" + "def add(a, b):\n    return a + b\n\n" * 40 + "```\n"
+    lines, summary = embedded(PADDING + code * 2 + PADDING)
+    assert any(line.startswith("⟨python, ") and "add" in line for line in lines)
+    assert "return a + b" not in " ".join([*lines, *summary])
+
+
+@pytest.mark.parametrize(
+    "span", ["`first. Second thing`", "$a. B$", "\\(a. B\\)", "\\[\nx. Y\n\\]", "$$\nx\n\n$$"]
+)
+def test_formulas_and_code_are_never_cut(span: str) -> None:
+    text = PADDING + f"The lorry number {span} is blue and 12 metres long.\n" * 4
+    lines, summary = embedded(text, budget=30)
+    for shown in [*lines, summary.text]:
+        assert shown.count("`") % 2 == 0
+        assert shown.count("$") % 2 == 0
+        assert shown.count("\\(") == shown.count("\\)")
+        assert shown.count("\\[") == shown.count("\\]")
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("One. Two! Three? Four… Five", 5),
+        ("e.g. this one, Dr. Who, No. 5 and 3.14 go on", 1),
+        ("一。二！三？四；五", 5),
+        ("پہلا جملہ۔ دوسرا جملہ؟ تیسرا", 3),
+        ("पहला वाक्य। दूसरा वाक्य॥ तीसरा", 3),
+        ("`a. B` and \\(c. D\\) and E", 1),
+        ("```\na. B\nc\n```", 4),
+        ('He said "Go." Then he left.', 2),
+    ],
+)
+def test_where_sentences_end(text: str, ends: int) -> None:
+    assert len(sentences(text)) == ends
+
+
+def test_watching_is_quiet_but_never_silent() -> None:
+    summarizer = ExtractiveSummarizer("", 60)
+    shown_at = [0.0]
+    at = 0.0
+    for day in range(1000):
+        text = FILLER.format(100 + 7 * day, day).replace("red", f"lorry{day} from town{day % 37}")
+        at += len(text) / 4
+        shown_at += [at] * len(summarizer.feed(text))
+    gaps = [b - a for a, b in pairwise(shown_at)]
+    assert shown_at[1] <= 60
+    assert max(gaps) <= 350
+    assert 2.5 <= 1000 * len(gaps) / shown_at[-1] <= 6
+
+
+def test_a_snapshot_changes_nothing() -> None:
+    watched, alone = ExtractiveSummarizer("", 60), ExtractiveSummarizer("", 60)
+    for _ in range(20):
+        assert watched.feed(LONG) == alone.feed(LONG)
+        assert words(watched.snapshot(30)) <= 30
+    assert watched.close() == alone.close()
+
+
+def test_the_summary_of_a_long_reasoning_is_ready_at_once() -> None:
+    summarizer = ExtractiveSummarizer("", 60)
+    for day in range(5000):
+        summarizer.feed(FILLER.format(100 + 7 * day, day).replace("red", f"lorry{day}"))
     began = time.process_time()
-    ask(text)
+    summarizer.close()
     assert time.process_time() - began < 0.05

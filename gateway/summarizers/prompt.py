@@ -27,17 +27,16 @@ _FOLLOW_UP_TERMS = 6
 
 _ASKS = re.compile(
     r"(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
-    r"|write|give|list|show|find|fix|translate|compare|describe|summari[sz]e|calculate"
-    r"|compute|solve"
-    r"|create|make|tell|help|implement|prove|convert|name|choose|pick|rate|grade|review|suggest"
-    r"|recommend|generate|design|analy[sz]e|classify|extract|identify|determine|count|sort|answer"
-    r"|rewrite|improve|debug|refactor|add|draft|plan|evaluate)\b"
+    r"|write|give|list|show|find|fix|translate|compare|describe|summari[sz]e|calculate|compute"
+    r"|solve|create|make|tell|help|implement|prove|convert|name|choose|pick|rate|grade|review"
+    r"|suggest|recommend|generate|design|analy[sz]e|classify|extract|identify|determine|count|sort"
+    r"|answer|rewrite|improve|debug|refactor|add|draft|plan|evaluate)\b"
     r"|请|帮|写|解释|翻译|计算|比较|总结|如何|怎么|为什么|什么",
     re.IGNORECASE,
 )
 _WANTS = re.compile(
-    r"\b(?:I need|I want|I'd like|I would like|I'm trying to|please|your task|can you"
-    r"|could you)\b|请",
+    r"\b(?:I need|I want|I'd like|I would like|I'm trying to|please|your task"
+    r"|can you|could you)\b|请",
     re.IGNORECASE,
 )
 _POLITE = re.compile(
@@ -46,9 +45,8 @@ _POLITE = re.compile(
     re.IGNORECASE,
 )
 _FORM = re.compile(
-    r"^(?:end|begin|start|finish|format|respond|reply|answer|output|return|do not|don't"
-    r"|no|only|use"
-    r"|keep|be|thanks|thank you|cheers|regards)\b",
+    r"^(?:end|begin|start|finish|format|respond|reply|answer|output|return|do not|don't|no|only"
+    r"|use|keep|be|thanks|thank you|cheers|regards)\b",
     re.IGNORECASE,
 )
 """Orders about the form of the answer, which often stand last."""
@@ -68,6 +66,12 @@ def summarize_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
     room = MAX_CHARS - len(before) - len(after) - bool(after)
     line = f"{before}{_line(named, MAX_WORDS - taken, room)} {after}".strip()
     return cut(line, MAX_WORDS, MAX_CHARS) or _NO_TEXT
+
+
+def prompt_text(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text of the last user message, "" if there is none; for a summarizer of reasoning."""
+    asked = [m.get("content") for m in messages if m.get("role") == "user"]
+    return _parts(asked[-1])[0] if asked else ""
 
 
 def _windows(text: str) -> str:

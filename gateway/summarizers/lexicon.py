@@ -67,6 +67,7 @@ META = re.compile(
     |i(?:'m|\s+am)\s+(?:not\s+|a\s+bit|going\s+to|confused|wondering|thinking|pretty|overthinking
        |overcomplicating|just|getting|trying|supposed|asked|stuck|confident|satisfied|curious)
     |i'll\s|i\s+now\s+|i'd\s+better\b|i\s+wonder\b|i\s+want\s+to\s+be\b
+    |i\s+(?:don't\s+think|thought|might\s+have|made)\b
     |i\s+(?:think|guess|remember|recall|believe|suppose|feel)\b(?:\s+(?:so|it|this|i|about|from))?
        (?:\s+(?:right|correct|it|good|covers|makes\s+sense))?\W*$
     |(?:that|this|it|which|everything|all)\s+(?:all\s+)?
@@ -95,7 +96,7 @@ META = re.compile(
     |(?:(?:i|we)(?:'ll|\s+will|\s+can|\s+should)?\s+|let's\s+|just\s+)?
        (?:now\s+|then\s+|also\s+)?(?:will\s+)?
        (?:produce|deliver|state|provide|present|finali[sz]e|output|proceed|answer|respond|craft
-       |go\s+with\s+that|write\s+(?:the|a|it|out|up))\b(?:\s+\w+){0,6}\W*$
+       |go\s+with\s+that|write\s+(?:the|a|it|out|up|final))\b(?:\s+\w+){0,6}\W*$
     |(?:ready|done|now\s+answer|final\s+(?:answer|output|response|decision|version))\W*$
     |here(?:'s|\s+is)\s+(?:my|the|a|how)\s+(?:thinking|thought|response|draft|plan|attempt)
     |(?:thinking\s+process|analy[sz]e\s+the\s+|understand(?:ing)?\s+the\s+|draft(?:ing)?\s+the\s+
@@ -116,7 +117,7 @@ META = re.compile(
 
 ANSWERS = re.compile(
     r"\banswer\s+(?:is|should be|would be|must be)\b|\banswer\s?:\s*[\w$\\*(`]|\\boxed"
-    r"|\bfinal answer\b"
+    r"|\bfinal answer\W*(?:is\b|[:=])"
     r"|\bthe result is\b|^(?:answer|result|final (?:score|rating|grade|verdict|line))\s*:"
     r"|答案[是为应：:]|^(?:结论|结果)[是为：:]",
     re.IGNORECASE,

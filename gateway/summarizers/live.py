@@ -8,9 +8,9 @@ from gateway.summarizers.statements import Statement
 from gateway.summarizers.text import shorten
 
 LINE_WORDS = 30
-FIRST_AFTER = 24
+FIRST_AFTER = 18
 """Tokens of reasoning before the first line …"""
-FIRST_LATEST = 56
+FIRST_LATEST = 46
 """… after which a weaker statement will do for it."""
 AFTER = 190
 """Tokens between lines, at a new step of thought; the thinking's length adds to it."""

@@ -15,6 +15,8 @@ FENCES = ("```", "~~~")
 _CLOSERS = "\"')]*_”’»」』）】"
 _SPACED = ".!?…؟۔।॥։።።፧"
 _UNSPACED = "。！？；"
+_GOES_ON = "，、；：,;:"
+"""What shows that a sentence goes on after a question or a call in quotation marks."""
 _MAX_CLOSERS = 6
 _MAX_SPACES = 8
 _AHEAD = _MAX_CLOSERS + _MAX_SPACES + 2
@@ -47,11 +49,6 @@ class SentenceSplitter:
         self._seen = 0
         self._newlines = 2
         self._in_code = False
-
-    @property
-    def pending(self) -> int:
-        """How many characters wait for their sentence's end."""
-        return len(self._buffer)
 
     def feed(self, text: str) -> list[Sentence]:
         """The sentences that this piece finishes."""
@@ -129,6 +126,9 @@ class SentenceSplitter:
         if after == len(buffer):
             return None
         if mark in _UNSPACED:
+            asked_in_quotes = mark in "！？" and after > at + 1
+            if asked_in_quotes or buffer[after] in _GOES_ON:
+                return at, 0
             return (after, after) if _is_closed(buffer[start:after], line=False) else (at, 0)
         if buffer[after] == "\n" or not buffer[after].isspace():
             return at, 0

@@ -37,6 +37,8 @@ _SAYS = re.compile(
     r"line|version|verdict|conclusion)\b[^:\"“.]{0,30}:|(?:回复|输出|草稿)[^:：]{0,10}[:：])\s*(?=\S)",
     re.IGNORECASE,
 )
+_IS_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 _PLAIN_WORD = re.compile(r"(?:[^\W\d_A-Z]{2,}|[ai])(?![\w(=\[]|\s*[=<>]|\.\w)")
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
@@ -100,11 +102,13 @@ class Prompt:
 def clean(raw: str) -> str:
     """Without list marks, emphasis and openers of thinking aloud; with a capital."""
     text = one_line(raw)
+    if not text.isascii():
+        text = _CJK_GAP.sub("", text)
     text = lexicon.LIST_MARK.sub("", text)
     if "`" not in text and "$" not in text:
         text = _ITALIC.sub(r"\1", _EMPHASIS.sub("", text)).replace("*:", ":").replace(":*", ":")
     else:
-        text = text.replace("**", "")
+        text = text.replace("**", "").replace(":* ", ": ")
     text = lexicon.LIST_MARK.sub("", text.strip(" *_"))
     for _ in range(_MAX_OPENERS):
         match = lexicon.OPENER.match(text)
@@ -132,7 +136,7 @@ def finish(text: str) -> str:
                 text = text[:-1]
     text = text.rstrip(" ,;—–-|")
     if text and not _ENDS.search(text):
-        text += "。" if "\u3040" <= text[-1] <= "\u9fff" else "."
+        text += "。" if _IS_CJK.search(text[-3:]) else "."
     return _capital(text)
 
 
@@ -144,6 +148,9 @@ def unwrap_draft(text: str) -> tuple[str, bool]:
     draft = text[match.end() :].strip(" *")
     if len(draft) >= _LEAST_DRAFT_CHARS:
         return clean(draft), True
+    draft = draft.strip(" *'\"`.“”")
+    if draft.lower().startswith("answer"):
+        return draft, True
     if "answer" in match.group().lower() and any(map(str.isalnum, draft)):
         return f"Answer: {draft}", True
     return text, False

@@ -45,11 +45,6 @@ def _weight(word: str) -> float:
     return _NO_SPACES_WORD if re.match(f"[{_NO_SPACES}]", word) else 1.0
 
 
-def terms(found: Iterable[str]) -> frozenset[str]:
-    """What a sentence speaks of: the stems of its words without the small ones."""
-    return frozenset(map(stem, content(found)))
-
-
 def content(found: Iterable[str]) -> list[str]:
     """The words that carry meaning: no articles, pronouns, auxiliaries, single letters."""
     return [
@@ -94,6 +89,8 @@ def shorten(text: str, max_words: float) -> str:
     if words(text) <= max_words:
         return text
     kept = cut(text, max_words)
+    if kept.count("(") > kept.count(")") and kept.rindex("(") > len(kept) // 2:
+        return kept[: kept.rindex("(")].rstrip() + "…"
     clause = max(kept.rfind(mark) for mark in (", ", "; ", "，", "；", " — ", " ("))
     if clause > len(kept) // 2 and outside_spans(kept[:clause]) == kept[:clause]:
         return kept[:clause].rstrip() + "…"

@@ -36,7 +36,7 @@ from summary_measures import (
     words,
 )
 
-from gateway.summarizers import SUMMARIZERS, summarize_prompt
+from gateway.summarizers import SUMMARIZERS, prompt_of
 from gateway.summarizers.text import stem
 
 BUDGETS = (30, 60, 120)
@@ -197,7 +197,7 @@ def _column(rows: Sequence[Row], column: str) -> str:
 def show(row: Mapping[str, Any]) -> None:
     """One trace's account, to read."""
     print(f"\n### {row.get('id', '')} {row.get('domain', '')} {row.get('model', '')}\n")
-    print("prompt:  ", summarize_prompt([{"role": "user", "content": row.get("prompt", "")}]))
+    print("prompt:  ", prompt_of([{"role": "user", "content": row.get("prompt", "")}]).summary)
     summarizer = SUMMARIZERS["extractive"](row.get("prompt", ""), 60)
     for begin in range(0, len(row["reasoning"]), _PIECE_CHARS):
         for line in summarizer.feed(row["reasoning"][begin : begin + _PIECE_CHARS]):

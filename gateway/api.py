@@ -10,13 +10,13 @@ from flask import Blueprint, Response, g, request
 
 from gateway.choices import Choices
 from gateway.config import Config, Format
-from gateway.dialects import DIALECTS, Answer, Completion
+from gateway.dialects import DIALECTS, Answer, Dialect, Whole
 from gateway.errors import BadRequest, ClientLeft, UnsupportedMedia, UpstreamBroke
 from gateway.families import Families
-from gateway.intake import ChatRequest, format_of, read_body, read_request
+from gateway.intake import ChatRequest, format_of, read_body, read_chat
 from gateway.relay import Body, Relay, Stream
 from gateway.sse import dumps
-from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, prompt_text, summarize_prompt
+from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, Prompt, prompt_of
 from gateway.transport import Transport
 from gateway.turn import Turn
 from gateway.upstreams.chat import ChatUpstream
@@ -45,7 +45,7 @@ def make_blueprint(
     @api.before_request
     def name_request() -> None:
         g.started = clock()
-        g.format = (request.view_args or {}).get("format")
+        g.dialect = (request.view_args or {}).get("format")
         sent = request.headers.get("X-Request-Id", "")
         g.request_id = sent if _SANE_ID.match(sent) else f"req_{uuid.uuid4().hex}"
 
@@ -58,28 +58,39 @@ def make_blueprint(
     @api.post(f"/{_FORMATS}/v1/chat/completions")
     def chat_completions(format: Format | None = None) -> Response:
         body = _body(plain=format == "plain")
-        g.format = format_of(body, format, config.default_format)
-        asked = read_request(
-            body,
-            of_path=format,
-            default=config.default_format,
-            max_prompt_chars=config.max_prompt_chars,
+        g.dialect = format_of(body, format, config.default_format)
+        return _reply(
+            read_chat(
+                body,
+                of_path=format,
+                default=config.default_format,
+                max_prompt_chars=config.max_prompt_chars,
+            )
         )
+
+    def _reply(asked: ChatRequest) -> Response:
+        """Starts the turn and answers in the caller's dialect, streamed or in one piece."""
+        g.dialect = asked.dialect
         stream_id = uuid.uuid4().hex
+        dialect = DIALECTS[asked.dialect]
         answer = Answer(
-            id=f"chatcmpl-{stream_id}",
+            id=stream_id,
             model=asked.model or "default",
             created=int(time.time()),
             reasoning=asked.options.reasoning,
             include_usage=asked.include_usage,
+            echo=asked.echo,
+            prompt_tokens=asked.prompt_tokens,
         )
         stream = _open(stream_id, asked)
-        return _streamed(stream, answer) if asked.stream else _whole(stream, answer)
+        if asked.stream:
+            return _streamed(stream, dialect(answer))
+        return _whole(stream, dialect.whole(answer))
 
     def _open(stream_id: str, asked: ChatRequest) -> Stream:
         """Starts the turn, or a turn for each choice, and the call to the upstream."""
-        summary = summarize_prompt(asked.body["messages"])
-        turns = [_turn(asked, summary, choice) for choice in range(asked.choices)]
+        prompt = prompt_of(asked.body["messages"])
+        turns = [_turn(asked, prompt, choice) for choice in range(asked.choices)]
         turn = turns[0] if len(turns) == 1 else Choices(turns)
 
         def learn() -> None:
@@ -99,26 +110,24 @@ def make_blueprint(
             client=request.environ.get("gunicorn.socket"),
             record={
                 "request": g.request_id,
-                "format": g.format,
+                "format": g.dialect,
                 "family": families.find(asked.model).name,
                 **names,
             },
             closed=learn,
         )
 
-    def _turn(asked: ChatRequest, summary: str, choice: int) -> Turn:
+    def _turn(asked: ChatRequest, prompt: Prompt, choice: int) -> Turn:
         options = asked.options
         return Turn(
             started=g.started,
-            prompt_summary=summary,
+            prompt_summary=prompt.summary,
             reasoning=options.reasoning,
             reader=upstream.reader(choice),
             splitter=families.splitter(
                 upstream.name, asked.model, asked.body, options.starts_inside
             ),
-            summarizer=SUMMARIZERS["extractive"](
-                prompt_text(asked.body["messages"]), BUDGET_WORDS[options.detail]
-            ),
+            summarizer=SUMMARIZERS["extractive"](prompt.text, BUDGET_WORDS[options.detail]),
         )
 
     @api.get("/v1/models")
@@ -154,8 +163,7 @@ def _body(*, plain: bool) -> dict[str, Any]:
     return read_body(request.get_data(cache=False), plain=plain)
 
 
-def _streamed(stream: Stream, answer: Answer) -> Response:
-    dialect = DIALECTS[g.format](answer)
+def _streamed(stream: Stream, dialect: Dialect) -> Response:
     if dialect.waits_for_upstream:
         try:
             stream.wait_until_answered()
@@ -170,20 +178,19 @@ def _streamed(stream: Stream, answer: Answer) -> Response:
     )
 
 
-def _whole(stream: Stream, answer: Answer) -> Response:
+def _whole(stream: Stream, whole: Whole) -> Response:
     """Waits for the end of the turn and answers in one piece."""
-    completion = Completion(answer)
     try:
         for _, events in stream:
-            completion.add(events)
+            whole.add(events)
     finally:
         stream.close()
-    if completion.error is not None:
-        raise completion.error
+    if whole.error is not None:
+        raise whole.error
     if stream.left:
         raise ClientLeft("The client closed the connection.")
     return Response(
-        dumps(completion.body()),
+        dumps(whole.body()),
         content_type="application/json",
         headers={"X-Stream-Id": stream.id},
     )

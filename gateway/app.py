@@ -76,7 +76,7 @@ def _register_error_handlers(app: Flask, log: Any) -> None:
 
 
 def _refuse(error: errors.GatewayError) -> Response:
-    dialect = DIALECTS.get(g.get("format") or "", Dialect)
+    dialect = DIALECTS.get(g.get("dialect") or "", Dialect)
     content_type, body = dialect.refuse(error)
     response = Response(body, status=error.status, content_type=content_type)
     if error.retry_after_s is not None:

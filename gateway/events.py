@@ -72,12 +72,21 @@ class Timings(msgspec.Struct, frozen=True):
     total_ms: int | None = None
 
 
+class Tokens(msgspec.Struct, frozen=True):
+    """Estimates of what the model wrote, for where the upstream gave no figures."""
+
+    reasoning: int = 0
+    output: int = 0
+
+
 class Done(msgspec.Struct, frozen=True):
     """The answer is whole."""
 
     finish_reason: str
     usage: dict[str, Any] | None
+    """As the upstream gave it."""
     timings: Timings
+    tokens: Tokens = Tokens()
 
 
 class Failed(msgspec.Struct, frozen=True):

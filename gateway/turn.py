@@ -26,10 +26,12 @@ from gateway.events import (
     ReasoningSummary,
     SummaryDelta,
     Timings,
+    Tokens,
     ToolCallDelta,
 )
 from gateway.families import Kind, Segment, Splitter
 from gateway.summarizers import Summary
+from gateway.tokens import estimate, size
 from gateway.upstreams.parts import (
     Content,
     End,
@@ -97,8 +99,8 @@ class Turn:
         self._ms: dict[str, int] = {}
         self._events: list[Event] = []
         self._now = started
-        self._reasoning_chars = 0
-        self._output_chars = 0
+        self._reasoning_bytes = 0
+        self._output_bytes = 0
 
     @property
     def ended(self) -> bool:
@@ -112,7 +114,8 @@ class Turn:
 
     def record(self) -> dict[str, Any]:
         """What the log says of the turn: counts and times, no text."""
-        counts = {"reasoning_chars": self._reasoning_chars, "output_chars": self._output_chars}
+        tokens = self._tokens()
+        counts = {"reasoning_tokens": tokens.reasoning, "output_tokens": tokens.output}
         return {**counts, "usage": self._usage, **self._ms}
 
     def elapsed_ms(self, now: float) -> int:
@@ -195,7 +198,7 @@ class Turn:
 
     def _reasoning(self, text: str) -> None:
         """Reasoning after the answer has begun is part of the trace, never of the summary."""
-        self._reasoning_chars += len(text)
+        self._reasoning_bytes += size(text)
         if self._phase is Phase.PROMPT:
             self._phase = Phase.REASONING
         self._mark("first_reasoning_ms")
@@ -211,7 +214,7 @@ class Turn:
     def _output(self, text: str) -> None:
         if text:
             self._begin_output()
-            self._output_chars += len(text)
+            self._output_bytes += size(text)
             self._events.append(OutputDelta(text))
 
     def _begin_output(self, *, reasoned: bool = True) -> None:
@@ -241,7 +244,8 @@ class Turn:
             return
         if self._phase < Phase.OUTPUT:
             self._summarize()
-        self._end(Done(self._finish_reason or "stop", self._usage, self._timings_at_end()))
+        reason = self._finish_reason or "stop"
+        self._end(Done(reason, self._usage, self._timings_at_end(), self._tokens()))
 
     def _fail(self, error: GatewayError) -> None:
         """What was held back comes out first."""
@@ -257,6 +261,9 @@ class Turn:
     def _take(self) -> list[Event]:
         events, self._events = self._events, []
         return events
+
+    def _tokens(self) -> Tokens:
+        return Tokens(estimate(self._reasoning_bytes), estimate(self._output_bytes))
 
     def _mark(self, name: str) -> None:
         self._ms.setdefault(name, self.elapsed_ms(self._now))

@@ -4,14 +4,14 @@ To add a dialect: one file with a class like those here, one line in the table. 
 come with it. No dialect knows an upstream, and none decides what happens: they only spell events.
 """
 
-from gateway.dialects.base import Answer, Dialect
+from gateway.dialects.base import Answer, Dialect, Whole
 from gateway.dialects.completion import Completion
 from gateway.dialects.events import EventsDialect
 from gateway.dialects.openai import OpenAIDialect
 from gateway.dialects.phased import PhasedDialect
 from gateway.dialects.plain import PlainDialect
 
-__all__ = ["DIALECTS", "Answer", "Completion", "Dialect"]
+__all__ = ["DIALECTS", "Answer", "Completion", "Dialect", "Whole"]
 
 DIALECTS: dict[str, type[Dialect]] = {
     "phased": PhasedDialect,

@@ -1,7 +1,7 @@
 """What every dialect is made with and has to do."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 
@@ -15,12 +15,27 @@ class Answer(msgspec.Struct, frozen=True):
     """What the frames of one answer have in common."""
 
     id: str
+    """The stream's; each dialect puts the prefix before it that its clients expect."""
     model: str
     created: int
     """Unix seconds."""
     reasoning: ReasoningMode = "summary"
     include_usage: bool = False
     """The client asked for a usage chunk."""
+    echo: Mapping[str, Any] = {}
+    """Members of the request that the answer repeats, for the dialects that do so."""
+    prompt_tokens: int = 0
+    """An estimate, for the dialects that name a figure before the upstream has."""
+
+
+class Whole(Protocol):
+    """The same answer in one piece: takes the events; then it has an error, or a body."""
+
+    error: GatewayError | None
+
+    def __init__(self, answer: Answer) -> None: ...
+    def add(self, events: Sequence[Event]) -> None: ...
+    def body(self) -> dict[str, Any]: ...
 
 
 class Dialect:
@@ -29,6 +44,8 @@ class Dialect:
     content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     waits_for_upstream: ClassVar[bool] = False
     """Its clients retry on an HTTP status, so the first byte waits for the upstream's answer."""
+    whole: ClassVar[type[Whole]]
+    """What spells an answer that is not streamed."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.dialects.base import Answer, Dialect
+from gateway.dialects.completion import Completion
 from gateway.events import (
     Choice,
     Done,
@@ -36,6 +37,7 @@ _END = frame(DONE.decode())
 class ChunkDialect(Dialect):
     """Spells events as chunks; a dialect says which delta carries the summaries and the trace."""
 
+    whole = Completion
     shows_timings: ClassVar[bool]
 
     def __init__(self, answer: Answer) -> None:
@@ -45,7 +47,7 @@ class ChunkDialect(Dialect):
         self._phase = PROMPT_SUMMARY
         self._head = dumps(
             {
-                "id": answer.id,
+                "id": f"chatcmpl-{answer.id}",
                 "object": "chat.completion.chunk",
                 "created": answer.created,
                 "model": answer.model,

@@ -67,7 +67,7 @@ class Completion:
         assert self._done is not None, "the turn has not ended well"
         choices = [self._choices[index] for index in sorted(self._choices)] or [self]
         body: dict[str, Any] = {
-            "id": self._answer.id,
+            "id": f"chatcmpl-{self._answer.id}",
             "object": "chat.completion",
             "created": self._answer.created,
             "model": self._answer.model,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from gateway.dialects.base import Dialect
+from gateway.dialects.completion import Completion
 from gateway.events import (
     Choice,
     Done,
@@ -22,6 +23,8 @@ from gateway.sse import dumps, frame, quote
 
 
 class EventsDialect(Dialect):
+    whole = Completion
+
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(
             frame(data, name, str(number + offset))

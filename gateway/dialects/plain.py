@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 from gateway.dialects.base import Dialect
+from gateway.dialects.completion import Completion
 from gateway.errors import GatewayError
 from gateway.events import Done, Event, Failed, OutputDelta
 from gateway.sse import comment, dumps, frame, quote
 
 
 class PlainDialect(Dialect):
+    whole = Completion
+
     def begin(self) -> bytes:
         # Nothing is shown before the answer, but proxies and clients should see that it is alive.
         return comment("connected")

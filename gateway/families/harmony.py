@@ -32,6 +32,7 @@ _CHANNELS = {
     "<|channel|>analysis to=": _CALL,
     "<|channel|>commentary to=": _CALL,
     "<|channel|>commentary to=assistant": Exit("header"),
+    "to=functions.": _CALL,
 }
 _HEADERS = {
     "<|channel|>analysis<|message|>": Exit("analysis"),
@@ -53,12 +54,10 @@ def harmony(family: "Family", inside: bool) -> Grammar:
     """
     states: dict[str, State] = {
         "head": Gate(
-            _ENDS
-            | _CHANNELS
-            | {"to=functions.": _CALL, "analysis": Exit("stripped", proves=False)},
+            _ENDS | _CHANNELS | {"analysis": Exit("stripped", proves=False)},
             otherwise="analysis" if inside else "answer",
         ),
-        "between": Gate(_ENDS | _CHANNELS | {"to=functions.": _CALL}, otherwise="answer"),
+        "between": Gate(_ENDS | _CHANNELS, otherwise="answer"),
         "analysis header": Text(Kind.MARKUP, {"<|message|>": Exit("analysis"), **_ENDS}),
         "header": Text(Kind.MARKUP, {"<|message|>": Exit("answer"), **_ENDS, **_HEADERS}),
         # What stands in a header that no marker ends is not lost: in a final message it is the

@@ -5,15 +5,15 @@ To add a summarizer: one file with a class that has `feed` and `close`, one line
 
 from gateway.config import Detail
 from gateway.summarizers.extractive import ExtractiveSummarizer, Summary
-from gateway.summarizers.prompt import prompt_text, summarize_prompt
+from gateway.summarizers.prompt import Prompt, prompt_of
 
 __all__ = [
     "BUDGET_WORDS",
     "SUMMARIZERS",
     "ExtractiveSummarizer",
+    "Prompt",
     "Summary",
-    "prompt_text",
-    "summarize_prompt",
+    "prompt_of",
 ]
 
 BUDGET_WORDS: dict[Detail, int] = {"concise": 30, "auto": 60, "detailed": 120}

@@ -7,7 +7,7 @@ not shown. Only the two ends of a long prompt are read, so that the time does no
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.summarizers.blocks import name_blocks
 from gateway.summarizers.sentences import sentences
@@ -52,11 +52,20 @@ _FORM = re.compile(
 """Orders about the form of the answer, which often stand last."""
 
 
-def summarize_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
-    """One line of at most 30 words and 160 characters about the last user message."""
+class Prompt(NamedTuple):
+    """What is asked: the last user message."""
+
+    summary: str
+    """One line of at most 30 words and 160 characters."""
+    text: str
+    """Its text, "" if there is none; for a summarizer of reasoning."""
+
+
+def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
+    """The prompt of a conversation; messages that are not the user's are never shown."""
     asked = [m.get("content") for m in messages if m.get("role") == "user"]
     if not asked:
-        return _NO_TEXT
+        return Prompt(_NO_TEXT, "")
     text, attachments = _parts(asked[-1])
     named = _windows(text)
     topic = _topic(named, asked[-2]) if len(asked) > 1 else None
@@ -65,13 +74,7 @@ def summarize_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
     taken = words(before + after)
     room = MAX_CHARS - len(before) - len(after) - bool(after)
     line = f"{before}{_line(named, MAX_WORDS - taken, room)} {after}".strip()
-    return cut(line, MAX_WORDS, MAX_CHARS) or _NO_TEXT
-
-
-def prompt_text(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The text of the last user message, "" if there is none; for a summarizer of reasoning."""
-    asked = [m.get("content") for m in messages if m.get("role") == "user"]
-    return _parts(asked[-1])[0] if asked else ""
+    return Prompt(cut(line, MAX_WORDS, MAX_CHARS) or _NO_TEXT, text)
 
 
 def _windows(text: str) -> str:

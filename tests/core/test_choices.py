@@ -12,7 +12,7 @@ from gateway.events import Choice, Done, Event, Failed, OutputDelta, ReasoningDe
 from gateway.upstreams.chat import ChatReader
 from tests.core.scripted import DONE, USAGE, lines, make_turn
 
-ANSWER = Answer(id="chatcmpl-1", model="m", created=7, reasoning="raw", include_usage=True)
+ANSWER = Answer(id="1", model="m", created=7, reasoning="raw", include_usage=True)
 
 
 def chunk(index: int, content: str | None, finish_reason: str | None = None) -> dict[str, Any]:

@@ -51,7 +51,7 @@ FAILED = Failed(UpstreamBroke("It broke off."), Timings(1))
 
 
 def make(name: str, **options: Any) -> Dialect:
-    return DIALECTS[name](Answer(id="chatcmpl-1", model="m", created=7, **options))
+    return DIALECTS[name](Answer(id="1", model="m", created=7, **options))
 
 
 def spell(dialect: Dialect, batches: Iterable[list[Event]]) -> bytes:
@@ -234,7 +234,7 @@ def test_plain() -> None:
 
 
 def complete(events: list[Event], **options: Any) -> dict[str, Any]:
-    completion = Completion(Answer(id="chatcmpl-1", model="m", created=7, **options))
+    completion = Completion(Answer(id="1", model="m", created=7, **options))
     completion.add(events)
     body: dict[str, Any] = json.loads(json.dumps(completion.body()))
     return body

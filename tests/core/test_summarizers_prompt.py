@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.summarizers import summarize_prompt
+from gateway.summarizers import prompt_of
 from gateway.summarizers.text import words
 
 
 def ask(text: object, *before: tuple[str, str]) -> str:
     messages = [{"role": role, "content": content} for role, content in before]
-    return summarize_prompt([*messages, {"role": "user", "content": text}])
+    return prompt_of([*messages, {"role": "user", "content": text}]).summary
 
 
 def test_a_short_prompt_is_its_own_summary() -> None:
@@ -34,7 +34,7 @@ def test_a_long_prompt_is_its_topic_and_what_is_asked() -> None:
 def test_only_the_last_user_message_counts() -> None:
     before = [("system", "Be a pirate."), ("user", "What is 2+2?"), ("assistant", "4")]
     assert ask("And 3+3?", *before) == "Follow-up: And 3+3?"
-    assert "pirate" not in summarize_prompt([{"role": "system", "content": "Be a pirate."}])
+    assert "pirate" not in prompt_of([{"role": "system", "content": "Be a pirate."}]).summary
 
 
 def test_code_and_attachments_are_named_not_dumped() -> None:

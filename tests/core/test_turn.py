@@ -18,6 +18,7 @@ from gateway.events import (
     ReasoningSummary,
     SummaryDelta,
     Timings,
+    Tokens,
     ToolCallDelta,
 )
 from gateway.turn import NOT_DETECTED
@@ -70,7 +71,7 @@ def test_the_phases_of_a_turn() -> None:
         ReasoningDelta(THOUGHT),
         ReasoningSummary(THOUGHT, THOUGHT),
         OutputDelta("Hi! Nice to meet."),
-        Done("stop", {"total_tokens": 3}, Timings(1, 1000, 1000, 1000, 2000)),
+        Done("stop", {"total_tokens": 3}, Timings(1, 1000, 1000, 1000, 2000), Tokens(12, 5)),
     ]
 
 

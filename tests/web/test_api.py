@@ -376,7 +376,7 @@ def test_the_unforeseen_is_a_500_without_internals(
     def explode(*_: object) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr("gateway.api.summarize_prompt", explode)
+    monkeypatch.setattr("gateway.api.prompt_of", explode)
     client.application.testing = False
     response = ask(client)
     assert response.status_code == 500
@@ -552,7 +552,7 @@ def test_one_log_line_a_turn_without_prompt_or_answer(
     assert line["request"] == response.headers["X-Request-Id"]
     assert (line["end"], line["finish_reason"]) == ("done", "length")
     assert (line["model"], line["family"], line["format"]) == ("m", "tags", "phased")
-    assert (line["reasoning_chars"], line["output_chars"]) == (8, 6)
+    assert (line["reasoning_tokens"], line["output_tokens"]) == (2, 2)
     assert not any(word in repr(line) for word in ("thoughts", "answer", "'prompt'"))
 
 

@@ -1,23 +1,16 @@
-"""A body in, a typed request out, or an error that names the path of the fault. No I/O."""
+"""Chat completion requests, and the gateway's own `prompt` requests."""
 
 from typing import Any, get_args
 
 import msgspec
 
-from gateway.config import Detail, Format, ReasoningMode
-from gateway.errors import BadRequest, explain
+from gateway.config import Format
+from gateway.errors import BadRequest
+from gateway.intake.body import convert
+from gateway.intake.request import ChatRequest, Options
 
 MAX_CHOICES = 128
 """As many as OpenAI takes."""
-
-
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The gateway's own part of a request; it never reaches the upstream."""
-
-    format: Format | None = None
-    reasoning: ReasoningMode = "summary"
-    detail: Detail = "auto"
-    starts_inside: bool | None = None
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -38,33 +31,6 @@ class _Asked(msgspec.Struct, frozen=True):
     gateway: Options | None = None
 
 
-class ChatRequest(msgspec.Struct, frozen=True):
-    """A request that has been checked."""
-
-    format: Format
-    model: str
-    """"" when the request names none."""
-    stream: bool
-    include_usage: bool
-    choices: int
-    options: Options
-    body: dict[str, Any]
-    """What goes on to the upstream, as it came; `messages` is there."""
-
-
-def read_body(data: bytes, *, plain: bool) -> dict[str, Any]:
-    """The JSON object of a body. `plain`: say it in the words of that format's contract."""
-    try:
-        body = msgspec.json.decode(data)
-    except ValueError as error:
-        if plain:
-            raise BadRequest("No JSON body provided") from None
-        raise BadRequest(f"The body is not valid JSON: {error}.") from None
-    if not isinstance(body, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return body
-
-
 def format_of(body: dict[str, Any], of_path: Format | None, default: Format) -> Format:
     """The format that a request asks for, also when something else in it is wrong."""
     options = body.get("gateway")
@@ -76,16 +42,16 @@ def format_of(body: dict[str, Any], of_path: Format | None, default: Format) -> 
     return of_path or ("plain" if _is_prompt_request(body, of_path) else default)
 
 
-def read_request(
+def read_chat(
     body: dict[str, Any], *, of_path: Format | None, default: Format, max_prompt_chars: int
 ) -> ChatRequest:
     """A body as a request. Raises BadRequest."""
+    format = format_of(body, of_path, default)
     if _is_prompt_request(body, of_path):
         body = body | {"messages": _messages_of_prompt(body, max_prompt_chars)}
     elif "prompt" in body:
         raise BadRequest("Send either messages or prompt, not both.", param="prompt")
-    asked = _convert(body)
-    format = format_of(body, of_path, default)
+    asked = convert(body, _Asked)
     if not asked.messages:
         raise BadRequest("messages must hold at least one message.", param="messages")
     choices = 1 if asked.n is None else asked.n
@@ -98,7 +64,7 @@ def read_request(
             param="n",
         )
     return ChatRequest(
-        format=format,
+        dialect=format,
         model=asked.model or "",
         stream=bool(asked.stream),
         include_usage=bool((asked.stream_options or {}).get("include_usage")),
@@ -110,14 +76,6 @@ def read_request(
 
 def _is_prompt_request(body: dict[str, Any], of_path: Format | None) -> bool:
     return "messages" not in body and ("prompt" in body or of_path == "plain")
-
-
-def _convert(body: dict[str, Any]) -> _Asked:
-    try:
-        return msgspec.convert(body, _Asked)
-    except msgspec.ValidationError as error:
-        path, what = explain(error)
-        raise BadRequest(f"{path or 'The body'}: {what}.", param=path or None) from None
 
 
 def _messages_of_prompt(body: dict[str, Any], max_chars: int) -> list[dict[str, str]]:

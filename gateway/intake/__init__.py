@@ -1,0 +1,11 @@
+"""A body in, a typed request out, or an error that names the path of the fault. No I/O.
+
+One file for each kind of request; whatever its kind, what comes out is a :class:`ChatRequest`,
+whose body is the chat completion request that the upstream gets.
+"""
+
+from gateway.intake.body import read_body
+from gateway.intake.chat import format_of, read_chat
+from gateway.intake.request import ChatRequest, Options
+
+__all__ = ["ChatRequest", "Options", "format_of", "read_body", "read_chat"]

@@ -1,0 +1,31 @@
+"""What all kinds of requests share: JSON objects, and their faults as sentences."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from gateway.errors import BadRequest, explain
+
+T = TypeVar("T")
+
+
+def read_body(data: bytes, *, plain: bool = False) -> dict[str, Any]:
+    """The JSON object of a body. `plain`: say it in the words of that format's contract."""
+    try:
+        body = msgspec.json.decode(data)
+    except ValueError as error:
+        if plain:
+            raise BadRequest("No JSON body provided") from None
+        raise BadRequest(f"The body is not valid JSON: {error}.") from None
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return body
+
+
+def convert(body: dict[str, Any], type: type[T]) -> T:
+    """The body as a typed value. Raises BadRequest with the path of the fault."""
+    try:
+        return msgspec.convert(body, type)
+    except msgspec.ValidationError as error:
+        path, what = explain(error)
+        raise BadRequest(f"{path or 'The body'}: {what}.", param=path or None) from None

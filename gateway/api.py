@@ -42,16 +42,17 @@ def make_blueprint(
     """The routes, bound to the services they use."""
     api = Blueprint("api", __name__)
 
-    @api.before_request
+    @api.before_app_request
     def name_request() -> None:
         g.started = clock()
-        g.dialect = (request.view_args or {}).get("format")
+        g.dialect = _dialect_of(request.path)
         sent = request.headers.get("X-Request-Id", "")
         g.request_id = sent if _SANE_ID.match(sent) else f"req_{uuid.uuid4().hex}"
 
-    @api.after_request
+    @api.after_app_request
     def return_id(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.request_id
+        # OpenAI's SDKs read the one, Anthropic's the other.
+        response.headers["X-Request-Id"] = response.headers["request-id"] = g.request_id
         return response
 
     @api.post("/v1/chat/completions")
@@ -154,6 +155,16 @@ def make_blueprint(
     return api
 
 
+def _dialect_of(path: str) -> str | None:
+    """The dialect that a path alone names, so that every error below it leaves in its form.
+
+    `/openai/v1/models` and `/v1/messages/batches` do, `/v1/chat/completions` does not.
+    """
+    _, first, *rest = path.split("/")
+    name = rest[0] if first == "v1" and rest else first
+    return name if name in DIALECTS else None
+
+
 def _body(*, plain: bool) -> dict[str, Any]:
     """The request's JSON object."""
     if request.mimetype and not request.is_json:
@@ -186,6 +197,7 @@ def _whole(stream: Stream, whole: Whole) -> Response:
     finally:
         stream.close()
     if whole.error is not None:
+        whole.error.model_ran = stream.turn.model_ran
         raise whole.error
     if stream.left:
         raise ClientLeft("The client closed the connection.")

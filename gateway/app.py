@@ -71,16 +71,18 @@ def _register_error_handlers(app: Flask, log: Any) -> None:
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
-        log.error("request failed", request=g.get("request_id"), exc_info=error)
+        log.error("request failed", request=g.request_id, exc_info=error)
         return _refuse(errors.GatewayFault("The gateway failed; its log says why."))
 
 
 def _refuse(error: errors.GatewayError) -> Response:
     dialect = DIALECTS.get(g.get("dialect") or "", Dialect)
-    content_type, body = dialect.refuse(error)
+    content_type, body = dialect.refuse(error, g.request_id)
     response = Response(body, status=error.status, content_type=content_type)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.model_ran:
+        response.headers["x-should-retry"] = "false"
     return response
 
 

@@ -21,6 +21,11 @@ class Choices:
         """See Turn.lone_end."""
         return any(turn.lone_end for turn in self._turns)
 
+    @property
+    def model_ran(self) -> bool:
+        """See Turn.model_ran."""
+        return any(turn.model_ran for turn in self._turns)
+
     def start(self, now: float) -> list[Event]:
         """See Turn.start."""
         return self._number([turn.start(now) for turn in self._turns])

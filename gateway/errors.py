@@ -38,6 +38,8 @@ class GatewayError(Exception):
     param: str | None = None
     retry_after_s: int | None = None
     blame: Blame = "gateway"
+    model_ran: bool = False
+    """The model has worked for the request: sent again by itself, it would be paid for twice."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)

@@ -112,6 +112,11 @@ class Turn:
         """The text ended a reasoning that nothing had begun: the template had opened it."""
         return self._splitter.lone_end
 
+    @property
+    def model_ran(self) -> bool:
+        """The model has begun to think or to answer."""
+        return not self._ms.keys().isdisjoint(("first_reasoning_ms", "first_output_ms"))
+
     def record(self) -> dict[str, Any]:
         """What the log says of the turn: counts and times, no text."""
         tokens = self._tokens()

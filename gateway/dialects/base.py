@@ -63,6 +63,6 @@ class Dialect:
         return comment("ping")
 
     @classmethod
-    def refuse(cls, error: GatewayError) -> tuple[str, str]:
+    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
         """Content type and body of an answer that never became a stream."""
         return "application/json", dumps(error.body())

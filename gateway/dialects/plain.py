@@ -20,7 +20,7 @@ class PlainDialect(Dialect):
         return b"".join(map(_spell, events))
 
     @classmethod
-    def refuse(cls, error: GatewayError) -> tuple[str, str]:
+    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
         return cls.content_type, _error(error).decode()
 
 

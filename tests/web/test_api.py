@@ -76,6 +76,7 @@ def test_a_sane_request_id_is_taken_over(
             "/v1/chat/completions", json={"messages": MESSAGES}, headers={"X-Request-Id": sent}
         )
         assert (response.headers["X-Request-Id"] == sent) is kept
+        assert response.headers["request-id"] == response.headers["X-Request-Id"]
         assert (
             upstream.calls[-1].request.headers["X-Request-Id"] == response.headers["X-Request-Id"]
         )
@@ -370,6 +371,16 @@ def test_other_paths_and_methods(client: FlaskClient) -> None:
     assert response.get_json()["error"]["code"] == "method_not_allowed"
 
 
+def test_every_answer_has_an_id_and_every_error_below_a_path_its_form(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    for path in ("/nope", "/plain/v1/nope", "/health", "/"):
+        assert client.get(path).headers["request-id"].startswith("req_")
+    refusal = client.get("/plain/v1/chat/completions")
+    assert refusal.status_code == 405
+    assert refusal.text.startswith('data: {"error":"This path does not know this method')
+
+
 def test_the_unforeseen_is_a_500_without_internals(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]
 ) -> None:
@@ -508,6 +519,27 @@ def test_a_cut_stream_never_looks_whole(
     assert "ended before its answer" in json.dumps(failure(response))
     assert 'finish_reason":"' not in response.text
     assert ask(client, stream=False).status_code == 502
+
+
+@pytest.mark.parametrize(
+    ("frames", "model_ran"),
+    [
+        ([], False),
+        ([{"choices": [{"index": 0, "delta": {"role": "assistant"}}]}], False),
+        ([{"choices": [{"index": 0, "delta": {"reasoning_content": "I "}}]}], True),
+        (contents("Hi"), True),
+        ([{"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0}]}}]}], True),
+    ],
+)
+def test_clients_do_not_retry_by_themselves_once_the_model_has_run(
+    client: FlaskClient, upstream: responses.RequestsMock, frames: list[Any], model_ran: bool
+) -> None:
+    answers(upstream, *frames)
+    for options in ({}, {"n": 2}):
+        response = ask(client, stream=False, **options)
+        assert response.status_code == 502
+        assert response.headers.get("x-should-retry") == ("false" if model_ran else None)
+    assert "x-should-retry" not in ask(client, "/openai/v1/chat/completions").headers
 
 
 def test_a_full_gateway_refuses(

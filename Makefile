@@ -1,18 +1,19 @@
 # make run    the gateway and a mock model server, until Ctrl-C
 # make test   every check and every test
 # make format what ruff can put right by itself
+# make sdks   the clients that tests/sdk runs beside those of requirements-dev.txt
 # make docs   the parts of docs/ that are made from the code
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format docs clean
+.PHONY: run test check format docs sdks clean
 
 run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
 
-test: check
+test: check sdks
 	$(BIN)/pytest
 
 check: $(VENV)/.dev
@@ -37,6 +38,12 @@ $(VENV)/.run: $(VENV)/bin/python requirements.txt
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+sdks: $(VENV)/sdk-old
+
+$(VENV)/sdk-old: tests/sdk/requirements-old.txt | $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade --target $@ -r $<
 	@touch $@
 
 clean:

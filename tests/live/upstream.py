@@ -6,6 +6,7 @@ import struct
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from typing import Any, NamedTuple
 
 EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -29,14 +30,26 @@ class Upstream:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.seen: list[Seen] = []
-        self._scripts: dict[str, tuple[Piece, ...]] = {}
+        self._scripts: dict[str, list[tuple[Piece, ...]]] = {}
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
     def answers(self, model: str, *script: Piece) -> str:
         """From now on this model's answer is this script, then the end of the connection."""
-        self._scripts[model] = script
+        return self.answers_in_turn(model, script)
+
+    def answers_in_turn(self, model: str, *scripts: tuple[Piece, ...]) -> str:
+        """The first request gets the first script, and so on; the last one stays."""
+        self._scripts[model] = list(scripts)
         return model
+
+    def requests_for(self, model: str) -> int:
+        """How many requests have named this model."""
+        return sum(seen.body["model"] == model for seen in self.seen)
+
+    def _script_for(self, model: str) -> tuple[Piece, ...]:
+        scripts = self._scripts[model]
+        return scripts[min(self.requests_for(model), len(scripts)) - 1]
 
     def __enter__(self) -> "Upstream":
         self._threads[0].start()
@@ -47,10 +60,9 @@ class Upstream:
             with suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
             open_socket.close()
-        for script in self._scripts.values():
-            for piece in script:
-                if isinstance(piece, threading.Event):
-                    piece.set()
+        for piece in chain.from_iterable(chain.from_iterable(self._scripts.values())):
+            if isinstance(piece, threading.Event):
+                piece.set()
         for thread in self._threads:
             thread.join(5)
 
@@ -70,7 +82,7 @@ class Upstream:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while seen := _read_request(connection):
                 self.seen.append(seen)
-                for piece in self._scripts[seen.body["model"]]:
+                for piece in self._script_for(seen.body["model"]):
                     if isinstance(piece, threading.Event):
                         piece.wait(30)
                     elif isinstance(piece, bytes):
@@ -125,3 +137,12 @@ def with_length(body: bytes, length: int | None = None) -> bytes:
     """An answer with a Content-Length, by default the right one."""
     stated = len(body) if length is None else length
     return EVENT_STREAM + b"Content-Length: %d\r\n\r\n" % stated + body
+
+
+def refusal(status: int, error: dict[str, Any], **headers: str) -> bytes:
+    """An answer with an error status and this error object."""
+    body = json.dumps({"error": error}).encode()
+    fields = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status} Refused\r\n{head}\r\n".encode() + body

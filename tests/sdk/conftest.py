@@ -1,0 +1,43 @@
+"""What the official SDKs are run against: a real gateway, in front of the mock or of bytes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, refusal, say
+from tests.programs import start_gateway
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    """An upstream that counts how often it was asked."""
+    limited = {"message": "Slow down.", "type": "requests", "param": None, "code": "rate_limit"}
+    busy = (refusal(429, limited, Retry_After="1"),)
+    answer = (CHUNKED, *chunked([*say("<think>A thought.</think>", "Welcome."), FINISH, DONE]))
+    with Upstream() as made:
+        made.answers("always-busy", *busy)
+        made.answers_in_turn("busy-once", busy, answer)
+        made.answers(
+            "breaks-off", CHUNKED, *chunked(say("<think>A thought.</think>Wel"), end=False)
+        )
+        yield made
+
+
+@pytest.fixture(scope="session")
+def counted_url(upstream: Upstream) -> Iterator[str]:
+    """The address of a gateway in front of it."""
+    with start_gateway(upstream.url) as gateway:
+        yield gateway.url
+
+
+@pytest.fixture
+def weather() -> dict[str, Any]:
+    """The JSON schema of a tool's arguments; the mock fills it with Paris and celsius."""
+    unit = {"type": "string", "enum": ["celsius", "fahrenheit"]}
+    return {
+        "type": "object",
+        "properties": {"location": {"type": "string"}, "unit": unit},
+        "required": ["location", "unit"],
+        "additionalProperties": False,
+    }

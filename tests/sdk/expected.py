@@ -1,0 +1,22 @@
+"""What every SDK should show of the mock's models, whatever door it comes in by."""
+
+from mock_upstream import HI
+
+ANSWER = HI.answer
+SUMMARY = HI.reasoning  # shorter than the budget: it is its own summary
+
+REFUSED = {
+    "error-400": ("BadRequestError", 400, "maximum context length"),
+    "error-401": ("InternalServerError", 502, "UPSTREAM_API_KEY"),
+    "error-500": ("InternalServerError", 502, "error while processing"),
+    "rate-limited": ("RateLimitError", 429, "try again in 7s"),
+    "no-such-model": ("NotFoundError", 404, "does not exist"),
+}
+"""Model → the class of the SDK's exception, its status, and a piece of its message."""
+
+BROKEN = {
+    "error-in-stream": "ran out of memory",
+    "cut": "broke off",
+    "cut-thinking": "broke off",
+}
+"""Model → a piece of the message of the error that ends its stream."""

@@ -1,0 +1,42 @@
+"""The same tests once more, with the oldest SDKs that are in use."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.programs import ROOT
+
+HERE = Path(__file__).parent
+OLD = Path(sys.prefix) / "sdk-old"
+PINS = dict(re.findall(r"^(\w+)==(\S+)", (HERE / "requirements-old.txt").read_text(), re.MULTILINE))
+TIMEOUT_S = 120
+
+pytestmark = pytest.mark.skipif(not OLD.exists(), reason="needs the old SDKs: run `make sdks`")
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    """Python with the old SDKs before the new ones."""
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(OLD)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+
+
+@pytest.mark.parametrize("package", PINS)
+def test_the_old_version_is_the_one_that_is_run(package: str) -> None:
+    ran = run("-c", f"import {package}; print({package}.__version__)")
+    assert ran.stdout.strip() == PINS[package]
+
+
+@pytest.mark.parametrize("tests", ["test_openai_chat.py"])
+def test_the_old_sdk_passes(tests: str) -> None:
+    ran = run("-m", "pytest", str(HERE / tests))
+    assert ran.returncode == 0, ran.stdout[-5000:]

@@ -1,14 +1,15 @@
-# make run    the gateway and a mock model server, until Ctrl-C
-# make test   every check and every test
-# make format what ruff can put right by itself
-# make sdks   the clients that tests/sdk runs beside those of requirements-dev.txt
-# make docs   the parts of docs/ that are made from the code
+# make run      the gateway and a mock model server, until Ctrl-C
+# make test     every check and every test
+# make format   what ruff can put right by itself
+# make hotpath  what a token costs in the core, against the recorded figures (needs valgrind)
+# make sdks     the clients that tests/sdk runs beside those of requirements-dev.txt
+# make docs     the parts of docs/ that are made from the code
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format docs sdks clean
+.PHONY: run test check format hotpath docs sdks clean
 
 run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
@@ -25,6 +26,9 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+hotpath: $(VENV)/.run
+	$(BIN)/python benchmarks/hotpath.py --check
 
 docs: $(VENV)/.run
 	PYTHONPATH=. $(BIN)/python scripts/write_docs.py

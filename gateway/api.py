@@ -13,7 +13,14 @@ from gateway.config import Config, Format
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
 from gateway.errors import BadRequest, ClientLeft, UnsupportedMedia, UpstreamBroke
 from gateway.families import Families
-from gateway.intake import ChatRequest, format_of, read_body, read_chat
+from gateway.intake import (
+    ChatRequest,
+    count_tokens,
+    format_of,
+    read_body,
+    read_chat,
+    read_messages,
+)
 from gateway.relay import Body, Relay, Stream
 from gateway.sse import dumps
 from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, Prompt, prompt_of
@@ -69,6 +76,17 @@ def make_blueprint(
             )
         )
 
+    @api.post("/v1/messages")
+    def messages() -> Response:
+        return _reply(read_messages(_body(), config.messages_summary))
+
+    @api.post("/v1/messages/count_tokens")
+    def count() -> Response:
+        answer = {"input_tokens": count_tokens(_body()), "estimated": True}
+        return Response(
+            dumps(answer), content_type="application/json", headers={"X-Token-Count": "estimated"}
+        )
+
     def _reply(asked: ChatRequest) -> Response:
         """Starts the turn and answers in the caller's dialect, streamed or in one piece."""
         g.dialect = asked.dialect
@@ -78,6 +96,7 @@ def make_blueprint(
             id=stream_id,
             model=asked.model or "default",
             created=int(time.time()),
+            request_id=g.request_id,
             reasoning=asked.options.reasoning,
             include_usage=asked.include_usage,
             echo=asked.echo,
@@ -165,7 +184,7 @@ def _dialect_of(path: str) -> str | None:
     return name if name in DIALECTS else None
 
 
-def _body(*, plain: bool) -> dict[str, Any]:
+def _body(*, plain: bool = False) -> dict[str, Any]:
     """The request's JSON object."""
     if request.mimetype and not request.is_json:
         if plain:

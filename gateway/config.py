@@ -20,6 +20,7 @@ from gateway.errors import ConfigError, explain
 Format = Literal["phased", "events", "openai", "plain"]
 ReasoningMode = Literal["summary", "raw", "both", "none"]
 Detail = Literal["auto", "concise", "detailed"]
+MessagesSummary = Literal["asked", "always"]
 
 _DAY_S = 86400
 Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
@@ -70,6 +71,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reasoning_end: Annotated[
         str | None, Meta(description="Ends the reasoning, for every model; goes with the former.")
     ] = None
+    messages_summary: Annotated[
+        MessagesSummary,
+        Meta(description="`/v1/messages` has thinking blocks where `thinking` asks, or always."),
+    ] = "asked"
     heartbeat_s: Annotated[
         Seconds, Meta(description="A stream that was silent for this long gets a heartbeat.")
     ] = 15

@@ -7,6 +7,7 @@ come with it. No dialect knows an upstream, and none decides what happens: they 
 from gateway.dialects.base import Answer, Dialect, Whole
 from gateway.dialects.completion import Completion
 from gateway.dialects.events import EventsDialect
+from gateway.dialects.messages import MessagesDialect
 from gateway.dialects.openai import OpenAIDialect
 from gateway.dialects.phased import PhasedDialect
 from gateway.dialects.plain import PlainDialect
@@ -18,5 +19,6 @@ DIALECTS: dict[str, type[Dialect]] = {
     "events": EventsDialect,
     "openai": OpenAIDialect,
     "plain": PlainDialect,
+    "messages": MessagesDialect,
 }
-"""Format → class."""
+"""Format → class; for a path of its own its name: `/v1/messages`."""

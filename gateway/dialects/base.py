@@ -19,11 +19,12 @@ class Answer(msgspec.Struct, frozen=True):
     model: str
     created: int
     """Unix seconds."""
+    request_id: str = ""
     reasoning: ReasoningMode = "summary"
     include_usage: bool = False
     """The client asked for a usage chunk."""
     echo: Mapping[str, Any] = {}
-    """Members of the request that the answer repeats, for the dialects that do so."""
+    """Members of the request that the answer repeats or heeds, for the dialects that do so."""
     prompt_tokens: int = 0
     """An estimate, for the dialects that name a figure before the upstream has."""
 

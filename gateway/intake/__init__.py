@@ -6,6 +6,15 @@ whose body is the chat completion request that the upstream gets.
 
 from gateway.intake.body import read_body
 from gateway.intake.chat import format_of, read_chat
+from gateway.intake.messages import count_tokens, read_messages
 from gateway.intake.request import ChatRequest, Options
 
-__all__ = ["ChatRequest", "Options", "format_of", "read_body", "read_chat"]
+__all__ = [
+    "ChatRequest",
+    "Options",
+    "count_tokens",
+    "format_of",
+    "read_body",
+    "read_chat",
+    "read_messages",
+]

@@ -31,6 +31,6 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
     """What goes on to the upstream: a chat completion request; `messages` is there."""
     echo: Mapping[str, Any] = {}
-    """Members of the request that its answer repeats, for the dialects that do so."""
+    """Members of the request that its answer repeats or heeds, for the dialects that do so."""
     prompt_tokens: int = 0
     """An estimate, for the dialects that have to name a figure before the upstream has."""

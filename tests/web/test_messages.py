@@ -1,0 +1,633 @@
+"""Anthropic's Messages API through Flask's client: each field, each refusal, both answers."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import responses
+from flask.testing import FlaskClient
+
+from tests.core.scripted import DONE, FINISH, contents
+from tests.web.conftest import COMPLETIONS, answers
+
+USER = {"role": "user", "content": "What is 2+2?"}
+THINKING = {"type": "enabled", "budget_tokens": 1024}
+USAGE = {
+    "choices": [],
+    "usage": {
+        "prompt_tokens": 10,
+        "completion_tokens": 30,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+    },
+}
+ANSWER = [*contents("<think>I add. It is 4.</think>", "The answer", " is 4."), FINISH, USAGE, DONE]
+IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+def ask(client: FlaskClient, **body: Any) -> Any:
+    """The whole answer, read and closed as a server does it."""
+    asked = {"model": "m", "max_tokens": 100, "messages": [USER], **body}
+    return client.post("/v1/messages", json=asked, buffered=True)
+
+
+def events(response: Any) -> list[dict[str, Any]]:
+    """The data of each event; its name must be its type."""
+    found = []
+    for block in response.text.split("\n\n")[:-1]:
+        name, data = block.split("\n")
+        found.append(json.loads(data.removeprefix("data: ")))
+        assert name == f"event: {found[-1]['type']}"
+    return found
+
+
+def sent(upstream: responses.RequestsMock) -> dict[str, Any]:
+    """The request that the upstream got last, without what every one has."""
+    body: dict[str, Any] = json.loads(upstream.calls[-1].request.body)
+    return {k: v for k, v in body.items() if k not in ("stream", "stream_options", "model")}
+
+
+def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *ANSWER)
+    response = ask(client, stream=True, thinking=THINKING)
+    assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    start, ping, *blocks, delta, stop = events(response)
+    message = start["message"]
+    assert message.pop("id").startswith("msg_")
+    assert message == {
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": 7,
+            "output_tokens": 0,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 0,
+        },
+    }
+    assert ping == {"type": "ping"}
+    assert delta == {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "usage": {
+            "input_tokens": 6,
+            "output_tokens": 30,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 4,
+            "output_tokens_details": {"thinking_tokens": 20},
+        },
+    }
+    assert stop == {"type": "message_stop"}
+    starts = [e["content_block"] for e in blocks if e["type"] == "content_block_start"]
+    empty = {"type": "thinking", "thinking": "", "signature": ""}
+    assert starts == [empty, empty, {"type": "text", "text": ""}]
+
+
+def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *ANSWER)
+    response = ask(client, thinking=THINKING)
+    assert response.content_type == "application/json"
+    body = response.get_json()
+    blocks = body.pop("content")
+    assert all(block.pop("signature") for block in blocks[:2])
+    assert blocks == [
+        {"type": "thinking", "thinking": "What is 2+2?\n\n"},
+        {"type": "thinking", "thinking": "I add. It is 4.\n\n"},
+        {"type": "text", "text": "The answer is 4."},
+    ]
+    assert body.pop("id").startswith("msg_")
+    assert body == {
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": 6,
+            "output_tokens": 30,
+            "cache_creation_input_tokens": 0,
+            "cache_read_input_tokens": 4,
+            "output_tokens_details": {"thinking_tokens": 20},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "setting", "shown"),
+    [
+        ({}, "asked", []),
+        ({"thinking": {"type": "disabled"}}, "asked", []),
+        ({"thinking": {"type": "adaptive"}}, "asked", ["What is 2+2?\n\n", "I add. It is 4.\n\n"]),
+        ({"thinking": {**THINKING, "display": "omitted"}}, "asked", [""]),
+        (
+            {"thinking": {**THINKING, "display": "updates"}},
+            "asked",
+            ["What is 2+2?\n\n", "I add. It is 4.\n\n"],
+        ),
+        ({}, "always", ["What is 2+2?\n\n", "I add. It is 4.\n\n"]),
+        (
+            {"thinking": {"type": "disabled"}},
+            "always",
+            ["What is 2+2?\n\n", "I add. It is 4.\n\n"],
+        ),
+        ({"gateway": {"reasoning": "raw"}}, "asked", ["What is 2+2?\n\n", "I add. It is 4."]),
+        (
+            {"gateway": {"reasoning": "both"}},
+            "asked",
+            ["What is 2+2?\n\n", "I add. It is 4.", "I add. It is 4.\n\n"],
+        ),
+        ({"gateway": {"reasoning": "none"}, "thinking": THINKING}, "always", []),
+        ({"gateway": {"detail": "concise"}}, "asked", []),
+    ],
+)
+def test_who_sees_thinking(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    asked: dict[str, Any],
+    setting: str,
+    shown: list[str],
+) -> None:
+    answers(upstream, *ANSWER)
+    content = ask(make_client(messages_summary=setting), **asked).get_json()["content"]
+    assert [block["thinking"] for block in content[:-1]] == shown
+    assert content[-1] == {"type": "text", "text": "The answer is 4."}
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"system": "Be brief."}, [{"role": "system", "content": "Be brief."}, USER]),
+        (
+            {
+                "system": [
+                    {"type": "text", "text": "a", "cache_control": {}},
+                    {"type": "text", "text": "b"},
+                ]
+            },
+            [{"role": "system", "content": "a\n\nb"}, USER],
+        ),
+        ({"system": ""}, [USER]),
+        (
+            {"messages": [USER, {"role": "system", "content": "s"}]},
+            [USER, {"role": "system", "content": "s"}],
+        ),
+        (
+            {"messages": [{"role": "system", "content": [{"type": "text", "text": "s"}]}]},
+            [{"role": "system", "content": "s"}],
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "text", "text": t} for t in "ab"]}
+                ]
+            },
+            [{"role": "user", "content": "a\n\nb"}],
+        ),
+        ({"messages": [{"role": "user", "content": []}]}, [{"role": "user", "content": ""}]),
+        (
+            {"messages": [{"role": "user", "content": [IMAGE, {"type": "text", "text": "a"}]}]},
+            [{"role": "user", "content": [IMAGE_PART, {"type": "text", "text": "a"}]}],
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "image", "source": {"type": "url", "url": "http://a/b"}}
+                        ],
+                    }
+                ]
+            },
+            [
+                {
+                    "role": "user",
+                    "content": [{"type": "image_url", "image_url": {"url": "http://a/b"}}],
+                }
+            ],
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {
+                                "type": "document",
+                                "title": "T",
+                                "context": "C",
+                                "source": {"type": "text", "media_type": "text/plain", "data": "D"},
+                            },
+                            {"type": "document", "source": {"type": "content", "content": "E"}},
+                            {
+                                "type": "document",
+                                "source": {
+                                    "type": "content",
+                                    "content": [{"type": "text", "text": "F"}],
+                                },
+                            },
+                            {
+                                "type": "search_result",
+                                "title": "T",
+                                "source": "http://a",
+                                "content": [{"type": "text", "text": "found"}],
+                            },
+                        ],
+                    }
+                ]
+            },
+            [
+                {
+                    "role": "user",
+                    "content": "T\n\nC\n\nD\n\nE\n\nF\n\nT\n\nhttp://a\n\nfound",
+                }
+            ],
+        ),
+    ],
+)
+def test_what_is_said(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    asked: dict[str, Any],
+    expected: list[dict[str, Any]],
+) -> None:
+    answers(upstream, *ANSWER)
+    assert ask(client, **asked).status_code == 200
+    assert sent(upstream) == {"max_tokens": 100, "messages": expected}
+
+
+def test_a_history_with_tools_and_thinking(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *ANSWER)
+    call = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": "é"}}
+    history = [
+        USER,
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "I add.", "signature": "x"},
+                {"type": "redacted_thinking", "data": "x"},
+                {"type": "text", "text": "Let me"},
+                {"type": "text", "text": " look."},
+                call,
+                {**call, "id": "toolu_2", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "Go on."},
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "toolu_1",
+                    "content": [
+                        {"type": "text", "text": "A picture:"},
+                        IMAGE,
+                        {"type": "text", "text": "Nice."},
+                    ],
+                },
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "toolu_2",
+                    "content": "no such place",
+                    "is_error": True,
+                },
+                {"type": "tool_result", "tool_use_id": "toolu_3"},
+            ],
+        },
+        {"role": "assistant", "content": [call]},
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "r"}],
+        },
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "", "signature": ""}]},
+        {"role": "assistant", "content": "ok"},
+    ]
+    assert ask(client, messages=history).status_code == 200
+    function = {"name": "f", "arguments": '{"a": "é"}'}
+    first = {"id": "toolu_1", "type": "function", "function": function}
+    second = {"id": "toolu_2", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    assert sent(upstream)["messages"] == [
+        USER,
+        {"role": "assistant", "content": "Let me look.", "tool_calls": [first, second]},
+        {"role": "tool", "tool_call_id": "toolu_1", "content": "A picture:\n\n[image]\n\nNice."},
+        {"role": "tool", "tool_call_id": "toolu_2", "content": "Error: no such place"},
+        {"role": "tool", "tool_call_id": "toolu_3", "content": ""},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "Images in the result of toolu_1:"},
+                IMAGE_PART,
+                {"type": "text", "text": "Go on."},
+            ],
+        },
+        {"role": "assistant", "content": None, "tool_calls": [first]},
+        {"role": "tool", "tool_call_id": "toolu_1", "content": "r"},
+        {"role": "assistant", "content": ""},
+        {"role": "assistant", "content": "ok"},
+    ]
+
+
+TOOL = {"name": "f", "description": "d", "input_schema": {"type": "object"}, "cache_control": {}}
+FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object"}}
+SCHEMA = {"type": "json_schema", "schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (
+            {"temperature": 0.5, "top_p": 0.9, "top_k": 40},
+            {"temperature": 0.5, "top_p": 0.9, "top_k": 40},
+        ),
+        ({"stop_sequences": ["END"]}, {"stop": ["END"]}),
+        ({"stop_sequences": []}, {}),
+        ({"metadata": {"user_id": "u1"}}, {"user": "u1"}),
+        ({"metadata": {}}, {}),
+        ({"tools": [TOOL]}, {"tools": [{"type": "function", "function": FUNCTION}]}),
+        (
+            {"tools": [{**TOOL, "type": "custom", "strict": True}]},
+            {"tools": [{"type": "function", "function": {**FUNCTION, "strict": True}}]},
+        ),
+        ({"tools": []}, {}),
+        ({"tool_choice": {"type": "auto"}}, {"tool_choice": "auto"}),
+        ({"tool_choice": {"type": "any"}}, {"tool_choice": "required"}),
+        ({"tool_choice": {"type": "none"}}, {"tool_choice": "none"}),
+        (
+            {"tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True}},
+            {
+                "tool_choice": {"type": "function", "function": {"name": "f"}},
+                "parallel_tool_calls": False,
+            },
+        ),
+        (
+            {"output_config": {"format": SCHEMA, "effort": "max"}},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "output", "schema": {"type": "object"}, "strict": True},
+                },
+                "reasoning_effort": "high",
+            },
+        ),
+        (
+            {"output_format": SCHEMA},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "output", "schema": {"type": "object"}, "strict": True},
+                }
+            },
+        ),
+        ({"output_config": {"effort": "low"}}, {"reasoning_effort": "low"}),
+        (
+            {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}},
+            {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}},
+        ),
+        ({"thinking": THINKING}, {}),
+        (
+            {
+                "cache_control": {"type": "ephemeral"},
+                "service_tier": "auto",
+                "container": None,
+                "made_up": 1,
+                "gateway": {"detail": "concise"},
+            },
+            {},
+        ),
+    ],
+)
+def test_what_else_is_sent_on(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    asked: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    answers(upstream, *ANSWER)
+    assert ask(client, **asked).status_code == 200
+    assert sent(upstream) == {"max_tokens": 100, "messages": [USER], **expected}
+
+
+def test_the_clients_keys_stay_here(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *ANSWER)
+    for headers in ({"x-api-key": "secret-1"}, {"Authorization": "Bearer secret-1"}):
+        body = {"max_tokens": 9, "messages": [USER]}
+        assert client.post("/v1/messages", json=body, headers=headers).status_code == 200
+        assert "secret-1" not in str(upstream.calls[-1].request.headers)
+
+
+def said(*blocks: dict[str, Any], role: str = "user") -> dict[str, Any]:
+    return {"messages": [USER, {"role": role, "content": [{"type": "text", "text": "a"}, *blocks]}]}
+
+
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "A"}
+CALL = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"max_tokens": None}, "max_tokens: it is required."),
+        ({"max_tokens": 0}, "max_tokens: it must be at least 1."),
+        ({"max_tokens": "9"}, "max_tokens: expected `int | null`, got `str`."),
+        ({"messages": []}, "messages: at least one message is required."),
+        ({"messages": None}, "messages: expected `array`, got `null`."),
+        (
+            {"messages": [{"role": "tool", "content": ""}]},
+            "messages.0.role: invalid enum value 'tool'.",
+        ),
+        ({"messages": [{"role": "user"}]}, "messages.0: object missing required field `content`."),
+        (said({"type": "video"}), "messages.1.content.1.type: invalid value 'video'."),
+        (said({"type": "text"}), "messages.1.content.1: object missing required field `text`."),
+        (
+            said({"type": "image", "source": {"type": "file", "file_id": "f"}}),
+            "messages.1.content.1.source: the gateway keeps no files; "
+            "send the image as base64 or by its url.",
+        ),
+        (
+            said({"type": "document", "source": PDF}),
+            "messages.1.content.1.source: the model server can't read files; "
+            "send the document as text.",
+        ),
+        (
+            said(
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "a",
+                    "content": [{"type": "document", "source": PDF}],
+                }
+            ),
+            "messages.1.content.1.content.0.source: the model server can't read files; "
+            "send the document as text.",
+        ),
+        (
+            said(CALL),
+            "messages.1.content.1: a message of the role user can't hold tool_use.",
+        ),
+        (
+            said(IMAGE, role="assistant"),
+            "messages.1.content.1: a message of the role assistant can't hold image.",
+        ),
+        (
+            said(IMAGE, role="system"),
+            "messages.1.content.1: a message of the role system can't hold image.",
+        ),
+        (
+            {"tools": [TOOL, {"type": "web_search_20250305", "name": "web_search"}]},
+            "tools.1.type: web_search_20250305 is a tool of Anthropic's; send tools of your own.",
+        ),
+        ({"tools": [{"name": "f"}]}, "tools.0.input_schema: it is required."),
+        ({"tool_choice": {"type": "tool"}}, "tool_choice.name: it is required."),
+        ({"tool_choice": {"type": "some"}}, "tool_choice.type: invalid enum value 'some'."),
+        ({"thinking": {"type": "deep"}}, "thinking.type: invalid enum value 'deep'."),
+        (
+            {"thinking": {**THINKING, "display": "all"}},
+            "thinking.display: invalid enum value 'all'.",
+        ),
+        (
+            {"gateway": {"format": "plain"}},
+            "gateway.format: this path has one format; leave it out.",
+        ),
+        ({"gateway": {"made_up": 1}}, "gateway.made_up: is not known."),
+        ({"gateway": 1}, "gateway: expected `object | null`, got `int`."),
+    ],
+)
+def test_a_bad_request_is_told_where(
+    client: FlaskClient, asked: dict[str, Any], message: str
+) -> None:
+    response = ask(client, **asked)
+    assert response.status_code == 400
+    assert response.get_json() == {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": message},
+        "request_id": response.headers["request-id"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "type"),
+    [
+        (400, 400, "invalid_request_error"),
+        (401, 502, "api_error"),
+        (404, 404, "not_found_error"),
+        (409, 409, "conflict_error"),
+        (413, 413, "request_too_large"),
+        (422, 422, "invalid_request_error"),
+        (429, 429, "rate_limit_error"),
+        (500, 502, "api_error"),
+        (503, 502, "api_error"),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_upstreams_refusals_are_statuses(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    status: int,
+    seen: int,
+    type: str,
+    stream: bool,
+) -> None:
+    headers = {"Retry-After": "7"} if status == 429 else {}
+    upstream.post(COMPLETIONS, json={"error": {"message": "No."}}, status=status, headers=headers)
+    response = ask(client, stream=stream)
+    assert response.status_code == seen
+    assert response.get_json()["error"]["type"] == type
+    assert response.headers.get("Retry-After") == headers.get("Retry-After")
+    assert "x-should-retry" not in response.headers
+
+
+def test_a_failure_in_the_stream_is_an_error_and_the_last_event(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *contents("Hi", " there"))
+    response = ask(client, stream=True)
+    *_, last = events(response)
+    assert last == {
+        "type": "error",
+        "error": {
+            "type": "api_error",
+            "message": "The upstream's stream ended before its answer did.",
+        },
+        "request_id": response.headers["request-id"],
+    }
+    whole = ask(client)
+    assert (whole.status_code, whole.headers["x-should-retry"]) == (502, "false")
+
+
+def test_errors_of_the_path_have_anthropics_form(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    client = make_client(max_body_bytes=9)
+    found = [
+        (client.post("/v1/messages", json={"a": "b" * 99}), 413, "request_too_large"),
+        (client.get("/v1/messages"), 405, "invalid_request_error"),
+        (client.post("/v1/messages/batches"), 404, "not_found_error"),
+        (client.post("/v1/messages", data="[]", content_type="application/json"), 400, None),
+        (client.post("/v1/messages", data="a=1", content_type="text/plain"), 415, None),
+    ]
+    for response, status, type in found:
+        assert response.status_code == status
+        error = response.get_json()
+        assert error["request_id"] == response.headers["request-id"]
+        assert error["error"]["type"] == (type or "invalid_request_error")
+
+
+def test_a_full_gateway_is_overloaded(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *ANSWER)
+    client = make_client(max_streams=1)
+    held = client.post(
+        "/v1/messages", json={"max_tokens": 9, "messages": [USER], "stream": True}, buffered=False
+    )
+    response = ask(client)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
+    assert response.get_json()["error"]["type"] == "overloaded_error"
+    held.close()
+
+
+def test_usage_is_estimated_where_the_upstream_counts_nothing(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *contents("<think>" + "think " * 100 + "</think>", "four"), FINISH, DONE)
+    assert ask(client).get_json()["usage"] == {
+        "input_tokens": 7,
+        "output_tokens": 151,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens_details": {"thinking_tokens": 150},
+    }
+
+
+def count(client: FlaskClient, **body: Any) -> int:
+    response = client.post("/v1/messages/count_tokens", json={"messages": [USER], **body})
+    assert response.status_code == 200
+    assert response.headers["X-Token-Count"] == "estimated"
+    counted = response.get_json()
+    assert counted.pop("estimated") is True
+    tokens = counted.pop("input_tokens")
+    assert counted == {}
+    return int(tokens)
+
+
+def test_tokens_are_counted_about(client: FlaskClient) -> None:
+    least = count(client)
+    assert least == 4 + 3
+    assert count(client, system="Be brief. " * 40) == least + 4 + 100
+    assert count(client, tools=[TOOL]) > least + 10
+    assert count(client, **said(IMAGE)) >= least + 1000
+    assert count(client, **said(CALL, role="assistant")) > least + 10
+    assert count(client, model="m", thinking=THINKING) == least
+
+
+def test_bad_requests_are_not_counted(client: FlaskClient) -> None:
+    response = client.post("/v1/messages/count_tokens", json={"messages": []})
+    assert response.status_code == 400
+    assert response.get_json()["error"]["type"] == "invalid_request_error"

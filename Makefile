@@ -44,11 +44,17 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-sdks: $(VENV)/sdk-old
+NODE_PACKAGES := tests/sdk/node/node_modules/.package-lock.json
+
+sdks: $(VENV)/sdk-old $(if $(shell command -v npm),$(NODE_PACKAGES))
 
 $(VENV)/sdk-old: tests/sdk/requirements-old.txt | $(VENV)/.dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade --target $@ -r $<
 	@touch $@
 
+$(NODE_PACKAGES): tests/sdk/node/package-lock.json
+	cd tests/sdk/node && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,108 @@
+// The AI SDK, newest and oldest, by every door that it has a provider for.
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { ANSWER, BROKEN, COUNTED, GATEWAY, MODEL, REFUSED, SUMMARY, WEATHER } from "./expected.mjs";
+
+// Door → a provider of models there, from the package whose name has this ending.
+const DOORS = {
+  chat: async (gateway, ending) => {
+    const { createOpenAICompatible } = await import(`@ai-sdk/openai-compatible${ending}`);
+    const settings = { name: "gateway", baseURL: `${gateway}/openai/v1`, includeUsage: true };
+    return createOpenAICompatible(settings);
+  },
+};
+
+// What a request needs so that reasoning is shown.
+const OPTIONS = {
+  chat: {},
+};
+
+const VERSIONS = [
+  { version: "ai", endings: { chat: "" } },
+  { version: "ai-5", endings: { chat: "-1" } },
+];
+
+for (const { version, endings } of VERSIONS) {
+  const ai = await import(version);
+  const onError = () => {}; // by default it logs
+
+  for (const [door, connect] of Object.entries(DOORS)) {
+    const provider = await connect(GATEWAY, endings[door]);
+    const ask = (model, more = {}) => ({
+      model: provider(model),
+      prompt: "hi",
+      maxRetries: 0,
+      providerOptions: OPTIONS[door],
+      onError,
+      ...more,
+    });
+    const partsOf = (result) => Array.fromAsync(result.fullStream);
+
+    suite(`${version}, ${door}`, { concurrency: 8 }, () => {
+      test("reasoning streams before the text", async () => {
+        const result = ai.streamText(ask(MODEL));
+        const kinds = (await partsOf(result)).map((part) => part.type);
+        assert.ok(!kinds.includes("error"), kinds.join());
+        assert.ok(kinds.lastIndexOf("reasoning-delta") < kinds.indexOf("text-delta"), kinds.join());
+        assert.equal(await result.text, ANSWER);
+        assert.match(await result.reasoningText, new RegExp(`^hi\\s*${SUMMARY}\\s*$`));
+        assert.equal(await result.finishReason, "stop");
+        assert.equal((await result.usage).outputTokens, 23);
+      });
+
+      test("an answer in one piece", async () => {
+        const result = await ai.generateText(ask(MODEL));
+        assert.equal(result.text, ANSWER);
+        assert.ok(result.reasoningText.includes(SUMMARY));
+        assert.equal(result.finishReason, "stop");
+        assert.equal(result.usage.outputTokens, 23);
+      });
+
+      for (const how of ["streamText", "generateText"]) {
+        test(`a tool is run and its result is answered: ${how}`, async () => {
+          const asked = [];
+          const getWeather = ai.tool({
+            inputSchema: ai.jsonSchema(WEATHER),
+            execute: (input) => {
+              asked.push(input);
+              return "4";
+            },
+          });
+          const request = ask("tool-call@tps=0", {
+            tools: { get_weather: getWeather },
+            stopWhen: ai.stepCountIs(3),
+          });
+          const result = await ai[how](request);
+          assert.match(await result.text, /^It says: .*4/);
+          assert.deepEqual(asked, [{ location: "Paris", unit: "celsius" }]);
+        });
+      }
+
+      for (const [model, words] of Object.entries(BROKEN)) {
+        test(`a stream that breaks off is an error: ${model}`, async () => {
+          const parts = await partsOf(ai.streamText(ask(`${model}@tps=0`)));
+          const errors = parts.filter((part) => part.type === "error");
+          assert.equal(errors.length, 1);
+          assert.match(errors[0].error.message ?? String(errors[0].error), words);
+          assert.notEqual(parts.at(-1).finishReason, "stop");
+        });
+      }
+
+      for (const [model, [status, words]] of Object.entries(REFUSED)) {
+        test(`a refusal has its status: ${model}`, async () => {
+          const failed = (error) => error.statusCode === status && words.test(error.message);
+          await assert.rejects(ai.generateText(ask(model)), failed);
+          const [error] = (await partsOf(ai.streamText(ask(model)))).filter((part) => part.type === "error");
+          assert.ok(failed(error.error));
+        });
+      }
+
+      test("a rate limit is retried, then it is raised", async () => {
+        const busy = (await connect(COUNTED, endings[door]))("always-busy");
+        const began = Date.now();
+        await assert.rejects(ai.generateText(ask("", { model: busy, maxRetries: 1 })), /Slow down/);
+        assert.ok(Date.now() - began >= 1000, "it waits for as long as Retry-After says");
+      });
+    });
+  }
+}

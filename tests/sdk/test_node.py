@@ -1,0 +1,18 @@
+"""The JavaScript SDKs: each test file of tests/sdk/node under Node's own runner."""
+
+import pytest
+
+from tests.sdk.node import FOLDER, needs_node, run_node
+
+
+@needs_node
+@pytest.mark.parametrize("tests", sorted(path.name for path in FOLDER.glob("*.test.mjs")))
+def test_the_javascript_sdks(tests: str, gateway_url: str, counted_url: str) -> None:
+    ran = run_node("--test", tests, GATEWAY_URL=gateway_url, COUNTED_URL=counted_url)
+    assert ran.returncode == 0, ran.stdout[-5000:]
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    lock = (FOLDER / "package-lock.json").read_text()
+    assert '"integrity"' in lock
+    assert '"resolved"' not in lock

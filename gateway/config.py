@@ -23,6 +23,15 @@ Detail = Literal["auto", "concise", "detailed"]
 MessagesSummary = Literal["asked", "always"]
 
 _DAY_S = 86400
+_TABLES = ("upstreams", "models")
+"""What only the file can hold."""
+_UPSTREAM_LIMITS = (
+    "connect_timeout_s",
+    "first_byte_timeout_s",
+    "idle_timeout_s",
+    "total_timeout_s",
+)
+"""What an upstream may set for itself."""
 Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
 Count = Annotated[int, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -44,6 +53,50 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def __post_init__(self) -> None:
         if (self.start is None) != (self.end is None):
             raise ValueError("start and end go together")
+
+
+class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[[upstreams]]` table: a model server, and what is asked of it."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    url: str
+    """Base, `…/v1` or full `…/chat/completions`."""
+    api_key: str | None = None
+    api_key_env: str | None = None
+    """The environment variable that holds the key."""
+    models: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] = ("*",)
+    """Globs over the names of the models that it serves, in any case."""
+    rename: dict[str, Annotated[str, Meta(min_length=1)]] = {}
+    """Name that clients use → the upstream's own."""
+    priority: int = 1
+    """Lower first."""
+    weight: Count = 1
+    """Its share of the load among upstreams of the same priority."""
+    max_streams: Count | None = None
+    """Open streams a worker; None: as many as the gateway takes."""
+    headers: dict[str, str] = {}
+    health_path: Annotated[str, Meta(pattern="^/")] | None = None
+    """Asked for every HEALTH_INTERVAL_S; None: never."""
+    connect_timeout_s: Seconds = 5
+    first_byte_timeout_s: Seconds = 120
+    idle_timeout_s: Seconds = 120
+    total_timeout_s: Seconds = 1800
+
+    def __post_init__(self) -> None:
+        _check_address("url", self.url)
+        if self.api_key is not None and self.api_key_env is not None:
+            raise ValueError("give api_key or api_key_env, not both")
+        for name in self.rename:
+            if is_glob(name):
+                raise ValueError(f"rename: {name!r} must be a name without wildcards")
+        for header in [*self.headers.items(), ("api_key", self.api_key or "")]:
+            if not all(map(_is_field_text, header)) or not header[0]:
+                raise ValueError(f"{header[0]!r} can't be sent in a header")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Globs and names of all models that it serves."""
+        return (*self.models, *self.rename)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +154,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drain_timeout_s: Annotated[
         Seconds, Meta(description="How long open streams may run on after SIGTERM.")
     ] = 120
+    breaker_failures: Annotated[
+        Count, Meta(description="Failures of an upstream in a row after which it is let alone.")
+    ] = 5
+    breaker_open_s: Annotated[
+        Seconds, Meta(description="So long; then one request tries it again.")
+    ] = 30
+    max_attempts: Annotated[
+        Count, Meta(description="Upstreams asked for one request until one answers.")
+    ] = 3
+    health_interval_s: Annotated[
+        Seconds, Meta(description="Between two looks at an upstream that has a `health_path`.")
+    ] = 10
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least level logged.")
     ] = "info"
@@ -108,16 +173,26 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Literal["json", "console"],
         Meta(description="One JSON object a line, or `console` for people."),
     ] = "json"
+    upstreams: tuple[UpstreamConfig, ...] = ()
     models: tuple[ModelConfig, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.reasoning_start is None) != (self.reasoning_end is None):
             raise ValueError("REASONING_START and REASONING_END go together")
-        url = urlsplit(self.upstream_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise ValueError(
-                f"UPSTREAM_URL must be an http or https address, not {self.upstream_url!r}"
-            )
+        _check_address("UPSTREAM_URL", self.upstream_url)
+        names = [upstream.name for upstream in self.upstreams]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"upstreams: {name!r} is the name of more than one")
+
+    @property
+    def served(self) -> tuple[UpstreamConfig, ...]:
+        """The upstreams: those of the file, or the one at UPSTREAM_URL."""
+        if self.upstreams:
+            return self.upstreams
+        limits = {name: getattr(self, name) for name in _UPSTREAM_LIMITS}
+        key = self.upstream_api_key
+        return (UpstreamConfig(name="default", url=self.upstream_url, api_key=key, **limits),)
 
     @property
     def workers(self) -> int:
@@ -133,14 +208,64 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if value := environ.get(name.upper()):
                 settings[name] = value
         try:
-            return msgspec.convert(settings, cls, strict=False)
+            config = msgspec.convert(settings, cls, strict=False)
         except msgspec.ValidationError as error:
             raise ConfigError(_sentence(error)) from None
+        upstreams = tuple(
+            _completed(f"upstreams[{index}]", upstream, set(table), config, environ)
+            for index, (upstream, table) in enumerate(
+                zip(config.upstreams, settings.get("upstreams", ()), strict=True)
+            )
+        )
+        return msgspec.structs.replace(config, upstreams=upstreams)
 
 
 def setting_names() -> list[str]:
     """The settings that the environment can hold, in the order of the documentation."""
-    return [name for name in Config.__struct_fields__ if name != "models"]
+    return [name for name in Config.__struct_fields__ if name not in _TABLES]
+
+
+def is_glob(name: str) -> bool:
+    """Does it stand for more than one name?"""
+    return any(wildcard in name for wildcard in "*?[")
+
+
+def _completed(
+    where: str,
+    upstream: UpstreamConfig,
+    given: set[str],
+    config: Config,
+    environ: Mapping[str, str],
+) -> UpstreamConfig:
+    """With its key, and the gateway's own limits where its table gives none."""
+    changes = {name: getattr(config, name) for name in _UPSTREAM_LIMITS if name not in given}
+    if upstream.api_key_env is not None:
+        key = environ.get(upstream.api_key_env, "").strip()
+        if not key:
+            raise ConfigError(
+                f"{where}.api_key_env: the environment has no {upstream.api_key_env}."
+            )
+        changes |= {"api_key": key, "api_key_env": None}
+    try:
+        return msgspec.structs.replace(upstream, **changes)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}.") from None
+
+
+def _check_address(name: str, address: str) -> None:
+    """Raises ValueError for what is no http or https address."""
+    try:
+        url = urlsplit(address)
+        known = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # a port that is no number
+        known = False
+    if not known:
+        raise ValueError(f"{name} must be an http or https address, not {address!r}")
+
+
+def _is_field_text(text: str) -> bool:
+    """May it stand in an HTTP header?"""
+    return text.isascii() and (text.isprintable() or not text)
 
 
 def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -158,5 +283,5 @@ def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _sentence(error: msgspec.ValidationError) -> str:
     path, what = explain(error)
-    name = path if path.startswith("models") else path.upper()
+    name = path if path.startswith(_TABLES) else path.upper()
     return f"{name}: {what}." if name else f"{what[0].upper()}{what[1:]}."

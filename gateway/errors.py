@@ -5,6 +5,7 @@ GatewayError
 ├── CallerError            the caller's: 4xx, nobody else is to blame
 │   ├── BadRequest         400
 │   ├── NotFound           404
+│   │   └── UnknownModel   no upstream serves it
 │   ├── MethodNotAllowed   405
 │   ├── BodyTooLarge       413
 │   └── UnsupportedMedia   415
@@ -13,15 +14,19 @@ GatewayError
 │   ├── UpstreamRefused    it answered with an error status of its own
 │   ├── UpstreamUnreachable
 │   ├── UpstreamBroke      its stream ended before the answer did
-│   └── UpstreamTimeout    504
+│   ├── UpstreamTimeout    504
+│   │   └── UpstreamTotalTimeout
+│   └── NoUpstream         503: each is out of service, or asked to be let alone
 └── GatewayFault           ours: 500
     ├── Full               503: as many streams are open as the gateway takes
+    │   └── UpstreamsFull  as many as each upstream takes
     └── Draining           503: it is being stopped
 
 Each error knows the HTTP status it has before a stream has begun, and the four members of the
 OpenAI error object that say it in a stream.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -80,6 +85,16 @@ class BadRequest(CallerError):
 class NotFound(CallerError):
     status = 404
     code = "not_found"
+
+
+class UnknownModel(NotFound):
+    code = "model_not_found"
+    param = "model"
+    _MAX_SHOWN = 200
+
+    def __init__(self, model: str, known: Sequence[str]) -> None:
+        shown = model if len(model) <= self._MAX_SHOWN else f"{model[: self._MAX_SHOWN]}…"
+        super().__init__(f"No upstream serves the model {shown!r}; there is {', '.join(known)}.")
 
 
 class MethodNotAllowed(CallerError):
@@ -162,6 +177,19 @@ class UpstreamTimeout(UpstreamError):
     code = "upstream_timeout"
 
 
+class UpstreamTotalTimeout(UpstreamTimeout):
+    code = "upstream_total_timeout"
+
+
+class NoUpstream(UpstreamError):
+    status = 503
+    code = "no_upstream"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("No upstream can be asked at the moment; try again later.")
+        self.retry_after_s = retry_after_s
+
+
 class GatewayFault(GatewayError):
     """Unforeseen: the message says nothing of the inside, the log does."""
 
@@ -172,6 +200,13 @@ class Full(GatewayFault):
     status = 503
     code = "gateway_full"
     retry_after_s = 1
+
+
+class UpstreamsFull(Full):
+    code = "upstreams_full"
+
+    def __init__(self) -> None:
+        super().__init__("The upstreams serve as many streams as they may; try again in a moment.")
 
 
 class Draining(GatewayFault):

@@ -1,0 +1,294 @@
+"""Which upstream a request goes to, and which are let alone for now. No I/O, no clock.
+
+    lease = pool.pick(model, now, tried)    raises UnknownModel, NoUpstream or UpstreamsFull
+    lease.heard()                           the model has begun to speak
+    lease.succeed() · lease.fail(error, now) · lease.drop()     the first of them counts
+
+`now` is monotonic seconds, always of the same clock.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from fnmatch import translate
+from math import ceil
+from typing import Literal, NamedTuple
+
+from gateway.config import UpstreamConfig
+from gateway.errors import (
+    GatewayError,
+    NoUpstream,
+    UnknownModel,
+    UpstreamError,
+    UpstreamRefused,
+    UpstreamsFull,
+    UpstreamTotalTimeout,
+)
+
+State = Literal["closed", "open", "trial"]
+
+MAX_PAUSE_S = 3600.0
+"""No `Retry-After` of an upstream keeps it out for longer."""
+_SOON_S = 5.0
+"""When to come back where nobody can say when an upstream will be well again."""
+_ANOTHER_MAY_DO = frozenset({401, 402, 403, 408, 429})
+"""What an upstream refuses for reasons of its own, beside 3xx and 5xx: key, credit, rate."""
+
+
+def may_retry(error: GatewayError) -> bool:
+    """May another upstream be asked, as long as the model has said nothing?"""
+    match error:
+        case UpstreamRefused(upstream_status=status):
+            return status in _ANOTHER_MAY_DO or status >= 500 or 300 <= status < 400
+        case UpstreamTotalTimeout():
+            return False
+    return isinstance(error, UpstreamError)
+
+
+def counts(error: GatewayError) -> bool:
+    """Is it a failure of the upstream's health, which its breaker has to know of?"""
+    if isinstance(error, UpstreamRefused):
+        return error.upstream_status >= 500
+    return isinstance(error, UpstreamError)
+
+
+class Breaker:
+    """Lets an upstream alone that fails again and again, and tries it with one request at a time.
+
+    closed: all may pass, and `failures` in a row open it. open: none may, for `open_s` seconds.
+    trial: one may. Once its upstream speaks the breaker is closed, but on probation: until a
+    request has ended well a single failure opens it again.
+
+    Who passes gets the number of openings so far, and brings it back with the result: what comes
+    late from before the last opening says nothing of the upstream as it is now.
+    """
+
+    def __init__(self, failures: int, open_s: float) -> None:
+        self._limit = failures
+        self._open_s = open_s
+        self._failures = 0
+        self._openings = 0
+        self._open_until: float | None = None
+        self._trial = False
+
+    def state(self, now: float) -> State:
+        """`trial` from the moment on from which one may pass."""
+        if self._open_until is None:
+            return "closed"
+        return "open" if now < self._open_until else "trial"
+
+    def admits(self, now: float) -> bool:
+        """May one pass?"""
+        return self._open_until is None or (now >= self._open_until and not self._trial)
+
+    def opens_in_s(self, now: float) -> float:
+        """Seconds until one may pass, as far as it can be told; 0: now, or any moment."""
+        return 0.0 if self._open_until is None else max(0.0, self._open_until - now)
+
+    def enter(self) -> int:
+        """One passes that was admitted; gives the number to bring back."""
+        self._trial = self._open_until is not None
+        return self._openings
+
+    def heard(self, opening: int) -> None:
+        """The upstream speaks: the trial is over."""
+        if opening == self._openings and self._trial:
+            self._trial = False
+            self._open_until = None
+            self._failures = self._limit - 1
+
+    def succeed(self, opening: int) -> None:
+        """One has ended well."""
+        if opening == self._openings:
+            self.heard(opening)
+            self._failures = 0
+
+    def fail(self, opening: int, now: float) -> None:
+        """One has ended badly, by the fault of the upstream."""
+        if opening != self._openings:
+            return
+        self._failures += 1
+        if self._trial or self._failures >= self._limit:
+            self._openings += 1
+            self._open_until = now + self._open_s
+            self._trial = False
+
+    def drop(self, opening: int) -> None:
+        """One has ended without showing anything of the upstream; a trial may be repeated."""
+        if opening == self._openings:
+            self._trial = False
+
+
+class Standing(NamedTuple):
+    """How an upstream does."""
+
+    name: str
+    breaker: State
+    open_streams: int
+    healthy: bool
+    """False while its health check fails."""
+
+
+class Pool:
+    """The upstreams of one worker."""
+
+    def __init__(
+        self, upstreams: Sequence[UpstreamConfig], *, breaker_failures: int, breaker_open_s: float
+    ) -> None:
+        members = [Member(u, Breaker(breaker_failures, breaker_open_s)) for u in upstreams]
+        self._members = sorted(members, key=lambda member: member.config.priority)
+        self._by_name = {member.config.name: member for member in members}
+
+    def pick(self, model: str, now: float, tried: Collection[str] = ()) -> "Lease":
+        """A lease on the upstream to ask, which is none of those that were tried.
+
+        The lowest priority first; within it the one with the least open streams for its weight;
+        among equals in turn, by weight. Without a model: the first in order.
+        """
+        candidates = [member for member in self._members if member.serves(model)]
+        if not candidates:
+            raise UnknownModel(model, self._known())
+        usable = [
+            member
+            for member in candidates
+            if member.config.name not in tried and member.usable(now)
+        ]
+        free = [member for member in usable if not member.full]
+        if not free:
+            raise UpstreamsFull() if usable else _none_of(candidates, now)
+        return (_next_of(free) if model else free[0]).lease(model)
+
+    def usable(self, now: float) -> bool:
+        """Is there an upstream that may be asked, now or as soon as a trial has shown it well?"""
+        return any(member.standing_well(now) for member in self._members)
+
+    def mark(self, name: str, *, healthy: bool) -> bool:
+        """What a health check has found; True when it is news."""
+        member = self._by_name[name]
+        changed = member.healthy is not healthy
+        member.healthy = healthy
+        return changed
+
+    def standings(self, now: float) -> list[Standing]:
+        """All upstreams, as the settings name them."""
+        return [
+            Standing(name, member.breaker.state(now), member.open_streams, member.healthy)
+            for name, member in self._by_name.items()
+        ]
+
+    def _known(self) -> list[str]:
+        names = (name for member in self._members for name in member.config.names)
+        return list(dict.fromkeys(names))
+
+
+class Member:
+    """One upstream and how it does."""
+
+    def __init__(self, config: UpstreamConfig, breaker: Breaker) -> None:
+        self.config = config
+        self.breaker = breaker
+        self.open_streams = 0
+        self.healthy = True
+        self.credit = 0
+        """What it is owed of its turns; see _next_of."""
+        self._paused_until = 0.0
+        self._serves = re.compile("|".join(translate(n.lower()) for n in config.names)).match
+        self._own_names = {name.lower(): own for name, own in config.rename.items()}
+
+    @property
+    def full(self) -> bool:
+        limit = self.config.max_streams
+        return limit is not None and self.open_streams >= limit
+
+    @property
+    def load(self) -> float:
+        return self.open_streams / self.config.weight
+
+    def serves(self, model: str) -> bool:
+        """Does one of its names or globs fit? Nobody's model is everybody's."""
+        return not model or self._serves(model.lower()) is not None
+
+    def usable(self, now: float) -> bool:
+        """May one more be asked of it, if there is room?"""
+        return self.healthy and now >= self._paused_until and self.breaker.admits(now)
+
+    def standing_well(self, now: float) -> bool:
+        """As usable, but a trial under way is no reason against it."""
+        return self.healthy and now >= self._paused_until and self.breaker.state(now) != "open"
+
+    def back_in_s(self, now: float) -> float:
+        """Seconds until it may be usable again, as far as it can be told."""
+        known = max(self._paused_until - now, self.breaker.opens_in_s(now))
+        return known if known > 0 and self.healthy else max(known, _SOON_S)
+
+    def lease(self, model: str) -> "Lease":
+        self.open_streams += 1
+        return Lease(self, self._own_names.get(model.lower(), model), self.breaker.enter())
+
+    def pause(self, seconds: float, now: float) -> None:
+        """It has asked to be let alone for so long."""
+        self._paused_until = max(self._paused_until, now + min(seconds, MAX_PAUSE_S))
+
+
+class Lease:
+    """The right to ask an upstream once, until one of succeed, fail and drop."""
+
+    def __init__(self, member: Member, model: str, opening: int) -> None:
+        self.upstream = member.config.name
+        self.model = model
+        """As the upstream calls it."""
+        self.config = member.config
+        self._member: Member | None = member
+        self._opening = opening
+
+    def heard(self) -> None:
+        """The model has begun to speak."""
+        if self._member:
+            self._member.breaker.heard(self._opening)
+
+    def succeed(self) -> None:
+        """The answer is whole."""
+        if member := self._give_back():
+            member.breaker.succeed(self._opening)
+
+    def fail(self, error: GatewayError, now: float) -> None:
+        """It came to an error: the upstream's fault or not, as the error says."""
+        if not (member := self._give_back()):
+            return
+        if isinstance(error, UpstreamRefused) and error.retry_after_s is not None:
+            member.pause(error.retry_after_s, now)
+        if counts(error):
+            member.breaker.fail(self._opening, now)
+        else:
+            member.breaker.drop(self._opening)
+
+    def drop(self) -> None:
+        """Nobody waits for the answer any more."""
+        if member := self._give_back():
+            member.breaker.drop(self._opening)
+
+    def _give_back(self) -> Member | None:
+        member, self._member = self._member, None
+        if member:
+            member.open_streams -= 1
+        return member
+
+
+def _next_of(free: Sequence[Member]) -> Member:
+    """Whose turn it is among those that could be asked, in the order of their priority.
+
+    Equals take turns by smooth weighted round robin, as in nginx: each is credited its weight, and
+    the one that is owed most pays for all.
+    """
+    first = [member for member in free if member.config.priority == free[0].config.priority]
+    least = min(member.load for member in first)
+    equals = [member for member in first if member.load == least]
+    for member in equals:
+        member.credit += member.config.weight
+    chosen = max(equals, key=lambda member: member.credit)
+    chosen.credit -= sum(member.config.weight for member in equals)
+    return chosen
+
+
+def _none_of(candidates: Sequence[Member], now: float) -> NoUpstream:
+    """When the first of them may be back."""
+    return NoUpstream(ceil(min(member.back_in_s(now) for member in candidates)))

@@ -15,6 +15,9 @@ import msgspec
 
 from gateway.errors import GatewayError
 
+_ANSWERS = frozenset({"refusal", "function_call", "audio"})
+"""Fields of a delta that are an answer, or a piece of one."""
+
 
 class PromptSummary(msgspec.Struct, frozen=True):
     """What was asked, in one line."""
@@ -57,9 +60,19 @@ class ToolCallDelta(msgspec.Struct, frozen=True):
 
 
 class Extra(msgspec.Struct, frozen=True):
-    """Fields of a delta that the gateway does not know (refusal, audio …), as they came."""
+    """What else the upstream said, as it came."""
 
     delta: dict[str, Any]
+    """Fields of a delta that the gateway does not know: refusal, audio …"""
+    choice: dict[str, Any] = {}
+    """`logprobs` of the texts since the last such event."""
+    chunk: dict[str, Any] = {}
+    """`system_fingerprint` and `service_tier`: they hold for the whole answer."""
+
+    @property
+    def answers(self) -> bool:
+        """The answer begins with it, as it does with its text or a tool call."""
+        return not _ANSWERS.isdisjoint(self.delta)
 
 
 class Timings(msgspec.Struct, frozen=True):

@@ -93,6 +93,7 @@ class Turn:
         self._summarizer = summarizer
 
         self._phase = Phase.PROMPT
+        self._thinking = True
         self._labelled = False
         self._finish_reason: str | None = None
         self._usage: dict[str, Any] | None = None
@@ -178,8 +179,8 @@ class Turn:
                 self._close_splitter(stopped=False)
                 self._begin_output()
                 self._events.extend(map(ToolCallDelta, calls))
-            case Other(delta):
-                self._events.append(Extra(delta))
+            case Other(delta, choice, chunk):
+                self._extra(Extra(delta, choice, chunk))
             case Usage(usage):
                 self._usage = usage
             case Finish(reason):
@@ -192,6 +193,14 @@ class Turn:
             case Fault(message, code):
                 self._fail(UpstreamError(message, code=code))
 
+    def _extra(self, extra: Extra) -> None:
+        if extra.answers:
+            self._close_splitter(stopped=False)
+            self._begin_output()
+        if extra.choice and self._thinking and not self._shows_trace:
+            return  # its logprobs would spell the trace
+        self._events.append(extra)
+
     def _segments(self, segments: list[Segment]) -> None:
         for kind, text in segments:
             if kind is Kind.REASONING:
@@ -203,6 +212,7 @@ class Turn:
 
     def _reasoning(self, text: str) -> None:
         """Reasoning after the answer has begun is part of the trace, never of the summary."""
+        self._thinking = True
         self._reasoning_bytes += size(text)
         if self._phase is Phase.PROMPT:
             self._phase = Phase.REASONING
@@ -219,6 +229,7 @@ class Turn:
     def _output(self, text: str) -> None:
         if text:
             self._begin_output()
+            self._thinking = False
             self._output_bytes += size(text)
             self._events.append(OutputDelta(text))
 

@@ -45,14 +45,13 @@ class ChunkDialect(Dialect):
         self._index = 0
         self._choices: dict[int, ChunkDialect] = {}
         self._phase = PROMPT_SUMMARY
-        self._head = dumps(
-            {
-                "id": f"chatcmpl-{answer.id}",
-                "object": "chat.completion.chunk",
-                "created": answer.created,
-                "model": answer.model,
-            }
-        )[:-1]
+        self._members: dict[str, Any] = {
+            "id": f"chatcmpl-{answer.id}",
+            "object": "chat.completion.chunk",
+            "created": answer.created,
+            "model": answer.model,
+        }
+        self._head = dumps(self._members)[:-1]
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
         """The chunks for the first event; the very first delta has the role."""
@@ -73,17 +72,20 @@ class ChunkDialect(Dialect):
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(map(self._spell, events))
 
-    def say(self, phase: str, delta: str, more: str = "") -> bytes:
-        """A chunk in its phase; `more` is further members at the top, with a leading comma."""
+    def say(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
+        """A chunk in its phase; see :meth:`chunk`."""
         entering = self.enter(phase)
         self._phase = phase
-        return entering + self.chunk(delta, phase, more=more)
+        return entering + self.chunk(delta, phase, choice=choice, more=more)
 
-    def chunk(self, delta: str, phase: str, *, event: str = "", more: str = "") -> bytes:
-        """One chunk; `delta` is a JSON object."""
+    def chunk(
+        self, delta: str, phase: str, *, event: str = "", choice: str = "", more: str = ""
+    ) -> bytes:
+        """One chunk. `delta` is a JSON object; `choice` and `more` are further members, of the
+        choice and at the top, each with a leading comma."""
         return frame(
-            f'{self._head},"choices":[{{"index":{self._index},"delta":{delta},"finish_reason":null}}],'
-            f'"phase":"{phase}"{more}}}',
+            f'{self._head},"choices":[{{"index":{self._index},"delta":{delta}{choice},'
+            f'"finish_reason":null}}],"phase":"{phase}"{more}}}',
             event,
         )
 
@@ -102,8 +104,8 @@ class ChunkDialect(Dialect):
                 return self.prompt_summary(event)
             case ToolCallDelta(call):
                 return self.say(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
-            case Extra(delta):
-                return self.chunk(dumps(delta), self._phase)
+            case Extra():
+                return self._extra(event)
             case Choice(index, Done() as done):
                 return self._choice(index)._finish(done)
             case Choice(index, event):
@@ -113,6 +115,16 @@ class ChunkDialect(Dialect):
                 return finish + self._usage(event) + _END
             case Failed(error):
                 return frame(dumps(error.body())) + _END
+
+    def _extra(self, extra: Extra) -> bytes:
+        if extra.chunk:
+            self._members |= extra.chunk
+            self._head = dumps(self._members)[:-1]
+        if not extra.delta and not extra.choice:
+            return b""
+        of_choice = f",{dumps(extra.choice)[1:-1]}" if extra.choice else ""
+        phase = FINAL_OUTPUT if extra.answers else self._phase
+        return self.say(phase, dumps(extra.delta), choice=of_choice)
 
     def _choice(self, index: int) -> "ChunkDialect":
         """This dialect for one of several choices, with a phase of its own."""

@@ -32,6 +32,8 @@ class Completion:
         self._content: list[str] = []
         self._tool_calls: dict[int, dict[str, Any]] = {}
         self._extra: dict[str, Any] = {}
+        self._logprobs: dict[str, Any] = {}
+        self._of_answer: dict[str, Any] = {}
         self._done: Done | None = None
         self._choices: dict[int, Completion] = {}
         self.error: GatewayError | None = None
@@ -50,9 +52,14 @@ class Completion:
                     self._prompt_summary = text
                 case ToolCallDelta(call):
                     self._tool_call(call)
-                case Extra(delta):
-                    for name, value in delta.items():
-                        _append(self._extra, name, value)
+                case Extra(delta, choice, chunk):
+                    for target, members in (
+                        (self._extra, delta),
+                        (self._logprobs, choice.get("logprobs") or {}),
+                        (self._of_answer, chunk),
+                    ):
+                        for name, value in members.items():
+                            _append(target, name, value)
                 case Done():
                     self._done = event
                 case Failed(error):
@@ -73,6 +80,7 @@ class Completion:
             "model": self._answer.model,
             "choices": [choice._choice(index) for index, choice in enumerate(choices)],
             "phases": choices[0]._phases(),
+            **choices[0]._of_answer,
         }
         if len(choices) > 1:
             for choice, of_body in zip(choices, body["choices"], strict=True):
@@ -93,7 +101,7 @@ class Completion:
             "index": index,
             "message": message | self._extra,
             "finish_reason": self._done.finish_reason if self._done else None,
-            "logprobs": None,
+            "logprobs": self._logprobs or None,
         }
 
     def _phases(self) -> dict[str, Any]:
@@ -114,8 +122,10 @@ class Completion:
 
 
 def _append(target: dict[str, Any], name: str, value: Any) -> None:
-    """Deltas of text are pieces of one text; of anything else the last one counts."""
-    if isinstance(value, str) and isinstance(target.get(name), str):
+    """Deltas of text or of a list are pieces of one; of anything else the last one counts."""
+    if isinstance(value, list) and isinstance(target.setdefault(name, []), list):
+        target[name].extend(value)
+    elif isinstance(value, str) and isinstance(target.get(name), str):
         target[name] += value
     elif value is not None:
         target[name] = value

@@ -17,7 +17,7 @@ class PhasedDialect(ChunkDialect):
     def prompt_summary(self, event: PromptSummary) -> bytes:
         content = quote(f"[Prompt Summary] {event.text}\n\n")
         delta = f'{{"role":"assistant","content":{content}}}'
-        return self.say(PROMPT_SUMMARY, delta, f',"ttft_ms":{event.ttft_ms}')
+        return self.say(PROMPT_SUMMARY, delta, more=f',"ttft_ms":{event.ttft_ms}')
 
     def summary(self, paragraph: str) -> str:
         content, self._label = quote(self._label + paragraph), ""

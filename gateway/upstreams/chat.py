@@ -137,6 +137,7 @@ class _Choice(msgspec.Struct):
     index: Any = 0
     delta: dict[str, Any] | None = None
     message: dict[str, Any] | None = None
+    logprobs: Any = None
     finish_reason: Any = None
 
 
@@ -144,6 +145,8 @@ class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: dict[str, Any] | None = None
     error: Any = None
+    system_fingerprint: Any = None
+    service_tier: Any = None
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
@@ -158,6 +161,7 @@ class ChatReader:
         self._sse = Decoder()
         self._whole: list[bytes] | None = None
         self._begun = False
+        self._of_answer: tuple[Any, Any] = (None, None)
         self._parts: list[Part] = []
         self._pieces: list[str] = []
         self._kind: type[Content] | type[Reasoning] = Content
@@ -230,20 +234,31 @@ class ChatReader:
             self._add(End())
 
     def _content(self, chunk: _Chunk, deltas: list[dict[str, Any] | None]) -> None:
+        if (chunk.system_fingerprint, chunk.service_tier) != self._of_answer:
+            self._name_answer(chunk)
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
             if (choice.index or 0) == self._choice_index:
-                self._choice(delta or {}, choice.finish_reason)
+                self._choice(delta or {}, choice)
         if chunk.usage:
             self._add(Usage(chunk.usage))
 
-    def _choice(self, delta: dict[str, Any], finish_reason: Any) -> None:
+    def _name_answer(self, chunk: _Chunk) -> None:
+        """Most servers repeat these in every chunk; they are said once."""
+        self._of_answer = (chunk.system_fingerprint, chunk.service_tier)
+        named = zip(("system_fingerprint", "service_tier"), self._of_answer, strict=True)
+        if given := {name: value for name, value in named if value is not None}:
+            self._add(Other(chunk=given))
+
+    def _choice(self, delta: dict[str, Any], choice: _Choice) -> None:
         content = delta.get("content")
         if len(delta) == 1 and isinstance(content, str):
             self._text(Content, content)  # as nearly every delta is
         else:
             self._delta(delta, content)
-        if finish_reason is not None:
-            self._add(Finish(str(finish_reason)))
+        if choice.logprobs and isinstance(choice.logprobs, dict):
+            self._add(Other(choice={"logprobs": choice.logprobs}))
+        if choice.finish_reason is not None:
+            self._add(Finish(str(choice.finish_reason)))
 
     def _delta(self, delta: dict[str, Any], content: Any) -> None:
         self._text(Reasoning, _reasoning_of(delta))

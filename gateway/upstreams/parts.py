@@ -38,9 +38,14 @@ class ToolCalls(msgspec.Struct, frozen=True):
 
 
 class Other(msgspec.Struct, frozen=True):
-    """Fields of a delta that the gateway does not know."""
+    """What is handed on as it came; see gateway.events.Extra."""
 
-    delta: dict[str, Any]
+    delta: dict[str, Any] = {}
+    """Fields of a delta that the gateway does not know."""
+    choice: dict[str, Any] = {}
+    """`logprobs`."""
+    chunk: dict[str, Any] = {}
+    """`system_fingerprint` and `service_tier`, when they are new."""
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -270,6 +270,40 @@ def test_the_answer_that_is_not_streamed() -> None:
     }
 
 
+LOGPROBS = {"content": [{"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}]}
+PASSED_ON: list[Event] = [
+    TURN[0],
+    Extra({}, chunk={"system_fingerprint": "fp_1", "service_tier": "flex"}),
+    OutputDelta("a"),
+    Extra({}, choice={"logprobs": LOGPROBS}),
+    OutputDelta("a"),
+    Extra({}, choice={"logprobs": LOGPROBS}),
+    Extra({"refusal": "no"}),
+    TURN[-1],
+]
+
+
+@pytest.mark.parametrize("name", ["phased", "openai"])
+def test_what_the_upstream_says_beside_the_text_goes_through(name: str) -> None:
+    chunks = [d for _, d in decode(spell(make(name, include_usage=True), [PASSED_ON]))][:-1]
+    marked = [chunk for chunk in chunks if chunk.get("system_fingerprint") == "fp_1"]
+    assert marked == chunks[-len(marked) :]
+    assert all(chunk["service_tier"] == "flex" for chunk in marked)
+    choices = [chunk["choices"][0] for chunk in marked if chunk["choices"]]
+    assert [c["logprobs"] for c in choices if "logprobs" in c] == [LOGPROBS] * 2
+    assert "".join(c["delta"].get("content", "") for c in choices) == "aa"
+    [refusing] = [c for c in marked if c["choices"] and c["choices"][0]["delta"].get("refusal")]
+    assert refusing["phase"] == "final_output"
+
+
+def test_not_streamed_it_goes_through_as_well() -> None:
+    body = complete([*PASSED_ON])
+    assert (body["system_fingerprint"], body["service_tier"]) == ("fp_1", "flex")
+    assert body["choices"][0]["logprobs"] == {"content": LOGPROBS["content"] * 2}
+    assert complete(TURN)["choices"][0]["logprobs"] is None
+    assert complete([*PASSED_ON]) == body, "the events are as they were"
+
+
 def test_not_streamed_raw_and_none() -> None:
     raw = [e for e in TURN if not isinstance(e, SummaryDelta | ReasoningSummary)]
     body = complete(raw, reasoning="raw")

@@ -1,11 +1,13 @@
 """A turn's events: their order, their text, their end."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.config import ReasoningMode
 from gateway.errors import UpstreamTimeout
 from gateway.events import (
     Done,
@@ -145,6 +147,50 @@ def test_a_tool_call_ends_the_reasoning() -> None:
 def test_fields_that_are_not_known_go_through() -> None:
     frames = [delta(content="a", refusal="no", role="assistant", audio=None), FINISH]
     assert Extra({"refusal": "no"}) in run(make_turn(), lines(*frames))
+
+
+def test_what_holds_for_the_whole_answer_is_said_once() -> None:
+    marks = {"system_fingerprint": "fp_1", "service_tier": None}
+    frames = [{**delta(content=text), **marks} for text in "abc"]
+    for turn, reads in ((make_turn(), [lines(*frames, FINISH, DONE)]), (make_turn(), frames)):
+        events = run(turn, *[r if isinstance(r, list) else lines(r) for r in reads], lines(FINISH))
+        extras = [event for event in events if isinstance(event, Extra)]
+        assert extras == [Extra({}, chunk={"system_fingerprint": "fp_1"})]
+
+
+def with_logprobs(**fields: Any) -> dict[str, Any]:
+    """A chunk with one delta and the logprobs of its token."""
+    chunk = delta(**fields)
+    [token] = fields.values()
+    chunk["choices"][0]["logprobs"] = {"content": [{"token": token, "logprob": -1.0}]}
+    return chunk
+
+
+@pytest.mark.parametrize(
+    ("said", "thought", "answered"),
+    [
+        ([("reasoning", "I"), ("content", "4"), ("reasoning", "u"), ("content", ".")], "Iu", "4."),
+        ([("content", text) for text in ("<think>", "I", "</think>", "4", ".")], "I", "4."),
+    ],
+)
+def test_logprobs_follow_their_text_and_never_spell_a_hidden_trace(
+    said: list[tuple[str, str]], thought: str, answered: str
+) -> None:
+    def tokens(mode: ReasoningMode, *reads: list[bytes]) -> set[str]:
+        events = run(make_turn(mode), *reads, lines(FINISH, DONE))
+        found = [e.choice["logprobs"]["content"] for e in events if isinstance(e, Extra)]
+        return {token["token"] for [token] in found} - {"<think>", "</think>"}
+
+    frames = [with_logprobs(**{name: text}) for name, text in said]
+    for reads in ([lines(*frames)], [lines(frame) for frame in frames]):
+        assert tokens("summary", *reads) == set(answered)
+        assert tokens("raw", *reads) == set(thought + answered)
+
+
+@pytest.mark.parametrize("field", [{"refusal": "No."}, {"function_call": {"name": "f"}}])
+def test_a_refusal_is_an_answer(field: dict[str, Any]) -> None:
+    events = run(make_turn(), lines(delta(reasoning="I think."), delta(**field), FINISH, DONE))
+    assert [type(e) for e in events][1:3] == [ReasoningSummary, Extra]
 
 
 def test_reasoning_mirrors_do_not_leak() -> None:

@@ -19,7 +19,7 @@ _EFFORTS = {"xhigh": "high", "max": "high"}
 """Efforts that not every model server knows."""
 _THINKING_OFF = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
 """What the chat templates of open models look for, by either name."""
-_SAME = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream")
+_SAME = ("model", "max_tokens", "temperature", "top_p", "top_k")
 """Members that a chat completion request has too, with the same meaning."""
 
 

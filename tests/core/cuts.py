@@ -1,12 +1,12 @@
-"""Ways to cut a text or bytes into pieces, for properties that no cut may change."""
+"""Ways to cut a text, bytes or a list into pieces, for properties that no cut may change."""
 
 import itertools
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-T = TypeVar("T", str, bytes)
+T = TypeVar("T", str, bytes, list[Any])
 
 
 def cut(whole: T, places: list[int]) -> list[T]:

@@ -1,5 +1,6 @@
 /** The page: reads the form, runs a turn, shows its steps. Text from a model only ever becomes text nodes. */
 
+import { MarkdownView } from "./markdown/view.js";
 import { listModels, runTurn } from "./turn.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -103,6 +104,37 @@ class Lines {
   }
 }
 
+/** The answer. */
+class Answer {
+  text = "";
+  #view;
+
+  constructor(element) {
+    this.element = element;
+    this.replace("");
+  }
+
+  append(text) {
+    this.text += text;
+    this.#view.append(text);
+  }
+
+  replace(text) {
+    this.element.replaceChildren();
+    this.#view = new MarkdownView(this.element);
+    this.text = "";
+    this.append(text);
+  }
+
+  paint() {
+    this.#view.paint();
+  }
+
+  close() {
+    this.#view.close();
+  }
+}
+
 /** Keeps a scrolling element at its end for as long as the reader is there. */
 class Follower {
   #scroller;
@@ -174,7 +206,7 @@ const asked = new Panel(hook("prompt-summary"));
 const summary = new Lines(hook("reasoning-summary"));
 const liveLines = new Lines(hook("reasoning-live"));
 const trace = new Panel(hook("reasoning-trace"));
-const answer = new Panel(hook("final-output"));
+const answer = new Answer(hook("final-output"));
 const panels = [asked, summary, liveLines, trace, answer];
 
 /** The reasoning has two panes; each is there when it was asked for or has something to show. */
@@ -367,6 +399,7 @@ function end() {
   running = null;
   reasoning.tidy();
   paintText();
+  answer.close();
   setText(ui.clock, "");
   for (const phase of phases) if (phase.state === "idle") phase.skip("Not reached.");
   ui.send.removeAttribute("aria-disabled");
@@ -438,6 +471,11 @@ ui.prompt.addEventListener("keydown", (event) => {
 ui.prompt.addEventListener("input", () => ui.prompt.removeAttribute("aria-invalid"));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") running?.abort.abort();
+});
+answer.element.addEventListener("click", async ({ target }) => {
+  if (!target.matches("[data-copy]")) return;
+  await navigator.clipboard.writeText($("code", target.closest(".listing")).textContent);
+  setText(target, "Copied");
 });
 ui.stop.addEventListener("click", () => running?.abort.abort());
 ui.model.addEventListener("change", showModelName);

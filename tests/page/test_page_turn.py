@@ -175,7 +175,7 @@ def test_an_answer_cut_at_the_token_limit_says_so(demo, named_events):
 
 
 def test_white_space_and_scripts_survive(demo, named_events):
-    text = "if x:\n    return 1\n\n你好, שלום 👍🏽"
+    text = "```\nif x:\n    return 1\n```\n\n你好, שלום 👍🏽"
     demo.answer_with(
         named_events(
             ("final_output_delta", {"text": "\n\n" + text[:9]}),
@@ -186,7 +186,8 @@ def test_white_space_and_scripts_survive(demo, named_events):
     demo.ask("hi")
 
     expect(demo.status).to_have_text(DONE)
-    assert demo.answer.text_content() == text
+    assert demo.answer.locator("pre").text_content() == "if x:\n    return 1"
+    expect(demo.answer.locator("p")).to_have_text("你好, שלום 👍🏽")
 
 
 def test_the_status_is_announced_once_a_phase(demo):
@@ -333,9 +334,8 @@ def test_nothing_moves_for_those_who_asked_for_that(demo):
 
 def test_the_page_is_light(demo, gateway_url):
     html = demo.page.request.get(gateway_url)
-    names = re.findall(r"static/[\w.]+", html.text())
+    names = re.findall(r"static/[\w./]+", html.text())
     files = [html, *(demo.page.request.get(f"{gateway_url.rstrip('/')}/{name}") for name in names)]
 
     assert all(file.ok for file in files)
-    assert len(files) == 7
-    assert sum(len(file.body()) for file in files) < 60_000
+    assert sum(len(file.body()) for file in files) < 150_000

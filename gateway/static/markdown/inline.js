@@ -1,0 +1,299 @@
+/** The inside of a paragraph: emphasis, code, links, formulas. Pure: text in, nodes out (see dom.js).
+ *
+ * Follows CommonMark where it matters to what models write. A line break stays a line break. Only
+ * absolute http and https addresses become links, images become links to them, and HTML is text.
+ */
+
+import { h } from "../dom.js";
+import { formula } from "./math.js";
+
+const SPECIAL = /[\\`*_~[!<&$\n]|https?:\/\//g;
+const PUNCTUATION = /[\p{P}\p{S}]/u;
+const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
+const MATH = [
+  ["$$", "$$"],
+  ["$", "$"],
+  ["\\(", "\\)"],
+  ["\\[", "\\]"],
+];
+const MONEY = /^\s|\s$|^\d[\d.,]*\s+\p{L}{2}/u;
+const MAX_LINK_CHARS = 2000;
+
+/** The nodes of a text. `open`: more may follow, so what is not closed yet is shown as if it were. */
+export function inline(text, { open = false, links = true } = {}) {
+  // A mark at the end of what has arrived may be half a mark; what it closes is closed anyway.
+  const ready = open ? text.replace(/[*_~`]+$/, "") : text;
+  return new Inline(ready.trimEnd(), open, links).nodes();
+}
+
+class Inline {
+  #text;
+  #open;
+  #links;
+  #at = 0;
+  #out = [];
+  #openers = [];
+  #unclosed = new Set();
+
+  constructor(text, open, links) {
+    this.#text = text;
+    this.#open = open;
+    this.#links = links;
+  }
+
+  nodes() {
+    const text = this.#text;
+    while (this.#at < text.length) {
+      SPECIAL.lastIndex = this.#at;
+      const found = SPECIAL.exec(text);
+      const next = found ? found.index : text.length;
+      if (next > this.#at) this.#out.push(text.slice(this.#at, next));
+      this.#at = next;
+      if (found) this.#special(found[0]);
+    }
+    if (this.#open) this.#closeAll();
+    return joined(this.#out);
+  }
+
+  #special(found) {
+    const taken =
+      found === "\n" ? this.#break()
+      : found === "\\" ? this.#formula() || this.#escape()
+      : found === "`" ? this.#code()
+      : found === "$" ? this.#formula()
+      : found === "[" || found === "!" ? this.#link()
+      : found === "<" ? this.#autolink()
+      : found === "&" ? this.#entity()
+      : found.startsWith("http") ? this.#bareLink()
+      : this.#delimiter(found);
+    if (!taken) this.#take(found.length, found);
+  }
+
+  /** Goes on behind `length` characters, for which `node` stands. Always true. */
+  #take(length, node) {
+    this.#at += length;
+    this.#out.push(node);
+    return true;
+  }
+
+  #match(pattern) {
+    pattern.lastIndex = this.#at;
+    return pattern.exec(this.#text);
+  }
+
+  /** Where `closer` is from `from` on, or -1. Remembers what is not there, so that no text is slow. */
+  #find(closer, from) {
+    if (this.#unclosed.has(closer)) return -1;
+    const at = this.#text.indexOf(closer, from);
+    if (at < 0) this.#unclosed.add(closer);
+    return at;
+  }
+
+  #break() {
+    const last = this.#out.at(-1);
+    if (typeof last === "string") this.#out[this.#out.length - 1] = last.replace(/(\\| +)$/, "");
+    const spaces = this.#match(/\n[ \t]*/y)[0].length;
+    return this.#take(spaces, h("br"));
+  }
+
+  #escape() {
+    const escaped = this.#match(/\\([!-/:-@[-`{-~])/y);
+    return escaped && this.#take(2, escaped[1]);
+  }
+
+  #entity() {
+    const entity = this.#match(/&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|(\w{2,5}));/y);
+    if (!entity) return false;
+    const [all, decimal, hex, name] = entity;
+    const code = name ? null : decimal ? Number(decimal) : Number.parseInt(hex, 16);
+    const shown = name ? ENTITIES[name] : code > 0 && code <= 0x10ffff && String.fromCodePoint(code);
+    return shown && this.#take(all.length, shown);
+  }
+
+  #code() {
+    const [fence] = this.#match(/`+/y);
+    const start = this.#at + fence.length;
+    let end = this.#find(fence, start);
+    while (end >= 0 && this.#text[end + fence.length] === "`") {
+      let past = end;
+      while (this.#text[past] === "`") past += 1;
+      end = this.#find(fence, past);
+    }
+    if (end < 0 && !this.#open) return this.#take(fence.length, fence);
+    const code = this.#text.slice(start, end < 0 ? undefined : end).replaceAll("\n", " ");
+    const shown = /^ .*[^ ].* $/.test(code) ? code.slice(1, -1) : code;
+    const length = end < 0 ? this.#text.length - this.#at : end + fence.length - this.#at;
+    return this.#take(length, shown ? h("code", {}, shown) : "");
+  }
+
+  /** A formula between its marks, unless the dollars are money. */
+  #formula() {
+    for (const [opener, closer] of MATH) {
+      if (!this.#text.startsWith(opener, this.#at)) continue;
+      const start = this.#at + opener.length;
+      const end = this.#find(closer, start);
+      const source = this.#text.slice(start, end);
+      if (end < 0 || !source.trim()) continue;
+      if (opener === "$" && (MONEY.test(source) || /\d/.test(this.#text[end + 1] ?? ""))) return false;
+      const display = opener === "$$" || opener === "\\[";
+      return this.#take(end + closer.length - this.#at, formula(source.trim(), { display }));
+    }
+    return false;
+  }
+
+  #link() {
+    if (!this.#links) return false;
+    const image = this.#text[this.#at] === "!";
+    const start = this.#at + (image ? 2 : 1);
+    if (image && this.#text[start - 1] !== "[") return false;
+    const end = closingBracket(this.#text, start);
+    if (end < 0) return false;
+    const target = /\(\s*<?([^\s<>]*?)>?(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)$/y;
+    target.lastIndex = end + 1;
+    const found = target.exec(balanced(this.#text, end + 1));
+    const href = found && webAddress(found[1]);
+    if (!href) return false;
+    const label = this.#text.slice(start, end);
+    const shown = image ? [label || "image"] : inline(label, { links: false });
+    return this.#take(target.lastIndex - this.#at, anchor(href, shown));
+  }
+
+  #autolink() {
+    const found = this.#match(/<(https?:\/\/[^\s<>]+)>/y);
+    const href = this.#links && found && webAddress(found[1]);
+    return href && this.#take(found[0].length, anchor(href, [found[1]]));
+  }
+
+  #bareLink() {
+    if (!this.#links || /\w/.test(this.#text[this.#at - 1] ?? "")) return false;
+    let [address] = this.#match(/[^\s<>"`]+/y);
+    address = address.replace(/[.,:;!?*_~'’”)\]]+$/, (end) => {
+      const opened = address.split("(").length;
+      const closed = address.split(")").length;
+      return end.startsWith(")") && opened >= closed ? ")" : "";
+    });
+    const href = webAddress(address);
+    return href && this.#take(address.length, anchor(href, [address]));
+  }
+
+  /** A run of `*`, `_` or `~`: closes what stands open if it can, and else opens if it can. */
+  #delimiter(mark) {
+    const [run] = this.#match(mark === "*" ? /\*+/y : mark === "_" ? /_+/y : /~+/y);
+    if (mark === "~" && run.length !== 2) return this.#take(run.length, run);
+    const before = charBefore(this.#text, this.#at);
+    const after = charAfter(this.#text, this.#at + run.length);
+    const left = flanks(after, before);
+    const right = flanks(before, after);
+    const wordy = mark === "_";
+    const delimiter = {
+      mark,
+      count: run.length,
+      length: run.length,
+      canOpen: left && (!wordy || !right || PUNCTUATION.test(before)),
+      canClose: right && (!wordy || !left || PUNCTUATION.test(after)),
+    };
+    this.#at += run.length;
+    if (delimiter.canClose) this.#close(delimiter);
+    if (delimiter.count === 0) return true;
+    if (delimiter.canOpen) this.#openers.push(this.#out.length);
+    this.#out.push(delimiter.canOpen ? delimiter : mark.repeat(delimiter.count));
+    return true;
+  }
+
+  #close(closer) {
+    for (let at = this.#openers.length - 1; at >= 0 && closer.count > 0; ) {
+      const index = this.#openers[at];
+      const opener = this.#out[index];
+      if (!matches(opener, closer)) {
+        at -= 1;
+        continue;
+      }
+      this.#openers.length = at + 1; // what was opened in between stays text
+      const used = Math.min(2, opener.count, closer.count);
+      this.#wrap(index, used);
+      closer.count -= used;
+      if (opener.count === 0) {
+        this.#out.splice(index, 1);
+        this.#openers.length = at;
+        at -= 1;
+      }
+    }
+  }
+
+  /** What stands behind an opener becomes one node. */
+  #wrap(index, used) {
+    const opener = this.#out[index];
+    const tag = opener.mark === "~" ? "del" : used === 2 ? "strong" : "em";
+    const children = joined(this.#out.splice(index + 1));
+    opener.count -= used;
+    if (children.length) this.#out.push(h(tag, {}, children));
+  }
+
+  #closeAll() {
+    for (const index of this.#openers.reverse()) {
+      const opener = this.#out[index];
+      while (opener.count > 0) this.#wrap(index, Math.min(2, opener.count));
+      this.#out.splice(index, 1);
+    }
+  }
+}
+
+/** Delimiters that were never closed are text, and neighbouring texts are one. */
+function joined(nodes) {
+  const result = [];
+  for (const node of nodes) {
+    const shown = node.mark ? node.mark.repeat(node.count) : node;
+    if (typeof shown === "string" && typeof result.at(-1) === "string") {
+      result[result.length - 1] += shown;
+    } else if (shown !== "") result.push(shown);
+  }
+  return result;
+}
+
+const charAfter = (text, at) => (at < text.length ? String.fromCodePoint(text.codePointAt(at)) : " ");
+
+function charBefore(text, at) {
+  if (at === 0) return " ";
+  const low = text.charCodeAt(at - 1);
+  return low >= 0xdc00 && low <= 0xdfff ? text.slice(at - 2, at) : text[at - 1];
+}
+
+/** Is a run of delimiters attached to the text on this side? */
+const flanks = (inner, outer) =>
+  !/\s/.test(inner) && (!PUNCTUATION.test(inner) || /\s/.test(outer) || PUNCTUATION.test(outer));
+
+/** CommonMark's rule of three keeps `*a**b*` whole. */
+function matches(opener, closer) {
+  if (opener.mark !== closer.mark) return false;
+  const either = opener.canClose || closer.canOpen;
+  const sum = opener.length + closer.length;
+  return !(either && sum % 3 === 0 && (opener.length % 3 || closer.length % 3));
+}
+
+function closingBracket(text, start) {
+  let depth = 1;
+  for (let at = start; at < text.length && at - start < MAX_LINK_CHARS; at += 1) {
+    if (text[at] === "\\") at += 1;
+    else if (text[at] === "[") depth += 1;
+    else if (text[at] === "]" && (depth -= 1) === 0) return text[at + 1] === "(" ? at : -1;
+  }
+  return -1;
+}
+
+/** The text up to the parenthesis that closes the one at `start`: an address may hold pairs of them. */
+function balanced(text, start) {
+  let depth = 0;
+  for (let at = start; at < text.length && at - start < MAX_LINK_CHARS; at += 1) {
+    if (text[at] === "(") depth += 1;
+    else if (text[at] === ")" && (depth -= 1) === 0) return text.slice(0, at + 1);
+  }
+  return "";
+}
+
+/** The address if it is an absolute one of the web, else null. */
+function webAddress(text) {
+  return /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text).href : null;
+}
+
+const anchor = (href, children) =>
+  h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, children);

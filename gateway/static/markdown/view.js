@@ -1,0 +1,60 @@
+/** Shows Markdown that grows. Only what changed is written, and only the last block is read again. */
+
+import { patch } from "../dom.js";
+import { blocks } from "./blocks.js";
+
+const CHARS_A_PAINT = 6000;
+
+export class MarkdownView {
+  #element;
+  #waiting = "";
+  #rest = ""; // from the start of the last block on
+  #shown = [];
+  #final = 0; // how many nodes stand for good before those of the last block
+  #level = 2;
+
+  constructor(element) {
+    this.#element = element;
+  }
+
+  append(text) {
+    this.#waiting += text.replaceAll("\r", "");
+  }
+
+  /** Shows what has arrived, a bounded part at a time. Call it once a frame; true: there is more. */
+  paint() {
+    if (!this.#waiting) return false;
+    this.#rest += this.#waiting.slice(0, CHARS_A_PAINT);
+    this.#waiting = this.#waiting.slice(CHARS_A_PAINT);
+    this.#show(true);
+    return this.#waiting !== "";
+  }
+
+  /** No more will come: shows all, and what looked unfinished as it stands. */
+  close() {
+    this.#rest += this.#waiting;
+    this.#waiting = "";
+    this.#show(false);
+  }
+
+  #show(open) {
+    const lines = this.#rest.split("\n");
+    if (!lines.at(-1).trim()) lines.pop(); // not yet a line: it may be the beginning of anything
+    const found = blocks(lines, { open, heading: { level: this.#level } });
+    const nodes = found.map(({ node }) => node);
+    patch(this.#element, this.#shown, nodes, this.#final);
+    this.#shown = nodes;
+    if (open) this.#settle(found, lines);
+  }
+
+  /** All blocks but the last are final once two lines of the last are whole: a table shows in its second. */
+  #settle(found, lines) {
+    const last = found.at(-1);
+    const whole = this.#rest.endsWith("\n") ? lines.length : lines.length - 1;
+    if (found.length < 2 || last.start + 2 > whole) return;
+    this.#level = found.at(-2).level;
+    this.#final += found.length - 1;
+    this.#shown = this.#shown.slice(-1);
+    this.#rest = this.#rest.split("\n").slice(last.start).join("\n");
+  }
+}

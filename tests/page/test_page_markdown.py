@@ -1,0 +1,234 @@
+"""The page's Markdown: what it shows, that any cut shows the same, and that HTML stays text."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+SHOW = """async (pieces) => {
+    const { MarkdownView } = await import("/static/markdown/view.js");
+    const element = document.createElement("div");
+    const view = new MarkdownView(element);
+    for (const piece of pieces) {
+        view.append(piece);
+        view.paint();
+    }
+    view.close();
+    return element.innerHTML;
+}"""
+
+BARE = """async (text) => {
+    const { MarkdownView } = await import("/static/markdown/view.js");
+    const element = document.createElement("div");
+    const view = new MarkdownView(element);
+    view.append(text);
+    view.close();
+    for (const each of element.querySelectorAll("*")) {
+        for (const { name } of [...each.attributes]) {
+            if (!["href", "start", "class"].includes(name)) each.removeAttribute(name);
+        }
+    }
+    for (const button of element.querySelectorAll("button")) button.remove();
+    return element.innerHTML;
+}"""
+
+CASES = {
+    "paragraphs and line breaks": ("one\ntwo\n\nthree", "<p>one<br>two</p><p>three</p>"),
+    "emphasis": (
+        "**bold *both*** _em_ a_b_c ~~gone~~ 2 * 3 * 4",
+        "<p><strong>bold <em>both</em></strong> <em>em</em> a_b_c <del>gone</del> 2 * 3 * 4</p>",
+    ),
+    "emphasis in Chinese": ("这是**重点**内容。", "<p>这是<strong>重点</strong>内容。</p>"),
+    "code in a line": ("`a` and ``b ` c`` `d", "<p><code>a</code> and <code>b ` c</code> `d</p>"),
+    "escapes and entities": (r"\*a\* &lt;b&gt; &#x41; &no;", "<p>*a* &lt;b&gt; A &amp;no;</p>"),
+    "headings never skip a level": (
+        "### a\n# b ##\ntext\n###### c",
+        "<h3>a</h3><h3>b</h3><p>text</p><h4>c</h4>",
+    ),
+    "lists": (
+        "- a\n- b\n  - c\n\n    d\n1. e\n2. f",
+        "<ul><li>a</li><li>b<ul><li><p>c</p><p>d</p></li></ul></li></ul>"
+        "<ol><li>e</li><li>f</li></ol>",
+    ),
+    "two spaces are enough below a number": (
+        "3. a\n  - b\n4. c",
+        '<ol start="3"><li>a<ul><li>b</li></ul></li><li>c</li></ol>',
+    ),
+    "tasks": ("- [ ] a\n- [x] b", "<ul><li>☐ a</li><li>☑ b</li></ul>"),
+    "quotes": ("> a\n> - b\n\nc", "<blockquote><p>a</p><ul><li>b</li></ul></blockquote><p>c</p>"),
+    "rules": ("a\n\n---\nb\n***", "<p>a</p><hr><p>b</p><hr>"),
+    "tables": (
+        "| a | b |\n|:-:|--:|\n| 1 | x \\| y |\n| 2 |",
+        '<div class="table"><table><thead><tr><th class="to-center">a</th>'
+        '<th class="to-end">b</th></tr></thead><tbody><tr><td class="to-center">1</td>'
+        '<td class="to-end">x | y</td></tr><tr><td class="to-center">2</td>'
+        '<td class="to-end"></td></tr></tbody></table></div>',
+    ),
+    "code": (
+        "```py\nif x:\n    <b>\n\n# no heading\n```\nafter",
+        '<div class="listing"><div class="listing-head"><span>py</span></div><pre><code><span>'
+        "if x:\n    &lt;b&gt;\n\n# no heading</span></code></pre></div><p>after</p>",
+    ),
+    "links": (
+        "[a *b*](https://x.org/(y) 'z') <https://x.org> see https://x.org/a_b.",
+        '<p><a href="https://x.org/(y)">a <em>b</em></a> <a href="https://x.org/">https://x.org</a>'
+        ' see <a href="https://x.org/a_b">https://x.org/a_b</a>.</p>',
+    ),
+    "images are links": (
+        "![a cat](http://x.org/cat.png)",
+        '<p><a href="http://x.org/cat.png">a cat</a></p>',
+    ),
+    "other addresses are text": (
+        "[a](javascript:alert(1)) [b](/v1/models) [c](data:text/html,x)",
+        "<p>[a](javascript:alert(1)) [b](/v1/models) [c](data:text/html,x)</p>",
+    ),
+    "HTML is text": (
+        "<img src=x onerror=alert(1)>\n\n<script>x</script> a<br>b",
+        "<p>&lt;img src=x onerror=alert(1)&gt;</p>"
+        "<p>&lt;script&gt;x&lt;/script&gt; a&lt;br&gt;b</p>",
+    ),
+    "a formula in a line": (
+        r"so $x_i^2$ or \(\frac{a}{2}\).",
+        "<p>so <math><mrow><msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup></mrow></math> or "
+        "<math><mrow><mfrac><mi>a</mi><mn>2</mn></mfrac></mrow></math>.</p>",
+    ),
+    "a formula on its own lines": (
+        "Then\n\\[\n\\sqrt{x} \\le \\alpha\n\\]\nholds.",
+        '<p>Then</p><div class="formula"><math><mrow><msqrt><mi>x</mi></msqrt><mo>≤</mo>'
+        "<mi>α</mi></mrow></math></div><p>holds.</p>",
+    ),
+    "an unknown formula is its source": (
+        r"$$\mystery{x}$$",
+        '<div class="formula"><code class="tex">\\mystery{x}</code></div>',
+    ),
+    "money is no formula": ("$5 and $10 or US$ 7", "<p>$5 and $10 or US$ 7</p>"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_markdown_is_shown(page, name):
+    text, html = CASES[name]
+    assert page.evaluate(BARE, text) == html
+
+
+def test_what_is_not_closed_yet_is_shown_as_if_it_were(page):
+    shown = page.evaluate(
+        """async () => {
+            const { MarkdownView } = await import("/static/markdown/view.js");
+            const element = document.createElement("div");
+            const view = new MarkdownView(element);
+            const seen = [];
+            for (const piece of ["so **bo", "ld", "**, `co", "de", "` **"]) {
+                view.append(piece);
+                view.paint();
+                seen.push(element.querySelector("p").innerHTML);
+            }
+            return seen;
+        }"""
+    )
+    assert shown == [
+        "so <strong>bo</strong>",
+        "so <strong>bold</strong>",
+        "so <strong>bold</strong>, <code>co</code>",
+        "so <strong>bold</strong>, <code>code</code>",
+        "so <strong>bold</strong>, <code>code</code>",
+    ]
+
+
+def test_an_answer_grows_without_writing_what_stands(page):
+    written = page.evaluate(
+        """async () => {
+            const { MarkdownView } = await import("/static/markdown/view.js");
+            const element = document.createElement("div");
+            const view = new MarkdownView(element);
+            view.append("# Title\\n\\nA **first** paragraph.\\n\\n- one\\n- tw");
+            view.paint();
+            const observer = new MutationObserver(() => {});
+            observer.observe(element, { subtree: true, childList: true, characterData: true });
+            view.append("o and more");
+            view.paint();
+            return observer.takeRecords().map(({ type, target }) => [type, target.data]);
+        }"""
+    )
+    assert written == [["characterData", "two and more"]]
+
+
+WHOLE = "\n\n".join(text for text, _ in CASES.values())
+
+
+def test_every_text_of_two_pieces_shows_the_same(page):
+    wrong = page.evaluate(
+        f"""async (text) => {{
+            const show = {SHOW};
+            const whole = await show([text]);
+            const wrong = [];
+            for (let at = 1; at < text.length; at += 1) {{
+                const cut = await show([text.slice(0, at), text.slice(at)]);
+                if (cut !== whole) wrong.push(at);
+            }}
+            if ((await show([...text])) !== whole) wrong.push("one by one");
+            return wrong;
+        }}""",
+        WHOLE,
+    )
+    assert wrong == []
+
+
+LINE = st.text(
+    st.one_of(st.sampled_from("*_`~[]()!<>#-+|:$\\. \t1&"), st.sampled_from("aé你👍")), max_size=9
+)
+START = st.sampled_from(
+    [
+        "",
+        "",
+        "",
+        "# ",
+        "- ",
+        "  - ",
+        "1. ",
+        "> ",
+        "```",
+        "~~~",
+        "$$",
+        "\\[",
+        "\\]",
+        "|-|",
+        "a|b",
+        "---",
+    ]
+)
+TEXT = st.lists(st.builds(str.__add__, START, LINE), max_size=9).map("\n".join)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(text=TEXT, data=st.data())
+def test_any_cut_shows_the_same(page, text, data):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+    assert page.evaluate(SHOW, pieces) == page.evaluate(SHOW, [text])
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    text=TEXT,
+    evil=st.sampled_from(
+        ["<img src=x onerror=a()>", "<script>", "<svg/onload=a()>", "<a href=//x>"]
+    ),
+)
+def test_no_html_becomes_an_element(page, text, evil):
+    at = len(text) // 2
+    found = page.evaluate(
+        f"""async (text) => {{
+            const element = document.createElement("div");
+            element.innerHTML = await ({SHOW})([text]);
+            const odd = element.querySelectorAll("img, script, svg, iframe, [onerror], [onload]");
+            const links = [...element.querySelectorAll("a")].map((link) => link.protocol);
+            return [odd.length, links.filter((protocol) => !/^https?:$/.test(protocol))];
+        }}""",
+        text[:at] + evil + text[at:],
+    )
+    assert found == [0, []]

@@ -55,9 +55,19 @@ def test_trace_and_summary_under_headings(gateway_url: str) -> None:
     )
 
 
+def test_the_answer_goes_to_stdout_and_all_else_to_stderr(gateway_url: str) -> None:
+    status, said, complaints = client(gateway_url, "--prompt", "hi")
+    assert (status, said) == (0, "Hi! Nice to meet you.\n")
+    assert complaints == (
+        "[PROMPT]\nhi\n\n"
+        "[REASONING SUMMARY]\nI should greet in one sentence. Keep it short.\n\n"
+        "[FINAL RESPONSE]\n"
+    )
+
+
 def test_the_formats_look_the_same(gateway_url: str) -> None:
     def check(format: str) -> None:
-        args = ("--prompt", "What is 2+2?", "--format", format)
+        args = ("--prompt", "What is 2+2?", "--format", format, "--sections")
         status, said, complaints = client(gateway_url, *args)
         assert (status, complaints) == (0, "")
         assert said.endswith("[FINAL RESPONSE]\n2 + 2 = 4.\n")
@@ -96,6 +106,13 @@ def test_a_prompt_can_be_piped_in(gateway_url: str) -> None:
     assert said.endswith("--- FINAL OUTPUT ---\nHi! Nice to meet you.\n")
 
 
+def test_what_is_piped_in_stands_below_the_prompt(gateway_url: str) -> None:
+    args = ("--prompt", "What is this?", "--json", "--format", "events")
+    status, said, _ = client(gateway_url, *args, typed="a log line\n")
+    summary = json.loads(said.splitlines()[0])["data"]["text"]
+    assert (status, summary) == (0, "What is this? a log line")
+
+
 def test_each_event_as_a_line_of_json(gateway_url: str) -> None:
     status, said, _ = client(gateway_url, "--prompt", "hi", "--json")
     assert status == 0
@@ -113,16 +130,13 @@ def test_phases_and_timings_when_asked(gateway_url: str) -> None:
 
 def test_a_conversation(gateway_url: str) -> None:
     status, said, _ = client(gateway_url, "--interactive", typed="hi\nWhat is 2+2?\n/quit\n")
-    assert status == 0
-    assert said.count("[FINAL RESPONSE]") == 2
-    assert "Hi! Nice to meet you." in said
-    assert "2 + 2 = 4." in said
+    assert (status, said) == (0, "Hi! Nice to meet you.\n2 + 2 = 4.\n")
 
 
 @pytest.mark.parametrize("model", ["cut@tps=0", "error-500", "rate-limited", "garbage@tps=0"])
 def test_a_failure_is_status_one_and_one_line(gateway_url: str, model: str) -> None:
     def check(format: str) -> None:
-        args = ("--prompt", "hi", "--model", model, "--format", format)
+        args = ("--prompt", "hi", "--model", model, "--format", format, "--sections")
         status, said, complaints = client(gateway_url, *args)
         assert status == 1
         assert complaints.startswith("Error: ")

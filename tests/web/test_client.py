@@ -1,6 +1,5 @@
 """client.py: what it sends, what it shows of each format, and how it fails."""
 
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -17,11 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import client
-from client import Chunks, Event, Measured, decode, named_events, split_lines
+from terminal import timeline
+from terminal.checks import Measured
+from terminal.stream import FORMATS, Chunks, Event, decode, named_events, split_lines
 
 URL = "http://gateway.test:8080"
 CHAT = f"{URL}/v1/chat/completions"
 ASKED = ["--prompt", "What is 2+2?"]
+WHOLE = [*ASKED, "--sections"]
 
 
 @pytest.fixture
@@ -79,11 +81,11 @@ def entering(phase: str) -> bytes:
 
 DONE_DATA = {"finish_reason": "stop", "usage": None, "timings": {"total_ms": 9}}
 LINES = ["Two numbers are to be added.", "They make 4."]
-WHOLE = "The sum of 2 and 2 is 4."
+WHOLE_TEXT = "The sum of 2 and 2 is 4."
 TRACE = ["Let me think.\n", "2+2 is 4.\n\n"]
 
 
-def events_stream(reasoning: str, whole: str = WHOLE) -> bytes:
+def events_stream(reasoning: str, whole: str = WHOLE_TEXT) -> bytes:
     frames = [named("prompt_summary", {"text": "What is 2+2?", "ttft_ms": 1})]
     for line, piece in zip(LINES, TRACE, strict=True):
         if reasoning in ("raw", "both"):
@@ -156,7 +158,7 @@ ANSWER = "[FINAL RESPONSE]\nThe answer\n\nis 4.\n"
 
 
 def test_every_format_of_the_client_has_a_transcript_here() -> None:
-    assert STREAMS.keys() == client.FORMATS.keys()
+    assert STREAMS.keys() == FORMATS.keys()
 
 
 @pytest.mark.parametrize("reasoning", ["summary", "raw", "both", "none"])
@@ -165,11 +167,11 @@ def test_sections_come_in_order_in_every_format(
     gateway: responses.RequestsMock, format: str, reasoning: str
 ) -> None:
     serve(gateway, STREAMS[format](reasoning))
-    result = run(*ASKED, "--format", format, "--reasoning", reasoning)
+    result = run(*WHOLE, "--format", format, "--reasoning", reasoning)
     trace = REASONING if reasoning in ("raw", "both") else ""
     summary = {
-        ("events", "summary"): f"[REASONING SUMMARY]\n{LIVE}{WHOLE}\n\n",
-        ("events", "both"): f"[REASONING SUMMARY]\n{WHOLE}\n\n",
+        ("events", "summary"): f"[REASONING SUMMARY]\n{LIVE}{WHOLE_TEXT}\n\n",
+        ("events", "both"): f"[REASONING SUMMARY]\n{WHOLE_TEXT}\n\n",
     }.get((format, reasoning), f"[REASONING SUMMARY]\n{LIVE}")
     summary = summary if reasoning in ("summary", "both") else ""
     expected = ANSWER if format == "plain" else PROMPT + trace + summary + ANSWER
@@ -180,19 +182,19 @@ def test_a_summary_that_only_repeats_the_live_lines_is_shown_once(
     gateway: responses.RequestsMock,
 ) -> None:
     serve(gateway, events_stream("summary", whole=" ".join(LINES)))
-    assert f"[REASONING SUMMARY]\n{LIVE}[FINAL RESPONSE]" in run(*ASKED).stdout
+    assert f"[REASONING SUMMARY]\n{LIVE}[FINAL RESPONSE]" in run(*WHOLE).stdout
 
 
 def test_a_summary_without_live_lines_stands_alone(gateway: responses.RequestsMock) -> None:
     summary = named("reasoning_summary", {"text": "Reasoning not detected."})
     serve(gateway, summary + named("final_output_delta", {"text": "4"}) + named("done", DONE_DATA))
     expected = "[REASONING SUMMARY]\nReasoning not detected.\n\n[FINAL RESPONSE]\n4\n"
-    assert run(*ASKED).stdout == expected
+    assert run(*WHOLE).stdout == expected
 
 
 def test_a_trace_that_was_not_asked_for_is_not_shown(gateway: responses.RequestsMock) -> None:
     serve(gateway, phased_stream("both"))
-    assert "[REASONING]" not in run(*ASKED, "--format", "phased").stdout
+    assert "[REASONING]" not in run(*WHOLE, "--format", "phased").stdout
 
 
 def test_trace_after_the_answer_began_does_not_turn_the_sections_back(
@@ -201,12 +203,12 @@ def test_trace_after_the_answer_began_does_not_turn_the_sections_back(
     late = named("reasoning_delta", {"text": "Wait."})
     texts = [named("final_output_delta", {"text": text}) for text in ("4", ", surely")]
     serve(gateway, texts[0] + late + texts[1] + named("done", DONE_DATA))
-    assert run(*ASKED, "--reasoning", "raw").stdout == "[FINAL RESPONSE]\n4, surely\n"
+    assert run(*WHOLE, "--reasoning", "raw").stdout == "[FINAL RESPONSE]\n4, surely\n"
 
 
 def test_indentation_of_the_answer_is_kept(gateway: responses.RequestsMock) -> None:
     serve(gateway, plain_stream(pieces=("\n\n    ", "x = 1\n", "    ", "y = 2", "\n\n")))
-    stdout = run(*ASKED, "--format", "plain").stdout
+    stdout = run(*WHOLE, "--format", "plain").stdout
     assert stdout == "[FINAL RESPONSE]\n    x = 1\n    y = 2\n"
 
 
@@ -220,7 +222,7 @@ def test_tool_calls_are_shown_whole_below_the_answer(gateway: responses.Requests
     end = named("done", {**DONE_DATA, "finish_reason": "tool_calls"})
     serve(gateway, text + b"".join(named("tool_call_delta", call) for call in calls) + end)
     expected = '[FINAL RESPONSE]\nA moment.\n\ntool call: add {"a":2}\ntool call: now {}\n'
-    assert run(*ASKED).stdout == expected
+    assert run(*WHOLE).stdout == expected
 
 
 def test_tool_calls_of_chunks_become_events() -> None:
@@ -232,12 +234,36 @@ def test_tool_calls_of_chunks_become_events() -> None:
 
 def test_the_model_cannot_steer_the_terminal(gateway: responses.RequestsMock) -> None:
     serve(gateway, plain_stream(pieces=("\x1b[2J", "a\x07b\x9b1m\tc\r\n", "d")))
-    assert run(*ASKED, "--format", "plain").stdout == "[FINAL RESPONSE]\n[2Jab1m\tc\nd\n"
+    assert run(*WHOLE, "--format", "plain").stdout == "[FINAL RESPONSE]\n[2Jab1m\tc\nd\n"
 
 
 def test_a_lone_surrogate_is_shown_as_a_question_mark(gateway: responses.RequestsMock) -> None:
     serve(gateway, b'data: {"choices":[{"delta":{"content":"a\\ud83d b"}}]}\n\ndata: [DONE]\n\n')
-    assert run(*ASKED, "--format", "plain").stdout == "[FINAL RESPONSE]\na? b\n"
+    assert run(*WHOLE, "--format", "plain").stdout == "[FINAL RESPONSE]\na? b\n"
+
+
+# --- What goes where.
+
+
+def test_the_answer_goes_to_stdout_and_all_else_to_stderr(
+    gateway: responses.RequestsMock,
+) -> None:
+    serve(gateway, events_stream("summary"))
+    result = run(*ASKED)
+    assert result.stdout == "The answer\n\nis 4.\n"
+    assert result.stderr == f"{PROMPT}[REASONING SUMMARY]\n{LIVE}{WHOLE_TEXT}\n\n[FINAL RESPONSE]\n"
+
+
+def test_of_a_turn_that_fails_at_once_one_line_is_left(gateway: responses.RequestsMock) -> None:
+    prompt = named("prompt_summary", {"text": "What is 2+2?", "ttft_ms": 1})
+    serve(gateway, prompt + named("failed", FAILURE))
+    assert_fails(run(*ASKED), "the turn failed: The upstream broke off.")
+
+
+def test_quiet_leaves_the_answer_alone(gateway: responses.RequestsMock) -> None:
+    serve(gateway, events_stream("summary"))
+    result = run(*ASKED, "-q")
+    assert (result.stdout, result.stderr) == ("The answer\n\nis 4.\n", "")
 
 
 # --- Events and JSON.
@@ -334,6 +360,29 @@ def test_a_prompt_can_be_piped_in(gateway: responses.RequestsMock) -> None:
     assert sent(gateway)["messages"] == [{"role": "user", "content": "Why?\nSay it."}]
 
 
+def test_what_is_piped_in_stands_below_the_prompt(gateway: responses.RequestsMock) -> None:
+    serve(gateway, events_stream("summary"))
+    assert run("--prompt", "why?", typed="line 1\nline 2\n").exit_code == 0
+    assert sent(gateway)["messages"][0]["content"] == "why?\n\nline 1\nline 2"
+
+
+def test_the_api_key_is_sent_as_bearer(gateway: responses.RequestsMock) -> None:
+    for args, env in ((["--api-key", "k-1"], {}), ([], {"GATEWAY_API_KEY": "k-1"}), ([], {})):
+        serve(gateway, events_stream("summary"))
+        result = CliRunner().invoke(client.main, ["--url", URL, *ASKED, *args], env=env)
+        assert result.exit_code == 0
+    keys = [call.request.headers.get("Authorization") for call in gateway.calls]
+    assert keys == ["Bearer k-1", "Bearer k-1", None]
+
+
+def test_a_summarizer_is_asked_for_only_when_named(gateway: responses.RequestsMock) -> None:
+    for args in ([], ["--summarizer", "off"]):
+        serve(gateway, events_stream("summary"))
+        run(*ASKED, *args)
+    asked = [sent(gateway, number)["gateway"].get("summarizer") for number in (0, 1)]
+    assert asked == [None, "off"]
+
+
 @pytest.mark.parametrize("args", [[], ["--interactive"]])
 def test_piped_bytes_that_are_no_text_are_replaced(
     gateway: responses.RequestsMock, args: list[str]
@@ -350,7 +399,7 @@ def test_verbose_says_phases_and_timings_on_stderr_only(
     gateway: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = count()
-    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: next(ticks) / 1000))
+    monkeypatch.setattr(timeline, "time", SimpleNamespace(monotonic=lambda: next(ticks) / 1000))
     serve(gateway, phased_stream("both"))
     result = run(*ASKED, "--format", "phased", "--reasoning", "both", "-v")
     assert result.stdout == f"{PROMPT}{REASONING}[REASONING SUMMARY]\n{LIVE}{ANSWER}"
@@ -368,7 +417,7 @@ def test_verbose_says_phases_and_timings_on_stderr_only(
 
 def test_an_answer_cut_at_its_length_is_said_so(gateway: responses.RequestsMock) -> None:
     serve(gateway, named("done", {**DONE_DATA, "finish_reason": "length"}))
-    result = run(*ASKED)
+    result = run(*WHOLE)
     assert (result.exit_code, result.stdout) == (0, "[FINAL RESPONSE]\n")
     assert result.stderr == "The answer is not whole: finish reason length.\n"
 
@@ -379,7 +428,7 @@ def test_colour_can_be_switched_off(
 ) -> None:
     serve(gateway, events_stream("summary"))
     # color=True is a terminal, as far as click can tell
-    result = CliRunner().invoke(client.main, ["--url", URL, *ASKED, *args], color=True)
+    result = CliRunner().invoke(client.main, ["--url", URL, *WHOLE, *args], color=True)
     assert ("\x1b[" in result.stdout) is coloured
 
 
@@ -453,7 +502,7 @@ FAILURE = {"error": {"message": "The upstream broke off.", "type": "upstream_err
 )
 def test_a_failure_event(gateway: responses.RequestsMock, format: str, stream: bytes) -> None:
     serve(gateway, stream)
-    result = run(*ASKED, "--format", format)
+    result = run(*WHOLE, "--format", format)
     assert_fails(result, "the turn failed: The upstream broke off.")
     assert result.stdout == PARTIAL
 
@@ -465,7 +514,7 @@ def test_a_stream_without_its_end_is_not_taken_for_whole(
     stream = STREAMS[format]("none")
     end = b"event: done" if format == "events" else b"data: [DONE]"
     serve(gateway, stream[: stream.index(end)])
-    result = run(*ASKED, "--format", format)
+    result = run(*WHOLE, "--format", format)
     assert_fails(result, "the stream ended without `done`: the answer is not whole")
     assert result.stdout.endswith(ANSWER)
 
@@ -495,7 +544,7 @@ def test_a_connection_that_breaks_in_the_middle(
 
     monkeypatch.setattr(urllib3.HTTPResponse, "read1", read1)
     serve(gateway, b"")
-    result = run(*ASKED, "--timeout", "3")
+    result = run(*WHOLE, "--timeout", "3")
     assert_fails(result, sentence)
     assert result.stdout == PARTIAL
 
@@ -560,10 +609,42 @@ def test_usage_errors_end_with_2(gateway: responses.RequestsMock, args: list[str
 
 
 def test_nothing_to_do_on_a_terminal_gives_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = SimpleNamespace(isatty=lambda: True)
-    monkeypatch.setattr(client, "sys", SimpleNamespace(stdin=terminal, stdout=None, stderr=None))
+    monkeypatch.setattr(client, "has_terminal", lambda: True)
     result = run()
     assert (result.exit_code, result.stdout.split(maxsplit=1)[0]) == (0, "Usage:")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_is_for_the_program_as_it_is_started(shell: str) -> None:
+    result = run("--completion", shell)
+    assert result.exit_code == 0
+    assert "_CLIENT_PY_COMPLETE" in result.stdout
+    assert "client.py" in result.stdout
+
+
+def completed(begun: str) -> list[str]:
+    words = f"client.py --url {URL} {begun}"
+    env = {"_CLIENT_PY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "4"}
+    result = CliRunner().invoke(client.main, prog_name="client.py", env=env)
+    return [line.partition(",")[2] for line in result.stdout.splitlines() if line]
+
+
+def test_models_are_completed_from_the_gateway(gateway: responses.RequestsMock) -> None:
+    gateway.get(f"{URL}/v1/models", json={"data": [{"id": "qwen3-8b"}, {"id": "other"}]})
+    assert completed("--model q") == ["qwen3-8b"]
+
+
+def test_without_a_gateway_no_model_is_completed(gateway: responses.RequestsMock) -> None:
+    gateway.get(f"{URL}/v1/models", body=refused())
+    assert completed("--model q") == []
+
+
+def test_every_option_and_exit_status_is_in_the_help() -> None:
+    shown = run("--help").stdout
+    for parameter in client.main.params:
+        assert parameter.opts[-1] in shown
+    for status in ("0 ", "1 ", "2 ", "130 "):
+        assert f"\n    {status}" in shown
 
 
 # --- Health.
@@ -622,7 +703,7 @@ def test_earlier_turns_are_sent_as_history(gateway: responses.RequestsMock) -> N
         ("user", "c"),
     ]
     assert len(gateway.calls) == 3
-    assert result.stdout == "".join(f"[FINAL RESPONSE]\n{x}\n" for x in ("one", "two", "three"))
+    assert result.stdout == "one\ntwo\nthree\n"
 
 
 def test_a_turn_that_failed_is_forgotten_and_the_conversation_goes_on(
@@ -635,7 +716,7 @@ def test_a_turn_that_failed_is_forgotten_and_the_conversation_goes_on(
         0,
         [{"role": "user", "content": "b"}],
     )
-    assert result.stderr == "Error: the turn failed: The upstream broke off.\n"
+    assert "Error: the turn failed: The upstream broke off.\n" in result.stderr
 
 
 def test_a_conversation_whose_last_turn_failed_ends_with_1(
@@ -661,7 +742,7 @@ def test_ctrl_c_stops_the_turn_and_keeps_what_was_said(
     serve(gateway, b"")
     serve(gateway, turn("two"))
     result = run("--interactive", typed="a\nb\n")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, "Stopped.\n" in result.stderr) == (0, True)
     assert sent(gateway, 1)["messages"][1] == {"role": "assistant", "content": "The"}
 
 
@@ -673,7 +754,7 @@ GOOD = ("Streaming APIs send parts. ",) * 60
 def checked(monkeypatch: pytest.MonkeyPatch, step_s: float) -> Result:
     """Runs --check with a clock that moves on by `step_s` whenever it is read."""
     ticks = count()
-    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: next(ticks) * step_s))
+    monkeypatch.setattr(timeline, "time", SimpleNamespace(monotonic=lambda: next(ticks) * step_s))
     return run("--check")
 
 
@@ -764,7 +845,7 @@ def test_lines_are_the_same_however_the_stream_is_cut(text: str, cuts: list[int]
 def test_a_stream_read_byte_by_byte_gives_the_same_events(format: str) -> None:
     stream = STREAMS[format]("both")
     reads = [stream[i : i + 1] for i in range(len(stream))]
-    adapter = client.FORMATS[format]
+    adapter = FORMATS[format].adapter
     assert list(decode(reads, adapter())) == list(decode([stream], adapter()))
 
 
@@ -781,8 +862,8 @@ def test_an_event_is_out_before_the_next_read() -> None:
     assert asked == ["a"]
 
 
-def test_each_output_writes_as_events_come() -> None:
-    for kind in client.OUTPUTS.values():
-        out = io.StringIO()
-        kind(out.write, "summary").show(Event("final_output_delta", {"text": "now"}))
-        assert "now" in out.getvalue()
+@pytest.mark.parametrize("kind", ["events", "json", "sections", "quiet", "answer"])
+def test_each_output_writes_as_events_come(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with client.new_output(kind, "summary", colour=False) as output:
+        output.show(Event("final_output_delta", {"text": "now"}))
+        assert "now" in capsys.readouterr().out

@@ -36,7 +36,7 @@ def test_the_old_version_is_the_one_that_is_run(package: str) -> None:
     assert ran.stdout.strip() == PINS[package]
 
 
-@pytest.mark.parametrize("tests", ["test_openai_chat.py"])
+@pytest.mark.parametrize("tests", ["test_openai_chat.py", "test_anthropic_messages.py"])
 def test_the_old_sdk_passes(tests: str) -> None:
     ran = run("-m", "pytest", str(HERE / tests))
     assert ran.returncode == 0, ran.stdout[-5000:]

@@ -10,16 +10,21 @@ const DOORS = {
     const settings = { name: "gateway", baseURL: `${gateway}/openai/v1`, includeUsage: true };
     return createOpenAICompatible(settings);
   },
+  messages: async (gateway, ending) => {
+    const { createAnthropic } = await import(`@ai-sdk/anthropic${ending}`);
+    return createAnthropic({ baseURL: `${gateway}/v1`, apiKey: "unused" });
+  },
 };
 
 // What a request needs so that reasoning is shown.
 const OPTIONS = {
   chat: {},
+  messages: { anthropic: { thinking: { type: "enabled", budgetTokens: 1024 } } },
 };
 
 const VERSIONS = [
-  { version: "ai", endings: { chat: "" } },
-  { version: "ai-5", endings: { chat: "-1" } },
+  { version: "ai", endings: { chat: "", messages: "" } },
+  { version: "ai-5", endings: { chat: "-1", messages: "-2" } },
 ];
 
 for (const { version, endings } of VERSIONS) {

@@ -3,8 +3,13 @@
 Nothing heavy is imported here: gevent has to patch the standard library first, in each worker.
 """
 
+import itertools
+import os
+import shutil
 import signal
 import sys
+import tempfile
+from pathlib import Path
 
 from gateway import Config
 from gateway.errors import ConfigError
@@ -27,10 +32,44 @@ graceful_timeout = int(_config.drain_timeout_s) + 10
 # It would want a place to write to, which a container need not have.
 control_socket_disable = True
 
+_METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def on_starting(server):
+    """Gives the workers an empty folder for their metrics: the one that is named, or a new one."""
+    if named := os.environ.get(_METRICS_DIR):
+        Path(named).mkdir(parents=True, exist_ok=True)
+        for left_over in Path(named).glob("*.db"):
+            left_over.unlink()
+    else:
+        server.metrics_dir = os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix="gateway-metrics-")
+
+
+def on_exit(server):
+    """Removes what on_starting has made."""
+    if made := getattr(server, "metrics_dir", None):
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def pre_fork(server, worker):
+    """Numbers the workers. A worker that replaces another goes on in its files, so few are made."""
+    taken = {other.number for other in server.WORKERS.values()}
+    worker.number = next(number for number in itertools.count() if number not in taken)
+
 
 def post_fork(server, worker):
     """Hears a SIGTERM that comes while the worker starts, when gunicorn does not listen yet."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    os.environ["GATEWAY_WORKER"] = str(worker.number)
+
+
+def child_exit(server, worker):
+    """Forgets what was under way in a worker that is gone; its counts stay.
+
+    prometheus_client has a function for it, but its import would come before gevent's patches.
+    """
+    for of_the_moment in Path(os.environ[_METRICS_DIR]).glob(f"gauge_live*_{worker.number}.db"):
+        of_the_moment.unlink(missing_ok=True)
 
 
 def pre_request(worker, req):

@@ -11,7 +11,8 @@ from flask import Blueprint, Response, g, request
 from gateway.choices import Choices
 from gateway.config import Config, Format
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
-from gateway.errors import BadRequest, ClientLeft, UnsupportedMedia, UpstreamBroke
+from gateway.errors import BadRequest, UnsupportedMedia, UpstreamBroke
+from gateway.events import Done
 from gateway.families import Families
 from gateway.intake import (
     ChatRequest,
@@ -21,6 +22,7 @@ from gateway.intake import (
     read_chat,
     read_messages,
 )
+from gateway.metrics import Metrics
 from gateway.relay import Body, Relay, Stream
 from gateway.sse import dumps
 from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, Prompt, prompt_of
@@ -45,6 +47,7 @@ def make_blueprint(
     families: Families,
     clock: Callable[[], float],
     log: Any,
+    metrics: Metrics,
 ) -> Blueprint:
     """The routes, bound to the services they use."""
     api = Blueprint("api", __name__)
@@ -118,6 +121,7 @@ def make_blueprint(
             if not turn.lone_end or asked.options.starts_inside is not None:
                 return
             if families.learn_that_it_starts_inside(upstream.name, asked.model):
+                metrics.learned(upstream.name)
                 log.warning("model starts inside its reasoning", stream=stream_id, **names)
 
         names = {"model": asked.model[:_MAX_LOGGED_NAME], "upstream": upstream.name}
@@ -210,18 +214,22 @@ def _streamed(stream: Stream, dialect: Dialect) -> Response:
 
 def _whole(stream: Stream, whole: Whole) -> Response:
     """Waits for the end of the turn and answers in one piece."""
+    body = ""
     try:
         for _, events in stream:
             whole.add(events)
+            if events and isinstance(events[-1], Done):
+                body = dumps(whole.body())
+                stream.wrote(len(body))
     finally:
         stream.close()
     if whole.error is not None:
         whole.error.model_ran = stream.turn.model_ran
         raise whole.error
-    if stream.left:
-        raise ClientLeft("The client closed the connection.")
+    if stream.left is not None:
+        raise stream.left
     return Response(
-        dumps(whole.body()),
+        body,
         content_type="application/json",
         headers={"X-Stream-Id": stream.id},
     )

@@ -10,10 +10,11 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 import gateway
 from gateway import api, errors, ops, page
-from gateway.config import Config
+from gateway.config import Config, worker_number
 from gateway.dialects import DIALECTS, Dialect
 from gateway.families import Families
 from gateway.logs import make_logger
+from gateway.metrics import Metrics
 from gateway.relay import Relay
 from gateway.transport import Transport, make_session
 from gateway.upstreams.chat import ChatUpstream
@@ -25,40 +26,46 @@ def create_app(
     session: requests.Session | None = None,
     clock: Callable[[], float] = time.monotonic,
     log: Any = None,
+    metrics: Metrics | None = None,
 ) -> Flask:
     """The WSGI application. Raises ConfigError for what only the tables can check.
 
-    session, clock (seconds, monotonic) and log are for tests; the relay is in
+    session, clock (seconds, monotonic), log and metrics are for tests; the relay is in
     `app.extensions["gateway"]` for the server's hooks.
     """
     app = Flask("gateway")
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     log = log or make_logger(config)
+    metrics = metrics or Metrics(worker_number())
     families = Families(config)
     transport = Transport(session or make_session(config.max_streams), config.connect_timeout_s)
     upstream = ChatUpstream(config.upstream_url, config.upstream_api_key)
-    relay = Relay(config, transport, clock, log)
+    relay = Relay(config, transport, clock, log, metrics)
     app.extensions["gateway"] = relay
 
     app.register_blueprint(
-        api.make_blueprint(config, relay, transport, upstream, families, clock, log)
+        api.make_blueprint(config, relay, transport, upstream, families, clock, log, metrics)
     )
-    app.register_blueprint(ops.make_blueprint(relay, upstream, clock, gateway.__version__))
+    app.register_blueprint(ops.make_blueprint(relay, upstream, metrics, clock, gateway.__version__))
     app.register_blueprint(page.make_blueprint(gateway.__version__))
-    _register_error_handlers(app, log)
+    _register_error_handlers(app, log, metrics)
     return app
 
 
-def _register_error_handlers(app: Flask, log: Any) -> None:
+def _register_error_handlers(app: Flask, log: Any, metrics: Metrics) -> None:
     """Every error leaves in the form of the dialect that the caller speaks."""
+
+    def refuse(error: errors.GatewayError) -> Response:
+        metrics.refused(error)
+        return _refusal(error)
 
     @app.errorhandler(errors.GatewayError)
     def known(error: errors.GatewayError) -> Response:
-        return _refuse(error)
+        return refuse(error)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
-        response = _refuse(_from_http(error))
+        response = refuse(_from_http(error))
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value
@@ -67,15 +74,15 @@ def _register_error_handlers(app: Flask, log: Any) -> None:
     @app.errorhandler(RecursionError)
     def nested(error: RecursionError) -> Response:
         # Only a body can be deep enough; where it is noticed depends on the stack.
-        return _refuse(errors.BadRequest("The body is nested too deeply."))
+        return refuse(errors.BadRequest("The body is nested too deeply."))
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("request failed", request=g.request_id, exc_info=error)
-        return _refuse(errors.GatewayFault("The gateway failed; its log says why."))
+        return refuse(errors.GatewayFault("The gateway failed; its log says why."))
 
 
-def _refuse(error: errors.GatewayError) -> Response:
+def _refusal(error: errors.GatewayError) -> Response:
     dialect = DIALECTS.get(g.get("dialect") or "", Dialect)
     content_type, body = dialect.refuse(error, g.request_id)
     response = Response(body, status=error.status, content_type=content_type)

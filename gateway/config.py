@@ -268,6 +268,12 @@ def _is_field_text(text: str) -> bool:
     return text.isascii() and (text.isprintable() or not text)
 
 
+def worker_number() -> int | None:
+    """This worker's number among those of one gunicorn, as gunicorn.conf.py gives it."""
+    number = os.environ.get("GATEWAY_WORKER")
+    return int(number) if number else None
+
+
 def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     named = environ.get("GATEWAY_CONFIG")
     path = Path(named or "gateway.toml")

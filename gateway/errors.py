@@ -10,6 +10,7 @@ GatewayError
 │   ├── BodyTooLarge       413
 │   └── UnsupportedMedia   415
 ├── ClientLeft             nobody's: the reader closed the connection
+│   └── ClientStalled      it took nothing for too long and was let go
 ├── UpstreamError          the upstream's: 502
 │   ├── UpstreamRefused    it answered with an error status of its own
 │   ├── UpstreamUnreachable
@@ -120,6 +121,10 @@ class ClientLeft(GatewayError):
     blame = "client"
 
 
+class ClientStalled(ClientLeft):
+    code = "client_stalled"
+
+
 class UpstreamError(GatewayError):
     status = 502
     type = "upstream_error"
@@ -213,6 +218,21 @@ class Draining(GatewayFault):
     status = 503
     code = "gateway_draining"
     retry_after_s = 5
+
+
+def _codes(kind: type[GatewayError]) -> set[str]:
+    below = (_codes(narrower) for narrower in kind.__subclasses__())
+    return {kind.code or ""}.union(*below)
+
+
+CODES = frozenset(_codes(GatewayError) - {""}) | {
+    "upstream_connect_timeout",
+    "upstream_first_byte_timeout",
+    "upstream_idle_timeout",
+    "upstream_bad_chunk",
+    "upstream_error",
+}
+"""Every code that the gateway gives an error. Upstreams have codes of their own beside them."""
 
 
 def explain(error: msgspec.ValidationError) -> tuple[str, str]:

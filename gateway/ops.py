@@ -1,15 +1,20 @@
-"""For operators: is the process alive, and should it get traffic."""
+"""For operators: is the process alive, should it get traffic, and what has it done."""
 
 from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify
 
+from gateway.metrics import CONTENT_TYPE, Metrics
 from gateway.relay import Relay
 from gateway.upstreams.chat import ChatUpstream
 
 
 def make_blueprint(
-    relay: Relay, upstream: ChatUpstream, clock: Callable[[], float], version: str
+    relay: Relay,
+    upstream: ChatUpstream,
+    metrics: Metrics,
+    clock: Callable[[], float],
+    version: str,
 ) -> Blueprint:
     """The routes, bound to the services they report on."""
     ops = Blueprint("ops", __name__)
@@ -30,5 +35,9 @@ def make_blueprint(
         if relay.draining:
             return jsonify(status="draining"), 503
         return jsonify(status="ready"), 200
+
+    @ops.get("/metrics")
+    def read_metrics() -> Response:
+        return Response(metrics.text(), content_type=CONTENT_TYPE)
 
     return ops

@@ -22,8 +22,17 @@ import gevent.monkey
 from gateway.choices import Choices
 from gateway.config import Config
 from gateway.dialects import Dialect
-from gateway.errors import ClientLeft, Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
+from gateway.errors import (
+    ClientLeft,
+    ClientStalled,
+    Draining,
+    Full,
+    GatewayError,
+    GatewayFault,
+    UpstreamTimeout,
+)
 from gateway.events import Done, Event, Failed, Timings
+from gateway.metrics import Metrics, Sent
 from gateway.store import Log
 from gateway.transport import Reply, Transport
 from gateway.turn import Turn
@@ -52,10 +61,12 @@ class Stream:
         client: socket.socket | None,
         record: Mapping[str, Any],
         closed: Callable[[], None],
+        sent: Sent,
     ) -> None:
         self.id = id
         self.record = record
         self.closed = closed
+        self.sent = sent
         self.turn = turn
         self.started = started
         self.client = client
@@ -71,8 +82,8 @@ class Stream:
         self.waiting_since: float | None = None
         self.sending_since: float | None = None
 
-        self.left = False
-        """The client is gone, or was let go."""
+        self.left: ClientLeft | None = None
+        """Set when the client is gone, or was let go."""
         self.last: Done | Failed | None = None
         """The event that ended the stream, once it was sent."""
         self._relay = relay
@@ -83,16 +94,16 @@ class Stream:
         self.answered.wait()
         if self.refused is not None:
             raise self.refused
-        if self.left:
-            raise ClientLeft("The client closed the connection.")
+        if self.left is not None:
+            raise self.left
 
     def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
         """The number of the first event and what has come; no events: a heartbeat is due."""
-        while not self.left:
+        while self.left is None:
             self.waiting_since = self._relay.clock()
             number, events = self.log.read()
             self.waiting_since = None
-            if self.left:
+            if self.left is not None:
                 return
             self.sending_since = self._relay.clock()
             yield number, events
@@ -111,6 +122,10 @@ class Stream:
             self.sending_since = now
         return now - self.sending_since > limit_s
 
+    def wrote(self, size: int) -> None:
+        """So many bytes go to the client."""
+        self.sent.write(size, self.sending_since or self._relay.clock())
+
     def elapsed_ms(self) -> int:
         """Milliseconds since the request arrived."""
         return self.turn.elapsed_ms(self._relay.clock())
@@ -128,12 +143,18 @@ class Body:
         self._dialect = dialect
 
     def __iter__(self) -> Iterator[bytes]:
+        stream = self._stream
         if first := self._dialect.begin():
+            stream.wrote(len(first))
             yield first
-        for number, events in self._stream:
-            if not events:
-                yield self._dialect.heartbeat(self._stream.elapsed_ms())
-            elif frames := self._dialect.encode(number, events):
+        for number, events in stream:
+            if events:
+                frames = self._dialect.encode(number, events)
+            else:
+                frames = self._dialect.heartbeat(stream.elapsed_ms())
+                stream.sent.heartbeat()
+            if frames:
+                stream.wrote(len(frames))
                 yield frames
 
     def close(self) -> None:
@@ -144,13 +165,20 @@ class Relay:
     """All open streams of one worker."""
 
     def __init__(
-        self, config: Config, transport: Transport, clock: Callable[[], float], log: Any
+        self,
+        config: Config,
+        transport: Transport,
+        clock: Callable[[], float],
+        log: Any,
+        metrics: Metrics,
     ) -> None:
         self.clock = clock
         self.draining = False
         self._config = config
         self._transport = transport
         self._log = log
+        self._metrics = metrics
+        metrics.has_places(config.max_streams)
         self._streams: dict[str, Stream] = {}
         self._sweeper: gevent.Greenlet | None = None
         shortest = min(
@@ -189,7 +217,8 @@ class Relay:
             raise Draining("The gateway is being stopped; try again in a moment.")
         if len(self._streams) >= self._config.max_streams:
             raise Full("The gateway serves as many streams as it can; try again in a moment.")
-        stream = Stream(self, id, turn, started, client, record, closed)
+        sent = Sent(self._metrics.written)
+        stream = Stream(self, id, turn, started, client, record, closed, sent)
         stream.log.append(turn.start(self.clock()))
         self._streams[id] = stream
         stream.pump = gevent.spawn(self._pump, stream, upstream, call)
@@ -206,8 +235,15 @@ class Relay:
             gevent.spawn_later(_LINGER_S, stream.pump.kill, block=False)
         elif stream.pump is not None:
             stream.pump.kill(block=False)
-        record = {**stream.record, **_outcome(stream), **stream.turn.record()}
+        record = {
+            **stream.record,
+            **_outcome(stream),
+            **stream.turn.record(),
+            **stream.sent.record(),
+        }
         self._log.info("turn", stream=stream.id, **record)
+        self._metrics.turn_ended(record)
+        self._metrics.carry_over(len(self._streams))
         stream.closed()
 
     def drain(self, timeout_s: float) -> None:
@@ -228,6 +264,7 @@ class Relay:
                 if reply.status != 200:
                     raise upstream.refusal(reply.status, reply.headers, _beginning(reply))
                 stream.answered.set()
+                self._metrics.attempted(upstream.name, None)
                 for lines in self._reads(stream, reply.batches()):
                     stream.log.append(turn.feed(lines, self.clock()))
                 stream.log.append(turn.close(self.clock()))
@@ -244,6 +281,7 @@ class Relay:
         """The pump met an error: before the upstream accepted the call, or in the stream."""
         if not stream.answered.is_set():
             stream.refused = error
+            self._metrics.attempted(stream.record["upstream"], error)
         try:
             events = stream.turn.fail(error, self.clock())
         except Exception:  # whatever state the turn is in, its reader must see an end
@@ -269,11 +307,14 @@ class Relay:
     def _sweep_while_open(self) -> None:
         while self._streams:
             gevent.sleep(self._sweep_s)
+            self._metrics.carry_over(len(self._streams))
             now = self.clock()
             gone = self._hung_up()
             for stream in list(self._streams.values()):
-                if stream.client in gone or stream.looks_stalled(now, self._config.stall_timeout_s):
-                    self._let_go(stream)
+                if stream.client in gone:
+                    self._let_go(stream, ClientLeft("The client closed the connection."))
+                elif stream.looks_stalled(now, self._config.stall_timeout_s):
+                    self._let_go(stream, ClientStalled("The client does not read."))
                 elif (error := self._overdue(stream, now)) is not None:
                     self._fail(stream, error)
                 elif (
@@ -311,9 +352,9 @@ class Relay:
                 poll.register(descriptor, _HUNG_UP)
         return {clients[descriptor] for descriptor, _ in poll.poll(0)}
 
-    def _let_go(self, stream: Stream) -> None:
+    def _let_go(self, stream: Stream, why: ClientLeft) -> None:
         """The client has left or does not read: what waits for it is woken and ends."""
-        stream.left = True
+        stream.left = why
         if stream.client is not None:
             # gevent's own shutdown would wake a waiting send with an error that gunicorn logs; the
             # plain socket's lets it end like any connection that was closed.
@@ -358,4 +399,5 @@ def _outcome(stream: Stream) -> dict[str, Any]:
             return {"end": "failed", "code": error.code, "blame": error.blame}
     if stream.refused is not None:
         return {"end": "refused", "code": stream.refused.code, "blame": stream.refused.blame}
-    return {"end": "left", "blame": "client"}
+    left = stream.left or ClientLeft("The client closed the connection.")
+    return {"end": "left", "code": left.code, "blame": left.blame}

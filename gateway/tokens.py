@@ -11,6 +11,8 @@ _MESSAGE_TOKENS = 4
 """What a chat template writes around a message."""
 _IMAGE_TOKENS = 1000
 """Of an image of about a megapixel, with most models."""
+_MOST_TOKENS = 10**9
+"""No answer has more; a larger figure is a fault."""
 
 
 def estimate(text_bytes: int) -> int:
@@ -42,3 +44,23 @@ def _message_tokens(message: Mapping[str, Any]) -> int:
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def counted(usage: Mapping[str, Any] | None, reasoning: int, output: int) -> tuple[int, int]:
+    """Tokens of reasoning and answer: as an upstream's usage says, else these estimates.
+
+    `completion_tokens` holds both; how much of it was reasoning is in its details, or is estimated.
+    """
+    said = _count(usage, "completion_tokens")
+    if said is None:
+        return reasoning, output
+    details = usage.get("completion_tokens_details") if usage else None
+    of_reasoning = _count(details, "reasoning_tokens")
+    thought = min(said, reasoning if of_reasoning is None else of_reasoning)
+    return thought, said - thought
+
+
+def _count(counts: Any, name: str) -> int | None:
+    """A count among what an upstream sent, if it is one."""
+    count = counts.get(name) if isinstance(counts, Mapping) else None
+    return count if type(count) is int and 0 <= count <= _MOST_TOKENS else None

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from gateway.families import FAMILIES, Block, Family
+from gateway.instruments import INSTRUMENTS, Instrument
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,7 +53,21 @@ def _code(text: str) -> str:
     return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
 
 
-PARTS = {"docs/models.md": {"families": families_table}}
+def metrics_table() -> str:
+    """The metrics as a Markdown table."""
+    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    return "\n".join([*rows, *map(_metric_row, INSTRUMENTS)])
+
+
+def _metric_row(made: Instrument) -> str:
+    labels = ", ".join(map(_code, made.labels)) or "none"
+    return f"| `{made.name}` | {made.kind} | {labels} | {made.meaning}. |"
+
+
+PARTS = {
+    "docs/models.md": {"families": families_table},
+    "docs/operating.md": {"metrics": metrics_table},
+}
 
 
 def with_parts(path: str, text: str) -> str:

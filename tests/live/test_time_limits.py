@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from tests.live.test_leaving import send
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
@@ -194,7 +195,10 @@ def test_a_client_that_does_not_read_is_let_go_while_others_are_served() -> None
             assert served > 5
             for number in range(4):
                 turn = turn_of(gateway, f"lazy-{number}")
-                assert (turn["end"], turn["blame"]) == ("left", "client")
+                ending = (turn["end"], turn["code"], turn["blame"])
+                assert ending == ("left", "client_stalled", "client")
+            text = requests.get(f"{gateway.url}/metrics", timeout=5).text
+            assert 'gateway_turn_errors_total{code="client_stalled"} 4.0' in text
         finally:
             for client in clients:
                 client.close()

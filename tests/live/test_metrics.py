@@ -1,0 +1,124 @@
+"""/metrics is one account of all workers, whichever of them is asked, and survives each of them."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.live.test_draining import gone
+from tests.live.wire import ask, request_body, turn_of, until
+from tests.programs import START_S, Program, start_gateway
+
+WORKERS = 2
+EVENTS = {"format": "events"}
+
+
+@pytest.fixture(scope="module")
+def gateway(mock_url: str) -> Iterator[Program]:
+    with start_gateway(mock_url, web_concurrency=WORKERS, heartbeat_s=0.5) as gateway:
+        yield gateway
+
+
+def value(gateway: Program, name: str, **labels: str) -> float:
+    """The sum of the series that have these labels."""
+    text = requests.get(f"{gateway.url}/metrics", timeout=10).text
+    wanted = {f'{label}="{value}"' for label, value in labels.items()}
+    return sum(
+        float(number)
+        for held, number in re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
+        if wanted <= set(held.split(","))
+    )
+
+
+def workers_of(gateway: Program) -> list[int]:
+    """The process ids of the workers that live."""
+    booted = re.findall(r"Booting worker with pid: (\d+)", gateway.output())
+    return [int(pid) for pid in booted if Path(f"/proc/{pid}").exists()]
+
+
+def test_any_worker_tells_the_sum_of_all(gateway: Program) -> None:
+    before = value(gateway, "gateway_turns_total")
+    for _ in range(20):  # each on a connection of its own, so that every worker gets some
+        with ask(gateway.url, request_body("default@tps=0", gateway=EVENTS)) as stream:
+            stream.whole()
+    for _ in range(5):
+        assert value(gateway, "gateway_turns_total") == before + 20
+    until(lambda: value(gateway, "gateway_stream_places") == WORKERS * 1000, START_S)
+
+
+def test_open_streams_are_those_that_are_open(gateway: Program) -> None:
+    body = request_body("slow-start@delay=20", gateway=EVENTS)
+    with ask(gateway.url, body), ask(gateway.url, body), ask(gateway.url, body):
+        until(lambda: value(gateway, "gateway_open_streams") == 3)
+    until(lambda: value(gateway, "gateway_open_streams") == 0)
+
+
+def test_gaps_and_heartbeats_are_counted_while_the_stream_is_open(gateway: Program) -> None:
+    beats = value(gateway, "gateway_heartbeats_total")
+    gaps = value(gateway, "gateway_write_gap_seconds_bucket", le="1.0")
+    body = request_body("slow-start@delay=20", gateway=EVENTS)
+    with ask(gateway.url, body, request_id="beats") as stream:
+        for _ in range(3):
+            stream.until(lambda frame: frame.event == "heartbeat")
+        until(lambda: value(gateway, "gateway_heartbeats_total") >= beats + 3)
+        until(lambda: value(gateway, "gateway_write_gap_seconds_bucket", le="1.0") >= gaps + 3)
+    turn = turn_of(gateway, "beats")
+    assert turn["heartbeats"] >= 3
+    assert turn["writes"] == turn["heartbeats"] + 1  # the prompt summary
+    assert 250 < turn["longest_gap_ms"] < 5000
+
+
+def test_a_time_limit_is_counted_by_its_code(mock_url: str) -> None:
+    with start_gateway(mock_url, first_byte_timeout_s=0.5) as gateway:
+        with ask(gateway.url, request_body("slow-start@delay=20", gateway=EVENTS)) as stream:
+            stream.whole()
+        assert value(gateway, "gateway_turn_errors_total", code="upstream_first_byte_timeout") == 1
+        assert (
+            value(gateway, "gateway_upstream_attempts_total", result="upstream_first_byte_timeout")
+            == 1
+        )
+
+
+def test_a_worker_that_is_killed_leaves_its_counts_but_not_its_open_streams(
+    mock_url: str, tmp_path: Path
+) -> None:
+    """And the one in its place goes on in its files, so that replacing workers makes no more."""
+    files: list[list[Path]] = []
+    with start_gateway(mock_url, prometheus_multiproc_dir=tmp_path) as gateway:
+        for times in range(1, 4):
+            with ask(gateway.url, request_body("default@tps=0", gateway=EVENTS)) as stream:
+                stream.whole()
+            [worker] = workers_of(gateway)
+            with ask(gateway.url, request_body("slow-start@delay=20", gateway=EVENTS)):
+                until(lambda: value(gateway, "gateway_open_streams") == 1)
+                os.kill(worker, signal.SIGKILL)
+                until(gone(worker))
+                until(lambda old=worker: [pid for pid in workers_of(gateway) if pid != old])
+            assert value(gateway, "gateway_turns_total", end="done") == times
+            until(lambda: value(gateway, "gateway_open_streams") == 0)
+            assert value(gateway, "gateway_stream_places") == 1000
+            files.append(sorted(tmp_path.iterdir()))
+        assert files[0] == files[-1] != []
+
+
+def test_a_named_folder_is_made_and_begun_anew(mock_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "one"
+    for _ in range(2):
+        with start_gateway(mock_url, prometheus_multiproc_dir=folder) as gateway:
+            assert value(gateway, "gateway_refusals_total") == 0
+            requests.get(f"{gateway.url}/nowhere", timeout=10)
+            assert value(gateway, "gateway_refusals_total") == 1
+    assert list(folder.glob("counter_0.db"))
+
+
+def test_a_folder_of_its_own_is_removed_at_the_end(
+    mock_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    with start_gateway(mock_url, tmpdir=tmp_path):
+        assert len(list(tmp_path.glob("gateway-metrics-*"))) == 1
+    assert list(tmp_path.iterdir()) == []

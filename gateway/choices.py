@@ -1,6 +1,6 @@
 """Several choices of one answer (`n` above 1): a turn for each, fed with the same lines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.errors import GatewayError
@@ -30,9 +30,8 @@ class Choices:
         """See Turn.start."""
         return self._number([turn.start(now) for turn in self._turns])
 
-    def feed(self, lines: Iterable[bytes], now: float) -> list[Event]:
+    def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
         """See Turn.feed."""
-        lines = list(lines)
         return self._number([turn.feed(lines, now) for turn in self._turns])
 
     def close(self, now: float) -> list[Event]:

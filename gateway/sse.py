@@ -53,6 +53,11 @@ class Decoder:
                 self._event = ""
         return messages
 
+    @property
+    def between_events(self) -> bool:
+        """No event has begun, or the last one is complete."""
+        return not self._data and not self._event
+
     def close(self) -> list[Message]:
         """The stream has ended: gives a last message that no blank line completed, if any."""
         return [self._dispatch()] if self._data else []

@@ -9,7 +9,7 @@
 :attr:`Turn.ended` is true and every call gives nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -51,7 +51,7 @@ NOT_DETECTED = "Reasoning not detected."
 class Reader(Protocol):
     """Reads an upstream's lines; see gateway.upstreams."""
 
-    def feed(self, lines: Iterable[bytes]) -> list[Part]: ...
+    def feed(self, lines: Sequence[bytes]) -> list[Part]: ...
     def close(self) -> list[Part]: ...
 
 
@@ -135,7 +135,7 @@ class Turn:
         self._events.append(PromptSummary(self._prompt_summary, self.elapsed_ms(now)))
         return self._take()
 
-    def feed(self, lines: Iterable[bytes], now: float) -> list[Event]:
+    def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
         """Takes the lines of one read, without line ends."""
         self._read(self._reader.feed(lines), now)
         return self._take()

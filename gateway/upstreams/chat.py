@@ -6,7 +6,7 @@ understood as well.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,6 +26,7 @@ from gateway.upstreams.parts import (
     ToolCalls,
     Usage,
 )
+from gateway.upstreams.splice import Splice
 
 _COMPLETIONS = "/chat/completions"
 _LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
@@ -159,6 +160,7 @@ class ChatReader:
         self._choice_index = choice
         self._tagged_thoughts = False
         self._sse = Decoder()
+        self._splice = Splice()
         self._whole: list[bytes] | None = None
         self._begun = False
         self._of_answer: tuple[Any, Any] = (None, None)
@@ -166,17 +168,44 @@ class ChatReader:
         self._pieces: list[str] = []
         self._kind: type[Content] | type[Reasoning] = Content
 
-    def feed(self, lines: Iterable[bytes]) -> list[Part]:
+    def feed(self, lines: Sequence[bytes]) -> list[Part]:
         """Takes the lines of one read, without line ends."""
         if not self._begun:
-            lines = list(lines)
             self._begin(lines)
         if self._whole is not None:
             self._whole.extend(lines)
             return []
-        for message in self._sse.feed(lines):
-            self._message(message)
+        at = 0
+        while at < len(lines):
+            end = self._spliced(lines, at) if self._sse.between_events else at
+            at = end if end > at else self._parsed(lines, at)
         return self._take()
+
+    def _spliced(self, lines: Sequence[bytes], at: int) -> int:
+        """The fast way, for the frames that differ in their text alone: gives how far it went."""
+        end = self._splice.fits(lines, at)
+        if end > at:
+            text = self._splice.text(lines, at, end)
+            if text is None:
+                return self._parsed(lines, at, end)
+            self._text(self._splice.kind, text)
+        return end
+
+    def _parsed(self, lines: Sequence[bytes], at: int, end: int | None = None) -> int:
+        """The full parse, of one event if no end is given: gives how far it went."""
+        if end is None:
+            end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
+            if end - at == 2 and self._sse.between_events:
+                self._splice.learn(lines[at], self._parts_of)
+        for message in self._sse.feed(lines[at:end]):
+            self._message(message)
+        return end
+
+    def _parts_of(self, line: bytes) -> list[Part]:
+        """What one line says by itself, further down in a stream."""
+        reader = ChatReader(self._choice_index)
+        reader._parsed([b"", line, b""], 0, 3)
+        return reader._take()
 
     def close(self) -> list[Part]:
         """The body has ended."""
@@ -186,7 +215,7 @@ class ChatReader:
             self._message(message)
         return self._take()
 
-    def _begin(self, lines: list[bytes]) -> None:
+    def _begin(self, lines: Sequence[bytes]) -> None:
         """An answer whose first words are a brace is not a stream but one JSON body."""
         first = next((line.lstrip() for line in lines if line.strip()), None)
         if first is not None:

@@ -1,0 +1,103 @@
+"""The fast path: cuts the text out of frames that differ in nothing else. Pure.
+
+In its steady phase a server sends the same frame again and again, and only the text in it changes:
+
+    data: {"id":"a","choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}
+    data: {"id":"a","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}
+    └─────────────────────────── head ───────────────────────┘   └────────── tail ─────────┘
+
+Once head and tail are known, the texts of a whole read are cut out at once. Three checks make the
+result that of the full parse, whatever arrives:
+
+- learning: the full parse of head + a probe + tail gives the probe and nothing else, so it gives
+  any other text that stands there as well;
+- cutting: what was cut, put together again, is byte for byte what came;
+- reading: each text is by itself the inside of one JSON string.
+
+Whatever does not pass goes through the full parse, frame by frame.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from gateway.upstreams.parts import Content, Part, Reasoning
+
+_MAX_FRUITLESS = 8
+"""After so many patterns that fitted no other frame, this stream's frames differ in more than text
+(some servers pad them at random), and no more are tried."""
+
+_STRING = re.compile(rb'"(?:content|text|thinking|reasoning\w*)"\s*:\s*"((?:[^"\\]|\\.)+)"')
+"""Where the text may stand."""
+_PROBE = b"a <thought> of the splice"
+"""It holds the one tag at which a reader takes a text for something else."""
+_read_strings = msgspec.json.Decoder(list[str]).decode
+
+Kind = type[Content] | type[Reasoning]
+
+
+class Splice:
+    """The pattern of one stream's frames: learned from one, it stands for those that follow."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._tail = b""
+        self.kind: Kind = Content
+        """What the text is."""
+        self._fruitless = 0
+
+    def fits(self, lines: Sequence[bytes], at: int) -> int:
+        """Where the frames end that fit and stand in a row from line `at` on."""
+        if not self._head:
+            return at
+        end = len(lines) - (len(lines) - at) % 2
+        texts = self._cut(lines, at, end)
+        put_together = self._head + (self._tail + b"\n\n" + self._head).join(texts) + self._tail
+        if put_together + b"\n" == b"\n".join(lines[at:end]):
+            return end
+        return next((i for i in range(at, end, 2) if not self._fits(lines, i)), end)
+
+    def text(self, lines: Sequence[bytes], at: int, end: int) -> str | None:
+        """The text of frames that fit; None: it takes the full parse to read it.
+
+        The line feed, which no JSON string can hold, keeps a stray quote or backslash in one text
+        from joining it to the next.
+        """
+        texts = self._cut(lines, at, end)
+        try:
+            strings = _read_strings(b'["' + b'",\n"'.join(texts) + b'"]')
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if len(strings) != len(texts):
+            return None
+        self._fruitless = 0
+        return "".join(strings)
+
+    def learn(self, line: bytes, parse: Callable[[bytes], list[Part]]) -> None:
+        """Takes the line of a frame that did not fit; `parse` is the full one, of a new reader."""
+        if self._fruitless >= _MAX_FRUITLESS:
+            return
+        match parse(line):
+            case [Content() | Reasoning() as part]:
+                kind = type(part)
+            case _:
+                return
+        self._fruitless += 1
+        for string in _STRING.finditer(line):
+            head, tail = line[: string.start(1)], line[string.end(1) :]
+            if parse(head + _PROBE + tail) == [kind(_PROBE.decode())]:
+                self._head, self._tail, self.kind = head, tail, kind
+                return
+
+    def _cut(self, lines: Sequence[bytes], at: int, end: int) -> list[bytes]:
+        start, stop = len(self._head), -len(self._tail)
+        return [line[start:stop] for line in lines[at:end:2]]
+
+    def _fits(self, lines: Sequence[bytes], i: int) -> bool:
+        line = lines[i]
+        return (
+            not lines[i + 1]
+            and line.startswith(self._head)
+            and line.endswith(self._tail, len(self._head))
+        )

@@ -15,6 +15,7 @@ The same request always gets the same answer. A model is named after what it doe
 
     answers   default labelled labelled-reasoning starts-inside no-reasoning tags-reasoning
               tags-thinking mock-magistral mock-natural long-thinking tool-call unicode
+    summaries summarizer summarizer-invents (slow: summarizer@delay=9; failing: error-500)
     timing    slow-start silent bursts
     endings   cut cut-thinking never-ends-thinking error-in-stream
     errors    error-400 error-401 error-500 rate-limited
@@ -361,6 +362,17 @@ def tool_reply(prompt: str) -> Reply:
     )
 
 
+def summary_reply(prompt: str) -> Reply:
+    """A part of an account of the reasoning that stands between two tags: its fullest step."""
+    given = re.findall(r"<reasoning>\n(.*)\n</reasoning>", prompt, re.S) or [prompt]
+    steps = re.findall(r"[^.!?]+[.!?]", " ".join(given[-1].split())) or ["Nothing is found yet."]
+    return Reply("", f"**Working through it**\n\n{max(steps, key=len).strip()}")
+
+
+def invented_reply(prompt: str) -> Reply:
+    return Reply("", f"{summary_reply(prompt).answer} It comes to 8675309.")
+
+
 def unicode_reply(_: str) -> Reply:
     return UNICODE
 
@@ -655,6 +667,8 @@ MODELS: Mapping[str, Script] = {
     "long-thinking": Script("some hundred words of reasoning in several steps", long_reply),
     "tool-call": Script("thinks, then calls the first of the request's tools", calls_tool=True),
     "unicode": Script("U+2028, an emoji cut in two …", unicode_reply, fault=cut_surrogates),
+    "summarizer": Script("sums up reasoning, for SUMMARIZER_MODEL", summary_reply, None),
+    "summarizer-invents": Script("the same with a number of its own", invented_reply, None),
     "slow-start": Script("3 s of nothing before the first byte", mock={"delay_s": 3}),
     "silent": Script("30 s of nothing in the middle of the thinking", mock={"silence_s": 30}),
     "bursts": Script("16 frames in one write", mock={"frames_per_write": 16}),

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from flask import Blueprint, Response, g, request
+from msgspec.structs import replace
 
 from gateway.choices import Choices
-from gateway.config import Config, Format
+from gateway.config import Config, Format, ReasoningMode
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
 from gateway.errors import BadRequest, UnsupportedMedia, UpstreamBroke
 from gateway.events import Done
@@ -25,7 +26,7 @@ from gateway.intake import (
 from gateway.metrics import Metrics
 from gateway.relay import Body, Relay, Stream
 from gateway.sse import dumps
-from gateway.summarizers import BUDGET_WORDS, SUMMARIZERS, Prompt, prompt_of
+from gateway.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
 from gateway.transport import Transport
 from gateway.turn import Turn
 from gateway.upstreams.chat import ChatUpstream
@@ -36,6 +37,12 @@ STREAM_HEADERS = {
 }
 _SANE_ID = re.compile(r"[\w.:-]{1,128}\Z")
 _MAX_LOGGED_NAME = 200
+_UNSUMMARIZED: dict[ReasoningMode, ReasoningMode] = {
+    "summary": "none",
+    "raw": "raw",
+    "both": "raw",
+    "none": "none",
+}
 _FORMATS = f"<any({','.join(get_args(Format))}):format>"
 
 
@@ -45,6 +52,7 @@ def make_blueprint(
     transport: Transport,
     upstream: ChatUpstream,
     families: Families,
+    summarizers: Summarizers,
     clock: Callable[[], float],
     log: Any,
     metrics: Metrics,
@@ -93,6 +101,7 @@ def make_blueprint(
     def _reply(asked: ChatRequest) -> Response:
         """Starts the turn and answers in the caller's dialect, streamed or in one piece."""
         g.dialect = asked.dialect
+        asked = _with_summarizer(asked)
         stream_id = uuid.uuid4().hex
         dialect = DIALECTS[asked.dialect]
         answer = Answer(
@@ -109,6 +118,16 @@ def make_blueprint(
         if asked.stream:
             return _streamed(stream, dialect(answer))
         return _whole(stream, dialect.whole(answer))
+
+    def _with_summarizer(asked: ChatRequest) -> ChatRequest:
+        """The request with its summarizer settled; without one there is no summary to show."""
+        options = asked.options
+        name = summarizers.name(asked.model, options.summarizer)
+        if name == MODEL and asked.choices > 1:
+            name = "extractive"  # a call for each of them would be too many
+        reasoning = _UNSUMMARIZED[options.reasoning] if name == OFF else options.reasoning
+        settled = replace(options, summarizer=name, reasoning=reasoning)
+        return replace(asked, options=settled)
 
     def _open(stream_id: str, asked: ChatRequest) -> Stream:
         """Starts the turn, or a turn for each choice, and the call to the upstream."""
@@ -151,7 +170,9 @@ def make_blueprint(
             splitter=families.splitter(
                 upstream.name, asked.model, asked.body, options.starts_inside
             ),
-            summarizer=SUMMARIZERS["extractive"](prompt.text, BUDGET_WORDS[options.detail]),
+            summarizer=summarizers.make(
+                options.summarizer, prompt.text, BUDGET_WORDS[options.detail]
+            ),
         )
 
     @api.get("/v1/models")

@@ -16,8 +16,10 @@ from gateway.families import Families
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
 from gateway.relay import Relay
+from gateway.summarizers import SUMMARIZERS, Summarizers
 from gateway.transport import Transport, make_session
 from gateway.upstreams.chat import ChatUpstream
+from gateway.writer import Writer
 
 
 def create_app(
@@ -40,11 +42,15 @@ def create_app(
     families = Families(config)
     transport = Transport(session or make_session(config.max_streams), config.connect_timeout_s)
     upstream = ChatUpstream(config.upstream_url, config.upstream_api_key)
-    relay = Relay(config, transport, clock, log, metrics)
+    summarizers = Summarizers(config, SUMMARIZERS)
+    writer = Writer(config, transport, families, clock) if config.summarizer_url else None
+    relay = Relay(config, transport, writer, clock, log, metrics)
     app.extensions["gateway"] = relay
 
     app.register_blueprint(
-        api.make_blueprint(config, relay, transport, upstream, families, clock, log, metrics)
+        api.make_blueprint(
+            config, relay, transport, upstream, families, summarizers, clock, log, metrics
+        )
     )
     app.register_blueprint(ops.make_blueprint(relay, upstream, metrics, clock, gateway.__version__))
     app.register_blueprint(page.make_blueprint(gateway.__version__))

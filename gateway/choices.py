@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.events import Choice, Done, Event, Failed
+from gateway.summarizers import Written
 from gateway.turn import Turn
 
 
@@ -41,6 +42,13 @@ class Choices:
     def fail(self, error: GatewayError, now: float) -> list[Event]:
         """See Turn.fail."""
         return self._number([turn.fail(error, now) for turn in self._turns])
+
+    def ask(self, now: float) -> None:
+        """See Turn.ask. Several choices ask no model: it would be a call for each of them."""
+
+    def answer(self, written: Written, now: float) -> list[Event]:
+        """See Turn.answer; nothing was asked."""
+        return []
 
     def record(self) -> dict[str, Any]:
         """Of the first choice; the others are like it."""

@@ -6,8 +6,10 @@ This is the only module that reads the environment.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -43,16 +45,28 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     match: str
     """A glob over the model's name, in any case."""
-    family: str = "tags"
-    """A known family's name; `tags` with `start` and `end` for markers of your own."""
+    family: str | None = None
+    """A known family's name; `tags` for markers of your own. None: the one that its name tells."""
     start: Markers | None = None
     end: Markers | None = None
     starts_inside: bool | None = None
     """The chat template has already opened the reasoning; None: the family's own rule."""
+    summarizer: str | None = None
+    """Who sums up its reasoning; None: SUMMARIZER."""
 
     def __post_init__(self) -> None:
         if (self.start is None) != (self.end is None):
             raise ValueError("start and end go together")
+
+    @property
+    def marks(self) -> bool:
+        """It says something of how the reasoning is marked."""
+        return not (self.family is None and self.start is None and self.starts_inside is None)
+
+    def matches(self, model: str) -> bool:
+        """Does it speak of this model, by any of its names?"""
+        glob = self.match.lower()
+        return any(fnmatchcase(name, glob) for name in (model.lower(), plain_name(model)))
 
 
 class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,6 +180,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     health_interval_s: Annotated[
         Seconds, Meta(description="Between two looks at an upstream that has a `health_path`.")
     ] = 10
+    summarizer: Annotated[
+        str,
+        Meta(description="Who sums up the reasoning: `extractive`, `model`, or `off` for nobody."),
+    ] = "extractive"
+    summarizer_per_request: Annotated[
+        bool, Meta(description="Whether a request may choose (`gateway.summarizer`).")
+    ] = True
+    summarizer_url: Annotated[
+        str | None, Meta(description="The server of the summary model, like UPSTREAM_URL.")
+    ] = None
+    summarizer_model: Annotated[
+        str | None, Meta(description="The summary model's name; a small and quick one will do.")
+    ] = None
+    summarizer_api_key: Annotated[str | None, Meta(description="Sent to its server.")] = None
+    summarizer_timeout_s: Annotated[
+        Seconds, Meta(description="After which the extractive lines are shown instead.")
+    ] = 5
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least level logged.")
     ] = "info"
@@ -179,7 +210,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if (self.reasoning_start is None) != (self.reasoning_end is None):
             raise ValueError("REASONING_START and REASONING_END go together")
+        if (self.summarizer_url is None) != (self.summarizer_model is None):
+            raise ValueError("SUMMARIZER_URL and SUMMARIZER_MODEL go together")
         _check_address("UPSTREAM_URL", self.upstream_url)
+        if self.summarizer_url is not None:
+            _check_address("SUMMARIZER_URL", self.summarizer_url)
         names = [upstream.name for upstream in self.upstreams]
         for name in names:
             if names.count(name) > 1:
@@ -218,6 +253,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
         )
         return msgspec.structs.replace(config, upstreams=upstreams)
+
+
+def plain_name(model: str) -> str:
+    """A model's name without path, with "-" for "_", and "3.5" for the "3p5" of some hosts."""
+    name = model.lower().rpartition("/")[2].replace("_", "-")
+    return re.sub(r"(?<=\d)p(?=\d)", ".", name)
 
 
 def setting_names() -> list[str]:

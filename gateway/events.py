@@ -9,6 +9,7 @@ stays the final output. Where several choices were asked for, each has this orde
 events wrapped in :class:`Choice`, and one end comes for all.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -100,6 +101,15 @@ class Done(msgspec.Struct, frozen=True):
     """As the upstream gave it."""
     timings: Timings
     tokens: Tokens = Tokens()
+    summarizer_usage: Mapping[str, int] | None = None
+    """Tokens of the summary model's calls, which are not in `usage`."""
+
+    @property
+    def usage_in_all(self) -> dict[str, Any] | None:
+        """`usage`, with the summary model's under a key of its own; None: nothing is known."""
+        if self.summarizer_usage is None:
+            return self.usage
+        return {**(self.usage or {}), "summarizer": dict(self.summarizer_usage)}
 
 
 class Failed(msgspec.Struct, frozen=True):

@@ -34,10 +34,12 @@ from gateway.errors import (
 from gateway.events import Done, Event, Failed, Timings
 from gateway.metrics import Metrics, Sent
 from gateway.store import Log
+from gateway.summarizers import Ask
 from gateway.transport import Reply, Transport
 from gateway.turn import Turn
 from gateway.upstreams.chat import ChatUpstream
 from gateway.upstreams.parts import Call
+from gateway.writer import Writer
 
 _MAX_SWEEP_S = 1.0
 _REFUSAL_S = 1.0
@@ -75,6 +77,8 @@ class Stream:
         """Set when the upstream has accepted the call, or will not."""
         self.refused: GatewayError | None = None
         self.pump: gevent.Greenlet | None = None
+        self.writing: gevent.Greenlet | None = None
+        """Waits for the summary model."""
 
         # Since when each side does what it does, None while it does not; the sweeper compares.
         self.calling_since: float | None = None
@@ -168,6 +172,7 @@ class Relay:
         self,
         config: Config,
         transport: Transport,
+        writer: Writer | None,
         clock: Callable[[], float],
         log: Any,
         metrics: Metrics,
@@ -179,6 +184,7 @@ class Relay:
         self._log = log
         self._metrics = metrics
         metrics.has_places(config.max_streams)
+        self._writer = writer
         self._streams: dict[str, Stream] = {}
         self._sweeper: gevent.Greenlet | None = None
         shortest = min(
@@ -235,6 +241,8 @@ class Relay:
             gevent.spawn_later(_LINGER_S, stream.pump.kill, block=False)
         elif stream.pump is not None:
             stream.pump.kill(block=False)
+        if stream.writing is not None:
+            stream.writing.kill(block=False)
         record = {
             **stream.record,
             **_outcome(stream),
@@ -267,6 +275,8 @@ class Relay:
                 self._metrics.attempted(upstream.name, None)
                 for lines in self._reads(stream, reply.batches()):
                     stream.log.append(turn.feed(lines, self.clock()))
+                    if (ask := turn.ask(self.clock())) is not None:
+                        stream.writing = gevent.spawn(self._write, stream, ask)
                 stream.log.append(turn.close(self.clock()))
         except GatewayError as error:
             self._end(stream, error)
@@ -276,6 +286,14 @@ class Relay:
         finally:
             stream.calling_since = stream.reading_since = None
             stream.answered.set()
+
+    def _write(self, stream: Stream, ask: Ask) -> None:
+        """Asks the summary model, within its time, and tells the turn."""
+        assert self._writer is not None, "only a summarizer with a writer asks"
+        late = UpstreamTimeout("The summary model took too long.")
+        with gevent.Timeout(self._writer.timeout_s, late):
+            written = self._writer.write(ask, stream.id)
+        stream.log.append(stream.turn.answer(written, self.clock()))
 
     def _end(self, stream: Stream, error: GatewayError) -> None:
         """The pump met an error: before the upstream accepted the call, or in the stream."""

@@ -4,6 +4,8 @@
     turn.feed(lines, now)    -> what the lines of one read say
     turn.close(now)          -> the upstream's body has ended
     turn.fail(error, now)    -> something broke; what is held back comes out first
+    turn.ask(now)            -> a question for the summary model, or None; ask after each feed
+    turn.answer(written, now) -> what the answer to it adds
 
 `now` is monotonic seconds of the same clock as `started`. After the last event (Done or Failed)
 :attr:`Turn.ended` is true and every call gives nothing.
@@ -30,7 +32,7 @@ from gateway.events import (
     ToolCallDelta,
 )
 from gateway.families import Kind, Segment, Splitter
-from gateway.summarizers import Summary
+from gateway.summarizers import Ask, Summarizer, Summary, Written
 from gateway.tokens import estimate, size
 from gateway.upstreams.parts import (
     Content,
@@ -53,13 +55,6 @@ class Reader(Protocol):
 
     def feed(self, lines: Sequence[bytes]) -> list[Part]: ...
     def close(self) -> list[Part]: ...
-
-
-class Summarizer(Protocol):
-    """Gives an account of reasoning; see gateway.summarizers."""
-
-    def feed(self, text: str) -> list[str]: ...
-    def close(self) -> Summary: ...
 
 
 class Phase(IntEnum):
@@ -102,6 +97,8 @@ class Turn:
         self._now = started
         self._reasoning_bytes = 0
         self._output_bytes = 0
+        self._asks = 0
+        self._summarizer_usage: dict[str, int] = {}
 
     @property
     def ended(self) -> bool:
@@ -122,7 +119,10 @@ class Turn:
         """What the log says of the turn: counts and times, no text."""
         tokens = self._tokens()
         counts = {"reasoning_tokens": tokens.reasoning, "output_tokens": tokens.output}
-        return {**counts, "usage": self._usage, **self._ms}
+        asked = (
+            {"summarizer": {"calls": self._asks, **self._summarizer_usage}} if self._asks else {}
+        )
+        return {**counts, "usage": self._usage, **asked, **self._ms}
 
     def elapsed_ms(self, now: float) -> int:
         """Milliseconds since the request arrived."""
@@ -156,6 +156,23 @@ class Turn:
             self._finish()
         else:
             self._fail(error)
+        return self._take()
+
+    def ask(self, now: float) -> Ask | None:
+        """What a model should be asked for the summary, if anything. It need not be answered."""
+        if self._phase is not Phase.REASONING or not self._shows_summary:
+            return None
+        return self._summarizer.ask(now)
+
+    def answer(self, written: Written, now: float) -> list[Event]:
+        """Takes the answer to the last ask. One that comes too late is counted, not shown."""
+        self._now = now
+        self._asks += 1
+        for name, count in (written.usage or {}).items():
+            if isinstance(count, int) and name.endswith("_tokens"):
+                self._summarizer_usage[name] = self._summarizer_usage.get(name, 0) + count
+        if self._phase is Phase.REASONING:
+            self._events.extend(map(self._summary_delta, self._summarizer.answer(written)))
         return self._take()
 
     def _read(self, parts: list[Part], now: float) -> None:
@@ -245,6 +262,7 @@ class Turn:
             summary = self._summarizer.close() if reasoned else Summary("", "")
             text = summary.text or NOT_DETECTED
             closing = summary.closing if summary.text else NOT_DETECTED
+            self._events.extend(map(self._summary_delta, summary.lines))
             if summary.text:
                 self._mark("first_summary_ms")
             self._events.append(ReasoningSummary(text, closing))
@@ -261,7 +279,8 @@ class Turn:
         if self._phase < Phase.OUTPUT:
             self._summarize()
         reason = self._finish_reason or "stop"
-        self._end(Done(reason, self._usage, self._timings_at_end(), self._tokens()))
+        ended = self._timings_at_end()
+        self._end(Done(reason, self._usage, ended, self._tokens(), self._summarizer_usage or None))
 
     def _fail(self, error: GatewayError) -> None:
         """What was held back comes out first."""

@@ -144,6 +144,7 @@ class ChunkDialect(Dialect):
 
     def _usage(self, done: Done) -> bytes:
         """The chunk with the usage, if it was asked for and is known."""
-        if not self.answer.include_usage or done.usage is None:
+        usage = done.usage_in_all
+        if not self.answer.include_usage or usage is None:
             return b""
-        return frame(f'{self._head},"choices":[],"usage":{dumps(done.usage)}}}')
+        return frame(f'{self._head},"choices":[],"usage":{dumps(usage)}}}')

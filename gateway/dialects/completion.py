@@ -85,7 +85,8 @@ class Completion:
         if len(choices) > 1:
             for choice, of_body in zip(choices, body["choices"], strict=True):
                 of_body["phases"] = choice._phases()
-        return body if self._done.usage is None else body | {"usage": self._done.usage}
+        usage = self._done.usage_in_all
+        return body if usage is None else body | {"usage": usage}
 
     def _choice(self, index: int) -> dict[str, Any]:
         message: dict[str, Any] = {

@@ -51,8 +51,8 @@ def _spell(event: Event) -> Iterator[tuple[str, str]]:
             yield "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms})
         case ToolCallDelta(call):
             yield "tool_call_delta", dumps(_tool_call(call))
-        case Done(finish_reason, usage, timings):
-            data = {"finish_reason": finish_reason, "usage": usage}
+        case Done(finish_reason, timings=timings):
+            data = {"finish_reason": finish_reason, "usage": event.usage_in_all}
             yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
         case Failed(error):
             yield "failed", dumps(error.body())

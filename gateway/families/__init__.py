@@ -1,12 +1,11 @@
 """How each model family marks its reasoning. One table, FAMILIES; the most specific name wins."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gateway.config import Config, ModelConfig
+from gateway.config import Config, ModelConfig, plain_name
 from gateway.errors import ConfigError
 from gateway.families.family import Block, Family
 from gateway.families.splitter import Kind, Segment, Splitter
@@ -31,7 +30,7 @@ class Families:
 
     def __init__(self, config: Config) -> None:
         """Raises ConfigError when a [[models]] entry names a family that is not known."""
-        self._own = [(entry.match.lower(), _own_family(entry)) for entry in config.models]
+        self._own = [(entry, _own_family(entry)) for entry in config.models if entry.marks]
         self._marked: tuple[Block, ...] | None = None
         if config.reasoning_start and config.reasoning_end:
             self._marked = (Block((config.reasoning_start,), (config.reasoning_end,)),)
@@ -39,7 +38,7 @@ class Families:
 
     def find(self, model: str) -> Family:
         """The family of a model by any of its names: with a path, a size or a tag, in any case."""
-        family = self._named(model.lower())
+        family = self._named(model)
         if self._marked is None:
             return family
         return Family("configured", (), self._marked, starts_inside=family.starts_inside)
@@ -69,10 +68,10 @@ class Families:
         return True
 
     def _named(self, model: str) -> Family:
-        name = _plain_name(model)
-        for glob, family in self._own:
-            if fnmatchcase(model, glob) or fnmatchcase(name, glob):
+        for entry, family in self._own:
+            if entry.matches(model):
                 return family
+        name = plain_name(model)
         found = [
             (len(glob.replace("*", "")), family)
             for family in FAMILIES
@@ -98,20 +97,15 @@ def thinking_is_off(body: Mapping[str, Any]) -> bool:
     )
 
 
-def _plain_name(model: str) -> str:
-    """Without path, with "-" for "_", and "3.5" for the "3p5" that some hosts write."""
-    name = model.rpartition("/")[2].replace("_", "-")
-    return re.sub(r"(?<=\d)p(?=\d)", ".", name)
-
-
 def _own_family(entry: ModelConfig) -> Family:
     known = {family.name: family for family in FAMILIES}
-    if entry.family not in known:
+    name = entry.family or "tags"
+    if name not in known:
         raise ConfigError(
-            f"models: family {entry.family!r} of {entry.match!r} is not known; "
+            f"models: family {name!r} of {entry.match!r} is not known; "
             f"choose one of {', '.join(known)}."
         )
-    family = known[entry.family]
+    family = known[name]
     if entry.start and entry.end:
         family = Family(family.name, (), (Block(entry.start, entry.end),), spoken=family.spoken)
     if entry.starts_inside is not None:

@@ -14,6 +14,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: Format | None = None
     reasoning: ReasoningMode = "summary"
     detail: Detail = "auto"
+    summarizer: str | None = None
+    """A name of SUMMARIZERS, or `off`; None: the operator's choice."""
     starts_inside: bool | None = None
 
 

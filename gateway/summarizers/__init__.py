@@ -1,23 +1,36 @@
 """What the reader is shown while the model thinks. One table, SUMMARIZERS.
 
-To add a summarizer: one file with a class that has `feed` and `close`, one line here.
+To add a summarizer: one file with a :class:`Summarizer`, one line here.
 """
 
 from gateway.config import Detail
-from gateway.summarizers.extractive import ExtractiveSummarizer, Summary
+from gateway.summarizers.base import Ask, Summarizer, Summary, Written
+from gateway.summarizers.choice import MODEL, OFF, Summarizers
+from gateway.summarizers.extractive import ExtractiveSummarizer
 from gateway.summarizers.prompt import Prompt, prompt_of
+from gateway.summarizers.written import WrittenSummarizer
 
 __all__ = [
     "BUDGET_WORDS",
+    "MODEL",
+    "OFF",
     "SUMMARIZERS",
+    "Ask",
     "ExtractiveSummarizer",
     "Prompt",
+    "Summarizer",
+    "Summarizers",
     "Summary",
+    "Written",
+    "WrittenSummarizer",
     "prompt_of",
 ]
 
 BUDGET_WORDS: dict[Detail, int] = {"concise": 30, "auto": 60, "detailed": 120}
 """How many words the summary proper may have."""
 
-SUMMARIZERS = {"extractive": ExtractiveSummarizer}
-"""Name → class; each is made with the text of the prompt and the budget in words."""
+SUMMARIZERS: dict[str, type[Summarizer]] = {
+    "extractive": ExtractiveSummarizer,
+    "model": WrittenSummarizer,
+}
+"""Name → class."""

@@ -6,15 +6,16 @@ stretch of thought; the summary proper is the choice of statements that, within 
 speaks most like the whole, with the last stated answer among them.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
+from gateway.summarizers.base import Summarizer, Summary
 from gateway.summarizers.lexicon import META
-from gateway.summarizers.live import LINE_WORDS, LiveLines
+from gateway.summarizers.live import LINE_WORDS, LiveLines, says
 from gateway.summarizers.reader import Reader
 from gateway.summarizers.selection import central, select
 from gateway.summarizers.sentences import Sentence, SentenceSplitter
 from gateway.summarizers.statements import Prompt, Statement, clean, finish
-from gateway.summarizers.text import cut, join, one_line, shorten, words
+from gateway.summarizers.text import cut, join, one_line, shorten, stems, tokens, words
 
 WEIGHTS = {"late": 1.3, "draft": 1.6, "weak": 0.4}
 _POOL = 240
@@ -39,20 +40,8 @@ _CONCLUDES_FROM = -0.5
 """And what it must be worth."""
 
 
-class Summary(NamedTuple):
-    """The end of an account."""
-
-    text: str
-    """The summary proper, "" when there was nothing to summarize."""
-    closing: str
-    """What is still to show for someone who has seen the live lines, or ""."""
-
-
-class ExtractiveSummarizer:
-    """One account of one text of reasoning.
-
-    prompt: the text that the model was asked, of any length; "" when it is not known.
-    """
+class ExtractiveSummarizer(Summarizer):
+    """See the top of this file."""
 
     def __init__(self, prompt: str, budget_words: int) -> None:
         self._prompt = Prompt(prompt)
@@ -69,21 +58,25 @@ class ExtractiveSummarizer:
         self._keep_at = _FIRST_KEPT
 
     def feed(self, text: str) -> list[str]:
-        """Takes the next piece of reasoning; gives the live lines that it finishes, mostly none."""
         return [line for sentence in self._splitter.feed(text) for line in self._take(sentence)]
 
     def close(self) -> Summary:
-        """The reasoning is over."""
         for sentence in self._splitter.close():
             self._take(sentence)
         self._kept = frozenset()
         text = self.snapshot(self._budget)
-        if not self._live.count:
-            return Summary(text, text)
+        return Summary(text, self.closing() if self._live.count else text)
+
+    def closing(self, shown: Sequence[str] | None = None) -> str:
+        """The last conclusion if the lines that were shown do not say it, else "".
+
+        shown: the lines, where they were not this summarizer's own.
+        """
         conclusion = self._conclusion()
-        if conclusion is None or self._live.shows(conclusion):
-            return Summary(text, "")
-        return Summary(text, shorten(conclusion.text, LINE_WORDS))
+        if conclusion is None:
+            return ""
+        told = self._live.shown if shown is None else [stems(tokens(line)) for line in shown]
+        return "" if says(told, conclusion) else shorten(conclusion.text, LINE_WORDS)
 
     def snapshot(self, max_words: int) -> str:
         """The summary proper of what was reasoned so far. Changes nothing."""

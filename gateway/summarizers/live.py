@@ -1,7 +1,7 @@
 """When a live line is due, and which statement of the latest stretch of thought it is."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gateway.summarizers.selection import central
 from gateway.summarizers.statements import Statement
@@ -23,6 +23,11 @@ _REMEMBERED = 40
 """Lines that a new one is compared with."""
 
 
+def says(lines: Iterable[frozenset[str]], statement: Statement) -> bool:
+    """Whether lines with these terms say it already."""
+    return any(len(statement.terms & terms) >= 0.75 * len(statement.terms) for terms in lines)
+
+
 class LiveLines:
     """The append-only account. Lengths are in tokens of reasoning."""
 
@@ -30,7 +35,8 @@ class LiveLines:
         self._stretch: list[Statement] = []
         self._since = 0.0
         self._total = 0.0
-        self._shown: deque[frozenset[str]] = deque(maxlen=_REMEMBERED)
+        self.shown: deque[frozenset[str]] = deque(maxlen=_REMEMBERED)
+        """The terms of the lines so far."""
         self.count = 0
 
     def pass_by(self, tokens: float) -> None:
@@ -46,12 +52,6 @@ class LiveLines:
         """What was stated from this position on was taken back."""
         while self._stretch and self._stretch[-1].position >= position:
             self._stretch.pop()
-
-    def shows(self, statement: Statement) -> bool:
-        """Whether the lines say it already."""
-        return any(
-            len(statement.terms & terms) >= 0.75 * len(statement.terms) for terms in self._shown
-        )
 
     def first(self, counts: Mapping[str, float]) -> str | None:
         """The first line, as soon as there is something to say."""
@@ -79,13 +79,13 @@ class LiveLines:
             return None
         self._stretch.clear()
         self._since = 0.0
-        self._shown.append(best.terms)
+        self.shown.append(best.terms)
         self.count += 1
         return shorten(best.text, LINE_WORDS)
 
     def _worth(self, statement: Statement, counts: Mapping[str, float], most: float) -> float:
         terms = statement.terms
-        told = max((len(terms & shown) / len(terms) for shown in self._shown), default=0.0)
+        told = max((len(terms & shown) / len(terms) for shown in self.shown), default=0.0)
         return (
             statement.score
             + 2.0 * central(statement, counts, most)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from gateway.summarizers.blocks import name_blocks
 from gateway.summarizers.sentences import sentences
-from gateway.summarizers.text import content, cut, one_line, stem, tokens, words
+from gateway.summarizers.text import content, cut, one_line, stems, tokens, words
 
 MAX_WORDS = 30
 MAX_CHARS = 160
@@ -98,7 +98,7 @@ def _line(text: str, max_words: float, max_chars: int) -> str:
     if len(whole) <= max_chars and words(whole) <= max_words:
         return whole
     found = sentences(text)[:_MOST_SENTENCES]
-    bags = [frozenset(map(stem, content(tokens(sentence)))) for sentence in found]
+    bags = [stems(tokens(sentence)) for sentence in found]
     counts = Counter(term for bag in bags for term in bag)
     best = max(range(len(found)), key=lambda i: (_ask_score(found, i, bags[i], counts), -i))
     first = next((i for i in range(best) if words(_polite(found[i])) >= 3), best)

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from gateway.summarizers import lexicon
-from gateway.summarizers.text import content, count_words, is_whole, one_line, stem, tokens
+from gateway.summarizers.text import count_words, is_whole, one_line, stems, tokens
 
 WEIGHTS = {
     "answer": 0.4,
@@ -83,7 +83,7 @@ class Prompt:
     @cached_property
     def terms(self) -> frozenset[str]:
         """The stems of its words."""
-        return frozenset(map(stem, content(self._tokens)))
+        return stems(self._tokens)
 
     @cached_property
     def triples(self) -> frozenset[tuple[str, str, str]]:
@@ -174,7 +174,7 @@ def judge(
     found = tokens(text)
     length = count_words(found)
     has_digit = any(c.isdigit() for c in text)
-    bag = frozenset(map(stem, content(found)))
+    bag = stems(found)
     says_much = has_digit or (len(bag) >= 3 and length >= 4)
     if not bag or not (answers or says_much):
         return None

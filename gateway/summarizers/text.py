@@ -63,6 +63,11 @@ def stem(word: str) -> str:
     return word
 
 
+def stems(found: Iterable[str]) -> frozenset[str]:
+    """What some words speak of: the stems of those that carry meaning."""
+    return frozenset(map(stem, content(found)))
+
+
 def one_line(text: str) -> str:
     """All white space runs as one space."""
     return " ".join(text.split())

@@ -11,7 +11,7 @@ from gateway.events import (
     SummaryDelta,
 )
 from gateway.families import Families
-from gateway.summarizers import ExtractiveSummarizer
+from gateway.summarizers import ExtractiveSummarizer, Summarizer
 from gateway.turn import Turn
 from gateway.upstreams.chat import ChatReader
 
@@ -50,6 +50,7 @@ def make_turn(
     starts_inside: bool | None = None,
     budget: int = 60,
     reader: ChatReader | None = None,
+    summarizer: Summarizer | None = None,
 ) -> Turn:
     """A turn that began at second 0."""
     return Turn(
@@ -58,7 +59,7 @@ def make_turn(
         reasoning=reasoning,
         reader=reader or ChatReader(),
         splitter=Families(Config()).find(model).splitter(starts_inside),
-        summarizer=ExtractiveSummarizer("What is 2+2?", budget),
+        summarizer=summarizer or ExtractiveSummarizer("What is 2+2?", budget),
     )
 
 

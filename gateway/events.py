@@ -55,7 +55,7 @@ class OutputDelta(msgspec.Struct, frozen=True):
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True):
-    """A piece of a tool call, as the upstream sent it (an item of `delta.tool_calls`)."""
+    """A piece of a tool call: an item of `delta.tool_calls`; `index` counts the calls from 0."""
 
     call: dict[str, Any]
 
@@ -101,6 +101,8 @@ class Done(msgspec.Struct, frozen=True):
     """As the upstream gave it."""
     timings: Timings
     tokens: Tokens = Tokens()
+    stop_sequence: str | None = None
+    """The stop sequence that the model came to, where the upstream says it."""
     summarizer_usage: Mapping[str, int] | None = None
     """Tokens of the summary model's calls, which are not in `usage`."""
 

@@ -11,7 +11,7 @@
 :attr:`Turn.ended` is true and every call gives nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -91,6 +91,7 @@ class Turn:
         self._thinking = True
         self._labelled = False
         self._finish_reason: str | None = None
+        self._stop_sequence: str | None = None
         self._usage: dict[str, Any] | None = None
         self._ms: dict[str, int] = {}
         self._events: list[Event] = []
@@ -195,14 +196,15 @@ class Turn:
             case ToolCalls(calls):
                 self._close_splitter(stopped=False)
                 self._begin_output()
+                self._output_bytes += sum(map(_call_bytes, calls))
                 self._events.extend(map(ToolCallDelta, calls))
             case Other(delta, choice, chunk):
                 self._extra(Extra(delta, choice, chunk))
             case Usage(usage):
                 self._usage = usage
-            case Finish(reason):
+            case Finish(reason, stop_sequence):
                 self._close_splitter(stopped=reason == "stop")
-                self._finish_reason = reason
+                self._finish_reason, self._stop_sequence = reason, stop_sequence
             case End():
                 self._close_splitter(stopped=self._finish_reason in (None, "stop"))
                 self._finish_reason = self._finish_reason or "stop"
@@ -279,8 +281,16 @@ class Turn:
         if self._phase < Phase.OUTPUT:
             self._summarize()
         reason = self._finish_reason or "stop"
-        ended = self._timings_at_end()
-        self._end(Done(reason, self._usage, ended, self._tokens(), self._summarizer_usage or None))
+        self._end(
+            Done(
+                reason,
+                self._usage,
+                self._timings_at_end(),
+                self._tokens(),
+                self._stop_sequence,
+                self._summarizer_usage or None,
+            )
+        )
 
     def _fail(self, error: GatewayError) -> None:
         """What was held back comes out first."""
@@ -306,3 +316,10 @@ class Turn:
     def _timings_at_end(self) -> Timings:
         self._mark("total_ms")
         return Timings(**self._ms)
+
+
+def _call_bytes(call: Mapping[str, Any]) -> int:
+    """How much of a tool call's piece the model wrote."""
+    function = call.get("function")
+    written = function.values() if isinstance(function, Mapping) else ()
+    return sum(size(text) for text in written if isinstance(text, str))

@@ -93,7 +93,7 @@ class Blocks:
         self._answer = answer
         self._omitted = answer.echo.get("display") == "omitted"
         self._queue: deque[_Block] = deque()
-        self._calls: dict[Any, _Block] = {}
+        self._calls: dict[int, _Block] = {}
         self._index = 0
         self.called = False
         """A tool was called."""
@@ -145,7 +145,7 @@ class Blocks:
             self._queue[-1].waiting.append(text)
 
     def _call(self, delta: dict[str, Any]) -> None:
-        index = delta.get("index")
+        index = delta["index"]
         block = self._calls.get(index)
         if block is None:
             block = self._calls[index] = _Block("tool_use", ("call", index))

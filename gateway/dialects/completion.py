@@ -110,9 +110,7 @@ class Completion:
         return phases | {"reasoning": "".join(self._trace)} if self._has_trace else phases
 
     def _tool_call(self, delta: dict[str, Any]) -> None:
-        index = delta.get("index")
-        index = index if isinstance(index, int) else len(self._tool_calls)
-        call = self._tool_calls.setdefault(index, {})
+        call = self._tool_calls.setdefault(delta["index"], {})
         for name, value in delta.items():
             if name == "function" and isinstance(value, dict):
                 function = call.setdefault("function", {})

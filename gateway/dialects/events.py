@@ -68,7 +68,7 @@ def _tool_call(call: dict[str, object]) -> dict[str, object]:
     function = call.get("function")
     named = function if isinstance(function, dict) else {}
     data = {
-        "index": call.get("index", 0),
+        "index": call["index"],
         "id": call.get("id"),
         "name": named.get("name"),
         "arguments": named.get("arguments"),

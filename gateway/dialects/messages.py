@@ -193,7 +193,10 @@ def _stop(done: Done, blocks: Blocks) -> dict[str, Any]:
     reason = _STOP_REASONS.get(done.finish_reason)
     if reason is None:
         reason = "tool_use" if blocks.called else "refusal" if blocks.refused else "end_turn"
-    return {"stop_reason": reason, "stop_sequence": None}
+    if reason == "end_turn" and done.stop_sequence is not None:
+        reason = "stop_sequence"
+    sequence = done.stop_sequence if reason == "stop_sequence" else None
+    return {"stop_reason": reason, "stop_sequence": sequence}
 
 
 def _usage(done: Done, answer: Answer) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.errors import UpstreamRefused
 from gateway.sse import DONE, Decoder, Message, dumps
+from gateway.upstreams.calls import Calls
 from gateway.upstreams.parts import (
     Call,
     Content,
@@ -140,6 +141,8 @@ class _Choice(msgspec.Struct):
     message: dict[str, Any] | None = None
     logprobs: Any = None
     finish_reason: Any = None
+    stop_reason: Any = None
+    matched_stop: Any = None
 
 
 class _Chunk(msgspec.Struct):
@@ -161,6 +164,7 @@ class ChatReader:
         self._tagged_thoughts = False
         self._sse = Decoder()
         self._splice = Splice()
+        self._calls = Calls()
         self._whole: list[bytes] | None = None
         self._begun = False
         self._of_answer: tuple[Any, Any] = (None, None)
@@ -287,7 +291,7 @@ class ChatReader:
         if choice.logprobs and isinstance(choice.logprobs, dict):
             self._add(Other(choice={"logprobs": choice.logprobs}))
         if choice.finish_reason is not None:
-            self._add(Finish(str(choice.finish_reason)))
+            self._add(Finish(str(choice.finish_reason), _stop_sequence(choice)))
 
     def _delta(self, delta: dict[str, Any], content: Any) -> None:
         self._text(Reasoning, _reasoning_of(delta))
@@ -298,7 +302,8 @@ class ChatReader:
                 self._item(item)
         calls = delta.get("tool_calls")
         if calls and isinstance(calls, list):
-            self._add(ToolCalls([call for call in calls if isinstance(call, dict)]))
+            pieces = [self._calls.number(call) for call in calls if isinstance(call, dict)]
+            self._add(ToolCalls(pieces))
         other = {
             name: value
             for name, value in delta.items()
@@ -342,6 +347,12 @@ class ChatReader:
     def _add(self, part: Part) -> None:
         self._flush()
         self._parts.append(part)
+
+
+def _stop_sequence(choice: _Choice) -> str | None:
+    """The text that stopped the model, in vLLM's place or SGLang's. A number is a token's."""
+    found = (choice.stop_reason, choice.matched_stop)
+    return next((text for text in found if isinstance(text, str)), None)
 
 
 def _reasoning_of(delta: dict[str, Any]) -> str:

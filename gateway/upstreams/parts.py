@@ -32,7 +32,7 @@ class Reasoning(msgspec.Struct, frozen=True):
 
 
 class ToolCalls(msgspec.Struct, frozen=True):
-    """The items of one `tool_calls` list."""
+    """The items of one `tool_calls` list; their `index` counts the answer's calls from 0."""
 
     calls: list[dict[str, Any]]
 
@@ -58,6 +58,8 @@ class Finish(msgspec.Struct, frozen=True):
     """The model has stopped; only usage and the end may follow."""
 
     reason: str
+    stop_sequence: str | None = None
+    """Which of the request's stop sequences it was, where the server says it."""
 
 
 class End(msgspec.Struct, frozen=True):

@@ -357,6 +357,13 @@ def test_stop_reasons() -> None:
     assert end("made_up") == "end_turn"
 
 
+def test_the_stop_sequence_is_named_where_the_upstream_names_it() -> None:
+    done = Done("stop", None, Timings(), stop_sequence="END")
+    assert delta_of([OutputDelta("a"), done])["stop_reason"] == "stop_sequence"
+    assert whole([OutputDelta("a"), done])["stop_sequence"] == "END"
+    assert whole([call(0, "a", "f", "{}"), done])["stop_reason"] == "tool_use"
+
+
 def test_a_refusal_is_told_and_is_the_reason() -> None:
     events = [Extra({"refusal": "I can't "}), Extra({"refusal": "help."}), Extra({"audio": {}})]
     assert whole([*events, DONE])["content"] == [{"type": "text", "text": "I can't help."}]

@@ -144,6 +144,30 @@ def test_a_tool_call_ends_the_reasoning() -> None:
     assert events[-1].finish_reason == "tool_calls"
 
 
+def test_the_arguments_of_a_tool_call_count_as_output() -> None:
+    call = {"index": 0, "id": "call_1", "function": {"name": "look", "arguments": ""}}
+    more = {"index": 0, "function": {"arguments": '{"at": "a place"}'}}
+    frames = [delta(tool_calls=[call]), delta(tool_calls=[more, {"index": 0, "function": None}])]
+    events = run(make_turn(), lines(*frames, finish("tool_calls")))
+    assert events[-1].tokens == Tokens(0, 6)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, None),
+        ({"stop_reason": None}, None),
+        ({"stop_reason": "END"}, "END"),  # vLLM
+        ({"stop_reason": 151645}, None),
+        ({"matched_stop": "END"}, "END"),  # SGLang
+        ({"matched_stop": 151645}, None),
+    ],
+)
+def test_the_stop_sequence_that_was_met(said: dict[str, Any], expected: str | None) -> None:
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", **said}]}
+    assert run(make_turn(), lines(*contents("a"), last, DONE))[-1].stop_sequence == expected
+
+
 def test_fields_that_are_not_known_go_through() -> None:
     frames = [delta(content="a", refusal="no", role="assistant", audio=None), FINISH]
     assert Extra({"refusal": "no"}) in run(make_turn(), lines(*frames))

@@ -1,0 +1,86 @@
+"""Tool calls are told apart however servers number them."""
+
+from typing import Any
+
+import pytest
+
+from gateway.events import ToolCallDelta
+from tests.core.scripted import DONE, delta, finish, lines, make_turn, run
+
+
+def piece(index: Any, id: str | None, name: str | None, arguments: str) -> dict[str, Any]:
+    """An item of `tool_calls`; None: it has no such member."""
+    function = {"name": name, "arguments": arguments}
+    item = {"index": index, "id": id, "function": {k: v for k, v in function.items() if v}}
+    return {k: v for k, v in item.items() if v is not None}
+
+
+def called(*pieces: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and arguments of each call, put together by the number of its pieces."""
+    frames = [delta(tool_calls=[item]) for item in pieces]
+    found: dict[int, tuple[str, str]] = {}
+    for event in run(make_turn(), lines(*frames, finish("tool_calls"), DONE)):
+        if isinstance(event, ToolCallDelta):
+            name, arguments = found.get(event.call["index"], ("", ""))
+            function = event.call["function"]
+            name += function.get("name", "")
+            found[event.call["index"]] = (name, arguments + function.get("arguments", ""))
+    assert list(found) == list(range(len(found))), "counted from 0, in the order of their beginning"
+    return list(found.values())
+
+
+TWO = [("f", '{"a":1}'), ("g", '{"b":2}')]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        # As it should be, one after the other and in turns.
+        [
+            piece(0, "x", "f", '{"a":'),
+            piece(0, None, None, "1}"),
+            piece(1, "y", "g", '{"b":'),
+            piece(1, None, None, "2}"),
+        ],
+        [
+            piece(0, "x", "f", '{"a":'),
+            piece(1, "y", "g", '{"b":'),
+            piece(0, None, None, "1}"),
+            piece(1, None, None, "2}"),
+        ],
+        # Counted from 1.
+        [piece(1, "x", "f", '{"a":1}'), piece(2, "y", "g", '{"b":2}')],
+        # Without an index: a name begins a call, and an id says which one goes on.
+        [
+            piece(None, "x", "f", '{"a":'),
+            piece(None, "y", "g", '{"b":'),
+            piece(None, "x", None, "1}"),
+            piece(None, "y", None, "2}"),
+        ],
+        [
+            piece(None, "x", "f", '{"a":'),
+            piece(None, None, None, "1}"),
+            piece(None, "y", "g", '{"b":2}'),
+        ],
+        [piece(None, None, "f", '{"a":1}'), piece(None, None, "g", '{"b":2}')],
+        # All with the same index, told apart by their ids.
+        [
+            piece(0, "x", "f", '{"a":1}'),
+            piece(0, "y", "g", '{"b":'),
+            piece(0, None, None, "2}"),
+        ],
+        # An id made up for each piece.
+        [
+            piece(0, "x", "f", '{"a":'),
+            piece(0, "u", None, "1}"),
+            piece(1, "y", "g", '{"b":'),
+            piece(1, "v", None, "2}"),
+        ],
+    ],
+)
+def test_two_calls(pieces: list[dict[str, Any]]) -> None:
+    assert called(*pieces) == TWO
+
+
+def test_a_piece_of_no_call_begins_one() -> None:
+    assert called(piece(None, None, None, "{}")) == [("", "{}")]

@@ -106,18 +106,20 @@ class Blocks:
             case OutputDelta(text):
                 self._write("text", "text", text)
             case ReasoningDelta(text):
-                self._think("trace", text)
+                self._write("thinking", "trace", text)
             case SummaryDelta(line):
                 # With the trace live in one block, only the whole summary has a place in another.
                 if self._answer.reasoning == "summary":
-                    self._think("summary", f"{line}\n\n")
+                    self._write("thinking", "summary", f"{line}\n\n")
             case ReasoningSummary(text, closing):
                 paragraph = text if self._answer.reasoning == "both" else closing
                 if paragraph:
-                    self._think("summary", f"{paragraph}\n\n")
+                    self._write("thinking", "summary", f"{paragraph}\n\n")
             case PromptSummary(text):
-                if self._answer.reasoning != "none":
-                    self._think("prompt", f"{text}\n\n")
+                if self._omitted:
+                    self._write("thinking", "prompt", "")
+                elif self._answer.reasoning != "none":
+                    self._write("thinking", "prompt", f"{text}\n\n")
             case ToolCallDelta(call):
                 self._call(call)
             case Extra(delta):
@@ -131,11 +133,6 @@ class Blocks:
     def close(self) -> list[Step]:
         """The answer is over: what waits comes out."""
         return self._steps(closing=True)
-
-    def _think(self, key: str, text: str) -> None:
-        if self._omitted:
-            key, text = "omitted", ""
-        self._write("thinking", key, text)
 
     def _write(self, kind: Kind, key: Hashable, text: str) -> None:
         """Adds to the last block if it is the same, else begins another."""

@@ -87,16 +87,17 @@ def read_messages(body: dict[str, Any], summary: MessagesSummary) -> ChatRequest
     options = asked.gateway or Options()
     if options.format is not None:
         raise fault("gateway.format", "this path has one format; leave it out")
-    if "reasoning" not in (body.get("gateway") or ()):
-        options = msgspec.structs.replace(options, reasoning=_reasoning(asked, summary))
+    named = "reasoning" in (body.get("gateway") or ())
+    shown = options.reasoning if named else _reasoning(asked.thinking, summary)
+    omitted = shown != "none" and asked.thinking is not None and asked.thinking.display == "omitted"
     chat = _chat(asked, body)
     return ChatRequest(
         dialect="messages",
         model=asked.model or "",
         stream=bool(asked.stream),
-        options=options,
+        options=msgspec.structs.replace(options, reasoning="none" if omitted else shown),
         body=chat,
-        echo={"display": asked.thinking.display if asked.thinking else None},
+        echo={"display": "omitted"} if omitted else {},
         prompt_tokens=estimate_prompt(chat),
     )
 
@@ -117,10 +118,10 @@ def _read(body: dict[str, Any]) -> _Asked:
     return asked
 
 
-def _reasoning(asked: _Asked, summary: MessagesSummary) -> ReasoningMode:
+def _reasoning(thinking: _Thinking | None, summary: MessagesSummary) -> ReasoningMode:
     """Thinking is shown to those who asked for it."""
-    thinks = asked.thinking is not None and asked.thinking.type != "disabled"
-    return "summary" if thinks or summary == "always" else "none"
+    asked = thinking is not None and thinking.type != "disabled"
+    return "summary" if asked or summary == "always" else "none"
 
 
 def _chat(asked: _Asked, body: dict[str, Any]) -> dict[str, Any]:

@@ -142,6 +142,16 @@ def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> 
             ["What is 2+2?\n\n", "I add. It is 4.", "I add. It is 4.\n\n"],
         ),
         ({"gateway": {"reasoning": "none"}, "thinking": THINKING}, "always", []),
+        (
+            {"gateway": {"reasoning": "none"}, "thinking": {**THINKING, "display": "omitted"}},
+            "asked",
+            [],
+        ),
+        (
+            {"gateway": {"reasoning": "raw"}, "thinking": {**THINKING, "display": "omitted"}},
+            "asked",
+            [""],
+        ),
         ({"gateway": {"detail": "concise"}}, "asked", []),
     ],
 )

@@ -53,7 +53,7 @@ def create_app(
         )
     )
     app.register_blueprint(ops.make_blueprint(relay, upstream, metrics, clock, gateway.__version__))
-    app.register_blueprint(page.make_blueprint(gateway.__version__))
+    app.register_blueprint(page.make_blueprint(gateway.__version__, summarizers.per_request))
     _register_error_handlers(app, log, metrics)
     return app
 

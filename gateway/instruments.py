@@ -133,6 +133,17 @@ LEARNED = Instrument(
     "Models that were found to start inside their reasoning, by their first lone end marker",
     ("upstream",),
 )
+SUMMARIZER_CALLS = Instrument(
+    "counter",
+    "gateway_summarizer_calls_total",
+    "Parts of a summary that the summary model was asked for, by `result` (written, failed)",
+    ("result",),
+)
+SUMMARIZER_TOKENS = Instrument(
+    "counter",
+    "gateway_summarizer_tokens_total",
+    "Tokens of its calls, prompts included, as its server counts them",
+)
 INSTRUMENTS = (
     TURNS,
     TURN_ERRORS,
@@ -147,4 +158,6 @@ INSTRUMENTS = (
     ATTEMPTS,
     BREAKER,
     LEARNED,
+    SUMMARIZER_CALLS,
+    SUMMARIZER_TOKENS,
 )

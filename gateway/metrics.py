@@ -133,6 +133,12 @@ class Metrics:
             if count:
                 self._of(instruments.TOKENS, *model, kind).inc(count)
 
+        if written := record.get("summarizer"):
+            failed = written["failed"]
+            self._of(instruments.SUMMARIZER_CALLS, "failed").inc(failed)
+            self._of(instruments.SUMMARIZER_CALLS, "written").inc(written["calls"] - failed)
+            self._of(instruments.SUMMARIZER_TOKENS).inc(written.get("total_tokens", 0))
+
     def refused(self, error: GatewayError) -> None:
         """A request was answered with an error status."""
         self._of(instruments.REFUSALS, _bounded(error.code)).inc()

@@ -1,5 +1,6 @@
 """The demo page at `/`."""
 
+from collections.abc import Sequence
 from typing import get_args
 
 from flask import Blueprint, Response, make_response, render_template
@@ -21,8 +22,11 @@ _POLICY = "; ".join(
 """The page needs nothing from elsewhere, and no inline code."""
 
 
-def make_blueprint(version: str) -> Blueprint:
-    """The page's one route; its scripts and styles are served from `static/`."""
+def make_blueprint(version: str, summarizers: Sequence[str]) -> Blueprint:
+    """The page's one route; its scripts and styles are served from `static/`.
+
+    summarizers: those that a request may name, none if the operator chooses.
+    """
     page = Blueprint("page", __name__)
 
     @page.get("/")
@@ -33,6 +37,7 @@ def make_blueprint(version: str) -> Blueprint:
                 version=version,
                 formats=get_args(Format),
                 reasoning_modes=get_args(ReasoningMode),
+                summarizers=summarizers,
             )
         )
         response.headers["Content-Security-Policy"] = _POLICY

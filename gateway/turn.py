@@ -98,7 +98,7 @@ class Turn:
         self._now = started
         self._reasoning_bytes = 0
         self._output_bytes = 0
-        self._asks = 0
+        self._written = {"calls": 0, "failed": 0}
         self._summarizer_usage: dict[str, int] = {}
 
     @property
@@ -120,10 +120,10 @@ class Turn:
         """What the log says of the turn: counts and times, no text."""
         tokens = self._tokens()
         counts = {"reasoning_tokens": tokens.reasoning, "output_tokens": tokens.output}
-        asked = (
-            {"summarizer": {"calls": self._asks, **self._summarizer_usage}} if self._asks else {}
-        )
-        return {**counts, "usage": self._usage, **asked, **self._ms}
+        record = {**counts, "usage": self._usage, **self._ms}
+        if self._written["calls"]:
+            record["summarizer"] = {**self._written, **self._summarizer_usage}
+        return record
 
     def elapsed_ms(self, now: float) -> int:
         """Milliseconds since the request arrived."""
@@ -168,7 +168,8 @@ class Turn:
     def answer(self, written: Written, now: float) -> list[Event]:
         """Takes the answer to the last ask. One that comes too late is counted, not shown."""
         self._now = now
-        self._asks += 1
+        self._written["calls"] += 1
+        self._written["failed"] += written.text is None
         for name, count in (written.usage or {}).items():
             if isinstance(count, int) and name.endswith("_tokens"):
                 self._summarizer_usage[name] = self._summarizer_usage.get(name, 0) + count

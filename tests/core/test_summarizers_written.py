@@ -145,7 +145,7 @@ def test_a_turn_asks_and_is_answered() -> None:
     events = turn.feed(lines(*contents("</think>It is fast."), FINISH, "[DONE]"), 3)
     assert [type(event) for event in events] == [ReasoningSummary, OutputDelta, Done]
     assert events[-1].usage_in_all == {"summarizer": {"total_tokens": 9}}  # type: ignore[union-attr]
-    assert turn.record()["summarizer"] == {"calls": 1, "total_tokens": 9}
+    assert turn.record()["summarizer"] == {"calls": 1, "failed": 0, "total_tokens": 9}
 
 
 def test_an_answer_that_comes_after_the_reasoning_is_counted_not_shown() -> None:

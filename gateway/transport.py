@@ -48,16 +48,9 @@ _BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str],
 """Foreign error → ours, the first that fits."""
 
 
-class _Session(requests.Session):
-    """Follows no redirect, and does not even read one: requests would, body and all."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
-
-
 def make_session(max_connections: int) -> requests.Session:
     """A session that many users share: no cookies, no proxies or .netrc of the environment."""
-    session = _Session()
+    session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": "reasoning-gateway"})
@@ -73,21 +66,19 @@ class Transport:
     def __init__(self, session: requests.Session, connect_timeout_s: float) -> None:
         self._session = session
         self._connect_timeout_s = connect_timeout_s
+        self._prepared: dict[tuple[str, str], requests.PreparedRequest] = {}
 
     def send(self, call: Call, read_timeout_s: float | None = None) -> "Reply":
         """Sends a call and waits for the status. Raises UpstreamTimeout or UpstreamUnreachable.
 
         read_timeout_s: between two reads; None when somebody else watches the time.
         """
+        timeout: Any = (self._connect_timeout_s, read_timeout_s)
+        verify = self._session.verify is None or self._session.verify
         try:
-            response = self._session.request(
-                "GET" if call.body is None else "POST",
-                call.url,
-                data=call.body,
-                headers=dict(call.headers),
-                stream=True,
-                allow_redirects=False,
-                timeout=(self._connect_timeout_s, read_timeout_s),
+            # The session's own send would ask at each call about proxies, cookies and redirects.
+            response = self._session.get_adapter(call.url).send(
+                self._prepare(call), stream=True, verify=verify, timeout=timeout
             )
         except requests.RequestException as error:
             for foreign, ours, message, code in _BEFORE_THE_ANSWER:
@@ -95,6 +86,20 @@ class Transport:
                     raise ours(message, code=code) from error
             raise
         return Reply(response)
+
+    def _prepare(self, call: Call) -> requests.PreparedRequest:
+        """What requests makes of a call. The address is read once, not at each call."""
+        method = "GET" if call.body is None else "POST"
+        known = self._prepared.get((method, call.url))
+        if known is None:
+            known = self._session.prepare_request(requests.Request(method, call.url))
+            self._prepared[method, call.url] = known
+        request = requests.PreparedRequest()
+        request.method, request.url, request.hooks = known.method, known.url, known.hooks
+        request.headers = requests.structures.CaseInsensitiveDict({**known.headers, **call.headers})
+        request.body = call.body
+        request.prepare_content_length(call.body)
+        return request
 
 
 class Reply:

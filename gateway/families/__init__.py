@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from gateway.config import Config, ModelConfig, plain_name
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 MAX_LEARNED = 1000
+_MAX_FOUND = 1000
+_MAX_FOUND_CHARS = 200
+"""So many names are remembered, of at most so many characters."""
 
 
 class Families:
@@ -35,10 +39,12 @@ class Families:
         if config.reasoning_start and config.reasoning_end:
             self._marked = (Block((config.reasoning_start,), (config.reasoning_end,)),)
         self._learned: dict[tuple[str, str], bool] = {}
+        self._found = lru_cache(_MAX_FOUND)(self._named)
 
     def find(self, model: str) -> Family:
         """The family of a model by any of its names: with a path, a size or a tag, in any case."""
-        family = self._named(model)
+        find = self._found if len(model) <= _MAX_FOUND_CHARS else self._named
+        family = find(model)
         if self._marked is None:
             return family
         return Family("configured", (), self._marked, starts_inside=family.starts_inside)

@@ -14,7 +14,7 @@ request's path, header names and body.
 The same request always gets the same answer. A model is named after what it does; MODELS says more:
 
     answers   default labelled labelled-reasoning starts-inside no-reasoning tags-reasoning
-              tags-thinking mock-magistral mock-natural long-thinking tool-call unicode
+              tags-thinking mock-magistral mock-natural long-thinking tool-call tool-calls unicode
     summaries summarizer summarizer-invents (slow: summarizer@delay=9; failing: error-500)
     timing    slow-start silent bursts
     endings   cut cut-thinking never-ends-thinking error-in-stream
@@ -59,7 +59,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
-from itertools import chain, groupby
+from itertools import chain, cycle, groupby, islice, zip_longest
 from typing import Annotated, Any, NamedTuple
 
 import click
@@ -634,7 +634,7 @@ class Script(msgspec.Struct, frozen=True):
     markup: Markup | None = tag("think")
     finish_reason: str = "stop"
     mock: dict[str, Any] = {}
-    calls_tool: bool = False
+    tool_calls: int = 0
     fault: Callable[[Plan], Plan] = unchanged
     wire: Callable[[bytes], bytes] = unchanged
     never_streams: bool = False
@@ -665,7 +665,8 @@ MODELS: Mapping[str, Script] = {
     "mock-magistral": Script("[THINK]…[/THINK]", markup=Markup("[THINK]", "[/THINK]")),
     "mock-natural": Script("Let me think … Therefore, …", natural_reply, Markup("", "\n\n")),
     "long-thinking": Script("some hundred words of reasoning in several steps", long_reply),
-    "tool-call": Script("thinks, then calls the first of the request's tools", calls_tool=True),
+    "tool-call": Script("thinks, then calls the first of the request's tools", tool_calls=1),
+    "tool-calls": Script("calls two tools; the pieces of the calls take turns", tool_calls=2),
     "unicode": Script("U+2028, an emoji cut in two …", unicode_reply, fault=cut_surrogates),
     "summarizer": Script("sums up reasoning, for SUMMARIZER_MODEL", summary_reply, None),
     "summarizer-invents": Script("the same with a number of its own", invented_reply, None),
@@ -694,10 +695,10 @@ MODELS: Mapping[str, Script] = {
 def make_deltas(ask: Ask, mock: Mock) -> list[Delta]:
     """All that the model says, one token in each delta."""
     script, last = ask.script, ask.messages[-1]
-    calls_tool = script.calls_tool and last.role != "tool"
-    if calls_tool:
+    calls = script.tool_calls if last.role != "tool" else 0
+    if calls:
         reasoning, answer = tool_reply(ask.prompt())
-    elif script.calls_tool:
+    elif script.tool_calls:
         reasoning, answer = "The tool has answered. I can pass it on.", f"It says: {last.text()}"
     else:
         reasoning, answer = script.say(ask.prompt())
@@ -705,7 +706,7 @@ def make_deltas(ask: Ask, mock: Mock) -> list[Delta]:
     if script.markup:
         before, after, key = script.markup
         deltas[:0] = deltas_of(key, before + reasoning + after, True)
-    return deltas + (tool_deltas(ask.tools) if calls_tool else [])
+    return deltas + tool_deltas(ask.tools, calls)
 
 
 @lru_cache(maxsize=64)  # many streams of one text share its deltas
@@ -713,16 +714,24 @@ def deltas_of(key: str, text: str, reasoning: bool) -> tuple[Delta, ...]:
     return tuple(Delta(key, token, 1, reasoning) for token in TOKEN.findall(text))
 
 
-def tool_deltas(tools: list[Tool] | None) -> list[Delta]:
-    """A call of the first tool: its id and name, then its arguments piece by piece."""
+def tool_deltas(tools: list[Tool] | None, calls: int) -> list[Delta]:
+    """Calls of the first tools, from the first again if there are too few, in turns."""
+    called = list(islice(cycle(tools or [None]), calls))
+    pieces = [call_pieces(index, tool) for index, tool in enumerate(called)]
+    turns = chain.from_iterable(zip_longest(*pieces))
+    return [Delta("tool_calls", [piece]) for piece in turns if piece]
+
+
+def call_pieces(index: int, tool: Tool | None) -> list[dict[str, Any]]:
+    """A call: its id and name, then its arguments piece by piece."""
     name, arguments = "get_weather", {"location": "Paris", "unit": "celsius"}
-    if tools:
-        name, parameters = tools[0].function.name, tools[0].function.parameters or Parameters()
+    if tool:
+        name, parameters = tool.function.name, tool.function.parameters or Parameters()
         arguments = {key: sample(schema) for key, schema in parameters.properties.items()}
     opening = {"name": name, "arguments": ""}
-    calls = [{"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": opening}]
-    calls += [{"function": {"arguments": piece}} for piece in TOKEN.findall(json.dumps(arguments))]
-    return [Delta("tool_calls", [{"index": 0, **call}]) for call in calls]
+    pieces = [{"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": opening}]
+    pieces += [{"function": {"arguments": piece}} for piece in TOKEN.findall(json.dumps(arguments))]
+    return [{"index": index, **piece} for piece in pieces]
 
 
 def sample(schema: Any) -> Any:
@@ -762,14 +771,20 @@ def message_of(deltas: list[Delta]) -> dict[str, Any]:
     values: defaultdict[str, list[Any]] = defaultdict(list)
     for delta in deltas:
         values[delta.key].append(delta.value)
-    calls = [pieces[0] for pieces in values.pop("tool_calls", [])]
+    calls: defaultdict[int, list[Any]] = defaultdict(list)
+    for pieces in values.pop("tool_calls", []):
+        calls[pieces[0]["index"]].append(pieces[0])
     message: dict[str, Any] = {"role": "assistant", "content": None}
     message |= {key: "".join(texts) for key, texts in values.items()}
     if calls:
-        arguments = "".join(call["function"]["arguments"] for call in calls)
-        function = {**calls[0]["function"], "arguments": arguments}
-        message["tool_calls"] = [{**calls[0], "function": function}]
+        message["tool_calls"] = [whole_call(pieces) for pieces in calls.values()]
     return message
+
+
+def whole_call(pieces: list[Any]) -> dict[str, Any]:
+    """The pieces of one call put together."""
+    arguments = "".join(piece["function"]["arguments"] for piece in pieces)
+    return {**pieces[0], "function": {**pieces[0]["function"], "arguments": arguments}}
 
 
 def make_frames(ask: Ask, mock: Mock) -> Iterator[Frame]:

@@ -196,27 +196,28 @@ def test_every_model_that_answers_is_whole_in_every_format(gateway_url: str, mod
     for format in FORMATS:
         status, said = listen(gateway_url, format, named(model), gateway=inside)
         assert (status, said.error) == (200, None)
-        if script.calls_tool:
+        if script.tool_calls:
             assert said.answer == "" or format == "plain"
             if format != "plain":
-                assert said.tool_name == "get_weather"
-                assert json.loads(said.tool_arguments) == {"location": "Paris", "unit": "celsius"}
+                called = [(name, json.loads(text)) for name, text in said.tools.values()]
+                arguments = {"location": "Paris", "unit": "celsius"}
+                assert called == [("get_weather", arguments)] * script.tool_calls
         else:
             assert joined(said.answer) == answer
         if format != "plain":
-            reason = "tool_calls" if script.calls_tool else script.finish_reason
+            reason = "tool_calls" if script.tool_calls else script.finish_reason
             assert said.finish_reason == reason
             shown = shown_summary(format, said)
             assert said.prompt_summary.removeprefix("[Prompt Summary] ").strip() == "hi"
             assert (shown == NOT_DETECTED) is (script.markup is None)
-            if reasoning == SUMMARY and script.markup and not script.calls_tool:
+            if reasoning == SUMMARY and script.markup and not script.tool_calls:
                 assert shown == SUMMARY
 
 
 @pytest.mark.parametrize("model", WHOLE)
 def test_the_trace_is_what_the_model_thought(gateway_url: str, model: str) -> None:
     script = mock_upstream.MODELS[model]
-    reasoning = mock_upstream.tool_reply("hi")[0] if script.calls_tool else script.say("hi")[0]
+    reasoning = mock_upstream.tool_reply("hi")[0] if script.tool_calls else script.say("hi")[0]
     inside = {"starts_inside": True} if model == "starts-inside" else {}
     for format in ("phased", "events", "openai"):
         for mode in ("raw", "both", "none"):

@@ -134,8 +134,8 @@ class Told:
     live: str = ""
     trace: str = ""
     answer: str = ""
-    tool_name: str = ""
-    tool_arguments: str = ""
+    tools: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Name and arguments of each tool call."""
     finish_reason: str | None = None
     usage: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
@@ -151,8 +151,9 @@ class Told:
 
     def tool(self, call: dict[str, Any]) -> None:
         function = call.get("function", call)
-        self.tool_name += function.get("name") or ""
-        self.tool_arguments += function.get("arguments") or ""
+        name, arguments = self.tools.get(call["index"], ("", ""))
+        name += function.get("name") or ""
+        self.tools[call["index"]] = (name, arguments + (function.get("arguments") or ""))
         self.came("final_output")
 
     def ended(self, finish_reason: str | None, error: dict[str, Any] | None) -> None:

@@ -96,6 +96,21 @@ def test_a_tool_is_called_and_its_result_is_answered(
     assert texts(client.messages.create(**asked))[-1] == ("text", "It says: 4")
 
 
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+def test_two_calls_that_come_in_turns_are_two_blocks(
+    client: Anthropic, weather: dict[str, Any], streamed: bool
+) -> None:
+    asked = {**ASKED, "model": "tool-calls@tps=0", "tools": [tool_of(weather)]}
+    if streamed:
+        with client.messages.stream(**asked) as stream:
+            message = stream.get_final_message()
+    else:
+        message = client.messages.create(**asked)
+    calls = [block for block in message.content if block.type == "tool_use"]
+    assert [call.input for call in calls] == [{"location": "Paris", "unit": "celsius"}] * 2
+    assert len({call.id for call in calls}) == 2
+
+
 def test_a_limit_of_tokens_is_the_stop_reason(client: Anthropic) -> None:
     with client.messages.stream(**{**ASKED, "max_tokens": 20}) as stream:
         assert stream.get_final_message().stop_reason == "max_tokens"

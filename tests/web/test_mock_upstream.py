@@ -223,6 +223,20 @@ def test_tool_call_comes_in_pieces(client: FlaskClient) -> None:
     assert json.loads(whole["tool_calls"][0]["function"]["arguments"])["location"] == "Paris"
 
 
+def test_tool_calls_take_turns(client: FlaskClient) -> None:
+    tools = [{"type": "function", "function": {"name": name}} for name in "fg"]
+    stream = chunks(ask(client, "tool-calls", tools=tools))
+    pieces = [c["choices"][0]["delta"].get("tool_calls") for c in stream]
+    calls = [piece[0] for piece in pieces if piece]
+    assert [call["index"] for call in calls[:4]] == [0, 1, 0, 1]
+    assert [call["function"].get("name") for call in calls[:3]] == ["f", "g", None]
+    assert finish_reasons(stream) == ["tool_calls"]
+
+    whole = ask(client, "tool-calls", stream=False).get_json()["choices"][0]["message"]
+    named = [call["function"]["name"] for call in whole["tool_calls"]]
+    assert named == ["get_weather", "get_weather"]
+
+
 def test_tool_call_answers_after_the_tool_has(client: FlaskClient) -> None:
     messages = [{"role": "user", "content": "Weather?"}, {"role": "tool", "content": "Sunny."}]
     stream = chunks(ask(client, "tool-call", messages=messages))

@@ -141,7 +141,7 @@ class UpstreamRefused(UpstreamError):
 
     code = "upstream_refused"
     _CALLERS_FAULT = frozenset({400, 404, 409, 413, 422})
-    _PASSED_ON = _CALLERS_FAULT | {408, 429}
+    PASSED_ON = _CALLERS_FAULT | {408, 429}
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class UpstreamRefused(UpstreamError):
         self.retry_after_s = retry_after_s
         if upstream_status in self._CALLERS_FAULT:
             self.blame = "caller"
-        if upstream_status in self._PASSED_ON:
+        if upstream_status in self.PASSED_ON:
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)
 

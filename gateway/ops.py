@@ -1,11 +1,13 @@
-"""For operators: is the process alive, should it get traffic, and what has it done."""
+"""For operators: is it alive, should it get traffic, what has it done; and what it can be asked."""
 
 from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify
 
 from gateway.metrics import CONTENT_TYPE, Metrics
+from gateway.openapi import document
 from gateway.relay import Relay
+from gateway.sse import dumps
 from gateway.upstreams.chat import ChatUpstream
 
 
@@ -39,5 +41,9 @@ def make_blueprint(
     @ops.get("/metrics")
     def read_metrics() -> Response:
         return Response(metrics.text(), content_type=CONTENT_TYPE)
+
+    @ops.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(dumps(document(version)), content_type="application/json")
 
     return ops

@@ -20,7 +20,7 @@ class Message(msgspec.Struct, frozen=True):
     content: str | list[dict[str, Any]] | None = None
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class ChatBody(msgspec.Struct, frozen=True):
     """As much of a body as the gateway looks at."""
 
     model: str | None = None
@@ -51,7 +51,7 @@ def read_chat(
         body = body | {"messages": _messages_of_prompt(body, max_prompt_chars)}
     elif "prompt" in body:
         raise BadRequest("Send either messages or prompt, not both.", param="prompt")
-    asked = convert(body, _Asked)
+    asked = convert(body, ChatBody)
     if not asked.messages:
         raise BadRequest("messages must hold at least one message.", param="messages")
     choices = 1 if asked.n is None else asked.n

@@ -1,0 +1,48 @@
+"""What comes back is what the OpenAPI document says: schemathesis asks a running gateway."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+from tests.programs import ROOT, start_gateway, start_mock
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",  # types can't say all that makes a request good, so not its opposite
+    "unsupported_method",
+)
+
+
+def test_the_document_is_openapi(gateway_url: str) -> None:
+    document = requests.get(f"{gateway_url}/openapi.json", timeout=10).json()
+    assert document["openapi"].startswith("3.1.")
+    assert [str(error) for error in OPENAPI_31_VALIDATOR.iter_errors(document)] == []
+
+
+def test_the_gateway_answers_as_the_document_says(tmp_path: Path) -> None:
+    command = [
+        *(str(Path(sys.executable).parent / "st"), "run"),
+        *("--checks", ",".join(CHECKS)),
+        *("--phases", "coverage,fuzzing"),
+        *("--max-examples", "25", "--seed", "1", "--generation-database", "none"),
+        *("--request-timeout", "20", "--no-color"),
+    ]
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.live.openapi_hooks", "PYTHONPATH": str(ROOT)}
+    with start_mock("--tokens-per-second", "0") as mock, start_gateway(mock.url) as gateway:
+        run = subprocess.run(
+            [*command, f"{gateway.url}/openapi.json"],
+            cwd=tmp_path,
+            env=os.environ | hooks,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+    assert run.returncode == 0, run.stdout[-8000:]

@@ -15,10 +15,11 @@ from click.shell_completion import get_completion_class
 
 from terminal.checks import CHECK_PROMPT, check, check_health
 from terminal.door import Door
+from terminal.formats import FORMATS
 from terminal.output import EventLines, JsonLines, Output, to_nowhere, to_stderr, to_stdout
 from terminal.prompts import prompts, whole_prompt
 from terminal.sections import Sections
-from terminal.stream import FORMATS, Failure
+from terminal.stream import Failure
 from terminal.turns import Asker
 
 NAME = "client.py"
@@ -126,7 +127,7 @@ def main(
     options = {"reasoning": reasoning, "detail": detail}
     options |= {"summarizer": summarizer} if summarizer else {}
     output = output or kind_of_output(reasoning)
-    if output == "screen" and reasoning == "summary":
+    if output == "screen" and reasoning == "summary" and FORMATS[format].live_with_trace:
         options["reasoning"] = "both"  # the trace is not shown; it is counted while it grows
     make = partial(new_output, output, reasoning, colour)
     asker = Asker(door, format, model, options, make, verbose, timeline)

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from terminal.door import Door
+from terminal.formats import CHAT_PATH
 from terminal.output import compact
-from terminal.stream import CONTROLS, FORMATS, Failure, decode
+from terminal.stream import CONTROLS, Chunks, Failure, decode
 from terminal.timeline import NEVER, Timeline
 from terminal.turns import failure_of
 
@@ -62,8 +63,8 @@ def measure(door: Door, model: str | None, prompt: str) -> Measured:
     pieces: list[str] = []
     first_chunk_s, done = NEVER, False
     body = {"model": model, "prompt": prompt} if model else {"prompt": prompt}
-    with door.stream(FORMATS["plain"].path, body) as reads:
-        for event in decode(timeline.reads(reads), FORMATS["plain"].adapter()):
+    with door.stream(CHAT_PATH, body) as reads:
+        for event in decode(timeline.reads(reads), Chunks()):
             if event.event == "failed":
                 raise failure_of(event)
             if event.event == "final_output_delta":

@@ -10,6 +10,8 @@ from rich.live import Live
 from rich.markdown import Heading, Markdown
 from rich.segment import Segment
 
+from terminal.stream import whole_characters
+
 REDRAWS_A_SECOND = 10
 CODE_THEME = "ansi_dark"
 """The terminal's own colours, on its own background."""
@@ -75,9 +77,11 @@ class Answer:
             self._print(whole=False)
             self._parsed_s = time.monotonic()
 
-    def note(self, text: RenderableType) -> None:
-        """Prints something else, above the block that is not whole yet."""
-        self._console.print(text)
+    def note(self, text: RenderableType) -> bool:
+        """Prints something else above what is being redrawn; False if nothing is."""
+        if self._live.is_started:
+            self._console.print(text)
+        return self._live.is_started
 
     def close(self) -> None:
         """Prints what is left."""
@@ -100,7 +104,7 @@ class Answer:
     def _blocks(self) -> list[tuple[int, list[Token]]]:
         """The blocks of the text that is not printed yet, each with its first line."""
         blocks: list[tuple[int, list[Token]]] = []
-        for token in self._parser.parse(self._text):
+        for token in self._parser.parse(whole_characters(self._text)):
             for child in token.children or ():
                 if child.type == "softbreak":
                     child.type = "hardbreak"

@@ -52,6 +52,11 @@ class Output:
         """A diagnostic, on a line of its own on stderr."""
         click.secho(line.translate(CONTROLS), err=True, dim=True)
 
+    def notes(self, lines: list[str]) -> None:
+        """Some diagnostics."""
+        for line in lines:
+            self.note(line)
+
     def close(self) -> None:
         """The turn is over: ends a line that has begun, and what moves on the screen."""
 

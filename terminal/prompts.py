@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 HINT_S = 2.0
-HELP = "Enter sends, Alt+Enter or Ctrl-J breaks the line, Ctrl-C stops an answer, Ctrl-D ends."
+HELP = "Enter sends, Alt+Enter breaks the line, Ctrl-C stops an answer, Ctrl-D ends."
 
 
 def whole_prompt(given: str | None) -> str | None:

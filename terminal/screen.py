@@ -105,9 +105,7 @@ class Screen(Output):
 
     def note(self, line: str) -> None:
         text = Text(line.translate(CONTROLS), style="dim")
-        if self._markdown and self._console.is_terminal:
-            self._markdown.note(text)  # one screen: it goes above what is being redrawn
-        else:
+        if not (self._markdown and self._console.is_terminal and self._markdown.note(text)):
             self._console.print(text)
 
     def close(self) -> None:

@@ -1,13 +1,14 @@
 """Plain text under headings, for pipes, files and terminals that cannot move their cursor."""
 
 import os
+import re
 import sys
 from contextlib import suppress
 
 import click
 
 from terminal.output import Output, ToolCalls, Write, to_stdout
-from terminal.stream import Event
+from terminal.stream import Event, whole_characters
 
 PROMPT, REASONING, SUMMARY, ANSWER = HEADINGS = (
     "[PROMPT]",
@@ -17,20 +18,24 @@ PROMPT, REASONING, SUMMARY, ANSWER = HEADINGS = (
 )
 
 
+WAITING = re.compile(r"\s*[\ud800-\udbff]?\Z")
+
+
 class Trimmed:
     """Writes text as it comes, without the line ends before it and the white space after it."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
-        self._held = ""  # white space, shown only when more text follows
+        self._held = ""  # what is shown only when more text follows
         self.began = False
         self.in_line = False
 
     def put(self, text: str, dim: bool = False) -> None:
-        """Writes more, but for white space at the end, which waits."""
+        """Writes more, but for white space and half a character at the end, which wait."""
         text = self._held + (text if self.began else text.lstrip("\n"))
-        shown = text.rstrip()
+        shown = WAITING.sub("", text)
         self._held = text[len(shown) :]
+        shown = whole_characters(shown)
         if shown:
             self._write(click.style(shown, dim=True) if dim else shown)
             self.began = self.in_line = True

@@ -1,13 +1,13 @@
 """Every format of the gateway becomes one stream of events, named as in `events`. No I/O.
 
-Bytes -> lines -> messages (:mod:`gateway.sse`) -> events, by the adapter in :data:`FORMATS`.
+Bytes -> lines -> messages (:mod:`gateway.sse`) -> events, by the adapter in :mod:`.formats`.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -106,19 +106,10 @@ class Chunks:
         return [Event("reasoning_summary", {"text": text})] if text else []
 
 
-class Format(NamedTuple):
-    """How a format is asked for and read."""
-
-    adapter: Callable[[], Adapter]
-    path: str = "/v1/chat/completions"
-
-
-FORMATS: dict[str, Format] = {
-    "events": Format(lambda: named_events),
-    "phased": Format(Chunks),
-    "openai": Format(Chunks),
-    "plain": Format(Chunks),
-}
+def whole_characters(text: str) -> str:
+    """The text with characters whose halves came in two deltas put together."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "surrogatepass")
 
 
 def parse(data: bytes) -> dict[str, Any]:

@@ -113,13 +113,20 @@ class Timeline:
             yield Bar(
                 "answer", answers_s, last_s, self._speed("final_output_delta", last_s - answers_s)
             )
-        yield Bar("end", end_s, end_s, str(self._end.get("finish_reason") or "not whole"))
+        yield Bar("end", end_s, end_s, self._finish())
+
+    def _finish(self) -> str:
+        if "done" not in self._first_s:
+            return "not whole"
+        return str(self._end.get("finish_reason") or "")
 
     def waterfall(self, columns: int) -> Iterator[str]:
         """The rows as text of at most so many columns."""
         bars = list(self.bars())
         whole_s = bars[-1].end_s or 1.0
-        times = [_times(bar) for bar in bars]
+        times = [_span(bar) for bar in bars]
+        if columns - LABEL_COLUMNS - max(map(len, times)) < 2 * NARROWEST_BAR:
+            times = [_length(bar) for bar in bars]
         times_columns = max(map(len, times))
         notes_columns = 2 + max(len(bar.note) for bar in bars)
         room = columns - LABEL_COLUMNS - times_columns - 3
@@ -137,7 +144,11 @@ class Timeline:
         yield f"longest silence {length_s:.3f} s, from {from_s:.3f} s"[:columns]
 
 
-def _times(bar: Bar) -> str:
+def _span(bar: Bar) -> str:
     if bar.begin_s == bar.end_s:
         return f"{bar.begin_s:.3f} s"
     return f"{bar.begin_s:.3f} – {bar.end_s:.3f} s"
+
+
+def _length(bar: Bar) -> str:
+    return f"{bar.end_s - bar.begin_s or bar.begin_s:.3f} s"

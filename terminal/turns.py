@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import click
 
 from terminal.door import Door
+from terminal.formats import FORMATS, body_of
 from terminal.output import Output
-from terminal.stream import FORMATS, Event, Failure, decode, record
+from terminal.stream import Event, Failure, decode, record
 from terminal.timeline import Timeline
 
 
@@ -38,23 +39,22 @@ class Asker:
 
     def _watch(self, messages: list[dict[str, str]], output: Output, timeline: Timeline) -> None:
         kind = FORMATS[self.format]
-        body = {"messages": messages, "gateway": {"format": self.format, **self.options}}
+        body = body_of(self.format, messages, self.options)
         if self.model:
             body = {"model": self.model, **body}
         with self.door.stream(kind.path, body) as reads:
-            for event in decode(timeline.reads(reads), kind.adapter()):
-                notes = timeline.add(event)
-                for line in notes if self.verbose else ():
-                    output.note(line)
+            for event in decode(timeline.reads(reads), kind.adapter(self.options["reasoning"])):
+                news = timeline.add(event)
+                notes = news if self.verbose else []
+                if event.event == "done":
+                    output.show(event)
+                    output.close()
+                    output.notes([*cut_off(event), *notes])
+                    return
+                output.notes(notes)
                 output.show(event)
                 if event.event == "failed":
                     raise failure_of(event)
-                if event.event == "done":
-                    reason = event.data.get("finish_reason")
-                    if reason in ("length", "content_filter"):
-                        output.close()
-                        output.note(f"The answer is not whole: finish reason {reason}.")
-                    return
         raise Failure("the stream ended without `done`: the answer is not whole")
 
     def converse(self, prompts: Iterable[str]) -> int:
@@ -80,6 +80,14 @@ class Asker:
             else:
                 messages.pop()
         return status
+
+
+def cut_off(done: Event) -> list[str]:
+    """What has to be said of an answer that ended before its end."""
+    reason = done.data.get("finish_reason")
+    if reason not in ("length", "content_filter"):
+        return []
+    return [f"The answer is not whole: finish reason {reason}."]
 
 
 def failure_of(event: Event) -> Failure:

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 import client
 from terminal import timeline
 from terminal.checks import Measured
-from terminal.stream import FORMATS, Chunks, Event, decode, named_events, split_lines
+from terminal.formats import FORMATS
+from terminal.stream import Chunks, Event, decode, named_events, split_lines
 
 URL = "http://gateway.test:8080"
 CHAT = f"{URL}/v1/chat/completions"
@@ -40,7 +41,8 @@ def run(*args: str, typed: str | None = None) -> Result:
 
 def serve(gateway: responses.RequestsMock, body: bytes, status: int = 200) -> None:
     """The next request to the main door gets this stream."""
-    gateway.post(CHAT, body=body, status=status, content_type="text/event-stream; charset=utf-8")
+    for url in (CHAT, f"{URL}/v1/messages"):
+        gateway.post(url, body=body, status=status, content_type="text/event-stream; charset=utf-8")
 
 
 def sent(gateway: responses.RequestsMock, number: int = 0) -> dict[str, Any]:
@@ -141,11 +143,43 @@ def plain_stream(
     return b": connected\n\n" + b"".join(events) + data("[DONE]")
 
 
+def block(index: int, kind: str, head: Any, *deltas: dict[str, Any]) -> list[bytes]:
+    start = {"index": index, "content_block": {"type": kind, **head}}
+    frames = [("content_block_start", start)]
+    frames += [("content_block_delta", {"index": index, "delta": delta}) for delta in deltas]
+    return [message(*frame) for frame in [*frames, ("content_block_stop", {"index": index})]]
+
+
+def message(name: str, more: dict[str, Any]) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **more})}\n\n".encode()
+
+
+def messages_stream(reasoning: str) -> bytes:
+    def thinking(text: str) -> dict[str, Any]:
+        return {"type": "thinking_delta", "thinking": text}
+
+    traced, summed = (reasoning in kinds for kinds in (("raw", "both"), ("summary", "both")))
+    frames = [message("message_start", {"message": {"usage": {"input_tokens": 5}}})]
+    frames.append(message("ping", {}))
+    blocks = [["What is 2+2?\n\n"]]
+    blocks += [TRACE] if traced else [[f"{line}\n\n" for line in LINES]] if summed else []
+    blocks += [[WHOLE_TEXT]] if reasoning == "both" else []
+    for index, texts in enumerate(blocks):
+        signature = {"type": "signature_delta", "signature": "x"}
+        frames += block(index, "thinking", {}, *map(thinking, texts), signature)
+    texts = [{"type": "text_delta", "text": text} for text in ("The answer\n\n", "is 4.")]
+    frames += block(len(blocks), "text", {"text": ""}, *texts)
+    usage = {"output_tokens": 9, "output_tokens_details": {"thinking_tokens": 4}}
+    frames.append(message("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": usage}))
+    return b"".join(frames) + message("message_stop", {})
+
+
 STREAMS: dict[str, Callable[[str], bytes]] = {
     "events": events_stream,
     "phased": phased_stream,
     "openai": openai_stream,
     "plain": plain_stream,
+    "messages": messages_stream,
 }
 
 PROMPT = "[PROMPT]\nWhat is 2+2?\n\n"
@@ -172,6 +206,7 @@ def test_sections_come_in_order_in_every_format(
     summary = {
         ("events", "summary"): f"[REASONING SUMMARY]\n{LIVE}{WHOLE_TEXT}\n\n",
         ("events", "both"): f"[REASONING SUMMARY]\n{WHOLE_TEXT}\n\n",
+        ("messages", "both"): f"[REASONING SUMMARY]\n{WHOLE_TEXT}\n\n",
     }.get((format, reasoning), f"[REASONING SUMMARY]\n{LIVE}")
     summary = summary if reasoning in ("summary", "both") else ""
     expected = ANSWER if format == "plain" else PROMPT + trace + summary + ANSWER
@@ -512,7 +547,9 @@ def test_a_stream_without_its_end_is_not_taken_for_whole(
     gateway: responses.RequestsMock, format: str
 ) -> None:
     stream = STREAMS[format]("none")
-    end = b"event: done" if format == "events" else b"data: [DONE]"
+    end = {"events": b"event: done", "messages": b"event: message_stop"}.get(
+        format, b"data: [DONE]"
+    )
     serve(gateway, stream[: stream.index(end)])
     result = run(*WHOLE, "--format", format)
     assert_fails(result, "the stream ended without `done`: the answer is not whole")
@@ -846,7 +883,8 @@ def test_a_stream_read_byte_by_byte_gives_the_same_events(format: str) -> None:
     stream = STREAMS[format]("both")
     reads = [stream[i : i + 1] for i in range(len(stream))]
     adapter = FORMATS[format].adapter
-    assert list(decode(reads, adapter())) == list(decode([stream], adapter()))
+    whole = list(decode([stream], adapter("both")))
+    assert list(decode(reads, adapter("both"))) == whole
 
 
 def test_an_event_is_out_before_the_next_read() -> None:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+import client
 from gateway.config import Config, setting_names
 from gateway.dialects import DIALECTS
 from gateway.errors import CODES
 from gateway.families import FAMILIES, Family
 from scripts.write_docs import PARTS, with_parts
+from terminal.formats import FORMATS
 from tests.programs import ROOT
 
 DOCS = {path.name: path.read_text() for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"]}
@@ -75,6 +77,18 @@ def test_every_link_leads_somewhere(page: str) -> None:
     folder = ROOT if page == "README.md" else ROOT / "docs"
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", DOCS[page]):
         assert (folder / target).exists(), target
+
+
+def test_every_option_and_exit_status_of_the_client() -> None:
+    for option in client.main.params:
+        assert f"| `{option.opts[-1]}" in DOCS["client.md"], option.opts[-1]
+    for status in (0, 1, 2, 130):
+        assert f"| {status} |" in DOCS["client.md"]
+
+
+def test_every_format_of_the_client() -> None:
+    for name in FORMATS:
+        assert f"`{name}`" in DOCS["client.md"]
 
 
 def test_the_changelog_names_no_file_that_is_gone() -> None:

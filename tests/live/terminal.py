@@ -1,0 +1,111 @@
+"""A terminal with a screen, in which a program runs as it would for a person."""
+
+import codecs
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from types import TracebackType
+
+import pyte
+
+from tests.programs import ROOT
+
+PATIENCE_S = 30
+
+
+class Terminal:
+    """A program on a screen of so many columns and rows; use it in a `with`."""
+
+    def __init__(
+        self, *args: str, columns: int = 80, rows: int = 24, stdout: int | None = None, **env: str
+    ) -> None:
+        """stdout: a file descriptor in place of the screen."""
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._screen = pyte.HistoryScreen(columns, rows, history=1000)
+        self._screen.write_process_input = self.press  # it answers where its cursor is
+        self._stream = pyte.Stream(self._screen)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.raw = ""
+        """Every character that was sent to the screen."""
+        self.process = subprocess.Popen(
+            [sys.executable, *args],
+            cwd=ROOT,
+            env={**os.environ, "TERM": "xterm-256color", "GATEWAY_HISTORY": "", **env},
+            stdin=slave,
+            stdout=slave if stdout is None else stdout,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+
+    def press(self, keys: str) -> None:
+        """Presses these keys."""
+        os.write(self._master, keys.encode())
+
+    def lines(self) -> list[str]:
+        """What a person can read, from the first line on, without what was erased."""
+        kept = [
+            "".join(row[x].data for x in range(self._screen.columns)) for row in self._history()
+        ]
+        return [line.rstrip() for line in [*kept, *self._screen.display]]
+
+    def text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(self.lines()).strip("\n")
+
+    def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> "re.Match[str]":
+        """Reads until the pattern can be read on the screen."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := re.search(pattern, self.text(), re.MULTILINE)):
+            alive = self._read(deadline - time.monotonic())
+            if not alive and not (found := re.search(pattern, self.text(), re.MULTILINE)):
+                raise AssertionError(f"no {pattern!r} on the screen:\n{self.text()}")
+        return found
+
+    def end(self, timeout_s: float = PATIENCE_S) -> int:
+        """Reads until the program ends; gives its exit status."""
+        deadline = time.monotonic() + timeout_s
+        while self._read(deadline - time.monotonic()):
+            pass
+        return self.process.wait(max(0.1, deadline - time.monotonic()))
+
+    def _history(self) -> "list[dict[int, pyte.screens.Char]]":
+        return list(self._screen.history.top)
+
+    def _read(self, timeout_s: float) -> bool:
+        """Takes what has arrived; False when the program has ended or the time is over."""
+        ready, _, _ = select.select([self._master], [], [], max(0.0, timeout_s))
+        if not ready:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            return False
+        text = self._decoder.decode(data)
+        self.raw += text
+        self._stream.feed(text)
+        return bool(data)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self._master)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from gateway.choices import Choices
 from gateway.config import Config, Format, ReasoningMode
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
-from gateway.errors import BadRequest, UnsupportedMedia, UpstreamBroke
+from gateway.errors import BadRequest, NotFound, UnsupportedMedia, UpstreamBroke
 from gateway.events import Done
 from gateway.families import Families
 from gateway.intake import (
@@ -22,6 +22,7 @@ from gateway.intake import (
     read_body,
     read_chat,
     read_messages,
+    read_responses,
 )
 from gateway.metrics import Metrics
 from gateway.relay import Body, Relay, Stream
@@ -97,6 +98,16 @@ def make_blueprint(
         return Response(
             dumps(answer), content_type="application/json", headers={"X-Token-Count": "estimated"}
         )
+
+    @api.post("/v1/responses")
+    def responses() -> Response:
+        return _reply(read_responses(_body(), config.responses_summary))
+
+    @api.route("/v1/responses/<id>", methods=["GET", "DELETE"])
+    @api.post("/v1/responses/<id>/cancel")
+    @api.get("/v1/responses/<id>/input_items")
+    def kept_response(id: str) -> Response:
+        raise NotFound(f"Response with id '{id}' not found: the gateway keeps none.")
 
     def _reply(asked: ChatRequest) -> Response:
         """Starts the turn and answers in the caller's dialect, streamed or in one piece."""

@@ -22,7 +22,8 @@ from gateway.errors import ConfigError, explain
 Format = Literal["phased", "events", "openai", "plain"]
 ReasoningMode = Literal["summary", "raw", "both", "none"]
 Detail = Literal["auto", "concise", "detailed"]
-MessagesSummary = Literal["asked", "always"]
+SummaryRule = Literal["asked", "always"]
+"""Where an API has its own way to ask for a summary: only then, or always."""
 
 _DAY_S = 86400
 _TABLES = ("upstreams", "models")
@@ -139,8 +140,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str | None, Meta(description="Ends the reasoning, for every model; goes with the former.")
     ] = None
     messages_summary: Annotated[
-        MessagesSummary,
+        SummaryRule,
         Meta(description="`/v1/messages` has thinking blocks where `thinking` asks, or always."),
+    ] = "asked"
+    responses_summary: Annotated[
+        SummaryRule,
+        Meta(
+            description="`/v1/responses` has a summary where `reasoning.summary` asks, or always."
+        ),
     ] = "asked"
     heartbeat_s: Annotated[
         Seconds, Meta(description="A stream that was silent for this long gets a heartbeat.")

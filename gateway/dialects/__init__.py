@@ -11,6 +11,7 @@ from gateway.dialects.messages import MessagesDialect
 from gateway.dialects.openai import OpenAIDialect
 from gateway.dialects.phased import PhasedDialect
 from gateway.dialects.plain import PlainDialect
+from gateway.dialects.responses import ResponsesDialect
 
 __all__ = ["DIALECTS", "Answer", "Completion", "Dialect", "Whole"]
 
@@ -20,5 +21,6 @@ DIALECTS: dict[str, type[Dialect]] = {
     "openai": OpenAIDialect,
     "plain": PlainDialect,
     "messages": MessagesDialect,
+    "responses": ResponsesDialect,
 }
 """Format → class; for a path of its own its name: `/v1/messages`."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.dialects.base import Answer, Dialect
 from gateway.dialects.blocks import Blocks, Grown, Started, Step, Stopped, read_object
+from gateway.dialects.usage import count
 from gateway.errors import GatewayError
 from gateway.events import Done, Event, Failed
 from gateway.sse import dumps, frame, quote
@@ -200,16 +201,10 @@ def _stop(done: Done, blocks: Blocks) -> dict[str, Any]:
 
 
 def _usage(done: Done, answer: Answer) -> dict[str, Any]:
-    """The upstream's figures; where it gave none, estimates."""
-    usage = done.usage or {}
-    prompt = _count(usage, "prompt_tokens", answer.prompt_tokens)
-    output = _count(usage, "completion_tokens", done.tokens.reasoning + done.tokens.output)
-    cached = min(prompt, _count(usage.get("prompt_tokens_details"), "cached_tokens", 0))
-    details = usage.get("completion_tokens_details")
-    thinking = min(output, _count(details, "reasoning_tokens", done.tokens.reasoning))
+    counted = count(done, answer)
     return {
-        **_counts(prompt - cached, output, cached),
-        "output_tokens_details": {"thinking_tokens": thinking},
+        **_counts(counted.prompt - counted.cached, counted.output, counted.cached),
+        "output_tokens_details": {"thinking_tokens": counted.reasoning},
     }
 
 
@@ -220,12 +215,6 @@ def _counts(input: int, output: int, cached: int) -> dict[str, Any]:
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": cached,
     }
-
-
-def _count(counts: Any, name: str, otherwise: int) -> int:
-    """A count, if it is one."""
-    count = counts.get(name) if isinstance(counts, dict) else None
-    return count if type(count) is int and count >= 0 else otherwise
 
 
 def _error(error: GatewayError, request_id: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from gateway.intake.body import read_body
 from gateway.intake.chat import format_of, read_chat
 from gateway.intake.messages import count_tokens, read_messages
 from gateway.intake.request import ChatRequest, Options
+from gateway.intake.responses import read_responses
 
 __all__ = [
     "ChatRequest",
@@ -17,4 +18,5 @@ __all__ = [
     "read_body",
     "read_chat",
     "read_messages",
+    "read_responses",
 ]

@@ -22,10 +22,21 @@ def read_body(data: bytes, *, plain: bool = False) -> dict[str, Any]:
     return body
 
 
-def convert(body: dict[str, Any], type: type[T]) -> T:
-    """The body as a typed value. Raises BadRequest with the path of the fault."""
+def convert(body: dict[str, Any], type: type[T], within: str = "") -> T:
+    """The body, or what is at the path `within` it, as a typed value.
+
+    Raises BadRequest with the path of the fault.
+    """
     try:
         return msgspec.convert(body, type)
     except msgspec.ValidationError as error:
         path, what = explain(error)
+        path = f"{within}.{path}".strip(".")
         raise BadRequest(f"{path or 'The body'}: {what}.", param=path or None) from None
+
+
+def unsupported(param: str, what: str) -> BadRequest:
+    """The error for what an API has and the gateway has not, as OpenAI words it."""
+    return BadRequest(
+        f"Unsupported parameter: '{param}': {what}.", param=param, code="unsupported_parameter"
+    )

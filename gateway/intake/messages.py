@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.config import MessagesSummary, ReasoningMode
+from gateway.config import ReasoningMode, SummaryRule
 from gateway.errors import explain
 from gateway.intake.blocks import Message, Text, chat_messages, fault
 from gateway.intake.request import ChatRequest, Options
@@ -77,7 +77,7 @@ class _Asked(msgspec.Struct, frozen=True):
     gateway: Options | None = None
 
 
-def read_messages(body: dict[str, Any], summary: MessagesSummary) -> ChatRequest:
+def read_messages(body: dict[str, Any], summary: SummaryRule) -> ChatRequest:
     """A body as a request. Raises BadRequest."""
     asked = _read(body)
     if asked.max_tokens is None:
@@ -118,7 +118,7 @@ def _read(body: dict[str, Any]) -> _Asked:
     return asked
 
 
-def _reasoning(thinking: _Thinking | None, summary: MessagesSummary) -> ReasoningMode:
+def _reasoning(thinking: _Thinking | None, summary: SummaryRule) -> ReasoningMode:
     """Thinking is shown to those who asked for it."""
     asked = thinking is not None and thinking.type != "disabled"
     return "summary" if asked or summary == "always" else "none"

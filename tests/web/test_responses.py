@@ -1,0 +1,602 @@
+"""OpenAI's Responses API through Flask's client: each field, each refusal, both answers."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import responses
+from flask.testing import FlaskClient
+
+from tests.core.scripted import DONE, FINISH, contents, finish
+from tests.web.conftest import COMPLETIONS, answers
+
+USAGE = {
+    "choices": [],
+    "usage": {
+        "prompt_tokens": 10,
+        "completion_tokens": 30,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 20},
+    },
+}
+ANSWER = [*contents("<think>I add. It is 4.</think>", "The answer", " is 4."), FINISH, USAGE, DONE]
+SUMMARY = {"summary": "auto"}
+SUMMARY_PART = [
+    "reasoning_summary_part.added",
+    "reasoning_summary_text.delta",
+    "reasoning_summary_text.done",
+    "reasoning_summary_part.done",
+]
+SAME = {"user": "u", "safety_identifier": "s", "prompt_cache_key": "k", "service_tier": "flex"}
+USER = {"role": "user", "content": "hi"}
+TOOL = {"type": "function", "name": "f", "description": "d", "parameters": {}, "strict": True}
+CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"}
+SENT_CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+RESULT = {"type": "function_call_output", "call_id": "c1", "output": "4"}
+SENT_RESULT = {"role": "tool", "tool_call_id": "c1", "content": "4"}
+IMAGE = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
+SENT_IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+def ask(client: FlaskClient, **body: Any) -> Any:
+    """The whole answer, read and closed as a server does it."""
+    asked = {"model": "m", "input": "What is 2+2?", **body}
+    return client.post("/v1/responses", json=asked, buffered=True)
+
+
+def events(response: Any) -> list[dict[str, Any]]:
+    """The data of each event; its name must be its type, its number the next."""
+    found: list[dict[str, Any]] = []
+    for block in response.text.split("\n\n")[:-1]:
+        name, data = block.split("\n")
+        found.append(json.loads(data.removeprefix("data: ")))
+        assert name == f"event: {found[-1]['type']}"
+        assert found[-1]["sequence_number"] == len(found) - 1
+    return found
+
+
+def sent(upstream: responses.RequestsMock) -> dict[str, Any]:
+    """The request that the upstream got last, without what every one has."""
+    body: dict[str, Any] = json.loads(upstream.calls[-1].request.body)
+    return {k: v for k, v in body.items() if k not in ("stream", "stream_options", "model")}
+
+
+def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *ANSWER)
+    response = ask(client, stream=True, reasoning=SUMMARY)
+    assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    found = events(response)
+    prefix = "response."
+    assert [event["type"].removeprefix(prefix) for event in found] == [
+        "created",
+        "in_progress",
+        "output_item.added",
+        *SUMMARY_PART,
+        *SUMMARY_PART,
+        "output_item.done",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ]
+    assert [e["delta"] for e in found if "summary_text.delta" in e["type"]] == [
+        "What is 2+2?\n\n",
+        "I add. It is 4.\n\n",
+    ]
+    created, completed = found[0]["response"], found[-1]["response"]
+    assert (created["status"], created["output"], created["usage"]) == ("in_progress", [], None)
+    assert created["id"] == completed["id"]
+    assert completed["status"] == "completed"
+    done = [event["item"] for event in found if event["type"] == "response.output_item.done"]
+    assert completed["output"] == done
+
+
+def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *ANSWER)
+    body = ask(client, reasoning={"effort": "high", **SUMMARY}, metadata={"a": "b"}).get_json()
+    reasoning, message = body.pop("output")
+    assert reasoning.pop("id").startswith("rs_")
+    assert reasoning == {
+        "type": "reasoning",
+        "summary": [
+            {"type": "summary_text", "text": "What is 2+2?\n\n"},
+            {"type": "summary_text", "text": "I add. It is 4.\n\n"},
+        ],
+        "status": "completed",
+    }
+    assert message.pop("id").startswith("msg_")
+    text = {"type": "output_text", "text": "The answer is 4.", "annotations": [], "logprobs": []}
+    assert message == {
+        "type": "message",
+        "role": "assistant",
+        "content": [text],
+        "status": "completed",
+    }
+    assert body.pop("id").startswith("resp_")
+    assert body.pop("completed_at") >= body.pop("created_at")
+    assert body == {
+        "object": "response",
+        "status": "completed",
+        "model": "m",
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "previous_response_id": None,
+        "store": False,
+        "truncation": "disabled",
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "text": {"format": {"type": "text"}},
+        "reasoning": {"effort": "high", "summary": "auto"},
+        "metadata": {"a": "b"},
+        "usage": {
+            "input_tokens": 10,
+            "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
+            "output_tokens": 30,
+            "output_tokens_details": {"reasoning_tokens": 20},
+            "total_tokens": 40,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "rule", "summaries", "traces", "said"),
+    [
+        ({}, "asked", 0, 0, None),
+        ({}, "always", 2, 0, "auto"),
+        ({"reasoning": {"effort": "low"}}, "asked", 0, 0, None),
+        ({"reasoning": {"summary": "concise"}}, "asked", 2, 0, "concise"),
+        ({"reasoning": {"generate_summary": "detailed"}}, "asked", 2, 0, "detailed"),
+        ({"gateway": {"reasoning": "summary"}}, "asked", 2, 0, "auto"),
+        ({"gateway": {"reasoning": "raw"}}, "asked", 1, 1, None),
+        ({"gateway": {"reasoning": "both", "detail": "concise"}}, "asked", 2, 1, "concise"),
+        ({"gateway": {"reasoning": "none"}, "reasoning": SUMMARY}, "always", 0, 0, None),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_who_asks_for_a_summary_gets_one(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    options: dict[str, Any],
+    rule: str,
+    summaries: int,
+    traces: int,
+    said: str | None,
+    stream: bool,
+) -> None:
+    answers(upstream, *ANSWER)
+    response = ask(make_client(responses_summary=rule), stream=stream, **options)
+    body = events(response)[-1]["response"] if stream else response.get_json()
+    *reasoning, message = body["output"]
+    assert message["content"][0]["text"] == "The answer is 4."
+    assert [len(item["summary"]) for item in reasoning] == [summaries] * bool(summaries)
+    shown = [part for item in reasoning for part in item.get("content", [])]
+    assert shown == [{"type": "reasoning_text", "text": "I add. It is 4."}] * traces
+    assert body["reasoning"]["summary"] == said
+
+
+def test_the_trace_is_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *ANSWER)
+    found = events(ask(client, stream=True, gateway={"reasoning": "raw"}))
+    raw = [e for e in found if e.get("content_index") == 0 and e["output_index"] == 0]
+    assert [event["type"] for event in raw] == [
+        "response.content_part.added",
+        "response.reasoning_text.delta",
+        "response.reasoning_text.done",
+        "response.content_part.done",
+    ]
+    assert (raw[0]["part"], raw[2]["text"]) == (
+        {"type": "reasoning_text", "text": ""},
+        "I add. It is 4.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"input": "hi"}, [USER]),
+        ({"input": [{"type": "message", **USER}]}, [USER]),
+        ({"input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}]}, [USER]),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}, IMAGE]}]},
+            [{"role": "user", "content": [{"type": "text", "text": "hi"}, SENT_IMAGE]}],
+        ),
+        (
+            {"input": [{"role": "user", "content": [{**IMAGE, "detail": "low"}]}]},
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "image_url",
+                            "image_url": {**SENT_IMAGE["image_url"], "detail": "low"},
+                        }
+                    ],
+                }
+            ],
+        ),
+        (
+            {
+                "input": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "input_file", "filename": "a", "file_data": "data:,b"},
+                            {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+                        ],
+                    }
+                ]
+            },
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "file", "file": {"file_data": "data:,b", "filename": "a"}},
+                        {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+                    ],
+                }
+            ],
+        ),
+        (
+            {"instructions": "Be kind.", "input": "hi"},
+            [{"role": "system", "content": "Be kind."}, USER],
+        ),
+        (
+            {
+                "instructions": "Be kind.",
+                "input": [{"role": "developer", "content": "Be brief."}, USER],
+            },
+            [{"role": "system", "content": "Be kind.\n\nBe brief."}, USER],
+        ),
+        (
+            {
+                "input": [
+                    USER,
+                    {"type": "reasoning", "id": "rs_1", "summary": [{"text": "thoughts"}]},
+                    {
+                        "type": "message",
+                        "id": "msg_1",
+                        "role": "assistant",
+                        "phase": "commentary",
+                        "content": [{"type": "output_text", "text": "I look.", "annotations": []}],
+                    },
+                    CALL,
+                    {**CALL, "call_id": "c2"},
+                    RESULT,
+                    {**RESULT, "call_id": "c2"},
+                    {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "x"},
+                    {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
+                ]
+            },
+            [
+                USER,
+                {
+                    "role": "assistant",
+                    "content": "I look.",
+                    "tool_calls": [SENT_CALL, {**SENT_CALL, "id": "c2"}],
+                },
+                SENT_RESULT,
+                {**SENT_RESULT, "tool_call_id": "c2"},
+                {"role": "assistant", "content": "No."},
+            ],
+        ),
+        (
+            {"input": [USER, CALL, {"role": "assistant", "content": "Calling."}, RESULT]},
+            [
+                USER,
+                {"role": "assistant", "content": "Calling.", "tool_calls": [SENT_CALL]},
+                SENT_RESULT,
+            ],
+        ),
+        (
+            {
+                "input": [
+                    CALL,
+                    {**RESULT, "output": [{"type": "input_text", "text": "It:"}, IMAGE]},
+                    {**RESULT, "call_id": "c2"},
+                ]
+            },
+            [
+                {"role": "assistant", "content": None, "tool_calls": [SENT_CALL]},
+                {**SENT_RESULT, "content": "It:\n\n[image_url]"},
+                {**SENT_RESULT, "tool_call_id": "c2"},
+                {
+                    "role": "user",
+                    "content": [{"type": "text", "text": "Shown by c1:"}, SENT_IMAGE],
+                },
+            ],
+        ),
+    ],
+)
+def test_input_becomes_messages(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    body: dict[str, Any],
+    expected: list[dict[str, Any]],
+) -> None:
+    answers(upstream, *ANSWER)
+    assert ask(client, **body).status_code == 200
+    assert sent(upstream) == {"messages": expected}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"max_output_tokens": 5}, {"max_tokens": 5}),
+        ({"temperature": 0, "top_p": 0.5}, {"temperature": 0, "top_p": 0.5}),
+        ({"temperature": None, "tools": None, "text": None, "reasoning": None}, {}),
+        ({"reasoning": {"effort": "none"}}, {"reasoning_effort": "none"}),
+        ({"text": {"format": {"type": "text"}, "verbosity": "low"}}, {"verbosity": "low"}),
+        (
+            {"text": {"format": {"type": "json_object"}}},
+            {"response_format": {"type": "json_object"}},
+        ),
+        (
+            {
+                "text": {
+                    "format": {"type": "json_schema", "name": "n", "schema": {}, "strict": True}
+                }
+            },
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "n", "schema": {}, "strict": True},
+                }
+            },
+        ),
+        (
+            {"tools": [TOOL], "tool_choice": "required", "parallel_tool_calls": False},
+            {
+                "tools": [
+                    {
+                        "type": "function",
+                        "function": {
+                            "name": "f",
+                            "description": "d",
+                            "parameters": {},
+                            "strict": True,
+                        },
+                    }
+                ],
+                "tool_choice": "required",
+                "parallel_tool_calls": False,
+            },
+        ),
+        (
+            {"tool_choice": {"type": "function", "name": "f"}},
+            {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+        ),
+        (
+            {
+                "tools": [{"type": "function", "name": "f"}, {"type": "function", "name": "g"}],
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "mode": "required",
+                    "tools": [{"type": "function", "name": "g"}],
+                },
+            },
+            {
+                "tools": [{"type": "function", "function": {"name": "g"}}],
+                "tool_choice": "required",
+            },
+        ),
+        ({"top_logprobs": 2}, {"logprobs": True, "top_logprobs": 2}),
+        (
+            {"include": ["message.output_text.logprobs"]},
+            {"logprobs": True, "top_logprobs": 0},
+        ),
+        (
+            {
+                "user": "u",
+                "safety_identifier": "s",
+                "prompt_cache_key": "k",
+                "service_tier": "flex",
+            },
+            {
+                "user": "u",
+                "safety_identifier": "s",
+                "prompt_cache_key": "k",
+                "service_tier": "flex",
+            },
+        ),
+        (
+            {"top_k": 3, "chat_template_kwargs": {"enable_thinking": False}},
+            {"top_k": 3, "chat_template_kwargs": {"enable_thinking": False}},
+        ),
+        (
+            {
+                "store": True,
+                "truncation": "auto",
+                "include": ["reasoning.encrypted_content"],
+                "metadata": {"a": "b"},
+                "max_tool_calls": 3,
+                "background": False,
+                "stream_options": {"include_obfuscation": False},
+                "prompt_cache_retention": "24h",
+                "gateway": {"detail": "concise"},
+            },
+            {},
+        ),
+    ],
+)
+def test_what_the_upstream_gets(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    body: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    answers(upstream, *ANSWER)
+    response = ask(client, input="hi", **body)
+    assert response.status_code == 200
+    assert sent(upstream) == {"messages": [USER], **expected}
+    asked = {**json.loads(upstream.calls[-1].request.body), "x": ""}
+    assert asked["stream_options"] == {"include_usage": True}
+    repeated = {k: v for k, v in body.items() if k in ("tools", "tool_choice", "user") and v}
+    assert response.get_json() | repeated == response.get_json()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "param", "code"),
+    [
+        ({"input": ""}, 400, "input", "bad_request"),
+        ({"input": []}, 400, "input", "bad_request"),
+        ({"input": None}, 400, "input", "bad_request"),
+        ({"input": 1}, 400, "input", "bad_request"),
+        ({"input": [1]}, 400, "input[0]", "bad_request"),
+        ({"input": [{}]}, 400, "input[0]", "bad_request"),
+        ({"input": [{"role": "tool", "content": ""}]}, 400, "input[0].role", "bad_request"),
+        ({"input": [USER, {"role": "user"}]}, 400, "input[1]", "bad_request"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_video"}]}]},
+            400,
+            "input[0].content[0].type",
+            "bad_request",
+        ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
+            400,
+            "input[0].content[0].image_url",
+            "bad_request",
+        ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "f"}]}]},
+            400,
+            "input[0].content[0].file_data",
+            "bad_request",
+        ),
+        (
+            {"input": [{"role": "system", "content": [IMAGE]}]},
+            400,
+            "input[0].content",
+            "bad_request",
+        ),
+        ({"input": [{"type": "function_call"}]}, 400, "input[0]", "bad_request"),
+        ({"input": [{"type": "web_search_call"}]}, 400, "input[0].type", "unsupported_parameter"),
+        ({"input": [{"type": "item_reference", "id": "rs_1"}]}, 404, "input[0]", "not_found"),
+        (
+            {"previous_response_id": "resp_1"},
+            404,
+            "previous_response_id",
+            "previous_response_not_found",
+        ),
+        ({"background": True}, 400, "background", "unsupported_parameter"),
+        ({"conversation": "conv_1"}, 400, "conversation", "unsupported_parameter"),
+        ({"prompt": {"id": "p"}}, 400, "prompt", "unsupported_parameter"),
+        ({"n": 2}, 400, "n", "unsupported_parameter"),
+        ({"tools": [{"type": "web_search"}]}, 400, "tools[0].type", "unsupported_parameter"),
+        ({"tools": [TOOL, {"type": "function"}]}, 400, "tools[1].name", "bad_request"),
+        (
+            {"tool_choice": {"type": "web_search"}},
+            400,
+            "tool_choice",
+            "unsupported_parameter",
+        ),
+        ({"tool_choice": "some"}, 400, "tool_choice", "bad_request"),
+        ({"text": {"format": {"type": "xml"}}}, 400, "text.format.type", "bad_request"),
+        ({"text": {"format": {"type": "json_schema"}}}, 400, "text.format.schema", "bad_request"),
+        ({"reasoning": {"summary": "long"}}, 400, "reasoning.summary", "bad_request"),
+        ({"max_output_tokens": "5"}, 400, "max_output_tokens", "bad_request"),
+        ({"gateway": {"format": "plain"}}, 400, "gateway.format", "bad_request"),
+        ({"gateway": {"fromat": "plain"}}, 400, "gateway.fromat", "bad_request"),
+    ],
+)
+def test_refusals_name_the_parameter(
+    client: FlaskClient, body: dict[str, Any], status: int, param: str, code: str
+) -> None:
+    response = ask(client, **body)
+    error = response.get_json()["error"]
+    assert response.status_code == status
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
+    assert error["message"].endswith(".")
+
+
+def test_nothing_is_kept(client: FlaskClient) -> None:
+    for method, path in (
+        ("GET", "/v1/responses/resp_1"),
+        ("GET", "/v1/responses/resp_1?stream=true&starting_after=3"),
+        ("DELETE", "/v1/responses/resp_1"),
+        ("POST", "/v1/responses/resp_1/cancel"),
+        ("GET", "/v1/responses/resp_1/input_items"),
+    ):
+        response = client.open(path, method=method)
+        error = response.get_json()["error"]
+        assert response.status_code == 404
+        assert error["message"] == "Response with id 'resp_1' not found: the gateway keeps none."
+        assert error["type"] == "invalid_request_error"
+    assert client.get("/v1/responses").status_code == 405
+
+
+def test_estimates_are_said_to_be_estimates(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *ANSWER[:-2], DONE)
+    body = ask(client, metadata={"a": "b"}).get_json()
+    assert body["usage"] == {
+        "input_tokens": 7,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": 8,
+        "output_tokens_details": {"reasoning_tokens": 4},
+        "total_tokens": 15,
+    }
+    assert body["metadata"] == {"a": "b", "gateway_usage_estimated": "all"}
+    figures = {"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 30}}
+    upstream.reset()
+    answers(upstream, *ANSWER[:-2], figures, DONE)
+    body = ask(client).get_json()
+    assert body["usage"]["output_tokens_details"] == {"reasoning_tokens": 4}
+    assert body["usage"]["total_tokens"] == 40
+    assert body["metadata"] == {"gateway_usage_estimated": "reasoning_tokens"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("length", "max_output_tokens"), ("content_filter", "content_filter")],
+)
+def test_an_answer_that_was_cut_is_incomplete(
+    client: FlaskClient, upstream: responses.RequestsMock, reason: str, said: str
+) -> None:
+    answers(upstream, *contents("Once upon"), finish(reason), USAGE, DONE)
+    last = events(ask(client, stream=True))[-1]
+    assert last["type"] == "response.incomplete"
+    for body in (last["response"], ask(client).get_json()):
+        assert body["status"] == "incomplete"
+        assert body["incomplete_details"] == {"reason": said}
+        assert body["output"][-1]["status"] == "incomplete"
+        assert body["usage"]["output_tokens"] == 30
+
+
+def test_a_failure_in_the_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *contents("<think>I add.</think>The"))
+    *_, done, error, failed = events(ask(client, stream=True))
+    said = {
+        "code": "upstream_broke_off",
+        "message": "The upstream's stream ended before its answer did.",
+        "param": None,
+    }
+    assert done["item"]["status"] == "incomplete"
+    del error["sequence_number"]
+    assert error == {"type": "error", **said, "error": {"type": "upstream_error", **said}}
+    assert failed["type"] == "response.failed"
+    assert failed["response"]["status"] == "failed"
+    assert failed["response"]["error"] == {"code": "server_error", "message": said["message"]}
+    assert failed["response"]["output"] == [done["item"]]
+    whole = ask(client)
+    assert whole.status_code == 502
+    assert whole.headers["x-should-retry"] == "false"
+    assert whole.get_json()["error"]["code"] == "upstream_broke_off"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_upstreams_status_comes_before_the_first_byte(
+    client: FlaskClient, upstream: responses.RequestsMock, stream: bool
+) -> None:
+    refusal = {"error": {"message": "Slow down.", "code": "rate_limit_exceeded"}}
+    upstream.post(COMPLETIONS, status=429, json=refusal, headers={"Retry-After": "7"})
+    response = ask(client, stream=stream)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "7")
+    assert response.get_json()["error"]["code"] == "rate_limit_exceeded"

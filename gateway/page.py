@@ -1,11 +1,12 @@
 """The demo page at `/`."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, current_app, make_response, render_template
 
-from gateway.config import Format, ReasoningMode
+from gateway.config import Detail, Format, ReasoningMode
 
 _POLICY = "; ".join(
     (
@@ -21,6 +22,12 @@ _POLICY = "; ".join(
 )
 """The page needs nothing from elsewhere, and no inline code."""
 
+_DOORS = {"responses": "/v1/responses", "messages": "/v1/messages"}
+"""Formats that have a path of their own."""
+
+_PLAIN_SCRIPTS = {"theme.js"}
+_STATIC = Path(__file__).parent / "static"
+
 
 def make_blueprint(version: str, summarizers: Sequence[str]) -> Blueprint:
     """The page's one route; its scripts and styles are served from `static/`.
@@ -28,15 +35,20 @@ def make_blueprint(version: str, summarizers: Sequence[str]) -> Blueprint:
     summarizers: those that a request may name, none if the operator chooses.
     """
     page = Blueprint("page", __name__)
+    scripts = sorted(file.relative_to(_STATIC).as_posix() for file in _STATIC.rglob("*.js"))
+    modules = [script for script in scripts if script not in _PLAIN_SCRIPTS]
 
     @page.get("/")
     def index() -> Response:
+        paths = {rule.rule for rule in current_app.url_map.iter_rules()}
         response = make_response(
             render_template(
                 "index.html",
                 version=version,
-                formats=get_args(Format),
+                modules=modules,
+                formats=[*get_args(Format), *(name for name in _DOORS if _DOORS[name] in paths)],
                 reasoning_modes=get_args(ReasoningMode),
+                details=get_args(Detail),
                 summarizers=summarizers,
             )
         )

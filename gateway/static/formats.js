@@ -5,7 +5,10 @@
  *   {kind: "prompt_summary" | "reasoning_delta" | "reasoning_summary_delta" | "reasoning_summary"
  *          | "final_output_delta", text}
  *   {kind: "tool_call_delta", index, name, text}
- *   {kind: "heartbeat"}, {kind: "done", finishReason}, {kind: "failed", message}
+ *   {kind: "heartbeat"}, {kind: "usage", usage}, {kind: "timings", timings}
+ *   {kind: "done", finishReason}, {kind: "failed", message, code}
+ *
+ * The usage has the names of chat completions, whatever the format has for it.
  *
  * `reasoning_summary` stands in place of the deltas before it; every other text is appended.
  */
@@ -31,10 +34,16 @@ class Label {
 
 const step = (kind, text) => (text ? [{ kind, text }] : []);
 
-const failed = (error) => ({
+/** An error in any of the forms that the formats give it. */
+export const failed = (error) => ({
   kind: "failed",
-  message: (typeof error === "string" ? error : error?.message) || "The gateway reported an error without a reason.",
+  message:
+    (typeof error === "string" ? error : error?.message) ||
+    "The gateway reported an error without a reason.",
+  code: error?.code ?? null,
 });
+
+const said = (kind, value) => (value ? [{ kind, [kind]: value }] : []);
 
 const toolCalls = (calls) =>
   (calls ?? []).map((call, at) => ({
@@ -57,7 +66,11 @@ function events() {
     final_output_delta: (data) => step("final_output_delta", data.text),
     tool_call_delta: (data) => toolCalls([data]),
     heartbeat: () => [{ kind: "heartbeat" }],
-    done: (data) => [{ kind: "done", finishReason: data.finish_reason }],
+    done: (data) => [
+      ...said("usage", data.usage),
+      ...said("timings", data.timings),
+      { kind: "done", finishReason: data.finish_reason },
+    ],
     failed: (data) => [failed(data.error)],
   };
   return ({ event, data }) => read[event]?.(JSON.parse(data)) ?? [];
@@ -73,7 +86,12 @@ function chunks(readDelta) {
     const choice = chunk.choices?.[0];
     finishReason = choice?.finish_reason ?? finishReason;
     const delta = choice?.delta ?? {};
-    return [...readDelta(delta, chunk.phase), ...toolCalls(delta.tool_calls)];
+    return [
+      ...readDelta(delta, chunk.phase),
+      ...toolCalls(delta.tool_calls),
+      ...said("usage", chunk.usage),
+      ...said("timings", chunk.timings),
+    ];
   };
 }
 
@@ -115,8 +133,89 @@ function plain() {
   return chunks((delta) => step("final_output_delta", delta.content));
 }
 
-export const FORMATS = { events, phased, openai, plain };
+/** Anthropic's Messages API: thinking block 0 is the prompt summary, then the account or the trace. */
+function messages(reasoning) {
+  const traced = reasoning === "raw" || reasoning === "both";
+  const tools = new Map();
+  let stopReason = null;
+  const delta = {
+    thinking_delta: (index, { thinking }) => {
+      if (index === 0) return step("prompt_summary", thinking);
+      return traced && index === 1 ? step("reasoning_delta", thinking) : liveLine(thinking);
+    },
+    text_delta: (_, { text }) => step("final_output_delta", text),
+    input_json_delta: (index, { partial_json }) =>
+      toolCalls([{ index, name: tools.get(index), arguments: partial_json }]),
+  };
+  const read = {
+    ping: () => [{ kind: "heartbeat" }],
+    content_block_start({ index, content_block: { type, name } }) {
+      if (type === "tool_use") tools.set(index, name);
+      return [];
+    },
+    content_block_delta: (data) => delta[data.delta.type]?.(data.index, data.delta) ?? [],
+    message_delta(data) {
+      stopReason = data.delta.stop_reason;
+      return said("usage", counted(data.usage, "thinking_tokens"));
+    },
+    message_stop: () => [
+      { kind: "done", finishReason: stopReason === "max_tokens" ? "length" : stopReason },
+    ],
+    error: (data) => [failed(data.error)],
+  };
+  return ({ data }) => {
+    const event = JSON.parse(data);
+    return read[event.type]?.(event) ?? [];
+  };
+}
+
+/** OpenAI's Responses API: part 0 of the reasoning is the prompt summary, the others are the account. */
+function responses() {
+  const tools = new Map();
+  const ended = ({ response }) => [
+    ...said("usage", counted(response.usage, "reasoning_tokens")),
+    {
+      kind: "done",
+      finishReason: response.incomplete_details?.reason === "max_output_tokens" ? "length" : "stop",
+    },
+  ];
+  const read = {
+    "response.output_item.added"({ output_index, item }) {
+      tools.set(output_index, item.name);
+      return [];
+    },
+    "response.reasoning_summary_text.delta": ({ summary_index, delta }) =>
+      summary_index === 0 ? step("prompt_summary", delta) : liveLine(delta),
+    "response.reasoning_text.delta": ({ delta }) => step("reasoning_delta", delta),
+    "response.output_text.delta": ({ delta }) => step("final_output_delta", delta),
+    "response.function_call_arguments.delta": ({ output_index: index, delta }) =>
+      toolCalls([{ index, name: tools.get(index), arguments: delta }]),
+    "response.completed": ended,
+    "response.incomplete": ended,
+    "response.failed": ({ response }) => [failed(response.error)],
+    error: (data) => [failed(data.error ?? data)],
+    keepalive: () => [{ kind: "heartbeat" }],
+  };
+  return ({ data }) => {
+    if (data === "[DONE]") return [];
+    const event = JSON.parse(data);
+    return read[event.type]?.(event) ?? [];
+  };
+}
+
+/** Usage under the names that chat completions have for it. */
+const counted = (usage, reasoning) =>
+  usage && {
+    prompt_tokens: usage.input_tokens,
+    completion_tokens: usage.output_tokens,
+    completion_tokens_details: {
+      reasoning_tokens: usage.output_tokens_details?.[reasoning],
+    },
+  };
+
+export const FORMATS = { events, phased, openai, plain, messages, responses };
 
 export function adapterFor(format, reasoning) {
-  return (FORMATS[format] ?? phased)(reasoning);
+  const adapt = (FORMATS[format] ?? phased)(reasoning);
+  return (event) => ("comment" in event ? [{ kind: "heartbeat" }] : adapt(event));
 }

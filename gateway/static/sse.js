@@ -1,7 +1,8 @@
 /** Server-sent events, from text to events: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * Pure: text goes in as it arrives, cut anywhere, and whole events come out. An event that the
- * end of the stream cuts short is dropped, as the standard says.
+ * end of the stream cuts short is dropped, as the standard says. Beyond the standard, comments come
+ * out as well, because they are signs of life, and each event says which text it was.
  */
 
 export class SSEParser {
@@ -11,8 +12,9 @@ export class SSEParser {
   #name = "";
   #data = [];
   #id = "";
+  #raw = "";
 
-  /** @returns {{event: string, data: string, id: string}[]} the events that `text` completes */
+  /** What `text` completes: events `{event, data, id, raw}` and comments `{comment, raw}`. */
   feed(text) {
     const events = [];
     if (this.#start && text) {
@@ -40,13 +42,15 @@ export class SSEParser {
     this.#line = "";
     this.#name = "";
     this.#data = [];
+    this.#raw = "";
     return [];
   }
 
   #take(line) {
     if (line === "") return this.#dispatch();
     const colon = line.indexOf(":");
-    if (colon === 0) return null; // a comment
+    if (colon === 0) return { comment: line.slice(1).trim(), raw: `${line}\n` };
+    this.#raw += `${line}\n`;
     const field = colon < 0 ? line : line.slice(0, colon);
     let value = colon < 0 ? "" : line.slice(colon + 1);
     if (value.startsWith(" ")) value = value.slice(1);
@@ -57,10 +61,12 @@ export class SSEParser {
   }
 
   #dispatch() {
-    const event = { event: this.#name || "message", data: this.#data.join("\n"), id: this.#id };
+    const raw = `${this.#raw}\n`;
+    const event = { event: this.#name || "message", data: this.#data.join("\n"), id: this.#id, raw };
     const empty = this.#data.length === 0;
     this.#name = "";
     this.#data = [];
+    this.#raw = "";
     return empty ? null : event;
   }
 }

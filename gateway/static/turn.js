@@ -1,93 +1,106 @@
-/** One turn: the request, and the steps of its answer as they arrive (see formats.js).
+/** Runs one turn: the request, and what arrives for it.
  *
- * The last step is always one of `done`, `failed` and `stopped`; the generator never throws for
- * what a network or a server can do.
+ * Each read of the network gives one call of `onRead(steps, events)`: the steps that it says
+ * (see formats.js), and the events as they arrived: `{at, name, raw}`. The last step of a turn is
+ * always one of `done`, `failed` and `stopped`; nothing that a network or a server can do throws.
  */
 
-import { adapterFor } from "./formats.js";
+import { adapterFor, failed } from "./formats.js";
 import { SSEParser } from "./sse.js";
 
 const ENDS = new Set(["done", "failed"]);
-const failed = (message) => ({ kind: "failed", message });
+const STOPPED = { kind: "stopped" };
+const LOST = { ...failed("The connection was lost before the answer was complete."), code: "lost" };
+const ENDED = { ...failed("The stream ended before the answer was complete."), code: "lost" };
+const UNREADABLE = failed("The gateway sent an event that this page cannot read.");
+const UNREACHABLE = { ...failed("The gateway cannot be reached."), code: "unreachable" };
 
-/** @param {{model: string, messages: object[], format: string, reasoning: string}} turn */
-export async function* runTurn({ model, messages, format, reasoning }, signal) {
+/** @param {{path: string, body: object}} request see request.js */
+export async function runTurn({ path, body }, { format, reasoning }, signal, onRead) {
   let response;
   try {
-    response = await fetch("./v1/chat/completions", {
+    response = await fetch(`./${path}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ model, messages, stream: true, gateway: { format, reasoning } }),
+      body: JSON.stringify(body),
       signal,
     });
+    const opening = wireEvent(`status ${response.status}`, heading(response));
     if (!response.ok) {
-      yield failed(await refusal(response));
+      const { step, raw } = await refusal(response);
+      onRead([step], [opening, wireEvent("body", raw)]);
       return;
     }
+    onRead([], [opening]);
   } catch {
-    yield signal.aborted
-      ? { kind: "stopped" }
-      : failed("The gateway cannot be reached. Check that it is running, then send again.");
+    onRead([signal.aborted ? STOPPED : UNREACHABLE], []);
     return;
   }
-  yield* steps(response.body, adapterFor(format, reasoning), signal);
+  onRead([await readSteps(response.body, adapterFor(format, reasoning), signal, onRead)], []);
 }
 
-async function* steps(body, adapt, signal) {
+const wireEvent = (name, raw) => ({ at: performance.now(), name, raw });
+
+const heading = (response) =>
+  [`HTTP ${response.status}`, ...[...response.headers].map((pair) => pair.join(": "))].join("\n");
+
+/** Hands on all steps but the last, which it gives back. */
+async function readSteps(body, adapt, signal, onRead) {
   const parser = new SSEParser();
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      for (const event of done ? parser.close() : parser.feed(value)) {
-        for (const step of read(adapt, event)) {
-          yield step;
-          if (ENDS.has(step.kind)) return;
-        }
-      }
-      if (done) {
-        yield failed("The stream ended before the answer was complete.");
-        return;
-      }
+      if (done) return ENDED;
+      const events = parser.feed(value);
+      const steps = stepsOf(events, adapt);
+      const end = steps.findIndex(({ kind }) => ENDS.has(kind));
+      onRead(end < 0 ? steps : steps.slice(0, end), events.map(asArrived));
+      if (end >= 0) return steps[end];
     }
   } catch {
-    yield signal.aborted
-      ? { kind: "stopped" }
-      : failed("The connection was lost before the answer was complete.");
+    return signal.aborted ? STOPPED : LOST;
   } finally {
     reader.cancel().catch(() => {});
   }
 }
 
-function read(adapt, event) {
+/** What the events say, up to one that can not be read. */
+function stepsOf(events, adapt) {
+  const steps = [];
   try {
-    return adapt(event);
+    for (const event of events) steps.push(...adapt(event));
   } catch {
-    return [failed("The gateway sent an event that this page cannot read.")];
+    steps.push(UNREADABLE);
   }
+  return steps;
 }
 
-/** Why the gateway would not start the stream, in a sentence. `plain` says so in an event, the others in JSON. */
+const asArrived = ({ comment, event, raw }) =>
+  wireEvent(comment === undefined ? event : "comment", raw);
+
+/** Why the gateway would not start the stream. `plain` says so in an event, the others in JSON. */
 async function refusal(response) {
-  const body = await response.text().catch(() => "");
-  const [event] = new SSEParser().feed(body);
-  let message = `The gateway answered with status ${response.status}.`;
+  const raw = await response.text().catch(() => "");
+  const [event] = new SSEParser().feed(raw);
+  let said = null;
   try {
-    const { error } = JSON.parse(event?.data ?? body);
-    message = (typeof error === "string" ? error : error?.message) || message;
+    said = JSON.parse(event?.data ?? raw).error;
   } catch {
     // Not the gateway's own words: a proxy's page, perhaps.
   }
+  const step = failed(said || `The gateway answered with status ${response.status}.`);
   const wait = Number(response.headers.get("Retry-After"));
-  return wait > 0 ? `${message} Try again in ${wait} s.` : message;
+  if (wait > 0) step.message += ` Try again in ${wait} s.`;
+  return { raw, step: { ...step, status: response.status } };
 }
 
-/** The models that the gateway offers; empty when it cannot say. */
+/** The models that the gateway offers: `{id, family}`; empty when it cannot say. */
 export async function listModels() {
   try {
     const response = await fetch("./v1/models", { signal: AbortSignal.timeout(5000) });
     const { data } = await response.json();
-    return data.map((model) => model.id).filter((id) => typeof id === "string" && id);
+    return data.filter(({ id }) => typeof id === "string" && id);
   } catch {
     return [];
   }

@@ -74,7 +74,9 @@ class Watch:
 @pytest.fixture
 def page(browser: Browser, gateway_url: str) -> Iterator[Page]:
     origin = gateway_url.rstrip("/")
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"]
+    )
     page = context.new_page()
     watch = Watch(page, origin)
     page.goto(f"{origin}/")
@@ -84,7 +86,7 @@ def page(browser: Browser, gateway_url: str) -> Iterator[Page]:
 
 
 class DemoPage:
-    """The page by its hooks."""
+    """The page by its hooks. What belongs to a turn is that of the last one."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -94,25 +96,37 @@ class DemoPage:
         self.model = page.get_by_test_id("model")
         self.model_name = page.get_by_test_id("model-name")
         self.format = page.get_by_test_id("format")
-        self.reasoning = page.get_by_test_id("reasoning")
-        self.prompt_summary = page.get_by_test_id("prompt-summary")
-        self.summary = page.get_by_test_id("reasoning-summary")
-        self.live_lines = page.get_by_test_id("reasoning-live")
-        self.trace = page.get_by_test_id("reasoning-trace")
-        self.answer = page.get_by_test_id("final-output")
-        self.tool_calls = page.get_by_test_id("tool-calls")
         self.status = page.get_by_test_id("status")
-        self.error = page.get_by_test_id("error")
+        self.timeline = page.get_by_test_id("timeline")
+        self.wire = page.get_by_test_id("wire")
+        self.complaint = page.get_by_test_id("complaint")
+        self.turns = page.locator(".turn")
+        self.prompt_summary = self.of_turn("prompt-summary")
+        self.thoughts = self.of_turn("thoughts")
+        self.thoughts_line = self.thoughts.locator("summary").first
+        self.summary = self.of_turn("reasoning-summary")
+        self.live_lines = self.of_turn("reasoning-live")
+        self.trace = self.of_turn("reasoning-trace")
+        self.answer = self.of_turn("final-output")
+        self.tool_calls = self.of_turn("tool-calls")
+        self.error = self.of_turn("error")
 
-    def phase(self, name: str) -> Locator:
-        return self.page.locator(f'[data-phase="{name}"]')
+    def of_turn(self, hook: str) -> Locator:
+        return self.turns.last.get_by_test_id(hook)
+
+    def set_options(self, **options: str) -> None:
+        """In the drawer; named by their hooks, `max_tokens` for max-tokens."""
+        self.page.get_by_test_id("options").click()
+        for name, value in options.items():
+            control = self.page.get_by_test_id(name.replace("_", "-"))
+            if control.evaluate("control => control.tagName") == "SELECT":
+                control.select_option(value)
+            else:
+                control.fill(value)
+        self.page.get_by_test_id("options-close").click()
 
     def choose(
-        self,
-        *,
-        model: str | None = None,
-        format: str | None = None,
-        reasoning: str | None = None,
+        self, *, model: str | None = None, format: str | None = None, **options: str
     ) -> None:
         if model is not None and "@" in model:
             self.model.select_option(label="Other…")
@@ -121,16 +135,25 @@ class DemoPage:
             self.model.select_option(model)
         if format is not None:
             self.format.select_option(format)
-        if reasoning is not None:
-            self.reasoning.select_option(reasoning)
+        if options:
+            self.set_options(**options)
 
     def ask(self, prompt: str, **choices: str) -> None:
         self.choose(**choices)
         self.prompt.fill(prompt)
         self.send.click()
 
+    def ask_to_the_end(self, prompt: str, **choices: str) -> None:
+        self.ask(prompt, **choices)
+        expect(self.status).to_contain_text("Done in")
+
     def answer_with(
-        self, body: str, *, status: int = 200, headers: dict[str, str] | None = None
+        self,
+        body: str,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        path: str = "v1/chat/completions",
     ) -> None:
         """The next turns get this answer in place of the gateway's."""
 
@@ -140,7 +163,7 @@ class DemoPage:
                 status=status, body=body, headers={"Content-Type": content_type, **(headers or {})}
             )
 
-        self.page.route("**/v1/chat/completions", fulfill)
+        self.page.route(f"**/{path}", fulfill)
 
 
 @pytest.fixture
@@ -151,8 +174,44 @@ def demo(page: Page) -> DemoPage:
 @pytest.fixture
 def named_events():
     """Writes a stream in the `events` format: pairs of a name and its data."""
+    return write_events
 
-    def write(*events: tuple[str, object]) -> str:
-        return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
 
-    return write
+def write_events(*events: tuple[str, object]) -> str:
+    return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
+
+
+@pytest.fixture
+def scripted(demo: DemoPage) -> "Scripted":
+    """Turns whose answers arrive when the test says so."""
+    return Scripted(demo.page)
+
+
+class Scripted:
+    """Stands in for the network: what :meth:`say` gives arrives in the turn that runs."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.evaluate(
+            """() => {
+                const real = window.fetch;
+                window.fetch = async (url, init) => {
+                    if (!init?.body) return real(url, init);
+                    const body = new ReadableStream({
+                        start(controller) { window.turn = controller; },
+                    });
+                    init.signal.addEventListener("abort", () =>
+                        window.turn.error(init.signal.reason));
+                    return new Response(body);
+                };
+            }"""
+        )
+
+    def say(self, *events: tuple[str, object]) -> None:
+        self.send(write_events(*events))
+
+    def send(self, text: str) -> None:
+        self.page.evaluate("text => window.turn.enqueue(new TextEncoder().encode(text))", text)
+
+    def lose(self) -> None:
+        self.page.evaluate("window.turn.error(new TypeError('lost'))")

@@ -5,18 +5,20 @@ import re
 import pytest
 from playwright.sync_api import Route, expect
 
+CHAT = "v1/chat/completions"
+DOORS = {"messages": "v1/messages"}
 FAILED = re.compile(r"^Failed after (\d+ ms|\d+\.\d s)$")
-FORMATS = ["events", "phased", "openai", "plain"]
+FORMATS = ["events", "phased", "openai", "plain", "messages"]
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_upstreams_error(demo, format):
-    demo.ask("hi", model="error-500", format=format, reasoning="both")
+    demo.ask("hi", model="error-500", format=format)
 
     expect(demo.status).to_have_text(FAILED)
     expect(demo.error).to_have_text(re.compile(r"^[A-Z].+\.$"))
     expect(demo.stop).to_be_hidden()
-    expect(demo.page.get_by_role("heading", level=3)).to_have_count(0)
+    expect(demo.thoughts).to_be_hidden()
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -26,27 +28,36 @@ def test_a_cut_stream(demo, format):
     expect(demo.status).to_have_text(FAILED)
     expect(demo.error).to_have_text(re.compile(r"^[A-Z].+\.$"))
     expect(demo.answer).to_have_text(re.compile("^Hi!"))
-    expect(demo.phase("answer")).to_have_attribute("data-state", "failed")
+    expect(demo.answer).to_have_attribute("data-state", "failed")
 
 
 def test_an_empty_prompt(demo):
     demo.ask("  ")
 
-    expect(demo.error).to_have_text("Write a prompt first.")
+    expect(demo.complaint).to_have_text("Write a prompt first.")
     expect(demo.prompt).to_be_focused()
     expect(demo.status).to_have_text("Ready")
 
     demo.ask("hi", model="default")
     expect(demo.status).to_contain_text("Done in")
-    expect(demo.error).to_be_hidden()
+    expect(demo.complaint).to_be_hidden()
 
 
 @pytest.mark.parametrize(
     ("status", "headers", "body", "sentence"),
     [
-        (400, {}, '{"error":{"message":"Name a format."}}', "Name a format."),
-        (400, {}, '{"error":"Prompt cannot be empty","code":400}', "Prompt cannot be empty"),
-        (400, {}, 'data: {"error":"Prompt too long","code":400}\n\n', "Prompt too long"),
+        (
+            400,
+            {},
+            '{"error":{"message":"Name a format."}}',
+            "Name a format. Change the request, then try again.",
+        ),
+        (
+            400,
+            {},
+            'data: {"error":"Prompt too long","code":400}\n\n',
+            "Prompt too long. Change the request, then try again.",
+        ),
         (
             503,
             {"Retry-After": "3"},
@@ -93,11 +104,14 @@ def test_a_failure_in_the_stream(demo, format, body):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_stream_that_just_ends(demo, format):
-    demo.answer_with(": connected\n\n")
+    demo.answer_with(": connected\n\n", path=DOORS.get(format, CHAT))
     demo.ask("hi", format=format)
 
     expect(demo.status).to_have_text(FAILED)
-    expect(demo.error).to_have_text("The stream ended before the answer was complete.")
+    expect(demo.error).to_have_text(
+        "The stream ended before the answer was complete. "
+        "What had arrived is kept. Try again when the connection is back."
+    )
 
 
 def test_a_stream_that_is_not_json(demo):
@@ -115,21 +129,24 @@ def test_a_gateway_that_is_not_there(demo):
     expect(demo.error).to_contain_text("The gateway cannot be reached.")
 
 
-def test_a_connection_that_is_lost(demo):
-    demo.page.evaluate(
-        """() => {
-            const begun = 'event: prompt_summary\\ndata: {"text":"hi"}\\n\\n';
-            const chunks = [new TextEncoder().encode(begun)];
-            const pull = (stream) =>
-                chunks.length ? stream.enqueue(chunks.pop()) : stream.error(new TypeError("lost"));
-            window.fetch = async () => new Response(new ReadableStream({ pull }));
-        }"""
-    )
-    demo.ask("hi")
+def test_a_connection_that_is_lost_can_be_tried_again(demo, scripted):
+    demo.ask("hi", model="default")
+    scripted.say(("prompt_summary", {"text": "hi"}), ("final_output_delta", {"text": "Hi! Ni"}))
+    expect(demo.answer).to_have_text("Hi! Ni")
+    scripted.lose()
 
     expect(demo.status).to_have_text(FAILED)
-    expect(demo.error).to_have_text("The connection was lost before the answer was complete.")
-    expect(demo.prompt_summary).to_have_text("hi")
+    expect(demo.error).to_have_text(
+        "The connection was lost before the answer was complete. "
+        "What had arrived is kept. Try again when the connection is back."
+    )
+    expect(demo.answer).to_have_text("Hi! Ni")
+
+    demo.of_turn("try-again").click()
+    scripted.say(("final_output_delta", {"text": "Hello."}), ("done", {"finish_reason": "stop"}))
+    expect(demo.answer).to_have_text("Hello.")
+    expect(demo.turns).to_have_count(1)
+    expect(demo.error).to_be_hidden()
 
 
 def test_no_list_of_models(demo):
@@ -142,7 +159,7 @@ def test_no_list_of_models(demo):
 
     demo.prompt.fill("hi")
     demo.send.click()
-    expect(demo.error).to_have_text("Name a model first.")
+    expect(demo.complaint).to_have_text("Name a model first.")
     expect(demo.model_name).to_be_focused()
 
     demo.model_name.fill("default")

@@ -10,7 +10,8 @@ EVERY_CUT = """async ([text, expected]) => {
     const check = (...pieces) => {
         const parser = new SSEParser();
         const events = pieces.flatMap((piece) => parser.feed(piece)).concat(parser.close());
-        const found = JSON.stringify(events.map(({ event, data, id }) => [event, data, id]));
+        const found = JSON.stringify(
+            events.map(({ event, data, id, comment }) => comment ?? [event, data, id]));
         if (found !== JSON.stringify(expected)) wrong.push([pieces, found]);
     };
     check(text);
@@ -42,7 +43,10 @@ STREAMS = {
         "data: x\r\n\ndata: y\n\r\ndata: z\r\r\n",
         [("message", "x", ""), ("message", "y", ""), ("message", "z", "")],
     ),
-    "comments": (": ping\n\n:\ndata: x\n: ping\ndata: y\n\n", [("message", "x\ny", "")]),
+    "comments": (
+        ": ping\n\n:\ndata: x\n: pong\ndata: y\n\n",
+        ["ping", "", "pong", ("message", "x\ny", "")],
+    ),
     "no space after the colon": ("data:x\n\ndata\n\n", [("message", "x", ""), ("message", "", "")]),
     "a name without data is no event": ("event: a\n\ndata: x\n\n", [("message", "x", "")]),
     "unknown fields": ("retry: 10\nfoo: bar\ndata: x\n\n", [("message", "x", "")]),
@@ -134,7 +138,8 @@ FORMATS = {
             chunk("final_output", content="[Prompt Summary] is a label"),
             chunk("final_output", tool_calls=[CALL]),
             chunk("final_output", finish_reason="length"),
-            {"event": "message", "data": '{"choices":[],"usage":{}}'},
+            {"event": "message", "data": '{"choices":[],"usage":{"completion_tokens":3}}'},
+            {"comment": "ping"},
             END,
         ],
         [
@@ -144,6 +149,8 @@ FORMATS = {
             said("reasoning_summary_delta", "two\n"),
             said("final_output_delta", "[Prompt Summary] is a label"),
             CALLED,
+            {"kind": "usage", "usage": {"completion_tokens": 3}},
+            {"kind": "heartbeat"},
             done("length"),
         ],
     ),
@@ -211,13 +218,13 @@ FORMATS = {
         "plain",
         "summary",
         [{"event": "message", "data": '{"error":"Prompt cannot be empty","code":400}'}],
-        [{"kind": "failed", "message": "Prompt cannot be empty"}],
+        [{"kind": "failed", "message": "Prompt cannot be empty", "code": None}],
     ),
     "an error as an object": (
         "phased",
         "summary",
         [{"event": "message", "data": '{"error":{"message":"Broken.","code":null}}'}],
-        [{"kind": "failed", "message": "Broken."}],
+        [{"kind": "failed", "message": "Broken.", "code": None}],
     ),
 }
 

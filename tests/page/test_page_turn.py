@@ -1,24 +1,28 @@
-"""A turn as its reader sees it: the phases in each format, stopping, keys, sizes."""
+"""A turn as its reader sees it: the phases in each format, stopping, what is sent and shown."""
 
 import re
+from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 SUMMARY = "I should greet in one sentence. Keep it short."
 ANSWER = "Hi! Nice to meet you."
-DONE = re.compile(r"^Done in \d+\.\d s$")
+DONE = re.compile(r"^Done in (\d+ ms|\d+\.\d s)$")
+THOUGHT = re.compile(r"^Thought for (\d+ ms|\d+\.\d s) · \d+ tokens$")
+FORMATS = ["events", "phased", "openai"]
 
 
-@pytest.mark.parametrize("format", ["events", "phased", "openai"])
-def test_a_turn_fills_the_three_panels(demo, format):
+@pytest.mark.parametrize("format", [*FORMATS, "messages"])
+def test_a_turn_fills_the_three_phases(demo, format):
     demo.ask("hi", model="default", format=format)
 
     expect(demo.status).to_have_text(DONE)
     expect(demo.prompt_summary).to_have_text("hi")
+    expect(demo.thoughts_line).to_have_text(THOUGHT)
     expect(demo.summary).to_have_text(SUMMARY)
+    expect(demo.trace).to_have_text(SUMMARY)  # so short a trace is its own summary
     expect(demo.answer).to_have_text(ANSWER)
-    expect(demo.trace).to_be_hidden()
     expect(demo.error).to_be_hidden()
 
 
@@ -27,90 +31,86 @@ def test_plain_shows_the_answer_alone_and_says_so(demo):
 
     expect(demo.status).to_have_text(DONE)
     expect(demo.answer).to_have_text(ANSWER)
-    expect(demo.prompt_summary).to_be_empty()
-    expect(demo.summary).to_be_hidden()
-    expect(demo.phase("prompt")).to_contain_text("The plain format carries the answer alone.")
+    expect(demo.prompt_summary).to_be_hidden()
+    expect(demo.thoughts).to_be_hidden()
+    expect(demo.turns.last).to_contain_text("The plain format carries the answer alone.")
 
 
-@pytest.mark.parametrize("format", ["events", "phased", "openai"])
-def test_both_shows_the_trace_beside_the_summary(demo, format):
-    demo.ask("hi", model="default", format=format, reasoning="both")
+@pytest.mark.parametrize("format", FORMATS)
+def test_summary_shows_no_trace(demo, format):
+    demo.ask("hi", model="default", format=format, reasoning="summary")
 
     expect(demo.status).to_have_text(DONE)
-    expect(demo.trace).to_have_text(SUMMARY)  # so short a trace is its own summary
+    expect(demo.thoughts_line).to_have_text(THOUGHT)
     expect(demo.summary).to_have_text(SUMMARY)
-    summary, trace = demo.summary.bounding_box(), demo.trace.bounding_box()
-    assert summary["x"] + summary["width"] <= trace["x"]
+    expect(demo.trace).to_be_empty()
 
 
-@pytest.mark.parametrize("format", ["events", "phased", "openai"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_raw_shows_the_trace_alone(demo, format):
     demo.ask("hi", model="default", format=format, reasoning="raw")
 
     expect(demo.status).to_have_text(DONE)
-    expect(demo.trace).to_have_text(SUMMARY)
+    expect(demo.summary).to_be_empty()
     expect(demo.prompt_summary).to_have_text("hi")
     expect(demo.answer).to_have_text(ANSWER)
+    demo.thoughts_line.click()
+    expect(demo.trace).to_be_visible()
+    expect(demo.trace).to_have_text(SUMMARY)
 
 
-@pytest.mark.parametrize("format", ["events", "phased", "openai"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_none_shows_no_reasoning(demo, format):
     demo.ask("hi", model="default", format=format, reasoning="none")
 
     expect(demo.status).to_have_text(DONE)
+    expect(demo.thoughts_line).to_have_text("Reasoning not shown")
     expect(demo.summary).to_be_empty()
     expect(demo.trace).to_be_empty()
     expect(demo.answer).to_have_text(ANSWER)
 
 
-def test_the_reasoning_is_there_before_the_answer(demo):
+def test_a_model_that_does_not_reason(demo):
+    demo.ask("hi", model="no-reasoning")
+
+    expect(demo.status).to_have_text(DONE)
+    expect(demo.thoughts_line).to_have_text("No reasoning")
+
+
+def test_while_the_model_thinks_its_account_is_in_view_with_a_clock_and_tokens(demo):
     demo.ask("hi", model="long-thinking")
 
+    expect(demo.summary).to_be_visible()
     expect(demo.summary).not_to_be_empty()
-    expect(demo.status).to_have_text(re.compile(r"^Thinking… \d+\.\d s$"))
+    expect(demo.thoughts_line).to_have_text(re.compile(r"^Thinking for \d+ s · \d+ tokens$"))
+    expect(demo.status).to_have_text(re.compile(r"^Thinking… (\d+ ms|\d+\.\d s)$"))
     expect(demo.answer).to_be_empty()
     demo.stop.click()
 
 
-def test_stop_stops_and_the_next_turn_starts_afresh(demo):
-    demo.ask("hi", model="long-thinking", reasoning="both")
-    expect(demo.trace).not_to_be_empty()
+def test_the_thoughts_become_one_line_that_opens(demo):
+    demo.ask_to_the_end("Explain streaming APIs", model="default@tps=400")
 
-    demo.stop.click()
-    expect(demo.status).to_have_text("Stopped")
-    expect(demo.stop).to_be_hidden()
-    expect(demo.error).to_be_hidden()
-    expect(demo.phase("reasoning")).to_have_attribute("data-state", "stopped")
-    expect(demo.phase("answer")).to_contain_text("Not reached.")
+    expect(demo.thoughts_line).to_have_text(THOUGHT)
+    for part in (demo.summary, demo.live_lines, demo.trace):
+        expect(part).to_be_hidden()
 
-    demo.ask("hi", model="default", reasoning="summary")
+    demo.thoughts_line.click()
+    expect(demo.summary).to_be_visible()
+    demo.thoughts.get_by_text(re.compile("live lines?$")).click()
+    expect(demo.live_lines).to_be_visible()
+    demo.thoughts.get_by_text(re.compile("^Raw trace")).click()
+    expect(demo.trace).to_contain_text("The user wants streaming APIs explained.")
+
+
+def test_thoughts_that_the_reader_opened_stay_open(demo):
+    demo.ask("hi", model="long-thinking@tps=400")
+    demo.thoughts_line.click()
+    expect(demo.summary).to_be_hidden()
+    demo.thoughts_line.click()
+
     expect(demo.status).to_have_text(DONE)
-    expect(demo.summary).to_have_text(SUMMARY)
-    expect(demo.trace).to_be_empty()
-    expect(demo.answer).to_have_text(ANSWER)
-
-
-def test_stop_reaches_the_gateway(demo):
-    with demo.page.expect_event("requestfailed") as failed:
-        demo.ask("hi", model="long-thinking")
-        expect(demo.prompt_summary).to_have_text("hi")
-        demo.stop.click()
-
-    assert failed.value.url.endswith("/v1/chat/completions")
-
-
-def test_the_request_is_the_contracts(demo):
-    demo.answer_with("data: [DONE]\n\n")
-    with demo.page.expect_request("**/v1/chat/completions") as request:
-        demo.ask("  hi\nthere ", model="default", format="phased", reasoning="both")
-
-    assert request.value.post_data_json == {
-        "model": "default",
-        "messages": [{"role": "user", "content": "hi\nthere"}],
-        "stream": True,
-        "gateway": {"format": "phased", "reasoning": "both"},
-    }
-    expect(demo.status).to_have_text(DONE)
+    expect(demo.summary).to_be_visible()
 
 
 def test_the_final_summary_takes_the_place_of_the_live_lines(demo, named_events):
@@ -127,10 +127,65 @@ def test_the_final_summary_takes_the_place_of_the_live_lines(demo, named_events)
     demo.ask("2+2")
 
     expect(demo.summary).to_have_text("Two and two are added.")
-    expect(demo.live_lines).to_be_hidden()
+    demo.thoughts_line.click()
     demo.page.get_by_text("2 live lines").click()
     expect(demo.live_lines).to_be_visible()
     assert demo.live_lines.text_content() == "Reads the numbers.\nAdds them."
+
+
+def test_stop_stops_and_the_next_turn_starts_afresh(demo):
+    demo.ask("hi", model="long-thinking")
+    expect(demo.trace).not_to_be_empty()
+
+    demo.stop.click()
+    expect(demo.status).to_have_text("Stopped")
+    expect(demo.stop).to_be_hidden()
+    expect(demo.error).to_be_hidden()
+    expect(demo.thoughts_line).to_contain_text("Thinking ended after")
+    expect(demo.turns.last).to_contain_text("You stopped this answer.")
+
+    demo.ask("hi", model="default", reasoning="summary")
+    expect(demo.status).to_have_text(DONE)
+    expect(demo.turns).to_have_count(2)
+    expect(demo.summary).to_have_text(SUMMARY)
+    expect(demo.trace).to_be_empty()
+    expect(demo.answer).to_have_text(ANSWER)
+
+
+def test_stop_stops_the_upstream_too(demo, mock_url):
+    def stats() -> str:
+        with urlopen(f"{mock_url}/stats", timeout=10) as answer:
+            return answer.read().decode()
+
+    demo.ask("hi", model="long-thinking@tps=20")
+    expect(demo.trace).not_to_be_empty()
+    assert '"open_streams":1' in stats().replace(" ", "")
+
+    demo.stop.click()
+    expect(demo.status).to_have_text("Stopped")
+    for _ in range(100):
+        if '"open_streams":0' in stats().replace(" ", ""):
+            return
+        demo.page.wait_for_timeout(100)
+    pytest.fail("the upstream's stream is still open")
+
+
+def test_the_request_is_the_contracts(demo):
+    demo.answer_with("data: [DONE]\n\n")
+    demo.choose(model="default", format="phased", temperature="0.5", max_tokens="100")
+    with demo.page.expect_request("**/v1/chat/completions") as request:
+        demo.ask("  hi\nthere ", reasoning="raw", detail="concise")
+
+    assert request.value.post_data_json == {
+        "model": "default",
+        "messages": [{"role": "user", "content": "hi\nthere"}],
+        "temperature": 0.5,
+        "max_tokens": 100,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "gateway": {"format": "phased", "reasoning": "raw", "detail": "concise"},
+    }
+    expect(demo.status).to_have_text(DONE)
 
 
 def test_a_model_cannot_write_html(demo, named_events):
@@ -139,26 +194,29 @@ def test_a_model_cannot_write_html(demo, named_events):
         named_events(
             ("prompt_summary", {"text": evil}),
             ("reasoning_delta", {"text": evil}),
-            ("reasoning_summary", {"text": evil}),
+            ("reasoning_summary_delta", {"text": evil}),
+            ("reasoning_summary", {"text": f"{evil} indeed"}),
             ("final_output_delta", {"text": evil}),
             ("tool_call_delta", {"index": 0, "name": "f", "arguments": evil}),
             ("done", {"finish_reason": "stop"}),
         )
     )
-    demo.ask("hi", reasoning="both")
+    demo.ask(evil)
 
     expect(demo.status).to_have_text(DONE)
-    for panel in (demo.prompt_summary, demo.trace, demo.summary, demo.answer):
+    for panel in (demo.prompt_summary, demo.trace, demo.live_lines, demo.answer):
         expect(panel).to_have_text(evil)
+    expect(demo.summary).to_have_text(f"{evil} indeed")
     expect(demo.tool_calls).to_have_text(f"f({evil})")
-    expect(demo.page.locator("img, .flow b")).to_have_count(0)
+    expect(demo.page.locator("img, .turn b")).to_have_count(0)
 
 
-def test_tool_calls_are_shown(demo):
-    demo.ask("hi", model="tool-call", format="openai")
+@pytest.mark.parametrize("format", ["openai", "messages"])
+def test_tool_calls_are_shown(demo, format):
+    demo.ask("hi", model="tool-call", format=format)
 
     expect(demo.status).to_have_text(DONE)
-    expect(demo.tool_calls).to_have_text(re.compile(r"^\w+\(\{.*\}\)"))
+    expect(demo.tool_calls).to_have_text(re.compile(r"^\w+\(\{.*\}\)$"))
 
 
 def test_an_answer_cut_at_the_token_limit_says_so(demo, named_events):
@@ -172,10 +230,11 @@ def test_an_answer_cut_at_the_token_limit_says_so(demo, named_events):
     demo.ask("hi")
 
     expect(demo.status).to_contain_text("cut at the token limit")
+    expect(demo.turns.last).to_contain_text("Raise Max tokens")
 
 
-def test_white_space_and_scripts_survive(demo, named_events):
-    text = "```\nif x:\n    return 1\n```\n\n你好, שלום 👍🏽"
+def test_an_answer_is_markdown_and_scripts_survive(demo, named_events):
+    text = "```\nif x:\n    return 1\n```\n\n**你好**, שלום 👍🏽\n\nשלום world"
     demo.answer_with(
         named_events(
             ("final_output_delta", {"text": "\n\n" + text[:9]}),
@@ -187,155 +246,48 @@ def test_white_space_and_scripts_survive(demo, named_events):
 
     expect(demo.status).to_have_text(DONE)
     assert demo.answer.locator("pre").text_content() == "if x:\n    return 1"
-    expect(demo.answer.locator("p")).to_have_text("你好, שלום 👍🏽")
+    expect(demo.answer.locator("p").first).to_have_text("你好, שלום 👍🏽")
+    expect(demo.answer.locator("p").first).to_have_css("direction", "ltr")
+    expect(demo.answer.locator("p").last).to_have_css("direction", "rtl")
 
 
-def test_the_status_is_announced_once_a_phase(demo):
-    demo.page.evaluate(
-        """() => {
-            window.said = [];
-            const status = document.querySelector("[role=status]");
-            new MutationObserver(() => window.said.push(status.textContent))
-                .observe(status, {childList: true, characterData: true, subtree: true});
-        }"""
-    )
-    demo.ask("hi", model="default")
-    expect(demo.status).to_have_text(DONE)
-
-    thinking, answering, done = demo.page.evaluate("window.said")
-    assert (thinking, answering) == ("Thinking…", "Answering…")
-    assert DONE.match(done)
-
-
-def test_keys_alone(demo):
-    keyboard = demo.page.keyboard
-    expect(demo.prompt).to_be_focused()
-
-    def walk(key, target):
-        for _ in range(20):
-            keyboard.press(key)
-            if target.evaluate("element => element === document.activeElement"):
-                return
-        pytest.fail(f"{key} does not reach it")
-
-    expect(demo.model).to_have_value("default")
-    walk("Tab", demo.model)
-    keyboard.type("long-thinking")
-    expect(demo.model).to_have_value("long-thinking")
-    walk("Shift+Tab", demo.prompt)
-
-    keyboard.type("one")
-    keyboard.press("Shift+Enter")
-    keyboard.type("two")
-    expect(demo.prompt).to_have_value("one\ntwo")
-    keyboard.press("Enter")
-    expect(demo.summary).not_to_be_empty()
-    expect(demo.prompt).to_have_value("one\ntwo")
-    keyboard.press("Escape")
-    expect(demo.status).to_have_text("Stopped")
-    expect(demo.prompt).to_be_focused()
-
-
-def test_focus_is_not_lost_when_stop_goes_away(demo):
-    demo.ask("hi", model="long-thinking")
-    demo.stop.focus()
-    demo.page.keyboard.press("Enter")
-
-    expect(demo.status).to_have_text("Stopped")
-    expect(demo.prompt).to_be_focused()
-
-
-def test_every_control_has_a_name(demo):
-    page = demo.page
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    expect(page.get_by_role("textbox", name="Prompt")).to_be_visible()
-    expect(page.get_by_role("button", name="Send")).to_be_visible()
-    for name in ("Model", "Format", "Reasoning"):
-        expect(page.get_by_role("combobox", name=name)).to_be_visible()
-    for name in ("Prompt summary", "Reasoning", "Answer"):
-        expect(page.get_by_role("heading", level=2, name=name)).to_be_visible()
-
-
-def test_an_example_is_sent_with_one_click(demo):
-    chip = demo.page.locator(".chip").first
-    example = chip.text_content()
-    chip.click()
-
-    expect(demo.prompt).to_have_value(example)
-    expect(demo.prompt_summary).to_have_text(example)
-    demo.stop.click()
-
-
-@pytest.mark.parametrize("width", [360, 768, 1440])
-def test_no_horizontal_scrolling(demo, named_events, width):
-    word = "x" * 400
-    demo.page.set_viewport_size({"width": width, "height": 740})
-    assert overflow(demo.page) == 0
-
+def test_code_is_copied_by_its_button(demo, named_events):
     demo.answer_with(
         named_events(
-            ("prompt_summary", {"text": word}),
-            ("reasoning_delta", {"text": word}),
-            ("reasoning_summary_delta", {"text": "line"}),
-            ("reasoning_summary", {"text": word}),
-            ("final_output_delta", {"text": word}),
-            ("failed", {"error": {"message": word}}),
+            ("final_output_delta", {"text": "So:\n```py\nif x:\n    go()\n```"}),
+            ("done", {"finish_reason": "stop"}),
         )
     )
-    demo.ask(word, reasoning="both")
-    expect(demo.error).to_have_text(word)
-    assert overflow(demo.page) == 0
+    demo.ask_to_the_end("hi")
+    button = demo.answer.get_by_role("button", name="Copy")
+    button.click()
+
+    expect(demo.answer.get_by_role("button", name="Copied")).to_be_visible()
+    assert demo.page.evaluate("navigator.clipboard.readText()") == "if x:\n    go()"
+    expect(button).to_be_visible()
 
 
-def overflow(page: Page) -> int:
-    return page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+def test_a_silence_is_shown_and_what_the_heartbeats_say(demo, scripted):
+    demo.page.clock.install()
+    demo.ask("hi", model="default")
+    stall = demo.of_turn("stall")
+    scripted.say(("prompt_summary", {"text": "hi"}))
+    expect(demo.prompt_summary).to_have_text("hi")
+    expect(stall).to_be_hidden()
+
+    demo.page.clock.run_for(12_000)
+    expect(stall).to_have_text(re.compile(r"^Nothing new for 1[12] s\.$"))
+    scripted.say(("heartbeat", {"elapsed_ms": 15000}))
+    demo.page.clock.run_for(4_000)
+    expect(stall).to_have_text(
+        re.compile(
+            r"^Nothing new for 1\d s\. The connection is alive: a heartbeat came \d s ago\.$"
+        )
     )
+    demo.page.clock.run_for(60_000)
+    expect(stall).to_contain_text("the connection may be lost")
 
-
-def test_the_page_follows_a_reader_who_is_at_the_end(demo):
-    demo.page.set_viewport_size({"width": 360, "height": 600})
-    demo.ask("Explain streaming APIs", model="default@tps=300")
-
-    expect(demo.status).to_have_text(DONE)
-    root = "document.scrollingElement"
-    below = demo.page.evaluate(f"{root}.scrollHeight - {root}.clientHeight - {root}.scrollTop")
-    assert below < 2
-
-
-def test_the_page_leaves_a_reader_who_has_gone_up(demo):
-    demo.page.set_viewport_size({"width": 360, "height": 600})
-    demo.ask("Explain streaming APIs", model="default@tps=300")
-    expect(demo.answer).to_contain_text("A streaming API")
-
-    demo.page.evaluate("scrollTo(0, 0)")
-    expect(demo.status).to_have_text(DONE)
-    assert demo.page.evaluate("scrollY") == 0
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_colour_schemes(demo, scheme):
-    demo.page.emulate_media(color_scheme=scheme)
-    background = demo.page.locator("body").evaluate(
-        "body => getComputedStyle(body).backgroundColor"
-    )
-    red, *_ = map(int, re.findall(r"\d+", background))
-    assert (red > 200) == (scheme == "light")
-
-
-def test_nothing_moves_for_those_who_asked_for_that(demo):
-    demo.page.emulate_media(reduced_motion="reduce")
-    demo.ask("hi", model="long-thinking")
-    expect(demo.phase("reasoning")).to_have_attribute("data-state", "active")
-
-    assert demo.page.evaluate("document.getAnimations().length") == 0
-    demo.stop.click()
-
-
-def test_the_page_is_light(demo, gateway_url):
-    html = demo.page.request.get(gateway_url)
-    names = re.findall(r"static/[\w./]+", html.text())
-    files = [html, *(demo.page.request.get(f"{gateway_url.rstrip('/')}/{name}") for name in names)]
-
-    assert all(file.ok for file in files)
-    assert sum(len(file.body()) for file in files) < 150_000
+    scripted.say(("final_output_delta", {"text": "Hi"}), ("done", {"finish_reason": "stop"}))
+    demo.page.clock.run_for(1_000)
+    expect(demo.answer).to_have_text("Hi")
+    expect(stall).to_be_hidden()

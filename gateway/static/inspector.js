@@ -1,0 +1,116 @@
+/** The pane beside the conversation: one turn's timeline and its wire. */
+
+import { copy, download } from "./copy.js";
+import { h, patch } from "./dom.js";
+import { png, svgText } from "./export.js";
+import { setText } from "./lines.js";
+import { curl, requestFor } from "./request.js";
+import { figures, timeline } from "./timeline.js";
+import { WireView } from "./wire.js";
+
+const DRAW_EVERY_MS = 100;
+
+const $ = (selector) => document.querySelector(selector);
+
+export class Inspector {
+  #pane = $("#inspector");
+  #frame = $("#frame");
+  #drawing = $("#drawing");
+  #figures = $("#figures");
+  #format = $("#curl-format");
+  #wire = new WireView({
+    list: $("#wire-list"),
+    space: $("#wire-space"),
+    detail: $("#wire-detail"),
+    filter: $("#wire-filter"),
+    pause: $("#wire-pause"),
+    sum: $("#wire-sum"),
+  });
+  #turn = null;
+  #opener = null;
+  #shown = { svg: [], figures: [] };
+  #drawn = 0;
+
+  constructor() {
+    $("#inspector-close").addEventListener("click", () => this.close());
+    $("#export-json").addEventListener("click", () => this.#save("json"));
+    $("#export-svg").addEventListener("click", () => this.#save("svg"));
+    $("#export-png").addEventListener("click", () => this.#save("png"));
+    $("#curl").addEventListener("click", ({ currentTarget }) => this.#copyCurl(currentTarget));
+    new ResizeObserver(() => this.#draw(true)).observe(this.#drawing);
+  }
+
+  get open() {
+    return !this.#pane.hidden;
+  }
+
+  get turn() {
+    return this.#turn;
+  }
+
+  /** Shows a turn; `title` says which. */
+  select(turn, title) {
+    this.#turn = turn;
+    setText($("#inspector-title"), title);
+    this.#format.value = turn.record.choice.format;
+    this.#wire.show(turn);
+    this.#draw(true);
+  }
+
+  show(opener) {
+    this.#opener = opener;
+    this.#pane.hidden = false;
+    this.#frame.classList.add("inspecting");
+    $("#inspector-open").setAttribute("aria-expanded", "true");
+    $("#inspector-close").focus({ preventScroll: true });
+    this.paint();
+  }
+
+  close() {
+    this.#pane.hidden = true;
+    this.#frame.classList.remove("inspecting");
+    $("#inspector-open").setAttribute("aria-expanded", "false");
+    if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true });
+  }
+
+  /** Draws what is new, if it can be seen. */
+  paint() {
+    if (!this.open || !this.#turn) return;
+    this.#wire.paint();
+    this.#draw(false);
+  }
+
+  #draw(always) {
+    const now = performance.now();
+    if (!this.open || !this.#turn || (!always && now - this.#drawn < DRAW_EVERY_MS)) return;
+    this.#drawn = now;
+    const { record, sent } = this.#turn;
+    const at = now - sent;
+    const svg = [timeline(record, at, Math.max(this.#drawing.clientWidth, 240))];
+    const rows = figures(record, at).map(([name, value]) =>
+      h("div", {}, h("dt", {}, name), h("dd", {}, value)),
+    );
+    patch(this.#drawing, this.#shown.svg, svg);
+    patch(this.#figures, this.#shown.figures, rows);
+    this.#shown = { svg, figures: rows };
+  }
+
+  async #save(kind) {
+    if (!this.#turn) return;
+    const svg = svgText(this.#drawing.firstElementChild);
+    const { record } = this.#turn;
+    const files = {
+      json: () => ["application/json", `${JSON.stringify(record.timeline(), null, 2)}\n`],
+      svg: () => ["image/svg+xml", svg],
+      png: async () => ["image/png", await png(svg)],
+    };
+    download(`timeline.${kind}`, ...(await files[kind]()));
+  }
+
+  #copyCurl(button) {
+    if (!this.#turn) return;
+    const { record } = this.#turn;
+    const request = requestFor(record.messages, { ...record.choice, format: this.#format.value });
+    copy(curl(request, new URL("./", location.href).href), button);
+  }
+}

@@ -1,0 +1,51 @@
+/** Texts that grow, written at most once a frame. */
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Shows a growing text line by line; each line stands apart, so a browser lays out only the last. */
+export class Lines {
+  #element;
+  #shown = ""; // the whole text that was last given
+  #last = null;
+  #pending = "";
+
+  constructor(element) {
+    this.#element = element;
+  }
+
+  /** Makes the element show the text, without the white space around it. */
+  show(text) {
+    if (text === this.#shown) return;
+    if (!text.startsWith(this.#shown)) {
+      this.#element.replaceChildren();
+      this.#last = null;
+      this.#pending = "";
+      this.#shown = "";
+    }
+    this.#pending += text.slice(this.#shown.length);
+    this.#shown = text;
+    const ready = this.#pending.trimEnd();
+    if (!ready) return;
+    this.#pending = this.#pending.slice(ready.length);
+    this.#write((this.#last ? ready : ready.trimStart()).split("\n"));
+  }
+
+  #write([rest, ...lines]) {
+    if (this.#last) this.#last.appendData(rest);
+    else this.#begin(rest);
+    for (const line of lines) {
+      this.#last.appendData("\n");
+      this.#begin(line);
+    }
+  }
+
+  #begin(text) {
+    this.#last = new Text(text);
+    const line = document.createElement("div");
+    line.className = "line";
+    line.append(this.#last);
+    this.#element.append(line);
+  }
+}

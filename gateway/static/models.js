@@ -1,0 +1,31 @@
+/** The model picker: what the gateway offers, by family, and any other name. */
+
+import { listModels } from "./turn.js";
+
+const select = document.querySelector("#model");
+const field = document.querySelector("#model-name");
+
+export const model = () => select.value || field.value.trim();
+
+/** Fills the picker; `wanted` is chosen, also when the gateway does not list it. */
+export async function fillModels(wanted) {
+  const models = await listModels();
+  const options = models.map(({ id, family }) => new Option(family ? `${id} · ${family}` : id, id));
+  select.replaceChildren(...options, new Option("Other…", ""));
+  const ids = models.map(({ id }) => id);
+  const first = ids.includes("default") ? "default" : (ids[0] ?? "");
+  chooseModel(wanted ?? first);
+}
+
+export function chooseModel(name) {
+  const listed = [...select.options].some(({ value }) => value && value === name);
+  select.value = listed ? name : "";
+  field.value = listed ? "" : name;
+  showField();
+}
+
+/** The field for a name is there when no listed model is chosen. */
+export function showField() {
+  if (select.value) field.value = "";
+  field.hidden = select.value !== "";
+}

@@ -1,0 +1,51 @@
+/** What is sent to the gateway for a turn, in each format, and the same as a command line. Pure. */
+
+const CHAT = "v1/chat/completions";
+const DOORS = { responses: "v1/responses", messages: "v1/messages" };
+const MAX_TOKENS = 8192; // the Messages API wants a limit
+
+const given = (members) =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value != null && value !== ""));
+
+/** Path and body of a request.
+ *
+ * @param {object[]} messages the conversation, as chat completions have it
+ * @param {object} choice what the reader chose: model, format, reasoning, detail, summarizer,
+ *   temperature, max_tokens; those that are missing are the gateway's or the model's to choose
+ */
+export function requestFor(messages, choice) {
+  const { model, format, reasoning, detail, summarizer, temperature, max_tokens } = choice;
+  const options = given({ reasoning, detail, summarizer });
+  const make = {
+    responses: () => ({
+      ...given({ model, input: messages, temperature, max_output_tokens: max_tokens }),
+      gateway: options,
+    }),
+    messages: () => ({
+      ...given({ model, max_tokens: max_tokens ?? MAX_TOKENS, messages, temperature }),
+      gateway: options,
+    }),
+  };
+  const chat = () => ({
+    ...given({ model, messages, temperature, max_tokens }),
+    ...(format === "phased" || format === "openai"
+      ? { stream_options: { include_usage: true } }
+      : {}),
+    gateway: { format, ...options },
+  });
+  return {
+    path: DOORS[format] ?? CHAT,
+    body: { ...(make[format] ?? chat)(), stream: true },
+  };
+}
+
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** The request as a command for a shell. `origin`: where the gateway is, with a slash at its end. */
+export function curl({ path, body }, origin) {
+  return [
+    `curl -N ${quoted(origin + path)}`,
+    "-H 'Content-Type: application/json'",
+    `-d ${quoted(JSON.stringify(body))}`,
+  ].join(" \\\n  ");
+}

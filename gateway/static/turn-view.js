@@ -1,0 +1,192 @@
+/** Draws one turn from its record: the question, the three phases, how it ended. */
+
+import { Follower } from "./follow.js";
+import { Lines, setText } from "./lines.js";
+import { MarkdownView } from "./markdown/view.js";
+import { clock, count, duration } from "./words.js";
+
+const STALL_MS = 8000;
+const LOST_MS = 45_000;
+const NOT_DETECTED = "Reasoning not detected.";
+
+/** What to do about an error, by its code or its status. */
+const ADVICE = {
+  unreachable: "Check that it is running and that you are online, then try again.",
+  lost: "What had arrived is kept. Try again when the connection is back.",
+  upstream_unreachable: "Check that the model server is running, then try again.",
+  upstream_broke_off: "What had arrived is kept. Try again; if it happens again, look at the model server's log.",
+  upstream_connect_timeout: "Check that the model server is running, then try again.",
+  upstream_first_byte_timeout: "The model server may be overloaded. Try again later, or choose another model.",
+  upstream_idle_timeout: "The model server may be overloaded. Try again later, or choose another model.",
+  upstream_total_timeout: "Ask for a shorter answer, or raise the gateway's TOTAL_TIMEOUT_S.",
+  gateway_draining: "The gateway is being restarted. Try again in a few seconds.",
+  internal_error: "The gateway's log says why.",
+  400: "Change the request, then try again.",
+  404: "Choose another model.",
+  413: "Send a shorter prompt.",
+};
+
+export class TurnView {
+  #record;
+  #parts;
+  #answer;
+  #answered = 0;
+  #lines;
+  #live;
+  #trace;
+  #traceEnd;
+  #touched = false; // the reader has opened or closed the thoughts
+  #ended = false;
+
+  constructor(record, template) {
+    this.#record = record;
+    this.element = template.content.firstElementChild.cloneNode(true);
+    const part = (name) => this.element.querySelector(`[data-part="${name}"]`);
+    const hook = (name) => this.element.querySelector(`[data-testid="${name}"]`);
+    this.#parts = {
+      ...{ asked: part("asked"), gist: part("gist"), thoughts: part("thoughts"), title: part("title") },
+      ...{ live: part("live"), liveTitle: part("live-title"), trace: part("trace"), foot: part("foot") },
+      ...{ traceTitle: part("trace-title"), note: part("note"), stall: part("stall") },
+      ...{ figures: part("figures"), problem: part("problem"), regenerate: part("regenerate") },
+      ...{ promptSummary: hook("prompt-summary"), summary: hook("reasoning-summary") },
+      ...{ answer: hook("final-output"), calls: hook("tool-calls"), error: hook("error") },
+    };
+    this.#lines = new Lines(this.#parts.summary);
+    this.#live = new Lines(hook("reasoning-live"));
+    this.#trace = new Lines(hook("reasoning-trace"));
+    this.#traceEnd = new Follower(hook("reasoning-trace"));
+    this.#answer = new MarkdownView(this.#parts.answer);
+    setText(this.#parts.asked, record.prompt);
+    this.#begin();
+  }
+
+  #begin() {
+    const { thoughts, trace, note } = this.#parts;
+    const { format, reasoning } = this.#record.choice;
+    thoughts.hidden = format === "plain";
+    if (format === "plain") setText(note, "The plain format carries the answer alone.");
+    trace.open = reasoning === "raw";
+    thoughts.querySelector("summary").addEventListener("click", () => {
+      this.#touched = true;
+    });
+  }
+
+  /** Draws what is new. `follows`: the reader is at the end of the page. True: there is more to draw. */
+  paint(now, follows) {
+    const record = this.#record;
+    const { gist, promptSummary, thoughts, calls } = this.#parts;
+    gist.hidden = !record.promptSummary;
+    setText(promptSummary, record.promptSummary.trim());
+    this.#paintThoughts(now);
+    if (thoughts.dataset.state === "active" && record.phase === "answer") this.#settle(follows);
+    this.#answer.append(record.answer.slice(this.#answered));
+    this.#answered = record.answer.length;
+    const more = this.#answer.paint();
+    const made = record.calls.filter(Boolean).map(({ name, text }) => `${name}(${text})`);
+    setText(calls, made.join("\n"));
+    this.#paintStall(now);
+    if (record.state !== "running" && !more && !this.#ended) this.#end();
+    return more;
+  }
+
+  #paintThoughts(now) {
+    const record = this.#record;
+    const { title, live, liveTitle, trace, traceTitle } = this.#parts;
+    if (record.state === "running" && record.phase !== "answer") {
+      setText(title, ["Thinking for", clock(now), ...this.#tokens()].join(" "));
+    }
+    const replaced = record.summary !== null && !same(record.summary, record.lines);
+    this.#lines.show(oneLineApart(replaced ? record.summary : record.lines));
+    live.hidden = !replaced || !record.lines;
+    if (!live.hidden) {
+      this.#live.show(oneLineApart(record.lines));
+      setText(liveTitle, count(record.lines.trim().split(/\n+/).length, "live line"));
+    }
+    trace.hidden = !record.trace;
+    if (!trace.hidden) {
+      this.#trace.show(record.trace);
+      setText(traceTitle, `Raw trace · ${count(record.reasoningTokens, "token")}`);
+      if (trace.open) this.#traceEnd.keep();
+    }
+  }
+
+  #tokens() {
+    const { reasoningTokens } = this.#record;
+    return reasoningTokens ? [`· ${count(reasoningTokens, "token")}`] : [];
+  }
+
+  /** The thinking is over: one line is left of it, unless the reader is looking at it. */
+  #settle(follows) {
+    const { thoughts, title } = this.#parts;
+    const { state, phase, summary, lines, trace, choice, thoughtMs } = this.#record;
+    const whole = phase === "answer" || state === "done";
+    const unasked = choice.reasoning === "none";
+    const empty = !trace && (unasked || summary === NOT_DETECTED || (!summary && !lines));
+    thoughts.hidden ||= empty && !whole;
+    thoughts.dataset.state = !whole ? state : empty ? "skipped" : "done";
+    const thought = [whole ? "Thought for" : "Thinking ended after", duration(thoughtMs)];
+    const none = unasked ? "Reasoning not shown" : "No reasoning";
+    setText(title, whole && empty ? none : [...thought, ...this.#tokens()].join(" "));
+    if (follows && whole && !this.#touched) thoughts.open = false;
+  }
+
+  #paintStall(now) {
+    const { state, lastArrival, lastHeartbeat } = this.#record;
+    const silence = now - lastArrival;
+    const { stall } = this.#parts;
+    stall.hidden = state !== "running" || silence < STALL_MS;
+    if (stall.hidden) return;
+    const beat = lastHeartbeat > lastArrival ? now - lastHeartbeat : null;
+    const signs =
+      beat !== null && beat < LOST_MS
+        ? `The connection is alive: a heartbeat came ${clock(beat)} ago.`
+        : silence > LOST_MS
+          ? "Not even a heartbeat: the connection may be lost. Stop, then try again."
+          : "";
+    setText(stall, `Nothing new for ${clock(silence)}. ${signs}`.trim());
+  }
+
+  #end() {
+    this.#ended = true;
+    const record = this.#record;
+    const { note, foot, problem, error, answer } = this.#parts;
+    this.#settle(false);
+    this.#answer.close();
+    answer.dataset.state = record.state;
+    foot.hidden = false;
+    setText(this.#parts.figures, this.#figures());
+    if (record.state === "done" && !record.answer.trim() && !record.calls.length) {
+      setText(note, "The answer has no text.");
+    } else if (record.finishReason === "length") {
+      setText(note, "The answer was cut at the token limit. Raise Max tokens to read on.");
+    } else if (record.state === "stopped") setText(note, "You stopped this answer.");
+    problem.hidden = record.state !== "failed";
+    if (record.state === "failed") setText(error, complaint(record.error));
+  }
+
+  #figures() {
+    const { marks, outputTokens, rate } = this.#record;
+    return [
+      duration(marks.end),
+      ...(outputTokens ? [count(outputTokens, "token")] : []),
+      ...(rate ? [`${Math.round(rate)} tokens/s`] : []),
+    ].join(" · ");
+  }
+
+  /** Only the last turn can be asked again. */
+  set last(last) {
+    this.#parts.regenerate.hidden = !last;
+    this.#parts.problem.querySelector("button").hidden = !last;
+  }
+}
+
+const words = (text) => text.trim().split(/\s+/).join(" ");
+const same = (one, other) => words(one) === words(other);
+const oneLineApart = (text) => text.replace(/\n+/g, "\n");
+
+/** The error as a sentence, and what to do. */
+function complaint({ message, code, status }) {
+  const sentence = /[.!?。？！]$/.test(message) ? message : `${message}.`;
+  const advice = ADVICE[code] ?? ADVICE[status] ?? "";
+  return `${sentence} ${advice}`.trim();
+}

@@ -26,6 +26,8 @@ class Dechunker:
         self._in_trailers = False
         self.done = False
         """The last chunk and its trailers have come."""
+        self.fault: BadChunk | None = None
+        """What came behind the data that was given last can't be read."""
 
     @property
     def rest(self) -> bytes:
@@ -33,7 +35,7 @@ class Dechunker:
         return self._rest
 
     def feed(self, data: bytes) -> bytes:
-        """Raises BadChunk."""
+        """The data in it, up to a fault if there is one."""
         data = self._rest + data if self._rest else data
         found = []
         at = 0
@@ -49,9 +51,13 @@ class Dechunker:
             end = data.find(b"\n", at)
             if end < 0:
                 if len(data) - at > _MAX_LINE_BYTES:
-                    raise BadChunk("a line is too long")
+                    self.fault = BadChunk("a line is too long")
                 break
-            self._line(data[at:end].removesuffix(b"\r"))
+            try:
+                self._line(data[at:end].removesuffix(b"\r"))
+            except BadChunk as fault:
+                self.fault = fault
+                break
             at = end + 1
         self._rest = data[at:]
         return b"".join(found)

@@ -189,7 +189,9 @@ class _WholeLines:
                 if not data:
                     raise urllib3.exceptions.ProtocolError("the body ended before its last chunk")
                 if data := dechunker.feed(data):
-                    yield data
+                    yield data  # also what came before a fault
+                if dechunker.fault is not None:
+                    raise dechunker.fault
         except (OSError, BadChunk) as error:
             raise urllib3.exceptions.ProtocolError("the body broke off", error) from error
         if dechunker.rest:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dechunk import BadChunk, Dechunker
+from gateway.dechunk import Dechunker
 from tests.core.cuts import cut, every_cut, places
 
 
@@ -54,8 +54,21 @@ def test_no_cut_changes_what_comes_out(stream: bytes, result: tuple[bytes, bool,
 )
 def test_what_is_no_chunk_is_refused(stream: bytes) -> None:
     for reads in ([stream], [stream[:1], stream[1:]]):
-        with pytest.raises(BadChunk):
-            dechunk(reads)
+        read_faulty(*reads)
+
+
+def test_what_came_before_a_fault_is_not_lost() -> None:
+    assert read_faulty(b"5\r\nhello\r\nx\r\n") == b"hello"
+    assert read_faulty(b"5\r\nhello\r\n", b"x\r\n") == b"hello"
+
+
+def read_faulty(*reads: bytes) -> bytes:
+    """The data of a body in which something is no chunk."""
+    dechunker = Dechunker()
+    data = b"".join(map(dechunker.feed, reads))
+    assert dechunker.fault is not None
+    assert not dechunker.done
+    return data
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=8), places)

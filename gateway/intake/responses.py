@@ -79,7 +79,7 @@ class _Choice(msgspec.Struct, frozen=True):
     tools: list[_Tool] | None = None
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class ResponsesBody(msgspec.Struct, frozen=True):
     """As much of a body as the gateway looks at."""
 
     input: str | list[dict[str, Any]] | None = None
@@ -121,7 +121,7 @@ _LEFT_OUT = frozenset(
         "prompt_cache_retention",
         "stream_options",
         "truncation",
-        *_Asked.__struct_fields__,
+        *ResponsesBody.__struct_fields__,
     }
 )
 """Members of the API: what has a place in a chat completion request is put there by its name."""
@@ -129,7 +129,7 @@ _LEFT_OUT = frozenset(
 
 def read_responses(body: dict[str, Any], summary: SummaryRule) -> ChatRequest:
     """A body as a request. Raises BadRequest, or NotFound for what only a store could have."""
-    asked = convert(body, _Asked)
+    asked = convert(body, ResponsesBody)
     _refuse(asked)
     if not asked.input:
         raise BadRequest("input must hold a text or at least one item.", param="input")
@@ -146,7 +146,7 @@ def read_responses(body: dict[str, Any], summary: SummaryRule) -> ChatRequest:
     )
 
 
-def _refuse(asked: _Asked) -> None:
+def _refuse(asked: ResponsesBody) -> None:
     """What the API has and the gateway has not."""
     if asked.previous_response_id is not None:
         raise NotFound(
@@ -165,7 +165,7 @@ def _refuse(asked: _Asked) -> None:
         raise unsupported("n", "a response has one answer")
 
 
-def _options(asked: _Asked, body: dict[str, Any], summary: SummaryRule) -> Options:
+def _options(asked: ResponsesBody, body: dict[str, Any], summary: SummaryRule) -> Options:
     """Who asks for a summary gets it; the gateway's own options say more, and come first."""
     options = asked.gateway or Options()
     if options.format is not None:
@@ -181,7 +181,7 @@ def _options(asked: _Asked, body: dict[str, Any], summary: SummaryRule) -> Optio
     return options
 
 
-def _chat(asked: _Asked, body: dict[str, Any]) -> dict[str, Any]:
+def _chat(asked: ResponsesBody, body: dict[str, Any]) -> dict[str, Any]:
     """The chat completion request."""
     chat = {name: value for name, value in body.items() if name not in _LEFT_OUT}
     chat |= {name: body[name] for name in _SAME if body.get(name) is not None}
@@ -217,7 +217,7 @@ def _text(text: _Text) -> dict[str, Any]:
     return chat | {"response_format": response_format}
 
 
-def _tools(asked: _Asked) -> dict[str, Any]:
+def _tools(asked: ResponsesBody) -> dict[str, Any]:
     """The tools and the choice among them; a choice among some sends only those."""
     tools = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(asked.tools or ())]
     choice = asked.tool_choice
@@ -255,7 +255,7 @@ def _given(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _echo(asked: _Asked, body: dict[str, Any], options: Options) -> dict[str, Any]:
+def _echo(asked: ResponsesBody, body: dict[str, Any], options: Options) -> dict[str, Any]:
     """What the response repeats of its request, with the summary that it really has."""
     shown = options.detail if options.reasoning in ("summary", "both") else None
     effort = asked.reasoning.effort if asked.reasoning else None

@@ -56,6 +56,28 @@ ANSWERS: dict[str, dict[str, Any]] = {
         },
         usage=_OBJECT,
     ),
+    "Response": _object(
+        {
+            "id": _STRING,
+            "object": {"const": "response"},
+            "created_at": _COUNT,
+            "status": {"enum": ["completed", "incomplete"]},
+            "model": _STRING,
+            "output": _list(_object({"type": {"enum": ["reasoning", "message", "function_call"]}})),
+            "parallel_tool_calls": {"type": "boolean"},
+            "tool_choice": {},
+            "tools": _list(_OBJECT),
+            "usage": _object(
+                {
+                    "input_tokens": _COUNT,
+                    "input_tokens_details": _OBJECT,
+                    "output_tokens": _COUNT,
+                    "output_tokens_details": _OBJECT,
+                    "total_tokens": _COUNT,
+                }
+            ),
+        }
+    ),
     "Message": _object(
         {
             "id": _STRING,

@@ -7,9 +7,14 @@ import msgspec
 
 from gateway.intake.chat import ChatBody
 from gateway.intake.messages import _Asked as MessagesBody
+from gateway.intake.responses import ResponsesBody
 
 REF = "#/components/schemas/"
-_TYPES: dict[str, type[msgspec.Struct]] = {"Chat": ChatBody, "Messages": MessagesBody}
+_TYPES: dict[str, type[msgspec.Struct]] = {
+    "Chat": ChatBody,
+    "Messages": MessagesBody,
+    "Responses": ResponsesBody,
+}
 """What the names of a body's schemas begin with → its type."""
 
 _PROMPT = {

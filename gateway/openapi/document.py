@@ -33,6 +33,7 @@ _HEADERS = {
         "schema": {"type": "string"},
     },
 }
+_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 _WITH_RETRY_AFTER = (429, 503)
 
@@ -61,9 +62,20 @@ def _paths() -> dict[str, Any]:
     chat = _door("A chat completion", _CHAT, _ANSWER, _REFUSAL)
     models = {"get": _read("The models of the model server", "ModelList", _fails(_REFUSAL))}
     refusal = content(json="MessagesError")
+    missing = _answer("`not_found`", content(json="Error"))
+    kept = {"summary": "The gateway keeps no responses", "responses": {"404": missing}}
     return {
         "/v1/chat/completions": chat,
         "/{format}/v1/chat/completions": {"parameters": [_FORMAT], **chat},
+        "/v1/responses": _door(
+            "A response, as OpenAI has it",
+            ref("ResponsesRequest"),
+            content(json="Response", events="Event"),
+            content(json="Error"),
+        ),
+        "/v1/responses/{id}": {"parameters": [_ID], "get": kept, "delete": kept},
+        "/v1/responses/{id}/cancel": {"parameters": [_ID], "post": kept},
+        "/v1/responses/{id}/input_items": {"parameters": [_ID], "get": kept},
         "/v1/messages": _door(
             "A message, as Anthropic has it",
             ref("MessagesRequest"),

@@ -21,7 +21,7 @@ except ConfigError as error:
 
 bind = f"{_config.host}:{_config.port}"
 workers = _config.workers
-worker_class = "gevent"
+worker_class = "gateway.worker.Worker"
 # Some above the streams, so that health checks and refusals get through when they are all open.
 worker_connections = _config.max_streams + 200
 keepalive = 75
@@ -70,32 +70,3 @@ def child_exit(server, worker):
     """
     for of_the_moment in Path(os.environ[_METRICS_DIR]).glob(f"gauge_live*_{worker.number}.db"):
         of_the_moment.unlink(missing_ok=True)
-
-
-def pre_request(worker, req):
-    """Counts the requests under way."""
-    worker.busy = getattr(worker, "busy", 0) + 1
-
-
-def post_request(worker, req, environ, resp):
-    """See pre_request."""
-    worker.busy -= 1
-
-
-def post_worker_init(worker):
-    """Starts to watch for the worker's stop, to end streams well before it is killed."""
-    import gevent
-
-    relay = worker.wsgi.extensions["gateway"]
-    main = gevent.getcurrent()
-
-    def stop_in_order():
-        while worker.alive:
-            gevent.sleep(0.1)
-        relay.drain(_config.drain_timeout_s)
-        while getattr(worker, "busy", 0):
-            gevent.sleep(0.05)
-        # gunicorn would go on waiting for connections that are merely kept alive.
-        gevent.kill(main, SystemExit(0))
-
-    gevent.spawn(stop_in_order)

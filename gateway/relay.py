@@ -179,6 +179,8 @@ class Relay:
     ) -> None:
         self.clock = clock
         self.draining = False
+        """Its worker takes no more connections; what comes on those that stand is still served."""
+        self._stopped = False
         self._config = config
         self._transport = transport
         self._log = log
@@ -195,6 +197,11 @@ class Relay:
             config.stall_timeout_s,
         )
         self._sweep_s = min(_MAX_SWEEP_S, shortest / 4)
+
+    @property
+    def drain_timeout_s(self) -> float:
+        """How long open streams may run on when the gateway is stopped."""
+        return self._config.drain_timeout_s
 
     @property
     def open_streams(self) -> int:
@@ -219,7 +226,7 @@ class Relay:
         turn beside counts and times. closed: is called when the turn is over, however it ended.
         Raises Full or Draining.
         """
-        if self.draining:
+        if self._stopped:
             raise Draining("The gateway is being stopped; try again in a moment.")
         if len(self._streams) >= self._config.max_streams:
             raise Full("The gateway serves as many streams as it can; try again in a moment.")
@@ -254,12 +261,9 @@ class Relay:
         self._metrics.carry_over(len(self._streams))
         stream.closed()
 
-    def drain(self, timeout_s: float) -> None:
-        """Takes no more streams, gives the open ones time to end, then ends them with a failure."""
-        self.draining = True
-        deadline = self.clock() + timeout_s
-        while self._streams and self.clock() < deadline:
-            gevent.sleep(min(0.1, timeout_s))
+    def stop(self) -> None:
+        """Ends what is open with a failure, and takes no more."""
+        self._stopped = True
         for stream in list(self._streams.values()):
             self._fail(stream, Draining("The gateway was stopped; send the request again."))
 

@@ -1,16 +1,18 @@
 """SIGTERM: no new connections, open streams finish if they can, and the exit is clean."""
 
 import os
+import re
 import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from tests.live.test_leaving import send
+from tests.live.test_leaving import request_bytes, send
 from tests.live.wire import FORMATS, ask, get, request_body, told, until
 from tests.programs import Program, boot_gateway, start_gateway
 
@@ -37,6 +39,16 @@ def worker_of(gateway: Program) -> int:
     return int(gateway.wait_for(r"Booting worker with pid: (\d+)"))
 
 
+def status_of(pid: int) -> dict[str, str]:
+    """What Linux says of a process."""
+    return dict(re.findall(r"^(\w+):\s*(.*)$", Path(f"/proc/{pid}/status").read_text(), re.M))
+
+
+def has_pending(pid: int, number: signal.Signals) -> bool:
+    """Was a stopped process sent this signal?"""
+    return bool(int(status_of(pid)["ShdPnd"], 16) >> (number - 1) & 1)
+
+
 def is_clean(gateway: Program) -> bool:
     output = gateway.output()
     return not any(word in output for word in ("Traceback", "[ERROR]", "[CRITICAL]", "Exception"))
@@ -53,7 +65,7 @@ def test_a_stream_that_can_finish_does(mock_url: str) -> None:
             said = told("events", stream.whole())
         assert (said.error, said.finish_reason) == (None, "length")
         assert gateway.process.wait(5) == 0
-        assert is_clean(gateway)
+        assert is_clean(gateway), gateway.output()
 
 
 def test_a_stream_that_can_not_finish_ends_in_a_failure_that_says_so(mock_url: str) -> None:
@@ -82,7 +94,7 @@ def test_a_stream_that_can_not_finish_ends_in_a_failure_that_says_so(mock_url: s
             for context in contexts:
                 context.__exit__(None, None, None)
         assert gateway.process.wait(5) == 0
-        assert is_clean(gateway)
+        assert is_clean(gateway), gateway.output()
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -165,3 +177,29 @@ def test_a_gateway_that_is_killed_leaves_no_orphan(mock_url: str) -> None:
             gateway.process.wait()
             until(gone(worker))
     assert refuses(gateway.url)()
+
+
+def test_what_was_sent_before_the_stop_is_served(mock_url: str) -> None:
+    """Also on a connection that was kept, or that nobody had taken from the queue yet."""
+    body = request_body("default@tps=0", gateway={"format": "events"})
+    with start_gateway(mock_url) as gateway:
+        kept = send(gateway.url, body, "first")
+        with kept:
+            received = b""
+            while not received.endswith(b"0\r\n\r\n"):
+                received += kept.recv(65536)
+            worker = worker_of(gateway)
+            os.kill(worker, signal.SIGSTOP)
+            until(lambda: status_of(worker)["State"].startswith("T"))
+            queued = send(gateway.url, body, "queued")
+            with queued:
+                gateway.process.send_signal(signal.SIGTERM)
+                until(lambda: has_pending(worker, signal.SIGTERM))
+                kept.sendall(request_bytes(gateway.url, body, "kept"))
+                os.kill(worker, signal.SIGCONT)
+                for client in (kept, queued):
+                    received = b"".join(iter(lambda client=client: client.recv(65536), b""))
+                    assert received.startswith(b"HTTP/1.1 200 ")
+                    assert b"event: done" in received
+        assert gateway.process.wait(5) == 0
+        assert is_clean(gateway), gateway.output()

@@ -30,17 +30,22 @@ def gateway(mock: Program) -> Iterator[Program]:
         yield gateway
 
 
+def request_bytes(url: str, body: Body, request_id: str) -> bytes:
+    """This request as it stands on the wire."""
+    data = json.dumps(body).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n"
+        f"Content-Type: application/json\r\nX-Request-Id: {request_id}\r\n"
+        f"Content-Length: {len(data)}\r\n\r\n"
+    )
+    return head.encode() + data
+
+
 def send(url: str, body: Body, request_id: str) -> socket.socket:
     """A raw connection on which this request was sent."""
     address = urlsplit(url)
     client = socket.create_connection((address.hostname, address.port), timeout=10)
-    data = json.dumps(body).encode()
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: {address.netloc}\r\n"
-        f"Content-Type: application/json\r\nX-Request-Id: {request_id}\r\n"
-        f"Content-Length: {len(data)}\r\n\r\n"
-    )
-    client.sendall(head.encode() + data)
+    client.sendall(request_bytes(url, body, request_id))
     return client
 
 
@@ -124,10 +129,7 @@ def test_the_connection_of_one_who_stays_is_used_again(mock: Program, gateway: P
     with client:
         for name in ("first", "second", "third"):
             if name != "first":
-                data = json.dumps(body).encode()
-                head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
-                head += f"Content-Type: application/json\r\nX-Request-Id: {name}\r\n"
-                client.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+                client.sendall(request_bytes(gateway.url, body, name))
             received = b""
             while not received.endswith(b"0\r\n\r\n"):
                 received += client.recv(65536)

@@ -644,6 +644,10 @@ def test_health_and_ready(client: FlaskClient) -> None:
     client.application.extensions["gateway"].draining = True
     assert client.get("/ready").status_code == 503
     assert client.get("/health").status_code == 200
+
+
+def test_a_gateway_that_is_stopped_refuses(client: FlaskClient) -> None:
+    client.application.extensions["gateway"].stop()
     refused = ask(client)
     assert refused.status_code == 503
     assert refused.get_json()["error"]["code"] == "gateway_draining"

@@ -7,7 +7,7 @@ up at one. An error has no `message_stop` after it.
 """
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.dialects.base import Answer, Dialect
@@ -116,21 +116,23 @@ class MessagesDialect(Dialect):
         return _event("message_start", message=message) + _PING
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
-        return b"".join(piece for event in events for piece in self._spell(event))
+        frames: list[bytes] = []
+        for event in events:
+            frames += map(self._step, self._blocks.add(event))
+            if isinstance(event, Done | Failed):
+                frames += map(self._step, self._blocks.close())
+                frames.append(self._end(event))
+        return b"".join(frames)
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return _PING
 
-    def _spell(self, event: Event) -> Iterator[bytes]:
-        yield from map(self._step, self._blocks.add(event))
-        if isinstance(event, Done | Failed):
-            yield from map(self._step, self._blocks.close())
-        if isinstance(event, Done):
-            usage = _usage(event, self.answer)
-            yield _event("message_delta", delta=_stop(event, self._blocks), usage=usage)
-            yield _event("message_stop")
-        elif isinstance(event, Failed):
-            yield frame(dumps(_error(event.error, self.answer.request_id)), "error")
+    def _end(self, event: Done | Failed) -> bytes:
+        if isinstance(event, Failed):
+            return frame(dumps(_error(event.error, self.answer.request_id)), "error")
+        usage = _usage(event, self.answer)
+        delta = _event("message_delta", delta=_stop(event, self._blocks), usage=usage)
+        return delta + _event("message_stop")
 
     def _step(self, step: Step) -> bytes:
         match step:

@@ -6,7 +6,7 @@ understood as well.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.errors import UpstreamRefused
 from gateway.sse import DONE, Decoder, Message, dumps
-from gateway.upstreams.calls import Calls
+from gateway.upstreams.calls import Calls, join_calls
 from gateway.upstreams.parts import (
     Call,
     Content,
@@ -156,6 +156,14 @@ class _Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Chunk).decode
 
 
+_JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
+    Content: lambda texts: Content("".join(texts)),
+    Reasoning: lambda texts: Reasoning("".join(texts)),
+    ToolCalls: lambda pieces: ToolCalls(join_calls(pieces)),
+}
+"""The kinds of parts of which neighbours are one, and how."""
+
+
 class ChatReader:
     """Reads the lines of one answer into the parts of one of its choices."""
 
@@ -169,8 +177,8 @@ class ChatReader:
         self._begun = False
         self._of_answer: tuple[Any, Any] = (None, None)
         self._parts: list[Part] = []
-        self._pieces: list[str] = []
-        self._kind: type[Content] | type[Reasoning] = Content
+        self._pieces: list[Any] = []
+        self._kind: type[Part] = Content
 
     def feed(self, lines: Sequence[bytes]) -> list[Part]:
         """Takes the lines of one read, without line ends."""
@@ -302,8 +310,9 @@ class ChatReader:
                 self._item(item)
         calls = delta.get("tool_calls")
         if calls and isinstance(calls, list):
-            pieces = [self._calls.number(call) for call in calls if isinstance(call, dict)]
-            self._add(ToolCalls(pieces))
+            for call in calls:
+                if isinstance(call, dict):
+                    self._piece(ToolCalls, self._calls.number(call))
         other = {
             name: value
             for name, value in delta.items()
@@ -334,14 +343,17 @@ class ChatReader:
 
     def _text(self, kind: type[Content] | type[Reasoning], text: str) -> None:
         if text:
-            if kind is not self._kind:
-                self._flush()
-                self._kind = kind
-            self._pieces.append(text)
+            self._piece(kind, text)
+
+    def _piece(self, kind: type[Part], piece: Any) -> None:
+        if kind is not self._kind:
+            self._flush()
+            self._kind = kind
+        self._pieces.append(piece)
 
     def _flush(self) -> None:
         if self._pieces:
-            self._parts.append(self._kind("".join(self._pieces)))
+            self._parts.append(_JOINED[self._kind](self._pieces))
             self._pieces.clear()
 
     def _add(self, part: Part) -> None:

@@ -32,7 +32,7 @@ class Reasoning(msgspec.Struct, frozen=True):
 
 
 class ToolCalls(msgspec.Struct, frozen=True):
-    """The items of one `tool_calls` list; their `index` counts the answer's calls from 0."""
+    """Items of `tool_calls` lists; their `index` counts the answer's calls from 0."""
 
     calls: list[dict[str, Any]]
 

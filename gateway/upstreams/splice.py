@@ -76,7 +76,7 @@ class Splice:
 
     def learn(self, line: bytes, parse: Callable[[bytes], list[Part]]) -> None:
         """Takes the line of a frame that did not fit; `parse` is the full one, of a new reader."""
-        if self._fruitless >= _MAX_FRUITLESS:
+        if self._fruitless >= _MAX_FRUITLESS or not _STRING.search(line):
             return
         match parse(line):
             case [Content() | Reasoning() as part]:

@@ -15,16 +15,21 @@ def piece(index: Any, id: str | None, name: str | None, arguments: str) -> dict[
     return {k: v for k, v in item.items() if v is not None}
 
 
-def called(*pieces: dict[str, Any]) -> list[tuple[str, str]]:
+def events(*pieces: dict[str, Any], together: bool) -> list[dict[str, Any]]:
+    """What the turn says of the pieces, which come in one read or in one each."""
+    reads = [lines(delta(tool_calls=[item])) for item in pieces]
+    reads.append(lines(finish("tool_calls"), DONE))
+    said = run(make_turn(), *([[line for read in reads for line in read]] if together else reads))
+    return [event.call for event in said if isinstance(event, ToolCallDelta)]
+
+
+def called(*pieces: dict[str, Any], together: bool) -> list[tuple[str, str]]:
     """Name and arguments of each call, put together by the number of its pieces."""
-    frames = [delta(tool_calls=[item]) for item in pieces]
     found: dict[int, tuple[str, str]] = {}
-    for event in run(make_turn(), lines(*frames, finish("tool_calls"), DONE)):
-        if isinstance(event, ToolCallDelta):
-            name, arguments = found.get(event.call["index"], ("", ""))
-            function = event.call["function"]
-            name += function.get("name", "")
-            found[event.call["index"]] = (name, arguments + function.get("arguments", ""))
+    for call in events(*pieces, together=together):
+        name, arguments = found.get(call["index"], ("", ""))
+        name += call["function"].get("name", "")
+        found[call["index"]] = (name, arguments + call["function"].get("arguments", ""))
     assert list(found) == list(range(len(found))), "counted from 0, in the order of their beginning"
     return list(found.values())
 
@@ -78,9 +83,26 @@ TWO = [("f", '{"a":1}'), ("g", '{"b":2}')]
         ],
     ],
 )
-def test_two_calls(pieces: list[dict[str, Any]]) -> None:
-    assert called(*pieces) == TWO
+@pytest.mark.parametrize("together", [True, False], ids=["one read", "a read each"])
+def test_two_calls(pieces: list[dict[str, Any]], together: bool) -> None:
+    assert called(*pieces, together=together) == TWO
 
 
 def test_a_piece_of_no_call_begins_one() -> None:
-    assert called(piece(None, None, None, "{}")) == [("", "{}")]
+    assert called(piece(None, None, None, "{}"), together=True) == [("", "{}")]
+
+
+def test_arguments_that_came_in_one_read_are_one_piece() -> None:
+    begin = {"index": 0, "id": "x", "type": "function", "function": {"name": "f"}}
+    again = {"index": 0, "id": None, "type": "function"}
+    pieces = [{**again, "function": {"name": None, "arguments": text}} for text in '{"a":1}']
+    whole = {**begin, "function": {"name": "f", "arguments": '{"a":1}'}}
+    assert events(begin, *pieces, together=True) == [whole]
+    assert len(events(begin, *pieces, together=False)) == 8
+
+
+def test_what_else_a_piece_has_is_kept() -> None:
+    signed = {**piece(0, None, None, "}"), "extra_content": {"signature": "s"}}
+    odd = [{"index": 0, "function": 1}, {"index": 0, "function": {"arguments": 1}}, {"index": 0}]
+    pieces = [piece(0, "x", "f", "{"), signed, *odd]
+    assert events(*pieces, together=True) == pieces

@@ -100,14 +100,18 @@ def grouped(items: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 def turn(reasoning: ReasoningMode) -> Turn:
-    return Turn(
+    made = Turn(
         started=0.0,
         prompt_summary="How many primes are there?",
         reasoning=reasoning,
-        reader=ChatReader(),
-        splitter=Families(Config()).find("any-model").splitter(),
+        source=lambda _upstream, model: (
+            ChatReader(),
+            Families(Config()).splitter("", model, {}, None),
+        ),
         summarizer=SUMMARIZERS["extractive"]("How many primes are there?", 60),
     )
+    made.call("upstream", "any-model")
+    return made
 
 
 def steps(frames: int) -> Iterator[tuple[str, Step]]:

@@ -3,7 +3,7 @@
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from flask import Blueprint, Response, g, request
@@ -14,7 +14,7 @@ from gateway.config import Config, Format, ReasoningMode
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
 from gateway.errors import BadRequest, NotFound, UnsupportedMedia, UpstreamBroke
 from gateway.events import Done
-from gateway.families import Families
+from gateway.families import Families, Splitter
 from gateway.intake import (
     ChatRequest,
     count_tokens,
@@ -25,12 +25,14 @@ from gateway.intake import (
     read_responses,
 )
 from gateway.metrics import Metrics
-from gateway.relay import Body, Relay, Stream
+from gateway.pool import Lease
+from gateway.relay import Endpoint, Relay
 from gateway.sse import dumps
+from gateway.stream import Body, Request, Stream
 from gateway.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
-from gateway.transport import Transport
-from gateway.turn import Turn
+from gateway.turn import Reader, Turn
 from gateway.upstreams.chat import ChatUpstream
+from gateway.upstreams.parts import Call
 
 STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
@@ -50,8 +52,7 @@ _FORMATS = f"<any({','.join(get_args(Format))}):format>"
 def make_blueprint(
     config: Config,
     relay: Relay,
-    transport: Transport,
-    upstream: ChatUpstream,
+    endpoints: Mapping[str, Endpoint],
     families: Families,
     summarizers: Summarizers,
     clock: Callable[[], float],
@@ -146,41 +147,56 @@ def make_blueprint(
         turns = [_turn(asked, prompt, choice) for choice in range(asked.choices)]
         turn = turns[0] if len(turns) == 1 else Choices(turns)
 
-        def learn() -> None:
+        request_id, format = g.request_id, g.dialect
+        model = asked.model[:_MAX_LOGGED_NAME]
+
+        def call(upstream: ChatUpstream, model: str) -> Call:
+            return upstream.completion(asked.body, model, request_id)
+
+        def record(lease: Lease) -> dict[str, str]:
+            family = families.find(lease.model).name
+            return {"request": request_id, "format": format, "family": family, "model": model}
+
+        def learn(lease: Lease) -> None:
             """A model whose reasoning turns out to be opened by its template is remembered."""
             if not turn.lone_end or asked.options.starts_inside is not None:
                 return
-            if families.learn_that_it_starts_inside(upstream.name, asked.model):
-                metrics.learned(upstream.name)
-                log.warning("model starts inside its reasoning", stream=stream_id, **names)
+            if families.learn_that_it_starts_inside(lease.upstream, lease.model):
+                metrics.learned(lease.upstream)
+                log.warning(
+                    "model starts inside its reasoning",
+                    stream=stream_id,
+                    model=model,
+                    upstream=lease.upstream,
+                )
 
-        names = {"model": asked.model[:_MAX_LOGGED_NAME], "upstream": upstream.name}
         return relay.open(
-            stream_id,
+            Request(
+                id=stream_id,
+                model=asked.model,
+                call=call,
+                started=g.started,
+                client=request.environ.get("gunicorn.socket"),
+                record=record,
+                closed=learn,
+            ),
             turn,
-            upstream,
-            upstream.completion(asked.body, g.request_id),
-            started=g.started,
-            client=request.environ.get("gunicorn.socket"),
-            record={
-                "request": g.request_id,
-                "format": g.dialect,
-                "family": families.find(asked.model).name,
-                **names,
-            },
-            closed=learn,
         )
 
     def _turn(asked: ChatRequest, prompt: Prompt, choice: int) -> Turn:
         options = asked.options
+
+        def source(upstream: str, model: str) -> tuple[Reader, Splitter]:
+            return (
+                endpoints[upstream].upstream.reader(choice),
+                families.splitter(upstream, model, asked.body, options.starts_inside),
+            )
+
         return Turn(
             started=g.started,
             prompt_summary=prompt.summary,
             reasoning=options.reasoning,
-            reader=upstream.reader(choice),
-            splitter=families.splitter(
-                upstream.name, asked.model, asked.body, options.starts_inside
-            ),
+            source=source,
             summarizer=summarizers.make(
                 options.summarizer, prompt.text, BUDGET_WORDS[options.detail]
             ),
@@ -189,6 +205,7 @@ def make_blueprint(
     @api.get("/v1/models")
     @api.get(f"/{_FORMATS}/v1/models")
     def models(format: Format | None = None) -> Response:
+        upstream, transport = next(iter(endpoints.values()))
         with transport.send(upstream.models(g.request_id), config.connect_timeout_s) as reply:
             if reply.status != 200:
                 raise upstream.refusal(reply.status, reply.headers, b"".join(reply.refusal()))

@@ -10,12 +10,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 import gateway
 from gateway import api, errors, ops, page
-from gateway.config import Config, worker_number
+from gateway.config import Config, UpstreamConfig, worker_number
 from gateway.dialects import DIALECTS, Dialect
 from gateway.families import Families
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
-from gateway.relay import Relay
+from gateway.pool import Pool
+from gateway.redact import redactor
+from gateway.relay import Endpoint, Relay
 from gateway.summarizers import SUMMARIZERS, Summarizers
 from gateway.transport import Transport, make_session
 from gateway.upstreams.chat import ChatUpstream
@@ -40,22 +42,41 @@ def create_app(
     log = log or make_logger(config)
     metrics = metrics or Metrics(worker_number())
     families = Families(config)
-    transport = Transport(session or make_session(config.max_streams), config.connect_timeout_s)
-    upstream = ChatUpstream(config.upstream_url, config.upstream_api_key)
+    pool = Pool(
+        config.served,
+        breaker_failures=config.breaker_failures,
+        breaker_open_s=config.breaker_open_s,
+    )
+    make_endpoint = _endpoints(config, session)
+    endpoints = {upstream.name: make_endpoint(upstream) for upstream in config.served}
     summarizers = Summarizers(config, SUMMARIZERS)
-    writer = Writer(config, transport, families, clock) if config.summarizer_url else None
-    relay = Relay(config, transport, writer, clock, log, metrics)
+    server = config.summarizer_server
+    writer = Writer(config, *make_endpoint(server), families, clock) if server else None
+    relay = Relay(config, pool, endpoints, writer, clock, log, metrics)
     app.extensions["gateway"] = relay
 
     app.register_blueprint(
-        api.make_blueprint(
-            config, relay, transport, upstream, families, summarizers, clock, log, metrics
-        )
+        api.make_blueprint(config, relay, endpoints, families, summarizers, clock, log, metrics)
     )
-    app.register_blueprint(ops.make_blueprint(relay, upstream, metrics, clock, gateway.__version__))
+    app.register_blueprint(ops.make_blueprint(relay, pool, metrics, clock, gateway.__version__))
     app.register_blueprint(page.make_blueprint(gateway.__version__, summarizers.per_request))
     _register_error_handlers(app, log, metrics)
     return app
+
+
+def _endpoints(
+    config: Config, session: requests.Session | None
+) -> Callable[[UpstreamConfig], Endpoint]:
+    """What makes the way to an upstream, with connections of its own; it tells no server's key."""
+    hide = redactor(config.secrets)
+
+    def make(upstream: UpstreamConfig) -> Endpoint:
+        connections = session or make_session(upstream.max_streams or config.max_streams)
+        return Endpoint(
+            ChatUpstream(upstream, hide), Transport(connections, upstream.connect_timeout_s)
+        )
+
+    return make
 
 
 def _register_error_handlers(app: Flask, log: Any, metrics: Metrics) -> None:

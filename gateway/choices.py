@@ -18,6 +18,11 @@ class Choices:
         self.ended = False
 
     @property
+    def fault(self) -> GatewayError | None:
+        """See Turn.fault; of the first choice that has one."""
+        return next((turn.fault for turn in self._turns if turn.fault is not None), None)
+
+    @property
     def lone_end(self) -> bool:
         """See Turn.lone_end."""
         return any(turn.lone_end for turn in self._turns)
@@ -30,6 +35,11 @@ class Choices:
     def start(self, now: float) -> list[Event]:
         """See Turn.start."""
         return self._number([turn.start(now) for turn in self._turns])
+
+    def call(self, upstream: str, model: str) -> None:
+        """See Turn.call."""
+        for turn in self._turns:
+            turn.call(upstream, model)
 
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
         """See Turn.feed."""

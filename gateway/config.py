@@ -99,8 +99,6 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def __post_init__(self) -> None:
         _check_address("url", self.url)
-        if self.api_key is not None and self.api_key_env is not None:
-            raise ValueError("give api_key or api_key_env, not both")
         for name in self.rename:
             if is_glob(name):
                 raise ValueError(f"rename: {name!r} must be a name without wildcards")
@@ -112,6 +110,12 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def names(self) -> tuple[str, ...]:
         """Globs and names of all models that it serves."""
         return (*self.models, *self.rename)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The key, and what may be one in the address or the headers."""
+        password = urlsplit(self.url).password or ""
+        return (self.api_key or "", password, *self.headers.values())
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -228,13 +232,38 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError(f"upstreams: {name!r} is the name of more than one")
 
     @property
+    def summarizer_server(self) -> UpstreamConfig | None:
+        """The server of the summary model."""
+        if self.summarizer_url is None:
+            return None
+        return UpstreamConfig(
+            name="summarizer",
+            url=self.summarizer_url,
+            api_key=self.summarizer_api_key,
+            api_key_env="SUMMARIZER_API_KEY",
+            connect_timeout_s=self.connect_timeout_s,
+        )
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no error may show, of any server."""
+        server = self.summarizer_server
+        servers = [*self.served, server] if server else self.served
+        return [secret for one in servers for secret in one.secrets]
+
+    @property
     def served(self) -> tuple[UpstreamConfig, ...]:
         """The upstreams: those of the file, or the one at UPSTREAM_URL."""
         if self.upstreams:
             return self.upstreams
-        limits = {name: getattr(self, name) for name in _UPSTREAM_LIMITS}
-        key = self.upstream_api_key
-        return (UpstreamConfig(name="default", url=self.upstream_url, api_key=key, **limits),)
+        alone = UpstreamConfig(
+            name="default",
+            url=self.upstream_url,
+            api_key=self.upstream_api_key,
+            api_key_env="UPSTREAM_API_KEY",
+            **{name: getattr(self, name) for name in _UPSTREAM_LIMITS},
+        )
+        return (alone,)
 
     @property
     def workers(self) -> int:
@@ -288,12 +317,14 @@ def _completed(
     """With its key, and the gateway's own limits where its table gives none."""
     changes = {name: getattr(config, name) for name in _UPSTREAM_LIMITS if name not in given}
     if upstream.api_key_env is not None:
+        if upstream.api_key is not None:
+            raise ConfigError(f"{where}: give api_key or api_key_env, not both.")
         key = environ.get(upstream.api_key_env, "").strip()
         if not key:
             raise ConfigError(
                 f"{where}.api_key_env: the environment has no {upstream.api_key_env}."
             )
-        changes |= {"api_key": key, "api_key_env": None}
+        changes["api_key"] = key
     try:
         return msgspec.structs.replace(upstream, **changes)
     except ValueError as error:

@@ -162,6 +162,17 @@ class UpstreamRefused(UpstreamError):
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)
 
+    def again(self, retry_after_s: int) -> "UpstreamRefused":
+        """The same, for a request that was not even sent, as there is still so long to wait."""
+        return UpstreamRefused(
+            self.upstream_status,
+            self.message,
+            type=self.type,
+            param=self.param,
+            code=self.code,
+            retry_after_s=retry_after_s,
+        )
+
     @staticmethod
     def _type_of(status: int) -> str:
         return "rate_limit_error" if status == 429 else "invalid_request_error"

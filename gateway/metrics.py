@@ -12,7 +12,7 @@ turn's line in the log, so that the log and the metrics can't disagree.
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,12 +29,12 @@ from prometheus_client.values import MultiProcessValue, MutexValue
 from gateway import instruments
 from gateway.errors import CODES, GatewayError, UpstreamRefused
 from gateway.instruments import INSTRUMENTS, MOMENTS, Instrument
+from gateway.pool import State
 from gateway.tokens import counted
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-BreakerState = Literal["closed", "trial", "open"]
-_BREAKER_VALUES: dict[BreakerState, int] = {"closed": 0, "trial": 1, "open": 2}
+_BREAKER_VALUES: dict[State, int] = {"closed": 0, "trial": 1, "open": 2}
 
 
 class Written:
@@ -154,7 +154,7 @@ class Metrics:
             result = _bounded(error.code)
         self._of(instruments.ATTEMPTS, upstream, result).inc()
 
-    def breaker(self, upstream: str, state: BreakerState) -> None:
+    def breaker(self, upstream: str, state: State) -> None:
         """The state of an upstream's breaker, when it is new or has changed."""
         self._of(instruments.BREAKER, upstream).set(_BREAKER_VALUES[state])
 

@@ -6,14 +6,14 @@ from flask import Blueprint, Response, jsonify
 
 from gateway.metrics import CONTENT_TYPE, Metrics
 from gateway.openapi import document
+from gateway.pool import Pool
 from gateway.relay import Relay
 from gateway.sse import dumps
-from gateway.upstreams.chat import ChatUpstream
 
 
 def make_blueprint(
     relay: Relay,
-    upstream: ChatUpstream,
+    pool: Pool,
     metrics: Metrics,
     clock: Callable[[], float],
     version: str,
@@ -29,13 +29,15 @@ def make_blueprint(
             version=version,
             uptime_s=round(clock() - started, 3),
             open_streams=relay.open_streams,
-            upstreams=[{"name": upstream.name}],
+            upstreams=[standing._asdict() for standing in pool.standings(clock())],
         )
 
     @ops.get("/ready")
     def ready() -> tuple[Response, int]:
         if relay.draining:
             return jsonify(status="draining"), 503
+        if not pool.usable(clock()):
+            return jsonify(status="no upstream"), 503
         return jsonify(status="ready"), 200
 
     @ops.get("/metrics")

@@ -28,6 +28,9 @@ State = Literal["closed", "open", "trial"]
 
 MAX_PAUSE_S = 3600.0
 """No `Retry-After` of an upstream keeps it out for longer."""
+_MAX_PAUSES = 1000
+"""Models of an upstream that are remembered as limited."""
+_ALL_MODELS = "*"
 _SOON_S = 5.0
 """When to come back where nobody can say when an upstream will be well again."""
 _ANOTHER_MAY_DO = frozenset({401, 402, 403, 408, 429})
@@ -128,6 +131,14 @@ class Standing(NamedTuple):
     """False while its health check fails."""
 
 
+class Pause(NamedTuple):
+    """An upstream has asked to be let alone."""
+
+    until: float
+    refusal: UpstreamRefused
+    """What it said."""
+
+
 class Pool:
     """The upstreams of one worker."""
 
@@ -150,11 +161,11 @@ class Pool:
         usable = [
             member
             for member in candidates
-            if member.config.name not in tried and member.usable(now)
+            if member.config.name not in tried and member.usable(model, now)
         ]
         free = [member for member in usable if not member.full]
         if not free:
-            raise UpstreamsFull() if usable else _none_of(candidates, now)
+            raise UpstreamsFull() if usable else _none_of(candidates, model, now)
         return (_next_of(free) if model else free[0]).lease(model)
 
     def usable(self, now: float) -> bool:
@@ -190,7 +201,8 @@ class Member:
         self.healthy = True
         self.credit = 0
         """What it is owed of its turns; see _next_of."""
-        self._paused_until = 0.0
+        self._pauses: dict[str, Pause] = {}
+        """By model."""
         self._serves = re.compile("|".join(translate(n.lower()) for n in config.names)).match
         self._own_names = {name.lower(): own for name, own in config.rename.items()}
 
@@ -207,35 +219,52 @@ class Member:
         """Does one of its names or globs fit? Nobody's model is everybody's."""
         return not model or self._serves(model.lower()) is not None
 
-    def usable(self, now: float) -> bool:
-        """May one more be asked of it, if there is room?"""
-        return self.healthy and now >= self._paused_until and self.breaker.admits(now)
+    def usable(self, model: str, now: float) -> bool:
+        """May it be asked for a model, if there is room?"""
+        return self.healthy and self.breaker.admits(now) and self.pause(model, now) is None
 
     def standing_well(self, now: float) -> bool:
-        """As usable, but a trial under way is no reason against it."""
-        return self.healthy and now >= self._paused_until and self.breaker.state(now) != "open"
+        """May it be asked for some model, now or as soon as a trial has shown it well?"""
+        is_open = self.breaker.state(now) == "open"
+        return self.healthy and not is_open and self.pause(_ALL_MODELS, now) is None
 
-    def back_in_s(self, now: float) -> float:
+    def pause(self, model: str, now: float) -> Pause | None:
+        """The longest pause that it is in for a model."""
+        if not self._pauses:
+            return None
+        found = (self._pauses.get(of) for of in (model, _ALL_MODELS))
+        return max((p for p in found if p is not None and p.until > now), default=None, key=_until)
+
+    def back_in_s(self, model: str, now: float) -> float:
         """Seconds until it may be usable again, as far as it can be told."""
-        known = max(self._paused_until - now, self.breaker.opens_in_s(now))
+        pause = self.pause(model, now)
+        known = max(pause.until - now if pause else 0.0, self.breaker.opens_in_s(now))
         return known if known > 0 and self.healthy else max(known, _SOON_S)
 
     def lease(self, model: str) -> "Lease":
         self.open_streams += 1
-        return Lease(self, self._own_names.get(model.lower(), model), self.breaker.enter())
+        own_name = self._own_names.get(model.lower(), model)
+        return Lease(self, model, own_name, self.breaker.enter())
 
-    def pause(self, seconds: float, now: float) -> None:
-        """It has asked to be let alone for so long."""
-        self._paused_until = max(self._paused_until, now + min(seconds, MAX_PAUSE_S))
+    def obey(self, refusal: UpstreamRefused, model: str, now: float) -> None:
+        """It may have asked to be let alone: with a 429 for this model, with a 5xx for all."""
+        status, wait_s = refusal.upstream_status, refusal.retry_after_s
+        if wait_s is None or (status != 429 and status < 500):
+            return
+        if len(self._pauses) >= _MAX_PAUSES:
+            self._pauses.pop(next(iter(self._pauses)))
+        of = model if status == 429 else _ALL_MODELS
+        self._pauses[of] = Pause(now + min(wait_s, MAX_PAUSE_S), refusal)
 
 
 class Lease:
     """The right to ask an upstream once, until one of succeed, fail and drop."""
 
-    def __init__(self, member: Member, model: str, opening: int) -> None:
+    def __init__(self, member: Member, asked: str, model: str, opening: int) -> None:
         self.upstream = member.config.name
         self.model = model
         """As the upstream calls it."""
+        self._asked = asked
         self.config = member.config
         self._member: Member | None = member
         self._opening = opening
@@ -254,8 +283,8 @@ class Lease:
         """It came to an error: the upstream's fault or not, as the error says."""
         if not (member := self._give_back()):
             return
-        if isinstance(error, UpstreamRefused) and error.retry_after_s is not None:
-            member.pause(error.retry_after_s, now)
+        if isinstance(error, UpstreamRefused):
+            member.obey(error, self._asked, now)
         if counts(error):
             member.breaker.fail(self._opening, now)
         else:
@@ -289,6 +318,15 @@ def _next_of(free: Sequence[Member]) -> Member:
     return chosen
 
 
-def _none_of(candidates: Sequence[Member], now: float) -> NoUpstream:
-    """When the first of them may be back."""
-    return NoUpstream(ceil(min(member.back_in_s(now) for member in candidates)))
+def _none_of(candidates: Sequence[Member], model: str, now: float) -> GatewayError:
+    """Says when the first of them may be back; in its own words if it has said so itself."""
+    first = min(candidates, key=lambda member: member.back_in_s(model, now))
+    back_in_s = ceil(first.back_in_s(model, now))
+    pause = first.pause(model, now)
+    if pause is not None and first.breaker.admits(now):
+        return pause.refusal.again(back_in_s)
+    return NoUpstream(back_in_s)
+
+
+def _until(pause: Pause) -> float:
+    return pause.until

@@ -1,22 +1,25 @@
 """One request's state machine: lines of the upstream in, events out. No I/O, no clock.
 
-    turn.start(now)          -> the prompt summary
-    turn.feed(lines, now)    -> what the lines of one read say
-    turn.close(now)          -> the upstream's body has ended
-    turn.fail(error, now)    -> something broke; what is held back comes out first
-    turn.ask(now)            -> a question for the summary model, or None; ask after each feed
-    turn.answer(written, now) -> what the answer to it adds
+    turn.start(now)              -> the prompt summary
+    turn.call(upstream, model)      this upstream is asked now
+    turn.feed(lines, now)        -> what the lines of one read say
+    turn.close(now)              -> the upstream's body has ended
+    turn.fail(error, now)        -> something broke; what is held back comes out first
+    turn.ask(now)                -> a question for the summary model, or None; ask after each feed
+    turn.answer(written, now)    -> what the answer to it adds
 
 `now` is monotonic seconds of the same clock as `started`. After the last event (Done or Failed)
-:attr:`Turn.ended` is true and every call gives nothing.
+:attr:`Turn.ended` is true and every call gives nothing. Only `fail` ends a turn badly: what breaks
+in the stream is shown in :attr:`Turn.fault`, and who feeds the turn fails it, or calls another
+upstream as long as the model has not run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
 from gateway.config import ReasoningMode
-from gateway.errors import GatewayError, UpstreamBroke, UpstreamError
+from gateway.errors import GatewayError, UpstreamBroke, UpstreamError, UpstreamRefused
 from gateway.events import (
     Done,
     Event,
@@ -57,6 +60,10 @@ class Reader(Protocol):
     def close(self) -> list[Part]: ...
 
 
+Source = Callable[[str, str], tuple[Reader, Splitter]]
+"""What reads the answer of an upstream, by its name and the model's there."""
+
+
 class Phase(IntEnum):
     """Where a turn is. It only ever grows."""
 
@@ -75,18 +82,22 @@ class Turn:
         started: float,
         prompt_summary: str,
         reasoning: ReasoningMode,
-        reader: Reader,
-        splitter: Splitter,
+        source: Source,
         summarizer: Summarizer,
     ) -> None:
         self._started = started
         self._prompt_summary = prompt_summary
         self._shows_trace = reasoning in ("raw", "both")
         self._shows_summary = reasoning in ("summary", "both")
-        self._reader = reader
-        self._splitter = splitter
+        self._source = source
+        self._reader: Reader
+        self._splitter: Splitter
         self._summarizer = summarizer
 
+        self.fault: GatewayError | None = None
+        """What broke in the stream, until the turn is failed or another upstream called."""
+        self.model_ran = False
+        """The model has begun to think or to answer."""
         self._phase = Phase.PROMPT
         self._thinking = True
         self._labelled = False
@@ -111,11 +122,6 @@ class Turn:
         """The text ended a reasoning that nothing had begun: the template had opened it."""
         return self._splitter.lone_end
 
-    @property
-    def model_ran(self) -> bool:
-        """The model has begun to think or to answer."""
-        return not self._ms.keys().isdisjoint(("first_reasoning_ms", "first_output_ms"))
-
     def record(self) -> dict[str, Any]:
         """What the log says of the turn: counts and times, no text."""
         tokens = self._tokens()
@@ -136,6 +142,12 @@ class Turn:
         self._events.append(PromptSummary(self._prompt_summary, self.elapsed_ms(now)))
         return self._take()
 
+    def call(self, upstream: str, model: str) -> None:
+        """This upstream is asked now; what another one said before is forgotten."""
+        self._reader, self._splitter = self._source(upstream, model)
+        self._usage = None
+        self.fault = None
+
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
         """Takes the lines of one read, without line ends."""
         self._read(self._reader.feed(lines), now)
@@ -144,10 +156,10 @@ class Turn:
     def close(self, now: float) -> list[Event]:
         """The upstream's body has ended: well, or too early."""
         self._read(self._reader.close(), now)
-        if self._finish_reason is None:
-            self._fail(UpstreamBroke("The upstream's stream ended before its answer did."))
-        else:
+        if self._finish_reason is not None:
             self._finish()
+        elif not self.ended and self.fault is None:
+            self.fault = UpstreamBroke("The upstream's stream ended before its answer did.")
         return self._take()
 
     def fail(self, error: GatewayError, now: float) -> list[Event]:
@@ -180,21 +192,23 @@ class Turn:
     def _read(self, parts: list[Part], now: float) -> None:
         self._now = now
         for part in parts:
-            if self.ended:
+            if self.ended or self.fault is not None:
                 break
             self._part(part)
 
     def _part(self, part: Part) -> None:
         match part:
             case Content(text):
+                self.model_ran = True
                 if self._labelled:
                     self._output(self._splitter.release() + text)
                 else:
                     self._segments(self._splitter.feed(text))
             case Reasoning(text):
-                self._labelled = True
+                self.model_ran = self._labelled = True
                 self._reasoning(text)
             case ToolCalls(calls):
+                self.model_ran = True
                 self._close_splitter(stopped=False)
                 self._begin_output()
                 self._output_bytes += sum(map(_call_bytes, calls))
@@ -210,10 +224,16 @@ class Turn:
                 self._close_splitter(stopped=self._finish_reason in (None, "stop"))
                 self._finish_reason = self._finish_reason or "stop"
                 self._finish()
-            case Fault(message, code):
-                self._fail(UpstreamError(message, code=code))
+            case Fault(message, code, status):
+                self._finish_reason = None
+                self.fault = (
+                    UpstreamRefused(status, message, code=code)
+                    if status
+                    else UpstreamError(message, code=code)
+                )
 
     def _extra(self, extra: Extra) -> None:
+        self.model_ran = self.model_ran or bool(extra.delta or extra.choice)
         if extra.answers:
             self._close_splitter(stopped=False)
             self._begin_output()

@@ -21,16 +21,15 @@ class Writer:
     def __init__(
         self,
         config: Config,
+        upstream: ChatUpstream,
         transport: Transport,
         families: Families,
         clock: Callable[[], float],
     ) -> None:
-        """`config.summarizer_url` is set."""
+        """upstream, transport: the server of the summary model, and the way to it."""
         self.timeout_s = config.summarizer_timeout_s
         self._model = config.summarizer_model or ""
-        self._upstream = ChatUpstream(
-            config.summarizer_url or "", config.summarizer_api_key, "summarizer"
-        )
+        self._upstream = upstream
         self._transport = transport
         self._families = families
         self._clock = clock
@@ -55,14 +54,15 @@ class Writer:
 
     def _call(self, ask: Ask, request_id: str) -> Written:
         body = {
-            "model": self._model,
             "messages": ask.messages,
             "max_tokens": ask.max_tokens,
             "temperature": 0,
         }
         reader = self._upstream.reader()
         parts: list[Part] = []
-        with self._transport.send(self._upstream.completion(body, request_id)) as reply:
+        with self._transport.send(
+            self._upstream.completion(body, self._model, request_id)
+        ) as reply:
             if reply.status != 200:
                 raise self._upstream.refusal(reply.status, reply.headers, b"")
             for lines in reply.batches():

@@ -23,6 +23,6 @@ def mock_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def gateway_url(mock_url: str) -> Iterator[str]:
-    """The address of a real gateway in front of the mock."""
-    with start_gateway(mock_url) as gateway:
+    """The address of a real gateway in front of the mock, which may fail as often as it likes."""
+    with start_gateway(mock_url, breaker_failures=10_000) as gateway:
         yield gateway.url

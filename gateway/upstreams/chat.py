@@ -7,11 +7,14 @@ understood as well.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from math import ceil
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import msgspec
 
+from gateway.config import UpstreamConfig
 from gateway.errors import UpstreamRefused
 from gateway.sse import DONE, Decoder, Message, dumps
 from gateway.upstreams.calls import Calls, join_calls
@@ -40,21 +43,35 @@ _KNOWN = frozenset(
 """What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
 
 
-class ChatUpstream:
-    """One upstream: its addresses, its key, its name."""
+_STATUS_OF_TYPE = {"invalid_request_error": 400, "rate_limit_error": 429}
+Hide = Callable[[str], str]
 
-    def __init__(self, url: str, api_key: str | None = None, name: str = "default") -> None:
-        self.name = name
-        self._key = api_key
-        base = _base(url)
+
+class ChatUpstream:
+    """One upstream: its addresses, its headers, its name."""
+
+    def __init__(self, config: UpstreamConfig, hide: Hide = str) -> None:
+        """hide: takes the keys out of what an upstream says of an error."""
+        self.name = config.name
+        self._hide = hide
+        self._key_at = config.api_key_env or "its api_key"
+        self._fixed_headers = dict(config.headers)
+        if config.api_key:
+            self._fixed_headers["Authorization"] = f"Bearer {config.api_key}"
+        base = _base(config.url)
         self._completions_url = base + _COMPLETIONS
         self._models_url = base + "/models"
+        self._health_url = urljoin(config.url, config.health_path) if config.health_path else None
 
-    def completion(self, body: Mapping[str, Any], request_id: str) -> Call:
-        """The call that starts an answer. Usage is always asked for: the gateway reports it."""
+    def completion(self, body: Mapping[str, Any], model: str, request_id: str) -> Call:
+        """The call that starts an answer. Usage is always asked for: the gateway reports it.
+
+        model: the upstream's own name for it; "" leaves the choice to the upstream.
+        """
         options = body.get("stream_options")
         sent = {
             **body,
+            **({"model": model} if model else {}),
             "stream": True,
             "stream_options": {
                 **(options if isinstance(options, dict) else {}),
@@ -71,6 +88,10 @@ class ChatUpstream:
         """The call for the list of models."""
         return Call(self._models_url, self._headers(request_id) | {"Accept": "application/json"})
 
+    def health(self, request_id: str) -> Call | None:
+        """The call that shows whether it is well; None: there is no such path."""
+        return Call(self._health_url, self._headers(request_id)) if self._health_url else None
+
     def model_ids(self, body: bytes) -> list[tuple[str, str]] | None:
         """Id and owner of each model in the answer to :meth:`models`; None: it can't be read."""
         try:
@@ -81,40 +102,46 @@ class ChatUpstream:
 
     def reader(self, choice: int = 0) -> "ChatReader":
         """A reader for one choice of one answer."""
-        return ChatReader(choice)
+        return ChatReader(choice, self._hide)
 
     def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
-        """What an answer with any status but 200 means, without the gateway's key in its text."""
+        """What an answer with any status but 200 means, without the gateway's keys in its text."""
         if 300 <= status < 400:
             return UpstreamRefused(
                 status,
-                "The upstream redirects, which is not followed; set UPSTREAM_URL to its address.",
+                "The upstream redirects, which is not followed; set UPSTREAM_URL, or the url of "
+                "its table, to its address.",
             )
         if status in (401, 403):
             return UpstreamRefused(
-                status,
-                f"The upstream refused the gateway's key ({status}); check UPSTREAM_API_KEY.",
+                status, f"The upstream refused the gateway's key ({status}); check {self._key_at}."
             )
-        error = _error_of(_loads(body))
-        said = error.get("message") or f"The upstream answered with status {status}."
-        if self._key:
-            said = said.replace(self._key, "…")
-        retry_after = headers.get("Retry-After", "")
+        error = _error_of(_loads(body), self._hide)
         return UpstreamRefused(
             status,
-            said,
+            error.get("message") or f"The upstream answered with status {status}.",
             type=error.get("type"),
             param=error.get("param"),
             code=error.get("code"),
-            retry_after_s=int(retry_after) if retry_after.isdecimal() else None,
+            retry_after_s=_retry_after_s(headers),
         )
 
     def _headers(self, request_id: str) -> dict[str, str]:
         # An encoded stream could not be handed on as it arrives.
-        headers = {"Accept-Encoding": "identity", "X-Request-Id": request_id}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        return headers
+        own = {"Accept-Encoding": "identity", "X-Request-Id": request_id}
+        return self._fixed_headers | own
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> int | None:
+    """When to come back: in seconds, or a date, which counts from the answer's own."""
+    after = headers.get("Retry-After", "")
+    if after.isdecimal():
+        return int(after)
+    try:
+        then, now = map(parsedate_to_datetime, (after, headers.get("Date", "")))
+        return max(0, ceil((then - now).total_seconds()))
+    except (TypeError, ValueError):  # no date, or one with a time zone and one without
+        return None
 
 
 def _base(url: str) -> str:
@@ -167,8 +194,9 @@ _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
 class ChatReader:
     """Reads the lines of one answer into the parts of one of its choices."""
 
-    def __init__(self, choice: int = 0) -> None:
+    def __init__(self, choice: int = 0, hide: Hide = str) -> None:
         self._choice_index = choice
+        self._hide = hide
         self._tagged_thoughts = False
         self._sse = Decoder()
         self._splice = Splice()
@@ -260,7 +288,7 @@ class ChatReader:
         elif chunk.choices is None and not chunk.usage:
             # Not a chunk: an error in one of the shapes that have no "error" key, or nothing.
             value = _loads(data)
-            if "message" in _error_of(value):
+            if "message" in _error_of(value, self._hide):
                 self._fault(value)
         else:
             self._content(chunk, [choice.delta for choice in chunk.choices or ()])
@@ -322,9 +350,9 @@ class ChatReader:
             self._add(Other(other))
 
     def _fault(self, value: Any) -> None:
-        error = _error_of(value)
+        error = _error_of(value, self._hide)
         message = error.get("message") or "The upstream reported an error in its answer."
-        self._add(Fault(message, error.get("code") or "upstream_error"))
+        self._add(Fault(message, error.get("code") or "upstream_error", _status_of(error)))
 
     def _kind_of(self, content: str, delta: dict[str, Any]) -> type[Content] | type[Reasoning]:
         """Google flags thoughts, or tags them, or both; with tags the text says it itself."""
@@ -417,8 +445,8 @@ def _loads(data: bytes) -> Any:
         return None
 
 
-def _error_of(value: Any) -> dict[str, str]:
-    """The members of an error object, in any of the shapes that servers use, as strings.
+def _error_of(value: Any, hide: Hide) -> dict[str, str]:
+    """The members of an error object, in any of the shapes that servers use, without keys.
 
     `{"error": {"message": …}}`, `{"error": "…"}`, `{"message": …}`, `{"detail": "…"}`.
     """
@@ -432,4 +460,12 @@ def _error_of(value: Any) -> dict[str, str]:
     if "message" not in error and isinstance(error.get("detail"), str):
         error = {**error, "message": error["detail"]}
     members = ("message", "type", "param", "code")
-    return {name: str(error[name]) for name in members if error.get(name) is not None}
+    return {name: hide(str(error[name])) for name in members if error.get(name) is not None}
+
+
+def _status_of(error: Mapping[str, str]) -> int:
+    """The HTTP status that an error in a stream stands for, where its code or its type is one."""
+    code = error.get("code", "")
+    if len(code) == 3 and code.isdecimal() and code[0] in "45":
+        return int(code)
+    return _STATUS_OF_TYPE.get(error.get("type", ""), 0)

@@ -71,6 +71,8 @@ class Fault(msgspec.Struct, frozen=True):
 
     message: str
     code: str | None = None
+    status: int = 0
+    """The HTTP status that the upstream names, as if it had answered with it; 0: none."""
 
 
 Part = Content | Reasoning | ToolCalls | Other | Usage | Finish | End | Fault

@@ -53,14 +53,16 @@ def make_turn(
     summarizer: Summarizer | None = None,
 ) -> Turn:
     """A turn that began at second 0."""
-    return Turn(
+    splitter = Families(Config()).find(model).splitter(starts_inside)
+    turn = Turn(
         started=0,
         prompt_summary="What is 2+2?",
         reasoning=reasoning,
-        reader=reader or ChatReader(),
-        splitter=Families(Config()).find(model).splitter(starts_inside),
+        source=lambda _upstream, _model: (reader or ChatReader(), splitter),
         summarizer=summarizer or ExtractiveSummarizer("What is 2+2?", budget),
     )
+    turn.call("upstream", model)
+    return turn
 
 
 def run(turn: Turn, *reads: list[bytes], close: bool = True) -> list[Event]:
@@ -68,7 +70,8 @@ def run(turn: Turn, *reads: list[bytes], close: bool = True) -> list[Event]:
     events = turn.start(0.001)
     for second, read in enumerate(reads, 1):
         events += turn.feed(read, second)
-    return events + (turn.close(len(reads) + 1) if close else [])
+    events += turn.close(len(reads) + 1) if close else []
+    return events + (turn.fail(turn.fault, len(reads) + 1) if turn.fault else [])
 
 
 def joined(events: list[Event]) -> list[Event]:

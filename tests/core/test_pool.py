@@ -157,14 +157,41 @@ def test_who_is_full_is_passed_over() -> None:
 
 
 def test_a_retry_after_is_obeyed() -> None:
+    pool = make_pool(upstream("a"), upstream("b", models=("x",)))
+    pool.pick("m", 100).fail(refusal(503, 7), 100)
+    for model in ("m", "another"):
+        with pytest.raises(UpstreamRefused, match="It said no") as caught:
+            pool.pick(model, 103.5)
+        assert (caught.value.upstream_status, caught.value.retry_after_s) == (503, 4)
+    assert pool.pick("x", 103.5).upstream == "b"
+    assert pool.pick("m", 107).upstream == "a"
+
+
+def test_a_rate_limit_is_of_one_model() -> None:
     pool = make_pool(upstream("a"))
     pool.pick("m", 100).fail(refusal(429, 7), 100)
-    with pytest.raises(NoUpstream) as caught:
-        pool.pick("m", 103.5)
-    assert caught.value.retry_after_s == 4
-    assert not pool.usable(106.9)
-    assert pool.usable(107)
+    with pytest.raises(UpstreamRefused) as caught:
+        pool.pick("m", 106)
+    assert (caught.value.status, caught.value.retry_after_s) == (429, 1)
+    assert pool.pick("another", 101).upstream == "a"
+    assert pool.usable(101)
     assert pool.pick("m", 107).upstream == "a"
+
+
+def test_the_callers_faults_pause_nobody() -> None:
+    pool = make_pool(upstream("a"))
+    for status in (400, 404, 422):
+        pool.pick("m", 100).fail(refusal(status, 7), 100)
+    assert pool.pick("m", 100).upstream == "a"
+
+
+def test_not_every_limited_model_is_remembered() -> None:
+    pool = make_pool(upstream("a"))
+    for number in range(2000):
+        pool.pick(f"m{number}", 0).fail(refusal(429, 7), 0)
+    assert pool.pick("m0", 0).upstream == "a"
+    with pytest.raises(UpstreamRefused):
+        pool.pick("m1999", 0)
 
 
 def test_a_retry_after_does_not_last_for_ever() -> None:
@@ -319,7 +346,8 @@ class Told:
 
     config: UpstreamConfig
     healthy: bool = True
-    paused_until: float = 0
+    paused_until: dict[str, float] = field(default_factory=dict)
+    """By model; "*" for all."""
     leases: set[int] = field(default_factory=set)
     period: int = 0
     """How often the breaker has opened."""
@@ -332,13 +360,16 @@ class Told:
             return "closed"
         return "open" if now - self.opened_at < OPEN_S else "trial"
 
-    def free(self, now: float) -> bool:
+    def free(self, model: str, now: float) -> bool:
         room = self.config.max_streams is None or len(self.leases) < self.config.max_streams
-        return room and self.usable(now)
+        return room and self.usable(model, now)
 
-    def usable(self, now: float) -> bool:
+    def usable(self, model: str, now: float) -> bool:
         admitted = self.state(now) == "closed" or (self.state(now) == "trial" and not self.trial)
-        return self.healthy and now >= self.paused_until and admitted
+        return self.healthy and not self.paused(model, now) and admitted
+
+    def paused(self, model: str, now: float) -> bool:
+        return any(now < self.paused_until.get(of, 0) for of in (model, "*"))
 
     def fail(self, now: float) -> None:
         self.in_a_row += 1
@@ -350,6 +381,7 @@ class Told:
 class Held:
     number: int
     lease: Lease
+    model: str
     period: int
 
 
@@ -395,9 +427,9 @@ class AnyPool(RuleBasedStateMachine):
         try:
             lease = self.pool.pick(model, self.now, tried)
         except GatewayError as error:
-            self.check_refused(error, serving, asked)
+            self.check_refused(error, model, serving, asked)
             return multiple()
-        free = [t for t in asked if t.free(self.now)]
+        free = [t for t in asked if t.free(model, self.now)]
         chosen = self.told[lease.upstream]
         assert chosen in free
         first = [t for t in free if t.config.priority == min(f.config.priority for f in free)]
@@ -410,16 +442,19 @@ class AnyPool(RuleBasedStateMachine):
         chosen.leases.add(self.count)
         if chosen.state(self.now) == "trial":
             chosen.trial = self.count
-        return Held(self.count, lease, chosen.period)
+        return Held(self.count, lease, model, chosen.period)
 
-    def check_refused(self, error: GatewayError, serving: list[Told], asked: list[Told]) -> None:
-        assert not any(told.free(self.now) for told in asked)
+    def check_refused(
+        self, error: GatewayError, model: str, serving: list[Told], asked: list[Told]
+    ) -> None:
+        assert not any(told.free(model, self.now) for told in asked)
         if isinstance(error, UpstreamsFull):
-            assert any(told.usable(self.now) for told in asked)
-        elif isinstance(error, NoUpstream):
-            assert serving
-            assert not any(told.usable(self.now) for told in asked)
+            assert any(told.usable(model, self.now) for told in asked)
+        elif isinstance(error, NoUpstream | UpstreamRefused):
+            assert not any(told.usable(model, self.now) for told in asked)
             assert error.retry_after_s in range(1, int(OPEN_S) + 1)
+            if isinstance(error, UpstreamRefused):
+                assert any(told.paused(model, self.now) for told in serving)
         else:
             assert isinstance(error, UnknownModel)
             assert not serving
@@ -430,7 +465,8 @@ class AnyPool(RuleBasedStateMachine):
         told.leases.remove(held.number)
         error = ENDS[how]
         if isinstance(error, UpstreamRefused) and error.retry_after_s:
-            told.paused_until = max(told.paused_until, self.now + error.retry_after_s)
+            of = held.model if error.upstream_status == 429 else "*"
+            told.paused_until[of] = self.now + error.retry_after_s
         if held.period == told.period:
             if how == "succeed":
                 told.in_a_row, told.opened_at, told.trial = 0, None, None
@@ -471,7 +507,7 @@ class AnyPool(RuleBasedStateMachine):
             for name, told in self.told.items()
         ]
         assert self.pool.usable(self.now) is any(
-            told.healthy and told.state(self.now) != "open" and self.now >= told.paused_until
+            told.healthy and told.state(self.now) != "open" and not told.paused("*", self.now)
             for told in self.told.values()
         )
 

@@ -1,5 +1,6 @@
 """Nothing that clients or upstreams send makes a 500, a traceback or a stream without an end."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -73,12 +74,13 @@ def test_any_body_is_answered_or_refused(
 @relaxed
 @given(frames=st.lists(chunks | values, max_size=6), format=st.sampled_from(["phased", "events"]))
 def test_any_stream_ends_once(
-    client: FlaskClient,
+    make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
     frames: list[Any],
     format: str,
 ) -> None:
+    client = make_client(breaker_failures=10)  # nonsense is what it is there to stop
     upstream.reset()
     answers(upstream, *frames, DONE)
     body = {"messages": [{"role": "user", "content": "hi"}], "gateway": {"format": format}}

@@ -7,8 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.errors import BadRequest
-
-_PARAGRAPHS = "\n\n"
+from gateway.intake.parts import PARAGRAPHS, content_of, result_text, text_part
 
 
 class Text(msgspec.Struct, frozen=True, tag="text"):
@@ -99,26 +98,21 @@ def chat_messages(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
 
 
 def _of_user(blocks: list[Block], path: str) -> Iterator[dict[str, Any]]:
-    """Results of tools come first, since they must follow their calls; then what the user says.
-
-    A tool's message can only hold text: its images are shown in the message behind it.
-    """
+    """Results of tools come first, since they must follow their calls; then what the user says."""
     said: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
     results = 0
     for place, block in _placed(blocks, path):
         if isinstance(block, ToolResult):
             results += 1
-            text, images = _of_result(block, f"{place}.content")
+            text = _of_result(block, f"{place}.content", shown)
             yield {"role": "tool", "tool_call_id": block.tool_use_id, "content": text}
-            if images:
-                shown += [_text(f"Images in the result of {block.tool_use_id}:"), *images]
         elif isinstance(block, ToolUse):
             raise _misplaced(place, "user", "tool_use")
         elif isinstance(block, Text | Image | Document | SearchResult):
             said += _parts(block, place)
     if said or shown or not results:
-        yield {"role": "user", "content": _content([*shown, *said])}
+        yield {"role": "user", "content": content_of([*shown, *said])}
 
 
 def _of_assistant(blocks: list[Block], path: str) -> dict[str, Any]:
@@ -148,38 +142,36 @@ def _of_system(blocks: list[Block], path: str) -> str:
         if not isinstance(block, Text):
             raise _misplaced(place, "system", str(block.__struct_config__.tag))
         texts.append(block.text)
-    return _PARAGRAPHS.join(texts)
+    return PARAGRAPHS.join(texts)
 
 
-def _of_result(result: ToolResult, path: str) -> tuple[str, list[dict[str, Any]]]:
-    """The text of a tool's result, with a mark where an image was, and the images."""
+def _of_result(result: ToolResult, path: str, shown: list[dict[str, Any]]) -> str:
     content = result.content or ""
     blocks: list[Shown] = [Text(content)] if isinstance(content, str) else content
     parts = [part for place, block in _placed(blocks, path) for part in _parts(block, place)]
-    images = [part for part in parts if part["type"] != "text"]
-    text = _PARAGRAPHS.join(part.get("text", "[image]") for part in parts)
-    return (f"Error: {text}" if result.is_error else text), images
+    text = result_text(parts, shown)
+    return f"Error: {text}" if result.is_error else text
 
 
 def _parts(block: Shown, path: str) -> list[dict[str, Any]]:
     match block:
         case Text(text):
-            return [_text(text)]
+            return [text_part(text)]
         case Image(source):
             return [{"type": "image_url", "image_url": {"url": _address(source, f"{path}.source")}}]
         case SearchResult(source, title, content):
-            return [_text(_PARAGRAPHS.join([title, source, *(text.text for text in content)]))]
+            return [text_part(PARAGRAPHS.join([title, source, *(text.text for text in content)]))]
         case Document(source, title, context):
-            head = [_text(text) for text in (title, context) if text]
+            head = [text_part(text) for text in (title, context) if text]
             return head + _of_document(source, f"{path}.source")
 
 
 def _of_document(source: Plain | Inner | Base64 | Url | File, path: str) -> list[dict[str, Any]]:
     match source:
         case Plain(data):
-            return [_text(data)]
+            return [text_part(data)]
         case Inner(str() as text):
-            return [_text(text)]
+            return [text_part(text)]
         case Inner(list() as blocks):
             inner = _placed(blocks, f"{path}.content")
             return [part for place, block in inner for part in _parts(block, place)]
@@ -193,17 +185,6 @@ def _address(source: Base64 | Url | File, path: str) -> str:
         case Url(url):
             return url
     raise fault(path, "the gateway keeps no files; send the image as base64 or by its url")
-
-
-def _content(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Text alone as one string, which every chat template understands."""
-    if all(part["type"] == "text" for part in parts):
-        return _PARAGRAPHS.join(part["text"] for part in parts)
-    return parts
-
-
-def _text(text: str) -> dict[str, Any]:
-    return {"type": "text", "text": text}
 
 
 def _placed(blocks: Sequence[Any], path: str) -> Iterator[tuple[str, Any]]:

@@ -11,8 +11,7 @@ import msgspec
 
 from gateway.errors import BadRequest, NotFound
 from gateway.intake.body import convert, unsupported
-
-_PARAGRAPHS = "\n\n"
+from gateway.intake.parts import PARAGRAPHS, content_of, result_text, text_part
 
 
 class _InputText(msgspec.Struct, frozen=True, tag="input_text"):
@@ -113,7 +112,7 @@ class _Messages:
                 if message.role == "assistant":
                     self._assistant(_text_of(parts, f"{path}.content", "assistant"))
                 elif message.role == "user":
-                    self.user(_content(parts))
+                    self.user(content_of(parts))
                 else:
                     self.system(_text_of(parts, f"{path}.content", message.role))
             case "function_call":
@@ -138,7 +137,7 @@ class _Messages:
         """Leading ones become one, because many chat templates take no more."""
         last = self._messages[-1] if self._messages else None
         if last is not None and last["role"] == "system":
-            last["content"] += _PARAGRAPHS + text
+            last["content"] += PARAGRAPHS + text
         else:
             self._messages.append({"role": "system", "content": text})
 
@@ -157,18 +156,13 @@ class _Messages:
             last = {"role": "assistant", "content": None}
             self._messages.append(last)
         if text:
-            last["content"] = f"{last['content']}{_PARAGRAPHS}{text}" if last["content"] else text
+            last["content"] = f"{last['content']}{PARAGRAPHS}{text}" if last["content"] else text
         if call is not None:
             last.setdefault("tool_calls", []).append(call)
 
     def _result(self, result: _CallOutput, path: str) -> None:
-        """A tool's message can only hold text: its images are shown in a message behind it."""
-        parts = _parts(result.output, path)
-        images = [part for part in parts if part["type"] != "text"]
-        text = _PARAGRAPHS.join(part.get("text", f"[{part['type']}]") for part in parts)
+        text = result_text(_parts(result.output, path), self._shown)
         self._messages.append({"role": "tool", "tool_call_id": result.call_id, "content": text})
-        if images:
-            self._shown += [_text(f"Shown by {result.call_id}:"), *images]
 
     def _show(self) -> None:
         if self._shown:
@@ -179,7 +173,7 @@ class _Messages:
 def _parts(content: str | list[_Part], path: str) -> list[dict[str, Any]]:
     """The parts for a chat completion request."""
     if isinstance(content, str):
-        return [_text(content)]
+        return [text_part(content)]
     return [
         made
         for at, part in enumerate(content)
@@ -190,7 +184,7 @@ def _parts(content: str | list[_Part], path: str) -> list[dict[str, Any]]:
 def _part(part: _Part, path: str) -> dict[str, Any] | None:
     match part:
         case _InputText(text) | _OutputText(text) | _PlainText(text) | _Refusal(text):
-            return _text(text)
+            return text_part(text)
         case _Image(str() as url, detail):
             image = {"url": url} if detail is None else {"url": url, "detail": detail}
             return {"type": "image_url", "image_url": image}
@@ -214,19 +208,8 @@ def _part(part: _Part, path: str) -> dict[str, Any] | None:
             return None
 
 
-def _content(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Text alone as one string, which every chat template understands."""
-    if all(part["type"] == "text" for part in parts):
-        return _PARAGRAPHS.join(part["text"] for part in parts)
-    return parts
-
-
 def _text_of(parts: list[dict[str, Any]], path: str, role: str) -> str:
-    content = _content(parts)
+    content = content_of(parts)
     if isinstance(content, str):
         return content
     raise BadRequest(f"{path}: a message of the role {role} can hold text only.", param=path)
-
-
-def _text(text: str) -> dict[str, Any]:
-    return {"type": "text", "text": text}

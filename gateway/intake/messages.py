@@ -12,6 +12,7 @@ import msgspec
 from gateway.config import ReasoningMode, SummaryRule
 from gateway.errors import explain
 from gateway.intake.blocks import Message, Text, chat_messages, fault
+from gateway.intake.parts import PARAGRAPHS
 from gateway.intake.request import ChatRequest, Options
 from gateway.tokens import estimate_prompt
 
@@ -150,7 +151,7 @@ def _chat(asked: _Asked, body: dict[str, Any]) -> dict[str, Any]:
 def _system(system: str | list[Text] | None) -> Iterator[dict[str, str]]:
     if system:
         texts = [system] if isinstance(system, str) else [block.text for block in system]
-        yield {"role": "system", "content": "\n\n".join(texts)}
+        yield {"role": "system", "content": PARAGRAPHS.join(texts)}
 
 
 def _tool(tool: _Tool, path: str) -> dict[str, Any]:

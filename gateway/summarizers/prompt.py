@@ -64,6 +64,8 @@ class Prompt(NamedTuple):
 def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
     """The prompt of a conversation; messages that are not the user's are never shown."""
     asked = [m.get("content") for m in messages if m.get("role") == "user"]
+    if len(asked) > 1 and _shows_results(messages):
+        asked.pop()
     if not asked:
         return Prompt(_NO_TEXT, "")
     text, attachments = _parts(asked[-1])
@@ -75,6 +77,13 @@ def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
     room = MAX_CHARS - len(before) - len(after) - bool(after)
     line = f"{before}{_line(named, MAX_WORDS - taken, room)} {after}".strip()
     return Prompt(cut(line, MAX_WORDS, MAX_CHARS) or _NO_TEXT, text)
+
+
+def _shows_results(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Is the end a user's message without words behind a tool's result, to show its images?"""
+    before, last = messages[-2], messages[-1]
+    shown = before.get("role") == "tool" and last.get("role") == "user"
+    return shown and not _parts(last.get("content"))[0]
 
 
 def _windows(text: str) -> str:

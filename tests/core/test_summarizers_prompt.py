@@ -101,3 +101,12 @@ def test_a_prompt_of_any_length_takes_no_time(piece: str) -> None:
     began = time.process_time()
     ask(text)
     assert time.process_time() - began < 0.05
+
+
+def test_a_message_that_only_shows_a_tools_images_is_not_the_prompt() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    before = [("user", "What is in a.png?"), ("assistant", None), ("tool", "[image 1]")]
+    assert ask([image], *before) == "What is in a.png?"
+    assert ask([image, {"type": "text", "text": "And here?"}], *before).startswith("Follow-up: And")
+    assert ask([image], ("tool", "[image 1]")) == "+ 1 image"
+    assert ask([image], ("user", "hi"), ("assistant", "hello")).endswith("+ 1 image")

@@ -326,13 +326,12 @@ def test_a_history_with_tools_and_thinking(
     assert sent(upstream)["messages"] == [
         USER,
         {"role": "assistant", "content": "Let me look.", "tool_calls": [first, second]},
-        {"role": "tool", "tool_call_id": "toolu_1", "content": "A picture:\n\n[image]\n\nNice."},
+        {"role": "tool", "tool_call_id": "toolu_1", "content": "A picture:\n\n[image 1]\n\nNice."},
         {"role": "tool", "tool_call_id": "toolu_2", "content": "Error: no such place"},
         {"role": "tool", "tool_call_id": "toolu_3", "content": ""},
         {
             "role": "user",
             "content": [
-                {"type": "text", "text": "Images in the result of toolu_1:"},
                 IMAGE_PART,
                 {"type": "text", "text": "Go on."},
             ],

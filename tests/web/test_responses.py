@@ -303,11 +303,11 @@ def test_the_trace_is_streamed(client: FlaskClient, upstream: responses.Requests
             },
             [
                 {"role": "assistant", "content": None, "tool_calls": [SENT_CALL]},
-                {**SENT_RESULT, "content": "It:\n\n[image_url]"},
+                {**SENT_RESULT, "content": "It:\n\n[image 1]"},
                 {**SENT_RESULT, "tool_call_id": "c2"},
                 {
                     "role": "user",
-                    "content": [{"type": "text", "text": "Shown by c1:"}, SENT_IMAGE],
+                    "content": [SENT_IMAGE],
                 },
             ],
         ),

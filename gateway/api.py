@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from gateway.choices import Choices
 from gateway.config import Config, Format, ReasoningMode
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
+from gateway.direct import Outlet
 from gateway.errors import BadRequest, NotFound, UnsupportedMedia, UpstreamBroke
 from gateway.events import Done
 from gateway.families import Families, Splitter
@@ -128,7 +129,7 @@ def make_blueprint(
         )
         stream = _open(stream_id, asked)
         if asked.stream:
-            return _streamed(stream, dialect(answer))
+            return _streamed(stream, dialect(answer), relay.outlet(request.environ))
         return _whole(stream, dialect.whole(answer))
 
     def _with_summarizer(asked: ChatRequest) -> ChatRequest:
@@ -246,7 +247,7 @@ def _body(*, plain: bool = False) -> dict[str, Any]:
     return read_body(request.get_data(cache=False), plain=plain)
 
 
-def _streamed(stream: Stream, dialect: Dialect) -> Response:
+def _streamed(stream: Stream, dialect: Dialect, outlet: Outlet | None) -> Response:
     if dialect.waits_for_upstream:
         try:
             stream.wait_until_answered()
@@ -254,7 +255,7 @@ def _streamed(stream: Stream, dialect: Dialect) -> Response:
             stream.close()
             raise
     return Response(
-        Body(stream, dialect),
+        Body(stream, dialect, outlet),
         content_type=dialect.content_type,
         headers=STREAM_HEADERS | {"X-Stream-Id": stream.id},
         direct_passthrough=True,

@@ -208,6 +208,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     summarizer_timeout_s: Annotated[
         Seconds, Meta(description="After which the extractive lines are shown instead.")
     ] = 5
+    relay_driver: Annotated[
+        Literal["auto", "plain"],
+        Meta(
+            description="`auto`: sockets that are plain ones are read and written without the "
+            "libraries between; `plain`: none is. What is said is the same."
+        ),
+    ] = "auto"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="The least level logged.")
     ] = "info"

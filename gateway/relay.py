@@ -4,13 +4,15 @@ Each open stream has a pump, a greenlet that asks one upstream after the other u
 feeds the turn and appends to the stream's log; the response reads the log.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import gevent
 
+from gateway import direct
 from gateway.choices import Choices
 from gateway.config import Config
+from gateway.direct import Outlet
 from gateway.errors import Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
 from gateway.events import Done, Event, Failed, Timings
 from gateway.metrics import Metrics, Sent
@@ -58,6 +60,7 @@ class Relay:
         self._pool = pool
         self._endpoints = endpoints
         self._writer = writer
+        self._is_direct = config.relay_driver == "auto"
         self._log = log
         self._metrics = metrics
         metrics.has_places(config.max_streams)
@@ -97,6 +100,10 @@ class Relay:
         stream.pump = gevent.spawn(self._pump, stream)
         self._sweeper.wake()
         return stream
+
+    def outlet(self, environ: Mapping[str, Any]) -> Outlet | None:
+        """How the answer to a request may go past the server, if it may."""
+        return direct.outlet(environ) if self._is_direct else None
 
     def close(self, stream: Stream) -> None:
         """Forgets a stream and stops its pump."""
@@ -150,10 +157,7 @@ class Relay:
                 accepted = True
                 self._metrics.attempted(upstream.name, None)
                 stream.answered.set()
-                for lines in self._reads(stream, reply.batches()):
-                    self._tell(stream, turn.feed(lines, self._clock()))
-                    if (ask := turn.ask(self._clock())) is not None:
-                        stream.writing = gevent.spawn(self._write, stream, ask)
+                self._read(stream, reply)
                 self._tell(stream, turn.close(self._clock()))
         except GatewayError as error:
             if not accepted:
@@ -167,7 +171,7 @@ class Relay:
         late = UpstreamTimeout("The summary model took too long.")
         with gevent.Timeout(self._writer.timeout_s, late):
             written = self._writer.write(ask, stream.id)
-        stream.log.append(stream.turn.answer(written, self._clock()))
+        stream.tell(stream.turn.answer(written, self._clock()))
 
     def _tell(self, stream: Stream, events: Sequence[Event]) -> None:
         """Hands on what the turn made of a read. Raises what broke in it."""
@@ -176,7 +180,7 @@ class Relay:
             stream.lease.succeed()
         elif turn.model_ran:
             stream.lease.heard()
-        stream.log.append(events)
+        stream.tell(events)
         if turn.fault is not None:
             raise turn.fault
 
@@ -222,15 +226,33 @@ class Relay:
                 self._breakers[standing.name] = standing.breaker
                 self._metrics.breaker(standing.name, standing.breaker)
 
-    def _reads(self, stream: Stream, batches: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
-        """The batches, at the pace of the reader and with a turn for everybody else after each."""
+    def _read(self, stream: Stream, reply: Reply) -> None:
+        """Feeds the turn until the body has ended, at the pace of its reader."""
         stream.reading_since = self._clock()
-        for lines in batches:
-            stream.calling_since = stream.reading_since = None
-            yield lines
-            stream.log.wait_for_room()
-            gevent.sleep(0)
-            stream.reading_since = self._clock()
+        for lines in reply.batches():
+            self._take(stream, lines)
+            self._wait_for_room(stream)
+            if self._is_direct and (wire := reply.wire()) is not None:
+                while not wire.ended:
+                    direct.read(wire, lambda lines: self._take(stream, lines))
+                    self._wait_for_room(stream)
+                return
+
+    def _take(self, stream: Stream, lines: list[bytes]) -> bool:
+        """Feeds the turn with one read; false: its reader is too far behind for more."""
+        now = self._clock()
+        stream.calling_since, stream.reading_since = None, now
+        self._tell(stream, stream.turn.feed(lines, now))
+        if (ask := stream.turn.ask(now)) is not None:
+            stream.writing = gevent.spawn(self._write, stream, ask)
+        return stream.log.has_room
+
+    def _wait_for_room(self, stream: Stream) -> None:
+        """Until the reader is near enough, and with a turn for everybody else."""
+        stream.reading_since = None
+        stream.log.wait_for_room()
+        gevent.sleep(0)
+        stream.reading_since = self._clock()
 
 
 def _beginning(reply: Reply) -> bytes:

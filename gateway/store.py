@@ -21,6 +21,7 @@ class Signal(Protocol):
 
     def set(self) -> None: ...
     def clear(self) -> None: ...
+    def is_set(self) -> bool: ...
     def wait(self) -> object: ...
 
 
@@ -34,11 +35,23 @@ class Log:
         self._events: list[Event] = []
         self._behind = 0
         self._next = 1
+        self._reader_waits = False
 
     @property
-    def behind(self) -> bool:
-        """Something waits to be taken."""
-        return bool(self._events)
+    def is_taken(self) -> bool:
+        """The reader has taken all there is, and waits for more."""
+        return self._reader_waits and not self._events
+
+    @property
+    def has_room(self) -> bool:
+        """The reader is near enough for more to be read."""
+        return self._room.is_set()
+
+    def pass_by(self, count: int) -> int:
+        """So many events do not come here but go to the reader's client: their first number."""
+        number = self._next
+        self._next += count
+        return number
 
     def append(self, events: Sequence[Event]) -> None:
         """Adds what has happened; never waits."""
@@ -59,11 +72,11 @@ class Log:
 
     def read(self) -> tuple[int, list[Event]]:
         """Waits for events or a nudge; gives the first one's number, from 1, and all of them."""
+        self._reader_waits = True
         self._arrived.wait()
         self._arrived.clear()
+        self._reader_waits = False
         events, self._events = self._events, []
-        number = self._next
-        self._next += len(events)
         self._behind = 0
         self._room.set()
-        return number, events
+        return self.pass_by(len(events)), events

@@ -4,7 +4,7 @@ import fcntl
 import socket
 import sys
 import termios
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import gevent.event
 
 from gateway.choices import Choices
 from gateway.dialects import Dialect
+from gateway.direct import Outlet
 from gateway.errors import ClientLeft, GatewayError
 from gateway.events import Done, Event, Failed
 from gateway.metrics import Sent
@@ -80,6 +81,7 @@ class Stream:
         self._clock = clock
         self._close = close
         self._unsent = 0
+        self._past: tuple[Outlet, Dialect] | None = None
 
     def wait_until_answered(self) -> None:
         """Returns when an upstream has accepted the call; raises what kept it from that."""
@@ -88,6 +90,27 @@ class Stream:
             raise self.refused
         if self.left is not None:
             raise self.left
+
+    def go_past_the_server(self, outlet: Outlet, dialect: Dialect) -> None:
+        """From now on, what happens while the reader waits is written to the client at once."""
+        self._past = outlet, dialect
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """What has happened: for the client at once, if nothing stands before it, or the log."""
+        if not events:
+            return
+        if self._past is None or not self.log.is_taken or isinstance(events[-1], Done | Failed):
+            self.log.append(events)
+            return
+        outlet, dialect = self._past
+        if outlet.is_behind:
+            self.log.append(events)
+        elif frames := dialect.encode(self.log.pass_by(len(events)), events):
+            self.waiting_since = self._clock()
+            self.sent.write(len(frames), self.waiting_since)
+            outlet.send(frames)
+            if outlet.is_behind:
+                self.log.nudge()
 
     def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
         """The number of the first event and what has come; no events: a heartbeat is due."""
@@ -174,16 +197,22 @@ class Stream:
 class Body:
     """A stream spelled in a dialect: what a WSGI server iterates and closes."""
 
-    def __init__(self, stream: Stream, dialect: Dialect) -> None:
+    def __init__(self, stream: Stream, dialect: Dialect, outlet: Outlet | None) -> None:
+        """outlet: how the answer may go past the server once it has begun, if it may."""
         self._stream = stream
         self._dialect = dialect
+        self._outlet = outlet
 
     def __iter__(self) -> Iterator[bytes]:
-        stream = self._stream
+        stream, outlet = self._stream, self._outlet
         if first := self._dialect.begin():
             stream.wrote(len(first))
             yield first
         for number, events in stream:
+            if outlet is not None and outlet.is_behind:
+                outlet.flush()
+                if not events:
+                    continue
             if events:
                 frames = self._dialect.encode(number, events)
             else:
@@ -192,6 +221,8 @@ class Body:
             if frames:
                 stream.wrote(len(frames))
                 yield frames
+                if outlet is not None:
+                    stream.go_past_the_server(outlet, self._dialect)
 
     def close(self) -> None:
         self._stream.close()

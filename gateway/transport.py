@@ -6,6 +6,7 @@ a blank line, which in SSE ends an event, of a CRLF that two reads cut in half, 
 body chunk by chunk, that is, token by token.
 """
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
@@ -107,6 +108,7 @@ class Reply:
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
+        self._lines: _WholeLines | None = None
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
@@ -121,14 +123,22 @@ class Reply:
 
         Raises UpstreamBroke when the connection ends before the body does.
         """
-        whole_lines = _WholeLines(self._response.raw)
-        self._response.raw = whole_lines
+        self._lines = _WholeLines(self._response.raw)
+        self._response.raw = self._lines
         lines = self._response.iter_lines(chunk_size=READ_BYTES)
         try:
             for first in lines:
-                yield [first, *islice(lines, whole_lines.count - 1)]
+                yield [first, *islice(lines, self._lines.count - 1)]
         except requests.RequestException as error:
             raise UpstreamBroke("The connection to the upstream broke off.") from error
+
+    def wire(self) -> "Wire | None":
+        """The socket under the rest of :meth:`batches`, for who reads it without waiting.
+
+        None where bytes do not stand on it as the upstream wrote them: TLS, a body that is not
+        chunked, a server that is a test's.
+        """
+        return self._lines.wire() if self._lines is not None else None
 
     def refusal(self) -> Iterator[bytes]:
         """The beginning of the body of an answer that is an error, as it arrives."""
@@ -151,50 +161,92 @@ class _WholeLines:
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
+        self._buffered = _chunked_stream(raw)
+        self._dechunker = Dechunker()
+        self._tail: list[bytes] = []
+        self._tail_bytes = 0
         self.count = 0
         """Lines in what was given last."""
 
     def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:
         """What requests calls; ends with the body."""
-        tail: list[bytes] = []
-        tail_bytes = 0
         for data in self._reads(amount, decode_content):
-            end = _end_of_lines(data)
-            if end == 0:
-                tail.append(data)
-                tail_bytes += len(data)
-                if tail_bytes > MAX_LINE_BYTES:
-                    raise UpstreamBroke("The upstream sent a line that is too long.")
-                continue
-            whole = b"".join([*tail, data[:end]])
-            self.count = whole.count(b"\n") if b"\r" not in whole else len(whole.splitlines())
-            yield whole
-            tail = [data[end:]] if end < len(data) else []
-            tail_bytes = len(data) - end
-        if rest := b"".join(tail):
+            if whole := self._complete(data):
+                self.count = whole.count(b"\n") if b"\r" not in whole else len(whole.splitlines())
+                yield whole
+        if rest := self._rest():
             self.count = len(rest.splitlines())
             yield rest
 
+    def wire(self) -> "Wire | None":
+        """See Reply.wire. What requests has read ahead is in the first batch."""
+        under = getattr(getattr(self._buffered, "raw", None), "_sock", None)
+        plain = getattr(under, "_sock", None)  # what gevent's socket wraps
+        if plain is None or type(under) is not socket.socket or self.ended:
+            return None
+        return Wire(self, plain)
+
+    def dechunk(self, data: bytes) -> bytes:
+        """The data in what was read; "" that was read is the end of the connection."""
+        if not data:
+            raise urllib3.exceptions.ProtocolError("the body ended before its last chunk")
+        return self._dechunker.feed(data)
+
+    @property
+    def fault(self) -> BadChunk | None:
+        """What is wrong with the chunks, behind what was given."""
+        return self._dechunker.fault
+
+    def lines(self, data: bytes) -> list[bytes]:
+        """The lines that this piece of the body completes; at the body's end, all."""
+        whole = self._complete(data) if data else b""
+        if self.ended:
+            whole += self._rest()
+            self._let_go()
+        return whole.splitlines()
+
+    @property
+    def ended(self) -> bool:
+        """The last chunk has come."""
+        return self._dechunker.done
+
+    def _complete(self, data: bytes) -> bytes:
+        """The whole lines up to the end of this piece; what is left waits for the next."""
+        end = _end_of_lines(data)
+        if end == 0:
+            self._tail.append(data)
+            self._tail_bytes += len(data)
+            if self._tail_bytes > MAX_LINE_BYTES:
+                raise UpstreamBroke("The upstream sent a line that is too long.")
+            return b""
+        whole = b"".join([*self._tail, data[:end]])
+        self._tail = [data[end:]] if end < len(data) else []
+        self._tail_bytes = len(data) - end
+        return whole
+
+    def _rest(self) -> bytes:
+        rest, self._tail = b"".join(self._tail), []
+        return rest
+
     def _reads(self, amount: int, decode_content: bool) -> Iterator[bytes]:
         """What arrives, as it arrives."""
-        stream = _chunked_stream(self._raw)
-        if stream is None:
+        if self._buffered is None:
             while data := self._raw.read1(amount, decode_content=decode_content):
                 yield data
             return
-        dechunker = Dechunker()
         try:
-            while not dechunker.done:
-                data = stream.read1(amount)
-                if not data:
-                    raise urllib3.exceptions.ProtocolError("the body ended before its last chunk")
-                if data := dechunker.feed(data):
+            while not self.ended:
+                if data := self.dechunk(self._buffered.read1(amount)):
                     yield data  # also what came before a fault
-                if dechunker.fault is not None:
-                    raise dechunker.fault
+                if self.fault is not None:
+                    raise self.fault
         except (OSError, BadChunk) as error:
             raise urllib3.exceptions.ProtocolError("the body broke off", error) from error
-        if dechunker.rest:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """The body has ended: the connection can be used again."""
+        if self._dechunker.rest:
             self._raw.close()  # something follows that nobody asked for
         else:
             self._raw._original_response.close()
@@ -205,6 +257,36 @@ class _WholeLines:
 
     def release_conn(self) -> None:
         self._raw.release_conn()
+
+
+class Wire:
+    """The rest of a chunked body, read from its socket by who knows that something is there."""
+
+    def __init__(self, lines: _WholeLines, plain: socket.socket) -> None:
+        self._lines = lines
+        self._socket = plain
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    @property
+    def ended(self) -> bool:
+        """The body has ended."""
+        return self._lines.ended
+
+    @property
+    def is_broken(self) -> bool:
+        """What comes next can't be read; what was received before it counts."""
+        return self._lines.fault is not None
+
+    def receive(self) -> list[bytes]:
+        """The lines that one read completes; does not wait. Raises UpstreamBroke."""
+        try:
+            return self._lines.lines(self._lines.dechunk(self._socket.recv(READ_BYTES)))
+        except BlockingIOError:
+            return []
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            raise UpstreamBroke("The connection to the upstream broke off.") from error
 
 
 def _chunked_stream(raw: Any) -> Any:

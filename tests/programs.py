@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).parent.parent
 START_S = 20
 STOP_S = 20
+DRIVERS = ("auto", "plain")
+"""What RELAY_DRIVER can be: both have to pass what shows how bytes get through."""
 
 
 class Program:

@@ -24,7 +24,7 @@ from tests.live.upstream import (
     with_length,
 )
 from tests.live.wire import FORMATS, Told, ask, get, request_body, told, turn_of, until
-from tests.programs import Program, start_gateway
+from tests.programs import DRIVERS, Program, start_gateway
 
 ANSWER = "Grüße, 世界 😀!"
 FRAMES = [frame({"role": "assistant"}), *say("<think>\nHm…\n</think>\n\n", *ANSWER), FINISH, DONE]
@@ -37,10 +37,11 @@ def upstream() -> Iterator[Upstream]:
         yield upstream
 
 
-@pytest.fixture(scope="module")
-def gateway(upstream: Upstream) -> Iterator[Program]:
+@pytest.fixture(scope="module", params=DRIVERS)
+def gateway(upstream: Upstream, request: pytest.FixtureRequest) -> Iterator[Program]:
     # Its one upstream fails on and on here; the breaker has tests of its own.
-    with start_gateway(upstream.url, breaker_failures=10_000) as gateway:
+    settings = {"breaker_failures": 10_000, "relay_driver": request.param}
+    with start_gateway(upstream.url, **settings) as gateway:
         yield gateway
 
 

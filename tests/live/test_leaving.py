@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.live.wire import FORMATS, get, request_body, turn_of, until
-from tests.programs import Program, start_gateway, start_mock
+from tests.programs import DRIVERS, Program, start_gateway, start_mock
 
 SEEN_WITHIN_S = 2.0
 Body = dict[str, Any]
@@ -24,9 +24,9 @@ def mock() -> Iterator[Program]:
         yield mock
 
 
-@pytest.fixture(scope="module")
-def gateway(mock: Program) -> Iterator[Program]:
-    with start_gateway(mock.url) as gateway:
+@pytest.fixture(scope="module", params=DRIVERS)
+def gateway(mock: Program, request: pytest.FixtureRequest) -> Iterator[Program]:
+    with start_gateway(mock.url, relay_driver=request.param) as gateway:
         yield gateway
 
 

@@ -1,0 +1,77 @@
+"""A client that falls behind gets every byte all the same, and in its place, by either driver."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.client import HTTPResponse
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
+from tests.live.wire import request_body
+from tests.programs import DRIVERS, Program, start_gateway
+
+FIRST = "The first word. "
+WORDS = [f"<{number}>" + "é" * (number % 997) for number in range(1200)]
+"""More than a million bytes, which is more than the kernel holds for a client that reads little."""
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def gateway(upstream: Upstream, request: pytest.FixtureRequest) -> Iterator[Program]:
+    with start_gateway(upstream.url, relay_driver=request.param) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("format", ["openai", "events"])
+def test_who_falls_behind_gets_every_byte(
+    upstream: Upstream, gateway: Program, format: str
+) -> None:
+    first_was_read = threading.Event()
+    rest = chunked([*say(*WORDS), FINISH, DONE])
+    script = [CHUNKED, *chunked(say(FIRST), end=False), first_was_read, *rest]
+    upstream.answers("long", *script)
+    with _asked(gateway.url, request_body("long", gateway={"format": format})) as client:
+        response = HTTPResponse(client)
+        response.begin()
+        read = b""
+        while b"first word" not in read:
+            read += response.read1(8192)
+        first_was_read.set()
+        while piece := response.read1(8192):
+            read += piece
+    assert _text(read.decode(), format) == FIRST + "".join(WORDS)
+
+
+def _asked(url: str, body: dict[str, object]) -> socket.socket:
+    """A connection with a small buffer on which this request was sent."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(60)
+    address = urlsplit(url)
+    client.connect((address.hostname, address.port))
+    data = json.dumps(body)
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    client.sendall((head + data).encode())
+    return client
+
+
+def _text(stream: str, format: str) -> str:
+    """The answer's text; the stream has to be whole."""
+    *events, end = [event for event in stream.split("\n\n") if event]
+    assert "[DONE]" in end or "event: done" in end
+    found = [json.loads(event.partition("data: ")[2]) for event in events]
+    if format == "events":
+        numbers = [int(event.split("\n")[0].removeprefix("id: ")) for event in events]
+        assert numbers == list(range(1, len(numbers) + 1))
+        return "".join(f["text"] for f, e in zip(found, events, strict=True) if "output" in e)
+    deltas = [choice["delta"] for chunk in found for choice in chunk["choices"]]
+    return "".join(delta.get("content") or "" for delta in deltas)

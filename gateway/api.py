@@ -68,7 +68,7 @@ def make_blueprint(
         g.started = clock()
         g.dialect = _dialect_of(request.path)
         sent = request.headers.get("X-Request-Id", "")
-        g.request_id = sent if _SANE_ID.match(sent) else f"req_{uuid.uuid4().hex}"
+        g.request_id = sent if _SANE_ID.match(sent) else str(uuid.uuid4())
 
     @api.after_app_request
     def return_id(response: Response) -> Response:

@@ -1,5 +1,6 @@
 # make run      the gateway and a mock model server, until Ctrl-C
 # make test     every check and every test
+# make test-real   real models and servers, tiny, which `make test` does not install
 # make format   what ruff can put right by itself
 # make hotpath  what a token costs in the core, against the recorded figures (needs valgrind)
 # make sdks     the clients that tests/sdk runs beside those of requirements-dev.txt
@@ -8,14 +9,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+REAL := .venv-real
 
-.PHONY: run test check format hotpath docs sdks clean
+.PHONY: run test test-real check format hotpath docs sdks clean
 
 run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
 
 test: check sdks
 	$(BIN)/pytest
+
+test-real:
+	test -x $(REAL)/bin/python || $(PYTHON) -m venv $(REAL)
+	$(REAL)/bin/pip install --quiet --disable-pip-version-check -r requirements-real.txt
+	$(REAL)/bin/pytest tests/real
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -57,4 +64,4 @@ $(NODE_PACKAGES): tests/sdk/node/package-lock.json
 	@touch $@
 
 clean:
-	rm -rf $(VENV) tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(REAL) tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

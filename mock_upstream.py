@@ -3,6 +3,7 @@
     python mock_upstream.py                          # http://127.0.0.1:9000, or MOCK_PORT
     python mock_upstream.py --port 0                 # any free port; the address is printed
     python mock_upstream.py --help                   # every option, every model
+    python mock_upstream.py --model PATH_OR_NAME     # no script: a real model (local_model.py)
 
     curl -N http://127.0.0.1:9000/v1/chat/completions -d '{
       "model": "default", "stream": true, "messages": [{"role": "user", "content": "hi"}]}'
@@ -60,7 +61,7 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, cycle, groupby, islice, zip_longest
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import click
 import gevent
@@ -70,6 +71,9 @@ from gevent.monkey import get_original
 from gevent.pywsgi import WSGIHandler, WSGIServer
 from msgspec import Meta
 from werkzeug.exceptions import HTTPException
+
+if TYPE_CHECKING:
+    from local_model import LocalModel, Piece
 
 
 class Reply(NamedTuple):
@@ -896,11 +900,81 @@ def respond(ask: Ask, mock: Mock, stats: dict[str, Any]) -> Response:
     return Response(body, status, headers, content_type=kind)
 
 
+class Sampling(msgspec.Struct, frozen=True):
+    """How a request wants a real model to choose its tokens."""
+
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    seed: int | None = None
+
+
+def respond_for_real(body: Any, local: "LocalModel", stats: dict[str, Any]) -> Response:
+    """The answer of a real model, whatever model the request names."""
+    ask: Ask = convert(body, Ask)
+    sampling = convert(body, Sampling)
+    prompt, opening = local.read([{"role": m.role, "content": m.text()} for m in ask.messages])
+    if len(prompt) >= local.room:
+        message = f"This model's maximum context length is {local.room} tokens."
+        raise Refused(Failure(400, message, "context_length_exceeded", "messages"))
+    most = ask.max_completion_tokens or ask.max_tokens
+    run = gevent.get_hub().threadpool.apply
+    pieces = local.say(prompt, most, msgspec.structs.astuple(sampling), run)
+    frames = real_frames(ask, local.name, len(prompt), opening, pieces)
+    client_gone = request.environ.get("mock.client_gone", lambda: False)
+    kind = "text/event-stream; charset=utf-8" if ask.streams else JSON
+    return Response(deliver(frames, 0, stats, client_gone), content_type=kind)
+
+
+def real_frames(
+    ask: Ask, name: str, prompt_tokens: int, opening: str, pieces: "Iterator[Piece]"
+) -> Iterator[Frame]:
+    """The body of a real model's answer. `opening` is what its template has begun it with."""
+    head: dict[str, Any] = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time())}
+    kind = "chat.completion.chunk" if ask.streams else "chat.completion"
+    head |= {"object": kind, "model": name}
+    texts, tokens, finish_reason = [opening], 0, "stop"
+    if ask.streams:
+        yield Frame(chunk(head, {"role": "assistant", "content": opening}))
+    for piece in pieces:
+        finish_reason = piece.finish_reason or finish_reason
+        tokens += piece.tokens
+        texts.append(piece.text)
+        data = chunk(head, {"content": piece.text}) if ask.streams and piece.text else b""
+        yield Frame(data, piece.tokens)
+    counts = {"prompt_tokens": prompt_tokens, "completion_tokens": tokens}
+    usage = {**counts, "total_tokens": prompt_tokens + tokens}
+    if not ask.streams:
+        message = {"role": "assistant", "content": "".join(texts)}
+        choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+        yield Frame(encode({**head, "choices": [choice], "usage": usage}))
+        return
+    yield Frame(chunk(head, {}, finish_reason))
+    if ask.stream_options and ask.stream_options.include_usage:
+        yield Frame(event({**head, "choices": [], "usage": usage}))
+    yield DONE
+
+
+def load_local(path: str) -> "LocalModel":
+    """Loads a real model; what it lacks is said in one sentence."""
+    try:
+        from local_model import LocalModel
+
+        return LocalModel(path)
+    except ImportError as error:
+        message = f"--model needs `pip install -r requirements-local.txt` ({error})."
+    except (OSError, ValueError) as error:
+        message = f"--model {path} can not be loaded: {str(error).splitlines()[0]}"
+    raise Unusable(message)
+
+
 def refuse(failure: Failure) -> Response:
     return Response(encode(failure.body()), failure.status, failure.headers, content_type=JSON)
 
 
-def create_app(defaults: Mock = Mock()) -> Flask:  # noqa: B008 (it is frozen)
+def create_app(
+    defaults: Mock = Mock(),  # noqa: B008 (it is frozen)
+    local: "LocalModel | None" = None,
+) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 32_000_000
     counters = ("requests", "open_streams", "finished", "aborted", "tokens_sent")
@@ -917,6 +991,8 @@ def create_app(defaults: Mock = Mock()) -> Flask:  # noqa: B008 (it is frozen)
             raise Refused(Failure(400, "The body is not valid JSON.")) from None
         names = sorted(request.headers.keys())
         stats["last_request"] = {"path": request.path, "headers": names, "body": body}
+        if local:
+            return respond_for_real(body, local, stats)
         return respond(*read_ask(body, defaults), stats)
 
     @app.get("/v1/models")
@@ -924,6 +1000,8 @@ def create_app(defaults: Mock = Mock()) -> Flask:  # noqa: B008 (it is frozen)
     def models() -> Response:
         kind = {"object": "model", "created": 0, "owned_by": "mock"}
         rows = [{"id": name, **kind, "description": s.about} for name, s in MODELS.items()]
+        if local:
+            rows = [{**kind, "id": local.name, "description": "a real model, on this machine"}]
         return jsonify(object="list", data=rows)
 
     @app.get("/health")
@@ -975,18 +1053,23 @@ MODEL_LIST = "\b\nModels:\n" + "\n".join(f"  {name:20} {s.about}" for name, s in
 PORT_HELP = "Port to listen on; 0 takes a free one.  [env: MOCK_PORT; default: 9000]"
 SPEED = click.FloatRange(0, 100_000)
 SPEED_HELP = "For requests that set none; 0 sends as fast as the client reads."
+LOCAL_HELP = "Let a real model answer, through transformers: a folder, or a name on the hub."
 DELAY_HELP = "Seconds before the first byte, for requests that set none."
 
 
 @click.command(epilog=MODEL_LIST)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default="9000", envvar="MOCK_PORT", callback=read_port, help=PORT_HELP)
+@click.option("--model", "path", metavar="PATH_OR_NAME", help=LOCAL_HELP)
 @click.option("--tokens-per-second", default=80.0, type=SPEED, show_default=True, help=SPEED_HELP)
 @click.option("--delay", default=0.0, type=click.FloatRange(0, 3600), help=DELAY_HELP)
 @click.option("--log", is_flag=True, help="Write a line for each request to stderr.")
-def main(host: str, port: int, tokens_per_second: float, delay: float, log: bool) -> None:
+def main(
+    host: str, port: int, path: str | None, tokens_per_second: float, delay: float, log: bool
+) -> None:
     """A scripted model server that speaks the OpenAI chat API."""
-    app = create_app(Mock(tokens_per_second=tokens_per_second, delay_s=delay))
+    local = load_local(path) if path else None
+    app = create_app(Mock(tokens_per_second=tokens_per_second, delay_s=delay), local)
     log_to = "default" if log else None
     server = WSGIServer((host, port), app, backlog=2048, handler_class=Handler, log=log_to)
     try:

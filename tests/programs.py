@@ -22,9 +22,14 @@ class Program:
     """A program that says on its output where it listens; use it in a `with`."""
 
     def __init__(
-        self, args: list[str], says: str, env: dict[str, str] | None = None, cwd: Path = ROOT
+        self,
+        args: list[str],
+        says: str,
+        env: dict[str, str] | None = None,
+        cwd: Path = ROOT,
+        start_s: float = START_S,
     ) -> None:
-        """says: a pattern whose first group is the address."""
+        """says: a pattern whose first group is the address, printed within `start_s`."""
         self._log = NamedTemporaryFile(mode="r", suffix=".log")  # noqa: SIM115
         with open(self._log.name, "w") as output:
             self.process = subprocess.Popen(
@@ -35,7 +40,7 @@ class Program:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        self.url = self.wait_for(says)
+        self.url = self.wait_for(says, start_s)
 
     def output(self) -> str:
         """All that it has printed so far."""

@@ -84,7 +84,8 @@ class Chunks:
             yield self._text("reasoning_summary_delta", summary, chunk)
         if content := delta.get("content"):
             text = str(content).removeprefix(label)
-            yield self._text(kind or "final_output_delta", text, chunk)
+            if not kind or text.strip():  # a line end alone ends a summary
+                yield self._text(kind or "final_output_delta", text, chunk)
         calls = delta.get("tool_calls")
         for call in map(record, calls if isinstance(calls, list) else []):
             data = {"index": call.get("index", 0), "id": call.get("id")}

@@ -57,8 +57,12 @@ class ChunkDialect(Dialect):
         """The chunks for the first event; the very first delta has the role."""
         raise NotImplementedError
 
-    def summary(self, paragraph: str) -> str:
-        """The delta for a paragraph of the reasoning summary."""
+    def summary(self, line: str) -> str:
+        """The delta for a line of the live account."""
+        raise NotImplementedError
+
+    def end_summary(self, closing: str) -> str:
+        """The delta for the end of the summary, "" for none; `closing` is its last line, or ""."""
         raise NotImplementedError
 
     def trace(self, text: str) -> str:
@@ -97,9 +101,11 @@ class ChunkDialect(Dialect):
                 # A model that thinks again after it began to answer does not turn phases back.
                 late = self._phase == FINAL_OUTPUT
                 return self.say(FINAL_OUTPUT if late else REASONING, self.trace(text))
-            case SummaryDelta(text) | ReasoningSummary(closing=text):
-                # Break and text in one delta: clients skip deltas of white space alone.
-                return self.say(REASONING_SUMMARY, self.summary(f"{text}\n\n")) if text else b""
+            case SummaryDelta(line):
+                return self.say(REASONING_SUMMARY, self.summary(line))
+            case ReasoningSummary(closing=closing):
+                delta = self.end_summary(closing)
+                return self.say(REASONING_SUMMARY, delta) if delta else b""
             case PromptSummary():
                 return self.prompt_summary(event)
             case ToolCallDelta(call):

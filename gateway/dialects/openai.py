@@ -24,10 +24,15 @@ class OpenAIDialect(ChunkDialect):
         role = self.say(PROMPT_SUMMARY, '{"role":"assistant","content":""}')
         return role + self.say(PROMPT_SUMMARY, self.trace(f"{event.text}\n\n"))
 
-    def summary(self, paragraph: str) -> str:
+    def summary(self, line: str) -> str:
+        # Break and text in one delta: clients skip deltas of white space alone.
+        paragraph = f"{line}\n\n"
         if self._summary_apart:
             return f'{{"reasoning_summary":{quote(paragraph)}}}'
         return self.trace(paragraph)
+
+    def end_summary(self, closing: str) -> str:
+        return self.summary(closing) if closing else ""
 
     def trace(self, text: str) -> str:
         quoted = quote(text)

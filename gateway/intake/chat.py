@@ -7,6 +7,7 @@ import msgspec
 from gateway.config import Format
 from gateway.errors import BadRequest
 from gateway.intake.body import convert
+from gateway.intake.history import without_reasoning
 from gateway.intake.request import ChatRequest, Options
 
 MAX_CHOICES = 128
@@ -63,6 +64,7 @@ def read_chat(
             "Use the format openai, or stream false.",
             param="n",
         )
+    sent = {name: value for name, value in body.items() if name not in ("gateway", "prompt")}
     return ChatRequest(
         dialect=format,
         model=asked.model or "",
@@ -70,7 +72,7 @@ def read_chat(
         include_usage=bool((asked.stream_options or {}).get("include_usage")),
         choices=choices,
         options=asked.gateway or Options(),
-        body={name: value for name, value in body.items() if name not in ("gateway", "prompt")},
+        body=sent | {"messages": without_reasoning(body["messages"])},
     )
 
 

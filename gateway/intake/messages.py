@@ -12,6 +12,7 @@ import msgspec
 from gateway.config import ReasoningMode, SummaryRule
 from gateway.errors import explain
 from gateway.intake.blocks import Message, Text, chat_messages, fault
+from gateway.intake.history import without_reasoning
 from gateway.intake.parts import PARAGRAPHS
 from gateway.intake.request import ChatRequest, Options
 from gateway.tokens import estimate_prompt
@@ -128,7 +129,8 @@ def _reasoning(thinking: _Thinking | None, summary: SummaryRule) -> ReasoningMod
 def _chat(asked: _Asked, body: dict[str, Any]) -> dict[str, Any]:
     """The chat completion request."""
     chat = {name: body[name] for name in _SAME if body.get(name) is not None}
-    chat["messages"] = [*_system(asked.system), *chat_messages(asked.messages)]
+    messages = [*_system(asked.system), *chat_messages(asked.messages)]
+    chat["messages"] = without_reasoning(messages)
     if asked.stop_sequences:
         chat["stop"] = asked.stop_sequences
     if asked.metadata and asked.metadata.user_id:

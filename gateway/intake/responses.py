@@ -11,6 +11,7 @@ import msgspec
 from gateway.config import ReasoningMode, SummaryRule
 from gateway.errors import BadRequest, NotFound
 from gateway.intake.body import convert, unsupported
+from gateway.intake.history import without_reasoning
 from gateway.intake.items import chat_messages
 from gateway.intake.request import ChatRequest, Options
 from gateway.tokens import estimate_prompt
@@ -187,7 +188,8 @@ def _chat(asked: ResponsesBody, body: dict[str, Any]) -> dict[str, Any]:
     chat |= {name: body[name] for name in _SAME if body.get(name) is not None}
     if asked.model is not None:
         chat["model"] = asked.model
-    chat["messages"] = chat_messages(asked.instructions, asked.input or "")
+    messages = chat_messages(asked.instructions, asked.input or "")
+    chat["messages"] = without_reasoning(messages)
     if asked.max_output_tokens is not None:
         # The older name: every server knows it.
         chat["max_tokens"] = asked.max_output_tokens

@@ -54,7 +54,8 @@ const toolCalls = (calls) =>
   }));
 
 /** A piece of the live account. Its lines follow one another, also where they came as paragraphs. */
-const liveLine = (text) => step("reasoning_summary_delta", text?.replace(/\n+$/, "\n"));
+const liveLine = (text) =>
+  step("reasoning_summary_delta", text?.trim() && text.replace(/\n+$/, "\n"));
 
 /** Named events: one kind each. */
 function events() {

@@ -169,7 +169,7 @@ def test_events() -> None:
 def test_phased() -> None:
     stream = spell(make("phased"), [TURN])
     assert deltas(stream, "content") == (
-        "[Prompt Summary] What is 2+2?\n\n[Reasoning Summary] I add.\n\nIt is 4.\n\n" + ODD + " 4."
+        "[Prompt Summary] What is 2+2?\n\n[Reasoning Summary] I add.\nIt is 4.\n\n" + ODD + " 4."
     )
     assert deltas(stream, "reasoning_content") == "I add. It is 4."
     announced = [data["phase"] for name, data in decode(stream) if name == "phase"]

@@ -137,6 +137,61 @@ def test_what_the_upstream_gets(
     assert request.headers["Accept-Encoding"] == "identity"
 
 
+@pytest.mark.parametrize(
+    ("path", "member", "said"),
+    [
+        (
+            "/v1/chat/completions",
+            "messages",
+            [{"role": "assistant", "content": "Hi.", "reasoning_content": "I greet."}],
+        ),
+        (
+            "/v1/messages",
+            "messages",
+            [
+                {
+                    "role": "assistant",
+                    "content": [
+                        {"type": "thinking", "thinking": "I greet.", "signature": "s"},
+                        {"type": "text", "text": "Hi."},
+                    ],
+                }
+            ],
+        ),
+        (
+            "/v1/responses",
+            "input",
+            [
+                {"type": "reasoning", "id": "rs_1", "summary": [{"text": "I greet."}]},
+                {"role": "assistant", "content": [{"type": "output_text", "text": "Hi."}]},
+            ],
+        ),
+        *(
+            (path, member, [{"role": "assistant", "content": f"{summaries}Hi."}])
+            for path, member in (
+                ("/v1/chat/completions", "messages"),
+                ("/v1/messages", "messages"),
+                ("/v1/responses", "input"),
+            )
+            for summaries in ("[Prompt Summary] hi\n\n[Reasoning Summary] I greet.\nShort.\n\n",)
+        ),
+    ],
+)
+def test_reasoning_that_is_handed_back_stays_here(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    path: str,
+    member: str,
+    said: list[dict[str, Any]],
+) -> None:
+    answers(upstream, *GREETING)
+    [user] = MESSAGES
+    body = {"model": "m", "max_tokens": 9, member: [user, *said, user]}
+    assert client.post(path, json=body, buffered=True).status_code == 200
+    sent = json.loads(upstream.calls[0].request.body)
+    assert sent["messages"] == [user, {"role": "assistant", "content": "Hi."}, user]
+
+
 def test_the_clients_own_key_stays_here(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:

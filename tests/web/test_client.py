@@ -110,8 +110,10 @@ def phased_stream(reasoning: str) -> bytes:
             frames.append(chunk("reasoning", {"reasoning_content": piece}))
         if reasoning in ("summary", "both"):
             frames += [entering("reasoning_summary")] if label else []
-            frames.append(chunk("reasoning_summary", {"content": f"{label}{line}\n\n"}))
+            frames.append(chunk("reasoning_summary", {"content": f"{label}{line}\n"}))
             label = ""
+    if not label:
+        frames.append(chunk("reasoning_summary", {"content": "\n"}))
     frames.append(entering("final_output"))
     frames += [chunk("final_output", {"content": text}) for text in ("The answer\n\n", "is 4.")]
     frames.append(chunk("final_output", {}, "stop", timings={"total_ms": 9}))

@@ -109,3 +109,9 @@ def start_gateway(upstream_url: str, **settings: object) -> Program:
     finally:
         connection.close()
     return gateway
+
+
+def workers_of(gateway: Program) -> list[int]:
+    """The process ids of a gateway's workers that live."""
+    booted = re.findall(r"Booting worker with pid: (\d+)", gateway.output())
+    return [int(pid) for pid in booted if Path(f"/proc/{pid}").exists()]

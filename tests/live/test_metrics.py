@@ -11,7 +11,7 @@ import requests
 
 from tests.live.test_draining import gone
 from tests.live.wire import ask, request_body, turn_of, until
-from tests.programs import START_S, Program, start_gateway
+from tests.programs import START_S, Program, start_gateway, workers_of
 
 WORKERS = 2
 EVENTS = {"format": "events"}
@@ -32,12 +32,6 @@ def value(gateway: Program, name: str, **labels: str) -> float:
         for held, number in re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
         if wanted <= set(held.split(","))
     )
-
-
-def workers_of(gateway: Program) -> list[int]:
-    """The process ids of the workers that live."""
-    booted = re.findall(r"Booting worker with pid: (\d+)", gateway.output())
-    return [int(pid) for pid in booted if Path(f"/proc/{pid}").exists()]
 
 
 def test_any_worker_tells_the_sum_of_all(gateway: Program) -> None:

@@ -1,0 +1,89 @@
+"""nginx and HAProxy as `deploy/` configures them, in front of two real gateways, on free ports."""
+
+import os
+import re
+import shutil
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from tests.programs import ROOT, Program, start_gateway
+
+PROXIES = ("nginx", "haproxy")
+_FILES = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}
+
+
+def program(name: str) -> str | None:
+    """Where Debian puts it; root's folders are not in everybody's path."""
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class Behind:
+    """Two gateways behind a proxy; use it in a `with`."""
+
+    def __init__(self, proxy: str, upstream_url: str, folder: Path, **settings: object) -> None:
+        self._upstream_url = upstream_url
+        self._settings = settings
+        self._ports = [free_port(), free_port()]
+        self._stack = ExitStack()
+        with ExitStack() as stack:
+            self.gateways = [self._start(port) for port in self._ports]
+            for gateway in self.gateways:
+                stack.callback(gateway.stop)
+            port = free_port()
+            self.proxy = _run(
+                proxy, folder, {8080: port, 8081: self._ports[0], 8082: self._ports[1]}
+            )
+            stack.callback(self.proxy.stop)
+            self.url = f"http://127.0.0.1:{port}"
+            self._stack = stack.pop_all()
+
+    def restart(self, number: int) -> Program:
+        """Ends a gateway as an operator would and starts it anew; gives the one that has ended."""
+        old = self.gateways[number]
+        old.process.terminate()
+        old.process.wait(60)
+        self.gateways[number] = self._start(self._ports[number])
+        self._stack.callback(self.gateways[number].stop)
+        return old
+
+    def output(self) -> str:
+        """What the gateways have said."""
+        return "".join(gateway.output() for gateway in self.gateways)
+
+    def __enter__(self) -> "Behind":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _start(self, port: int) -> Program:
+        return start_gateway(self._upstream_url, port=port, **self._settings)
+
+
+def _run(proxy: str, folder: Path, ports: dict[int, int]) -> Program:
+    """The proxy, with the very file of `deploy/` but for its addresses."""
+    text = (ROOT / "deploy" / _FILES[proxy]).read_text()
+    for stated, port in ports.items():
+        text, found = re.subn(rf"127\.0\.0\.1:{stated}\b", f"127.0.0.1:{port}", text)
+        assert found == 1
+    config = folder / _FILES[proxy]
+    config.write_text(text)
+    if proxy == "haproxy":
+        return Program([program(proxy), "-W", "-f", str(config)], r"Loading success()")
+    options = f"daemon off; pid {folder}/nginx.pid; {'user root;' * (os.getuid() == 0)}"
+    options += "error_log stderr notice;"
+    config.write_text(text.replace("error_log stderr warn;\n", ""))
+    return Program([program(proxy), "-c", str(config), "-g", options], r"(start worker process) ")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.families import FAMILIES, Block, Family
 from gateway.instruments import INSTRUMENTS, Instrument
+from scripts import client_docs
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,6 +68,7 @@ def _metric_row(made: Instrument) -> str:
 PARTS = {
     "docs/models.md": {"families": families_table},
     "docs/operating.md": {"metrics": metrics_table},
+    "docs/clients.md": client_docs.parts(),
 }
 
 

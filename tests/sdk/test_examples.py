@@ -1,0 +1,84 @@
+"""Every example runs as it stands, but for the address, and shows what docs/clients.md says."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.programs import ROOT
+from tests.sdk.node import FOLDER, needs_node, run_node
+
+EXAMPLES = ROOT / "examples"
+ADDRESS = "http://127.0.0.1:8080"
+TIMEOUT_S = 60
+
+DOCS = (ROOT / "docs/clients.md").read_text()
+SHOWN = DOCS.partition("shows this:\n\n```\n")[2].partition("\n```\n")[0]
+
+
+def names(pattern: str) -> list[str]:
+    return sorted(path.name for path in EXAMPLES.glob(pattern))
+
+
+@pytest.fixture
+def copy(gateway_url: str, tmp_path: Path) -> Callable[[str], str]:
+    """Makes a copy of an example with the address of the gateway; gives its path."""
+
+    def make(name: str) -> str:
+        source = (EXAMPLES / name).read_text()
+        assert ADDRESS in source
+        made = tmp_path / name
+        made.write_text(source.replace(ADDRESS, gateway_url))
+        return str(made)
+
+    return make
+
+
+def run(*command: str, **env: str) -> str:
+    """What a program prints on standard output."""
+    ran = subprocess.run(
+        command,
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.parametrize("name", names("*.py"))
+def test_a_python_example(copy: Callable[[str], str], name: str) -> None:
+    assert run(sys.executable, copy(name)).strip() == SHOWN
+
+
+@needs_node
+@pytest.mark.parametrize("name", names("*.mjs"))
+def test_a_javascript_example(copy: Callable[[str], str], tmp_path: Path, name: str) -> None:
+    (tmp_path / "node_modules").symlink_to(FOLDER / "node_modules")
+    printed = run_node(copy(name)).stdout
+    if name == "event_source.mjs":
+        assert [line.split()[0] for line in printed.splitlines() if line[0].isalpha()] == [
+            "prompt_summary",
+            "reasoning_summary",
+            *["final_output_delta"] * 7,
+            "done",
+        ]
+    else:
+        assert printed.strip() == SHOWN
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_curl_example(copy: Callable[[str], str]) -> None:
+    printed = run("sh", copy("curl.sh"))
+    assert '"reasoning_content":"hi\\n\\n","reasoning":"hi\\n\\n"' in printed
+    assert printed.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("name", names("*.sh"))
+def test_a_shell_example_is_a_script(name: str) -> None:
+    run("sh", "-n", str(EXAMPLES / name))

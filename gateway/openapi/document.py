@@ -33,7 +33,12 @@ _HEADERS = {
         "schema": {"type": "string"},
     },
 }
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^resp_[0-9a-f]{32}$"},
+}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 _WITH_RETRY_AFTER = (429, 503)
 

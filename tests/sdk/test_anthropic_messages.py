@@ -1,6 +1,8 @@
 """anthropic-python on the Messages door."""
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import anthropic
@@ -15,9 +17,21 @@ THINKING: Any = {"type": "enabled", "budget_tokens": 1024}
 ASKED: Any = {"model": "default@tps=0", "max_tokens": 4096, "messages": HI, "thinking": THINKING}
 
 
+Connect = Callable[..., Anthropic]
+
+
 @pytest.fixture(scope="module")
-def client(gateway_url: str) -> Anthropic:
-    return Anthropic(base_url=gateway_url, api_key="unused", max_retries=0)
+def connect() -> Iterator[Connect]:
+    """Makes a client; its connections are closed in the end."""
+    with ExitStack() as stack:
+        yield lambda url, retries=0: stack.enter_context(
+            Anthropic(base_url=url, api_key="unused", max_retries=retries)
+        )
+
+
+@pytest.fixture(scope="module")
+def client(connect: Connect, gateway_url: str) -> Anthropic:
+    return connect(gateway_url)
 
 
 def tool_of(schema: dict[str, Any]) -> Any:
@@ -145,16 +159,20 @@ def test_a_mistake_of_the_caller_names_its_place(client: Anthropic) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
-def test_a_rate_limit_is_retried(counted_url: str, upstream: Upstream, streamed: bool) -> None:
-    client = Anthropic(base_url=counted_url, api_key="unused", max_retries=1)
+def test_a_rate_limit_is_retried(
+    connect: Connect, counted_url: str, upstream: Upstream, streamed: bool
+) -> None:
+    client = connect(counted_url, retries=1)
     before = upstream.requests_for("always-busy")
     with pytest.raises(anthropic.RateLimitError, match="Slow down"):
         client.messages.create(**{**ASKED, "model": "always-busy"}, stream=streamed)
     assert upstream.requests_for("always-busy") == before + 2
 
 
-def test_a_model_that_has_run_is_not_asked_again(counted_url: str, upstream: Upstream) -> None:
-    client = Anthropic(base_url=counted_url, api_key="unused", max_retries=2)
+def test_a_model_that_has_run_is_not_asked_again(
+    connect: Connect, counted_url: str, upstream: Upstream
+) -> None:
+    client = connect(counted_url, retries=2)
     before = upstream.requests_for("breaks-off")
     with pytest.raises(anthropic.InternalServerError, match="broke off"):
         client.messages.create(**{**ASKED, "model": "breaks-off"})

@@ -1,5 +1,6 @@
 """LangChain, whose DeepSeek package reads the reasoning of the chat completions door."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
@@ -8,11 +9,22 @@ from langchain_deepseek import ChatDeepSeek
 
 from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY
 
+Model = Callable[..., ChatDeepSeek]
 
-def model(gateway_url: str, name: str = "default@tps=0") -> ChatDeepSeek:
-    return ChatDeepSeek(
-        model=name, api_base=f"{gateway_url}/openai/v1", api_key="unused", max_retries=0
-    )
+
+@pytest.fixture
+def model(gateway_url: str) -> Iterator[Model]:
+    """Makes a chat model; its connections are closed in the end."""
+    made = []
+
+    def make(name: str = "default@tps=0") -> ChatDeepSeek:
+        url = f"{gateway_url}/openai/v1"
+        made.append(ChatDeepSeek(model=name, api_base=url, api_key="unused", max_retries=0))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.root_client.close()
 
 
 def said(message: Any) -> tuple[str, str]:
@@ -24,8 +36,8 @@ def said(message: Any) -> tuple[str, str]:
     )
 
 
-def test_reasoning_streams_before_the_text(gateway_url: str) -> None:
-    chunks = [said(chunk) for chunk in model(gateway_url).stream("hi")]
+def test_reasoning_streams_before_the_text(model: Model) -> None:
+    chunks = [said(chunk) for chunk in model().stream("hi")]
     reasoning, text = ("".join(parts) for parts in zip(*chunks, strict=True))
     assert (reasoning, text) == (f"hi\n\n{SUMMARY}\n\n", ANSWER)
     assert max(i for i, c in enumerate(chunks) if c[0]) < min(
@@ -33,16 +45,16 @@ def test_reasoning_streams_before_the_text(gateway_url: str) -> None:
     )
 
 
-def test_an_answer_in_one_piece(gateway_url: str) -> None:
-    message = model(gateway_url).invoke("hi")
+def test_an_answer_in_one_piece(model: Model) -> None:
+    message = model().invoke("hi")
     assert said(message) == (SUMMARY, ANSWER)
     assert message.usage_metadata["total_tokens"] == 24
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
-def test_a_tool_is_called(gateway_url: str, weather: dict[str, Any], streamed: bool) -> None:
+def test_a_tool_is_called(model: Model, weather: dict[str, Any], streamed: bool) -> None:
     tool = {"type": "function", "function": {"name": "get_weather", "parameters": weather}}
-    bound = model(gateway_url, "tool-call@tps=0").bind_tools([tool])
+    bound = model("tool-call@tps=0").bind_tools([tool])
     if streamed:
         first, *rest = bound.stream("hi")
         message = sum(rest, first)
@@ -56,14 +68,14 @@ def test_a_tool_is_called(gateway_url: str, weather: dict[str, Any], streamed: b
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_stream_that_breaks_off_raises(gateway_url: str, name: str) -> None:
+def test_a_stream_that_breaks_off_raises(model: Model, name: str) -> None:
     with pytest.raises(openai.APIError, match=BROKEN[name]):
-        list(model(gateway_url, f"{name}@tps=0").stream("hi"))
+        list(model(f"{name}@tps=0").stream("hi"))
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_refusal_is_the_exception_of_its_status(gateway_url: str, name: str) -> None:
+def test_a_refusal_is_the_exception_of_its_status(model: Model, name: str) -> None:
     kind, status, words = REFUSED[name]
     with pytest.raises(getattr(openai, kind), match=words) as raised:
-        model(gateway_url, name).invoke("hi")
+        model(name).invoke("hi")
     assert raised.value.status_code == status

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import openai
@@ -15,9 +17,21 @@ HI: Any = [{"role": "user", "content": "hi"}]
 MODEL = "default@tps=0"
 
 
+Connect = Callable[..., OpenAI]
+
+
 @pytest.fixture(scope="module")
-def client(gateway_url: str) -> OpenAI:
-    return OpenAI(base_url=f"{gateway_url}/openai/v1", api_key="unused", max_retries=0)
+def connect() -> Iterator[Connect]:
+    """Makes a client; its connections are closed in the end."""
+    with ExitStack() as stack:
+        yield lambda url, retries=0: stack.enter_context(
+            OpenAI(base_url=url, api_key="unused", max_retries=retries)
+        )
+
+
+@pytest.fixture(scope="module")
+def client(connect: Connect, gateway_url: str) -> OpenAI:
+    return connect(f"{gateway_url}/openai/v1")
 
 
 def tool_of(schema: dict[str, Any]) -> Any:
@@ -122,8 +136,10 @@ def test_a_mistake_of_the_caller_names_its_place(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
-def test_a_rate_limit_is_retried(counted_url: str, upstream: Upstream, streamed: bool) -> None:
-    client = OpenAI(base_url=f"{counted_url}/openai/v1", api_key="unused", max_retries=1)
+def test_a_rate_limit_is_retried(
+    connect: Connect, counted_url: str, upstream: Upstream, streamed: bool
+) -> None:
+    client = connect(f"{counted_url}/openai/v1", retries=1)
     before = upstream.requests_for("always-busy")
     with pytest.raises(openai.RateLimitError, match="Slow down") as raised:
         client.chat.completions.create(model="always-busy", messages=HI, stream=streamed)
@@ -131,15 +147,17 @@ def test_a_rate_limit_is_retried(counted_url: str, upstream: Upstream, streamed:
     assert upstream.requests_for("always-busy") == before + 2
 
 
-def test_a_retry_can_succeed(counted_url: str, upstream: Upstream) -> None:
-    client = OpenAI(base_url=f"{counted_url}/openai/v1", api_key="unused", max_retries=1)
+def test_a_retry_can_succeed(connect: Connect, counted_url: str, upstream: Upstream) -> None:
+    client = connect(f"{counted_url}/openai/v1", retries=1)
     completion = client.chat.completions.create(model="busy-once", messages=HI)
     assert completion.choices[0].message.content == "Welcome."
     assert upstream.requests_for("busy-once") == 2
 
 
-def test_a_model_that_has_run_is_not_asked_again(counted_url: str, upstream: Upstream) -> None:
-    client = OpenAI(base_url=f"{counted_url}/openai/v1", api_key="unused", max_retries=2)
+def test_a_model_that_has_run_is_not_asked_again(
+    connect: Connect, counted_url: str, upstream: Upstream
+) -> None:
+    client = connect(f"{counted_url}/openai/v1", retries=2)
     before = upstream.requests_for("breaks-off")
     with pytest.raises(openai.InternalServerError, match="broke off"):
         client.chat.completions.create(model="breaks-off", messages=HI)
@@ -147,8 +165,8 @@ def test_a_model_that_has_run_is_not_asked_again(counted_url: str, upstream: Ups
 
 
 @pytest.mark.parametrize("path", ["/v1", "/phased/v1"])
-def test_the_phased_format_reads_as_one_text(gateway_url: str, path: str) -> None:
-    client = OpenAI(base_url=f"{gateway_url}{path}", api_key="unused")
+def test_the_phased_format_reads_as_one_text(connect: Connect, gateway_url: str, path: str) -> None:
+    client = connect(f"{gateway_url}{path}")
     stream = client.chat.completions.create(model=MODEL, messages=HI, stream=True)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
     assert text == f"[Prompt Summary] hi\n\n[Reasoning Summary] {SUMMARY}\n\n{ANSWER}"

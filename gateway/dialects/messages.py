@@ -38,6 +38,12 @@ _DELTAS = {
     "tool_use": ("input_json_delta", "partial_json"),
 }
 """Block → the type of its deltas, and the member that has the text."""
+_EMPTY: dict[str, dict[str, Any]] = {
+    "thinking": {"thinking": "", "signature": ""},
+    "text": {"text": ""},
+    "tool_use": {"input": {}},
+}
+"""Block → what it holds at its start, beside its head."""
 
 _PING = frame('{"type":"ping"}', "ping")
 
@@ -141,29 +147,18 @@ class MessagesDialect(Dialect):
                 return _delta(index, type, member, text)
             case Started(index, head):
                 self._kind = head["type"]
-                return _event(
-                    "content_block_start", index=index, content_block=head | _EMPTY[self._kind]
-                )
+                block = head | _EMPTY[self._kind]
+                return _event("content_block_start", index=index, content_block=block)
             case Stopped(index):
                 stop = _event("content_block_stop", index=index)
                 if self._kind != "thinking":
                     return stop
-                return (
-                    _delta(index, "signature_delta", "signature", _signature(self.answer, index))
-                    + stop
-                )
+                signature = _signature(self.answer, index)
+                return _delta(index, "signature_delta", "signature", signature) + stop
 
     @classmethod
     def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
         return "application/json", dumps(_error(error, request_id))
-
-
-_EMPTY: dict[str, dict[str, Any]] = {
-    "thinking": {"thinking": "", "signature": ""},
-    "text": {"text": ""},
-    "tool_use": {"input": {}},
-}
-"""Block → what it holds at its start, beside its head."""
 
 
 def _event(type: str, **members: Any) -> bytes:
@@ -203,11 +198,16 @@ def _stop(done: Done, blocks: Blocks) -> dict[str, Any]:
 
 
 def _usage(done: Done, answer: Answer) -> dict[str, Any]:
+    """The counts, and in members that SDKs let pass what of them is an estimate, and the tokens of
+    the summary model."""
     counted = count(done, answer)
-    return {
-        **_counts(counted.prompt - counted.cached, counted.output, counted.cached),
-        "output_tokens_details": {"thinking_tokens": counted.reasoning},
-    }
+    usage = _counts(counted.prompt - counted.cached, counted.output, counted.cached)
+    usage["output_tokens_details"] = {"thinking_tokens": counted.reasoning}
+    if counted.estimated is not None:
+        usage["estimated"] = "all" if counted.estimated == "all" else "thinking_tokens"
+    if done.summarizer_usage is not None:
+        usage["summarizer"] = dict(done.summarizer_usage)
+    return usage
 
 
 def _counts(input: int, output: int, cached: int) -> dict[str, Any]:

@@ -110,7 +110,9 @@ class StrictReader:
         assert self.delta is None
         assert set(delta) == {"stop_reason", "stop_sequence"}
         assert delta["stop_reason"] in STOP_REASONS
-        assert all(type(count) is int for name, count in usage.items() if "details" not in name)
+        counts = {name: count for name, count in usage.items() if name.endswith("_tokens")}
+        assert set(counts) >= {"input_tokens", "output_tokens"}
+        assert all(type(count) is int for count in counts.values())
         self.delta = {**delta, "usage": usage}
 
     def message_stop(self) -> None:
@@ -369,28 +371,34 @@ def test_a_refusal_is_told_and_is_the_reason() -> None:
     assert end("stop", *events) == "refusal"
 
 
-def usage(given: dict[str, Any] | None, prompt_tokens: int = 5) -> tuple[int, int, int, int]:
+def usage(given: dict[str, Any] | None) -> tuple[int, int, int, int, str | None]:
     done = Done("stop", given, Timings(), Tokens(3, 4))
-    found = whole([done], prompt_tokens=prompt_tokens)["usage"]
-    assert found == delta_of([done], prompt_tokens=prompt_tokens)["usage"]
+    found = whole([done], prompt_tokens=5)["usage"]
+    assert found == delta_of([done], prompt_tokens=5)["usage"]
     return (
         found["input_tokens"],
         found["cache_read_input_tokens"],
         found["output_tokens"],
         found["output_tokens_details"]["thinking_tokens"],
+        found.get("estimated"),
     )
 
 
 def test_usage_is_the_upstreams_else_an_estimate() -> None:
     figures = {"prompt_tokens": 10, "completion_tokens": 20}
-    assert usage(None) == (5, 0, 7, 3)
-    assert usage(figures) == (10, 0, 20, 3)
-    assert usage({**figures, "completion_tokens": 2}) == (10, 0, 2, 2), "a part of the whole"
-    details = {"completion_tokens_details": {"reasoning_tokens": 8}}
-    assert usage(figures | details) == (10, 0, 20, 8)
-    assert usage(figures | {"prompt_tokens_details": {"cached_tokens": 4}}) == (6, 4, 20, 3)
+    thinking = {"completion_tokens_details": {"reasoning_tokens": 8}}
+    cached = {"prompt_tokens_details": {"cached_tokens": 4}}
+    assert usage(None) == (5, 0, 7, 3, "all")
+    assert usage(figures) == (10, 0, 20, 3, "thinking_tokens")
+    assert usage({**figures, "completion_tokens": 2}) == (10, 0, 2, 2, "thinking_tokens")
+    assert usage(figures | thinking | cached) == (6, 4, 20, 8, None)
     nonsense = {"prompt_tokens": "a", "completion_tokens": -1, "completion_tokens_details": 1}
-    assert usage(nonsense) == (5, 0, 7, 3)
+    assert usage(nonsense) == (5, 0, 7, 3, "all")
+
+
+def test_the_summary_models_tokens_stand_apart() -> None:
+    done = Done("stop", None, Timings(), summarizer_usage={"prompt_tokens": 9})
+    assert delta_of([done])["usage"]["summarizer"] == {"prompt_tokens": 9}
 
 
 @pytest.mark.parametrize(

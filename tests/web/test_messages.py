@@ -612,6 +612,7 @@ def test_usage_is_estimated_where_the_upstream_counts_nothing(
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 0,
         "output_tokens_details": {"thinking_tokens": 150},
+        "estimated": "all",
     }
 
 

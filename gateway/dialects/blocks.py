@@ -63,6 +63,8 @@ class _Block:
         self.id = ""
         self.name = ""
         self.started = False
+        self.done = False
+        """Nothing more comes, whether or not something else follows."""
         self.waiting: list[str] = []
         self._arguments: list[str] = []
         self._whole: bool | None = None
@@ -117,9 +119,10 @@ class Blocks:
                     self._write("thinking", "summary", f"{paragraph}\n\n")
             case PromptSummary(text):
                 if self._omitted:
-                    self._write("thinking", "prompt", "")
+                    self._write("thinking", "omitted", "")
                 elif self._answer.reasoning != "none":
                     self._write("thinking", "prompt", f"{text}\n\n")
+                    self._queue[-1].done = True
             case ToolCallDelta(call):
                 self._call(call)
             case Extra(delta):
@@ -161,14 +164,14 @@ class Blocks:
         steps: list[Step] = []
         while self._queue:
             block = self._queue[0]
-            followed = closing or (len(self._queue) > 1 and block.is_whole())
-            if not block.started and (followed or block.may_start()):
+            over = closing or block.done or (len(self._queue) > 1 and block.is_whole())
+            if not block.started and (over or block.may_start()):
                 block.started = True
                 steps.append(Started(self._index, self._head(block)))
             if block.started and block.waiting:
                 steps.append(Grown(self._index, "".join(block.waiting)))
                 block.waiting.clear()
-            if not followed:
+            if not over:
                 break
             steps.append(Stopped(self._index))
             self._queue.popleft()

@@ -304,6 +304,13 @@ def test_the_first_of_two_calls_streams_and_the_next_begins_when_it_is_whole() -
     ]
 
 
+def test_the_prompts_block_is_whole_at_once_and_omitted_thinking_goes_on() -> None:
+    assert steps(THOUGHTS[0]) == ["start0 delta0 delta0 stop0"]
+    omitted = make(reasoning="none", echo={"display": "omitted"})
+    named = [name for name, _ in decode(omitted.encode(1, THOUGHTS[:1]))]
+    assert named == ["content_block_start"]
+
+
 def test_text_streams_after_a_whole_call_and_waits_for_one_that_is_not() -> None:
     whole_call = call(0, "a", "f", "{}")
     assert steps(whole_call, OutputDelta("x")) == ["start0 delta0", "stop0 start1 delta1"]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from terminal.anthropic import Messages
+from terminal.responses import Responses
 from terminal.stream import Adapter, Chunks, named_events
 
 CHAT_PATH = "/v1/chat/completions"
@@ -17,6 +18,11 @@ Body = dict[str, Any]
 def messages_body(turns: Turns, options: Body) -> Body:
     """A body of the Messages API."""
     return {"messages": turns, "max_tokens": MESSAGES_MAX_TOKENS, "gateway": options}
+
+
+def responses_body(turns: Turns, options: Body) -> Body:
+    """A body of the Responses API."""
+    return {"input": turns, "reasoning": {"summary": "auto"}, "gateway": options}
 
 
 class Format(NamedTuple):
@@ -36,6 +42,7 @@ FORMATS: dict[str, Format] = {
     "phased": Format(lambda _: Chunks()),
     "openai": Format(lambda _: Chunks()),
     "plain": Format(lambda _: Chunks()),
+    "responses": Format(lambda _: Responses(), "/v1/responses", responses_body),
     "messages": Format(Messages, "/v1/messages", messages_body, live_with_trace=False),
 }
 

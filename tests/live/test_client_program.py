@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from terminal.formats import FORMATS
 from tests.live.wire import together
 from tests.programs import ROOT, start_gateway
 
@@ -74,7 +75,7 @@ def test_the_formats_look_the_same(gateway_url: str) -> None:
         if format != "plain":
             assert said.startswith("[PROMPT]\nWhat is 2+2?\n\n[REASONING SUMMARY]\n")
 
-    together(check)
+    together(check, FORMATS)
 
 
 def test_the_check_says_of_each_requirement_that_it_holds(gateway_url: str) -> None:

@@ -115,7 +115,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_sections(gateway_url:
     )
 
 
-@pytest.mark.parametrize("format", ["events", "phased", "openai", "messages"])
+@pytest.mark.parametrize("format", ["events", "phased", "openai", "responses", "messages"])
 def test_a_stream_that_breaks_keeps_what_came_and_says_so(gateway_url: str, format: str) -> None:
     args = ("--prompt", "hi", "--model", "cut", "--format", format)
     with ask(gateway_url, *args) as screen:
@@ -185,6 +185,7 @@ def test_a_conversation_with_history_and_several_lines(gateway_url: str, tmp_pat
         screen.press("\x1b[A")
         screen.wait_for("^> hi$")
         screen.press("\x03")
+        screen.wait_for(r"^> hi\n\n>$")
         screen.press("\x04")
         assert screen.end() == 0
 

@@ -41,7 +41,7 @@ def run(*args: str, typed: str | None = None) -> Result:
 
 def serve(gateway: responses.RequestsMock, body: bytes, status: int = 200) -> None:
     """The next request to the main door gets this stream."""
-    for url in (CHAT, f"{URL}/v1/messages"):
+    for url in (CHAT, f"{URL}/v1/messages", f"{URL}/v1/responses"):
         gateway.post(url, body=body, status=status, content_type="text/event-stream; charset=utf-8")
 
 
@@ -156,6 +156,26 @@ def message(name: str, more: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps({'type': name, **more})}\n\n".encode()
 
 
+def responses_stream(reasoning: str) -> bytes:
+    def part(index: int, text: str) -> bytes:
+        where = {"summary_index": index, "output_index": 0}
+        delta = message("response.reasoning_summary_text.delta", {**where, "delta": text})
+        return delta + message("response.reasoning_summary_text.done", {**where, "text": text})
+
+    summed, traced = (reasoning in kinds for kinds in (("summary", "both"), ("raw", "both")))
+    created = message("response.created", {"response": {"status": "in_progress"}})
+    frames = [created, part(0, "What is 2+2?")]
+    for index, (line, piece) in enumerate(zip(LINES, TRACE, strict=True), 1):
+        trace = message("response.reasoning_text.delta", {"delta": piece})
+        frames += [trace] * traced + [part(index, line)] * summed
+    frames.append(message("keepalive", {}))
+    texts = ("The answer\n\n", "is 4.")
+    frames += [message("response.output_text.delta", {"delta": text}) for text in texts]
+    details = {"output_tokens_details": {"reasoning_tokens": 4}}
+    usage = {"input_tokens": 5, "output_tokens": 9, **details}
+    return b"".join(frames) + message("response.completed", {"response": {"usage": usage}})
+
+
 def messages_stream(reasoning: str) -> bytes:
     def thinking(text: str) -> dict[str, Any]:
         return {"type": "thinking_delta", "thinking": text}
@@ -181,6 +201,7 @@ STREAMS: dict[str, Callable[[str], bytes]] = {
     "phased": phased_stream,
     "openai": openai_stream,
     "plain": plain_stream,
+    "responses": responses_stream,
     "messages": messages_stream,
 }
 
@@ -357,6 +378,30 @@ def test_json_is_one_ascii_line_an_event(gateway: responses.RequestsMock) -> Non
         '{"event":"final_output_delta","data":{"text":"4\\u2028\\u00fc"}}\n'
         '{"event":"done","data":{}}\n'
     )
+
+
+def test_messages_and_responses_say_how_they_ended() -> None:
+    for format in ("messages", "responses"):
+        *_, done = decode([STREAMS[format]("none")], FORMATS[format].adapter("none"))
+        usage = {"prompt_tokens": 5, "completion_tokens": 9}
+        usage_of = {**usage, "completion_tokens_details": {"reasoning_tokens": 4}}
+        assert done.data == {"finish_reason": "stop", "usage": usage_of, "timings": None}
+
+
+def test_tool_calls_of_messages_and_responses_become_events() -> None:
+    call = {"type": "function_call", "call_id": "call_1", "name": "f"}
+    piece = {"output_index": 2, "delta": "{}"}
+    responses_frames = [
+        message("response.output_item.added", {"output_index": 2, "item": call}),
+        message("response.function_call_arguments.delta", piece),
+    ]
+    json_delta = {"type": "input_json_delta", "partial_json": "{}"}
+    messages_frames = block(1, "tool_use", {"id": "call_1", "name": "f"}, json_delta)
+    for format, frames in (("responses", responses_frames), ("messages", messages_frames)):
+        assert list(decode(frames, FORMATS[format].adapter("none"))) == [
+            Event("tool_call_delta", {"index": 0, "id": "call_1", "name": "f"}),
+            Event("tool_call_delta", {"index": 0, "arguments": "{}"}),
+        ]
 
 
 # --- What is sent.
@@ -549,9 +594,12 @@ def test_a_stream_without_its_end_is_not_taken_for_whole(
     gateway: responses.RequestsMock, format: str
 ) -> None:
     stream = STREAMS[format]("none")
-    end = {"events": b"event: done", "messages": b"event: message_stop"}.get(
-        format, b"data: [DONE]"
-    )
+    ends = {
+        "events": b"event: done",
+        "messages": b"event: message_stop",
+        "responses": b"event: response.completed",
+    }
+    end = ends.get(format, b"data: [DONE]")
     serve(gateway, stream[: stream.index(end)])
     result = run(*WHOLE, "--format", format)
     assert_fails(result, "the stream ended without `done`: the answer is not whole")

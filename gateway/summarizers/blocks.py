@@ -1,6 +1,8 @@
-"""Code, tracebacks and logs inside a prompt: named instead of shown."""
+"""Code, tracebacks, logs and tagged blocks inside a prompt: named instead of shown."""
 
 import re
+
+from gateway.summarizers.text import words
 
 _MOST_BLOCKS = 32
 """A text with more blocks than this is shown as it is."""
@@ -12,6 +14,13 @@ _LOG_LINE = re.compile(
     r"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|TRACE)\b|at [\w.$<>/]+\(|\d+\.\d+\.\d+\.\d+ - )"
 )
 _LOG_LINES = 3
+_ELEMENT = re.compile(r"^[ \t]*<([A-Za-z][\w:-]{0,63})(?:\s[^<>\n]{0,500})?>", re.MULTILINE)
+_ASKING = frozenset(
+    {"question", "task", "query", "user_query", "prompt", "request", "instruction", "instructions"}
+)
+"""Elements that hold what is asked."""
+_LEAST_WORDS = 2
+"""A text with fewer words beside its elements has what it asks within them."""
 _EDGE_CHARS = 2500
 """Logs are looked for in so much of each end of a text."""
 
@@ -20,6 +29,8 @@ def name_blocks(text: str) -> str:
     """The text with ⟨python, 42 lines⟩ in place of code and the last line in place of a log."""
     if 0 < text.count("```") <= 2 * _MOST_BLOCKS:
         text = _name_code(text)
+    if "</" in text:
+        text = _name_elements(text)
     if 0 < text.count(_TRACEBACK) <= _MOST_BLOCKS:
         text = _name_tracebacks(text)
     if len(text) > 2 * _EDGE_CHARS:
@@ -46,6 +57,31 @@ def _name_code(text: str) -> str:
             named.append(f" ⟨{language}, {lines} line{'s' if lines > 1 else ''}⟩ ")
         at = end + 3
     return "".join([*named, text[at:]])
+
+
+def _name_elements(text: str) -> str:
+    """Elements of several lines: <document> … </document>. Clients wrap in them what they add."""
+    kept: list[str] = []
+    named: list[str] = []
+    at = 0
+    for _ in range(_MOST_BLOCKS):
+        element = _ELEMENT.search(text, at)
+        if element is None:
+            break
+        close = f"</{element[1]}>"
+        end = text.find(close, element.end())
+        lines = text[element.end() : end].strip().count("\n") + 1 if end >= 0 else 0
+        if lines < 2 or element[1].lower() in _ASKING:
+            stop, name = element.end(), text[element.start() : element.end()]
+        else:
+            stop, name = end + len(close), f" ⟨{element[1]}, {lines} lines⟩ "
+        kept.append(text[at : element.start()])
+        named += (kept[-1], name)
+        at = stop
+    kept.append(text[at:])
+    if words("".join(kept)) < _LEAST_WORDS:
+        return text
+    return "".join([*named, kept[-1]])
 
 
 def _name_tracebacks(text: str) -> str:

@@ -94,10 +94,20 @@ def test_any_prompt_gives_one_short_line(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["A sentence of some words, which says nothing. ", "x", "a? ", "```a\n", "。", "\n", "1. a\n"],
+    [
+        "A sentence of some words, which says nothing. ",
+        "x",
+        "a? ",
+        "```a\n",
+        "。",
+        "\n",
+        "1. a\n",
+        "<a>\n\n</a>\n",
+        "<a>\n",
+    ],
 )
 def test_a_prompt_of_any_length_takes_no_time(piece: str) -> None:
-    text = piece * (100_000 // len(piece))
+    text = piece * (100_000 // len(piece)) + "</b>"
     began = time.process_time()
     ask(text)
     assert time.process_time() - began < 0.05
@@ -110,3 +120,28 @@ def test_a_message_that_only_shows_a_tools_images_is_not_the_prompt() -> None:
     assert ask([image, {"type": "text", "text": "And here?"}], *before).startswith("Follow-up: And")
     assert ask([image], ("tool", "[image 1]")) == "+ 1 image"
     assert ask([image], ("user", "hi"), ("assistant", "hello")).endswith("+ 1 image")
+
+
+def test_what_clients_wrap_in_tags_is_named() -> None:
+    reminder = "<system-reminder>\nUse these notes:\n# style\nUse tabs.\n</system-reminder>"
+    story = "The cat sat on the mat. It was a good cat.\n"
+    document = f'<document id="1">\n{story * 20}</document>'
+    assert ask(f"{reminder}\n\nFix the failing test.") == (
+        "⟨system-reminder, 3 lines⟩ Fix the failing test."
+    )
+    assert ask(f"Summarise this:\n{document}") == "Summarise this: ⟨document, 20 lines⟩"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The ask itself is in a tag.
+        ("<notes>\na\nb\n</notes>\n<question>\nWhat is\n2+2?\n</question>", "2+2?"),
+        ("<context>\nThe sum of\n2 and 2?\n</context>", "2 and 2?"),
+        # Not an element of several lines, or none at all.
+        ("<b>What</b> is 2+2?", "<b>What</b> is 2+2?"),
+        ("<p>What is 2+2?\nSay it.", "2+2?"),
+    ],
+)
+def test_tags_do_not_hide_what_is_asked(text: str, expected: str) -> None:
+    assert expected in ask(text)

@@ -110,7 +110,9 @@ class _Messages:
                 message = convert(item, _Message, path)
                 parts = _parts(message.content, f"{path}.content")
                 if message.role == "assistant":
-                    self._assistant(_text_of(parts, f"{path}.content", "assistant"))
+                    # What was only thoughts is no message any more.
+                    if text := _text_of(parts, f"{path}.content", "assistant"):
+                        self._assistant(text)
                 elif message.role == "user":
                     self.user(content_of(parts))
                 else:

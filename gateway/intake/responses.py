@@ -186,6 +186,8 @@ def _chat(asked: ResponsesBody, body: dict[str, Any]) -> dict[str, Any]:
     """The chat completion request."""
     chat = {name: value for name, value in body.items() if name not in _LEFT_OUT}
     chat |= {name: body[name] for name in _SAME if body.get(name) is not None}
+    if not asked.tools:
+        chat.pop("parallel_tool_calls", None)
     if asked.model is not None:
         chat["model"] = asked.model
     messages = chat_messages(asked.instructions, asked.input or "")
@@ -234,6 +236,8 @@ def _tools(asked: ResponsesBody) -> dict[str, Any]:
         sent = choice.mode
     elif choice is not None:
         raise unsupported("tool_choice", "choose a tool of type function by its name")
+    if not tools and sent in ("auto", "none"):
+        sent = None  # servers refuse a choice among nothing
     return ({"tools": tools} if tools else {}) | ({"tool_choice": sent} if sent else {})
 
 

@@ -198,16 +198,10 @@ def _stop(done: Done, blocks: Blocks) -> dict[str, Any]:
 
 
 def _usage(done: Done, answer: Answer) -> dict[str, Any]:
-    """The counts, and in members that SDKs let pass what of them is an estimate, and the tokens of
-    the summary model."""
     counted = count(done, answer)
     usage = _counts(counted.prompt - counted.cached, counted.output, counted.cached)
     usage["output_tokens_details"] = {"thinking_tokens": counted.reasoning}
-    if counted.estimated is not None:
-        usage["estimated"] = "all" if counted.estimated == "all" else "thinking_tokens"
-    if done.summarizer_usage is not None:
-        usage["summarizer"] = dict(done.summarizer_usage)
-    return usage
+    return usage | counted.asides("thinking_tokens")
 
 
 def _counts(input: int, output: int, cached: int) -> dict[str, Any]:

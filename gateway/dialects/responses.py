@@ -121,11 +121,7 @@ class Response:
         cut = _CUT.get(done.finish_reason)
         status = "incomplete" if cut else "completed"
         self._items.close(status)
-        counted = count(done, self._answer)
-        self._body |= {"status": status, "usage": _usage(counted)}
-        if counted.estimated:
-            metadata = {**self._body["metadata"], "gateway_usage_estimated": counted.estimated}
-            self._body["metadata"] = metadata
+        self._body |= {"status": status, "usage": _usage(count(done, self._answer))}
         if cut:
             self._body["incomplete_details"] = {"reason": cut}
         else:
@@ -195,4 +191,5 @@ def _usage(counted: Counts) -> dict[str, Any]:
         "output_tokens": counted.output,
         "output_tokens_details": {"reasoning_tokens": counted.reasoning},
         "total_tokens": counted.prompt + counted.output,
+        **counted.asides("reasoning_tokens"),
     }

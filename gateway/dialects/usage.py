@@ -1,6 +1,7 @@
 """What an answer cost, for the APIs that always say it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,8 +18,19 @@ class Counts(msgspec.Struct, frozen=True):
     output: int
     """With the reasoning's."""
     reasoning: int
-    estimated: str | None
-    """What of it is an estimate: nothing, `reasoning_tokens`, or `all`."""
+    estimated: Literal["reasoning", "all"] | None
+    """What of it is an estimate."""
+    summarizer: Mapping[str, int] | None
+    """What the summary model cost, if one wrote the summaries."""
+
+    def asides(self, reasoning: str) -> dict[str, Any]:
+        """Members that no API has and all SDKs let pass; `reasoning`: its name for them."""
+        asides: dict[str, Any] = {}
+        if self.estimated is not None:
+            asides["estimated"] = "all" if self.estimated == "all" else reasoning
+        if self.summarizer is not None:
+            asides["summarizer"] = dict(self.summarizer)
+        return asides
 
 
 def count(done: Done, answer: Answer) -> Counts:
@@ -28,7 +40,7 @@ def count(done: Done, answer: Answer) -> Counts:
     prompt = _count(usage, "prompt_tokens")
     output = _count(usage, "completion_tokens")
     reasoning = _count(details, "reasoning_tokens")
-    estimated = None if reasoning is not None else "reasoning_tokens"
+    estimated: Literal["reasoning", "all"] | None = None if reasoning is not None else "reasoning"
     if prompt is None or output is None:
         estimated = "all"
     prompt = answer.prompt_tokens if prompt is None else prompt
@@ -39,6 +51,7 @@ def count(done: Done, answer: Answer) -> Counts:
         output=output,
         reasoning=min(output, done.tokens.reasoning if reasoning is None else reasoning),
         estimated=estimated,
+        summarizer=done.summarizer_usage,
     )
 
 

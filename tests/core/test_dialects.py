@@ -10,7 +10,7 @@ import sseclient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.config import Format
+from gateway.config import Format, ReasoningMode
 from gateway.dialects import DIALECTS, Answer, Completion, Dialect
 from gateway.errors import UpstreamBroke
 from gateway.events import (
@@ -26,6 +26,7 @@ from gateway.events import (
     Timings,
     ToolCallDelta,
 )
+from gateway.intake.history import answer_of
 from gateway.turn import NOT_DETECTED
 
 ODD = 'a "quoted" \\ line\n\u2028\u2029\x85 é🤔'
@@ -47,6 +48,8 @@ TURN: list[Event] = [
     ToolCallDelta(MORE),
     Done("stop", {"total_tokens": 3}, Timings(1, 2, 3, 4, 5)),
 ]
+ENDS = {"done", "message_stop", "response.completed", "response.incomplete"}
+"""Named events that say: this answer is whole."""
 FAILED = Failed(UpstreamBroke("It broke off."), Timings(1))
 
 
@@ -113,23 +116,47 @@ def test_a_failure_at_any_point_is_seen(name: str, at: int) -> None:
     failures = [data for _, data in events if isinstance(data, dict) and "error" in data]
     assert len(failures) == 1
     assert "It broke off." in json.dumps(failures)
-    finished = [
-        data
-        for _, data in events
-        if isinstance(data, dict) and any(c.get("finish_reason") for c in data.get("choices", []))
-    ]
-    assert finished == []
+    assert not any(name in ENDS for name, _ in events)
+    chunks = [data for _, data in events if isinstance(data, dict)]
+    assert not any(c.get("finish_reason") for chunk in chunks for c in chunk.get("choices", []))
 
 
-@given(st.lists(st.text(), max_size=5))
-def test_the_answer_is_the_same_in_every_dialect(texts: list[str]) -> None:
+def answer_told(name: str, stream: bytes) -> str:
+    """The text of the answer in a stream of this dialect."""
+    named = decode(stream)
+    match name:
+        case "plain" | "openai":
+            return deltas(stream, "content")
+        case "phased":
+            return answer_of(deltas(stream, "content"))
+        case "events":
+            return "".join(data["text"] for name, data in named if name == "final_output_delta")
+        case "messages":
+            said = [data["delta"] for name, data in named if name == "content_block_delta"]
+            return "".join(delta.get("text", "") for delta in said)
+        case "responses":
+            return "".join(d["delta"] for name, d in named if name == "response.output_text.delta")
+    raise AssertionError(f"how does {name} tell the answer?")
+
+
+def answer_in(body: dict[str, Any]) -> str:
+    """The text of an answer in one piece."""
+    if "choices" in body:
+        return str(body["choices"][0]["message"]["content"])
+    parts = body.get("content") or [p for item in body["output"] for p in item.get("content", [])]
+    return "".join(part["text"] for part in parts if part["type"] in ("text", "output_text"))
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@given(texts=st.lists(st.text(), max_size=5))
+def test_the_answer_is_the_same_in_every_dialect(name: str, texts: list[str]) -> None:
     events = [*BEFORE, *map(OutputDelta, texts), TURN[-1]]
     answer = "".join(texts)
-    assert deltas(spell(make("plain"), [events]), "content") == answer
-    assert deltas(spell(make("openai"), [events]), "content") == answer
-    assert deltas(spell(make("phased"), [events]), "content").endswith(f"\n\n{answer}")
-    named = decode(spell(make("events"), [events]))
-    assert "".join(d["text"] for name, d in named if name == "final_output_delta") == answer
+    for reasoning in get_args(ReasoningMode):
+        assert answer_told(name, spell(make(name, reasoning=reasoning), [events])) == answer
+        whole = DIALECTS[name].whole(Answer(id="1", model="m", created=7, reasoning=reasoning))
+        whole.add(events)
+        assert answer_in(whole.body()) == answer
 
 
 def test_events() -> None:
@@ -195,15 +222,38 @@ def test_phases_only_move_forward_when_a_model_thinks_again() -> None:
 
 
 def test_openai_has_nothing_that_a_strict_client_has_not_seen() -> None:
-    stream = spell(make("openai"), [TURN])
-    assert b"event:" not in stream
-    assert b"id:" not in stream.replace(b'"id":', b"")
-    summary = "What is 2+2?\n\nI add. I add.\n\nIt is 4.It is 4.\n\n"
+    stream = spell(make("openai", include_usage=True), [[PASSED_ON[1]], TURN])
+    assert all(line.startswith(b"data: ") for line in stream.split(b"\n") if line)
+    assert make("openai").heartbeat(1) == b": ping\n\n"
+    *chunks, usage, end = [data for _, data in decode(stream)]
+    assert end == "[DONE]"
+    assert (usage["choices"], usage["usage"]) == ([], {"total_tokens": 3})
+    for chunk in chunks:
+        constant = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7}
+        assert chunk | constant | {"model": "m"} == chunk
+        assert "usage" not in chunk
+        [choice] = chunk["choices"]
+        assert choice.keys() == {"index", "delta", "finish_reason"}
+    fields = ({"reasoning_content", "reasoning"}, {"content"}, {"tool_calls"}, {"refusal"})
+    first, *middle, last = [chunk["choices"][0] for chunk in chunks]
+    assert first == {
+        "index": 0,
+        "delta": {"role": "assistant", "content": ""},
+        "finish_reason": None,
+    }
+    for choice in middle:
+        assert choice["finish_reason"] is None
+        assert choice["delta"].keys() in fields
+        assert all(choice["delta"].values()), "nothing is there to be empty"
+    assert last == {"index": 0, "delta": {}, "finish_reason": "stop"}
+
+
+def test_openai_says_reasoning_in_both_fields_and_breaks_with_their_text() -> None:
+    stream = spell(make("openai"), [[e for e in TURN if not isinstance(e, ReasoningDelta)]])
+    summary = "What is 2+2?\n\nI add.\n\nIt is 4.\n\n"
     assert deltas(stream, "reasoning_content") == deltas(stream, "reasoning") == summary
     for _, chunk in decode(stream)[1:-1]:
-        delta = chunk["choices"][0]["delta"]
-        assert not (delta.get("reasoning") and delta.get("content"))
-        assert delta.get("reasoning", "x").strip() != ""
+        assert chunk["choices"][0]["delta"].get("reasoning", "x").strip() != ""
 
 
 def test_openai_both_has_the_summary_in_a_field_of_its_own() -> None:

@@ -247,6 +247,13 @@ def test_logprobs_stand_by_the_text(reasoning: str) -> None:
     assert found[-1]["response"]["service_tier"] == "flex"
 
 
+def test_what_the_summary_model_cost_is_told_apart() -> None:
+    events = [PROMPT, Done("stop", USAGE, Timings(), summarizer_usage={"prompt_tokens": 9})]
+    usage = stream(events)[-1]["response"]["usage"]
+    assert (usage["total_tokens"], usage["summarizer"]) == (3, {"prompt_tokens": 9})
+    assert usage["estimated"] == "reasoning_tokens"
+
+
 def test_a_keepalive_comes_at_most_once_a_minute() -> None:
     dialect = DIALECTS["responses"](answer())
     dialect.begin()

@@ -542,15 +542,16 @@ def test_estimates_are_said_to_be_estimates(
         "output_tokens": 8,
         "output_tokens_details": {"reasoning_tokens": 4},
         "total_tokens": 15,
+        "estimated": "all",
     }
-    assert body["metadata"] == {"a": "b", "gateway_usage_estimated": "all"}
+    assert body["metadata"] == {"a": "b"}
     figures = {"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 30}}
     upstream.reset()
     answers(upstream, *ANSWER[:-2], figures, DONE)
     body = ask(client).get_json()
     assert body["usage"]["output_tokens_details"] == {"reasoning_tokens": 4}
     assert body["usage"]["total_tokens"] == 40
-    assert body["metadata"] == {"gateway_usage_estimated": "reasoning_tokens"}
+    assert body["usage"]["estimated"] == "reasoning_tokens"
 
 
 @pytest.mark.parametrize(

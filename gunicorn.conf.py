@@ -4,6 +4,7 @@ Nothing heavy is imported here: gevent has to patch the standard library first, 
 """
 
 import itertools
+import math
 import os
 import shutil
 import signal
@@ -11,13 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gateway import Config
+from gateway.current import current, reread
 from gateway.errors import ConfigError
 
 try:
-    _config = Config.load()
+    _fault = reread()
 except ConfigError as error:
     sys.exit(f"gateway: {error}")
+_config = current()
 
 bind = f"{_config.host}:{_config.port}"
 workers = _config.workers
@@ -51,6 +53,20 @@ def on_exit(server):
         shutil.rmtree(made, ignore_errors=True)
 
 
+def on_reload(server):
+    """Tells the workers that have the old settings to end, and waits for none of them.
+
+    gunicorn would wait for their last stream, deaf to signals and to the death of other workers.
+    So they count as wanted until they are gone (child_exit), and not as the oldest.
+    """
+    if _fault:
+        server.log.error("%s The settings stay as they were.", _fault.message)
+    for pid, worker in server.WORKERS.items():
+        worker.age = math.inf
+        server.kill_worker(pid, signal.SIGTERM)
+    server.num_workers += len(server.WORKERS)
+
+
 def pre_fork(server, worker):
     """Numbers the workers. A worker that replaces another goes on in its files, so few are made."""
     taken = {other.number for other in server.WORKERS.values()}
@@ -64,9 +80,11 @@ def post_fork(server, worker):
 
 
 def child_exit(server, worker):
-    """Forgets what was under way in a worker that is gone; its counts stay.
+    """Forgets a worker that is gone, and what was under way in it; its counts stay.
 
     prometheus_client has a function for it, but its import would come before gevent's patches.
     """
+    if worker.age == math.inf:
+        server.num_workers -= 1
     for of_the_moment in Path(os.environ[_METRICS_DIR]).glob(f"gauge_live*_{worker.number}.db"):
         of_the_moment.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The WSGI application, for `gunicorn -c gunicorn.conf.py wsgi:app`."""
 
-from gateway import Config, create_app
+from gateway import create_app
+from gateway.current import current
 
-app = create_app(Config.load())
+app = create_app(current())

@@ -9,11 +9,13 @@ from typing import Any, get_args
 from flask import Blueprint, Response, g, request
 from msgspec.structs import replace
 
+from gateway.catalog import Catalog
 from gateway.choices import Choices
 from gateway.config import Config, Format, ReasoningMode
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
 from gateway.direct import Outlet
-from gateway.errors import BadRequest, NotFound, UnsupportedMedia, UpstreamBroke
+from gateway.endpoints import Endpoint
+from gateway.errors import BadRequest, NotFound, UnsupportedMedia
 from gateway.events import Done
 from gateway.families import Families, Splitter
 from gateway.intake import (
@@ -27,7 +29,7 @@ from gateway.intake import (
 )
 from gateway.metrics import Metrics
 from gateway.pool import Lease
-from gateway.relay import Endpoint, Relay
+from gateway.relay import Relay
 from gateway.sse import dumps
 from gateway.stream import Body, Request, Stream
 from gateway.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
@@ -54,6 +56,7 @@ def make_blueprint(
     config: Config,
     relay: Relay,
     endpoints: Mapping[str, Endpoint],
+    catalog: Catalog,
     families: Families,
     summarizers: Summarizers,
     clock: Callable[[], float],
@@ -206,22 +209,15 @@ def make_blueprint(
     @api.get("/v1/models")
     @api.get(f"/{_FORMATS}/v1/models")
     def models(format: Format | None = None) -> Response:
-        upstream, transport = next(iter(endpoints.values()))
-        with transport.send(upstream.models(g.request_id), config.connect_timeout_s) as reply:
-            if reply.status != 200:
-                raise upstream.refusal(reply.status, reply.headers, b"".join(reply.refusal()))
-            listed = upstream.model_ids(reply.json())
-        if listed is None:
-            raise UpstreamBroke("The upstream's list of models could not be read.")
         data = [
             {
-                "id": id,
+                "id": model.id,
                 "object": "model",
-                "owned_by": owner,
-                "family": families.find(id).name,
-                "upstream": upstream.name,
+                "owned_by": model.owner,
+                "family": families.find(model.own_name).name,
+                "upstream": model.upstream,
             }
-            for id, owner in listed
+            for model in catalog.models()
         ]
         return Response(dumps({"object": "list", "data": data}), content_type="application/json")
 

@@ -10,14 +10,17 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 import gateway
 from gateway import api, errors, ops, page
+from gateway.catalog import Catalog
+from gateway.checkup import Checkup
 from gateway.config import Config, UpstreamConfig, worker_number
 from gateway.dialects import DIALECTS, Dialect
+from gateway.endpoints import Endpoint
 from gateway.families import Families
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
 from gateway.pool import Pool
 from gateway.redact import redactor
-from gateway.relay import Endpoint, Relay
+from gateway.relay import Relay
 from gateway.summarizers import SUMMARIZERS, Summarizers
 from gateway.transport import Transport, make_session
 from gateway.upstreams.chat import ChatUpstream
@@ -34,8 +37,8 @@ def create_app(
 ) -> Flask:
     """The WSGI application. Raises ConfigError for what only the tables can check.
 
-    session, clock (seconds, monotonic), log and metrics are for tests; the relay is in
-    `app.extensions["gateway"]` for the server's hooks.
+    session, clock (seconds, monotonic), log and metrics are for tests; the relay and the health
+    checks are in `app.extensions` for the server.
     """
     app = Flask("gateway")
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
@@ -53,10 +56,14 @@ def create_app(
     server = config.summarizer_server
     writer = Writer(config, *make_endpoint(server), families, clock) if server else None
     relay = Relay(config, pool, endpoints, writer, clock, log, metrics)
+    catalog = Catalog(config.served, endpoints, clock, log)
     app.extensions["gateway"] = relay
+    app.extensions["gateway.checkup"] = Checkup(config, pool, endpoints, log)
 
     app.register_blueprint(
-        api.make_blueprint(config, relay, endpoints, families, summarizers, clock, log, metrics)
+        api.make_blueprint(
+            config, relay, endpoints, catalog, families, summarizers, clock, log, metrics
+        )
     )
     app.register_blueprint(ops.make_blueprint(relay, pool, metrics, clock, gateway.__version__))
     app.register_blueprint(page.make_blueprint(gateway.__version__, summarizers.per_request))

@@ -111,6 +111,12 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """Globs and names of all models that it serves."""
         return (*self.models, *self.rename)
 
+    def public_names(self, own_name: str) -> list[str]:
+        """What clients call one of its own models; nothing if they can't ask for it."""
+        renamed = [public for public, own in self.rename.items() if own == own_name]
+        served = any(fnmatchcase(own_name.lower(), glob.lower()) for glob in self.models)
+        return renamed or [own_name] * served
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The key, and what may be one in the address or the headers."""
@@ -230,13 +236,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("REASONING_START and REASONING_END go together")
         if (self.summarizer_url is None) != (self.summarizer_model is None):
             raise ValueError("SUMMARIZER_URL and SUMMARIZER_MODEL go together")
+        keys = {
+            "UPSTREAM_API_KEY": self.upstream_api_key,
+            "SUMMARIZER_API_KEY": self.summarizer_api_key,
+        }
+        for name, key in keys.items():
+            if not _is_field_text(key or ""):
+                raise ValueError(f"{name} can't be sent in a header")
         _check_address("UPSTREAM_URL", self.upstream_url)
         if self.summarizer_url is not None:
             _check_address("SUMMARIZER_URL", self.summarizer_url)
         names = [upstream.name for upstream in self.upstreams]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"upstreams: {name!r} is the name of more than one")
+                raise ValueError(f"two upstreams are called {name!r}")
 
     @property
     def summarizer_server(self) -> UpstreamConfig | None:

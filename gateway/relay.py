@@ -5,7 +5,7 @@ feeds the turn and appends to the stream's log; the response reads the log.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import gevent
 
@@ -13,6 +13,7 @@ from gateway import direct
 from gateway.choices import Choices
 from gateway.config import Config
 from gateway.direct import Outlet
+from gateway.endpoints import Endpoint
 from gateway.errors import Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
 from gateway.events import Done, Event, Failed, Timings
 from gateway.metrics import Metrics, Sent
@@ -20,22 +21,14 @@ from gateway.pool import Pool, State, may_retry
 from gateway.stream import Request, Stream
 from gateway.summarizers import Ask
 from gateway.sweeper import Sweeper
-from gateway.transport import Reply, Transport
+from gateway.transport import Reply
 from gateway.turn import Turn
-from gateway.upstreams.chat import ChatUpstream
 from gateway.writer import Writer
 
 _REFUSAL_S = 1.0
 """So long the body of a refusal may take; its status is known already."""
 _LINGER_S = 1.0
 """So long a finished answer may take to end its body."""
-
-
-class Endpoint(NamedTuple):
-    """An upstream, and the way to it."""
-
-    upstream: ChatUpstream
-    transport: Transport
 
 
 class Relay:

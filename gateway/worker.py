@@ -31,6 +31,7 @@ class Worker(GeventWorker):
 
     def run(self) -> None:
         """What gunicorn calls; the worker ends when it returns."""
+        self.wsgi.extensions["gateway.checkup"].start()
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:
             self._tick()

@@ -38,9 +38,112 @@ def test_models_come_from_the_file(tmp_path: Path) -> None:
     )
 
 
+def test_upstreams_come_from_the_file(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        """
+        idle_timeout_s = 7
+        [[upstreams]]
+        name = "local"
+        url = "http://127.0.0.1:8000/v1"
+        models = ["qwen3-*"]
+        [[upstreams]]
+        name = "far"
+        url = "https://far.test"
+        api_key_env = "FAR_KEY"
+        idle_timeout_s = 9
+        rename = { fast = "org/Model" }
+        """,
+        FAR_KEY=" sk-1\n",
+        FIRST_BYTE_TIMEOUT_S="8",
+    )
+    local, far = config.served
+    assert (local.name, local.models, local.priority, local.weight) == ("local", ("qwen3-*",), 1, 1)
+    assert (local.api_key, far.api_key) == (None, "sk-1")
+    assert far.rename == {"fast": "org/Model"}
+    assert [u.idle_timeout_s for u in config.served] == [7, 9]
+    assert [u.first_byte_timeout_s for u in config.served] == [8, 8]
+    assert [u.connect_timeout_s for u in config.served] == [5, 5]
+
+
+def test_without_a_table_there_is_one_upstream(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        UPSTREAM_URL="http://a.test",
+        UPSTREAM_API_KEY="k",
+        TOTAL_TIMEOUT_S="9",
+    )
+    [alone] = config.served
+    assert (alone.name, alone.url, alone.api_key) == ("default", "http://a.test", "k")
+    assert alone.total_timeout_s == 9
+    assert alone.models == ("*",)
+
+
+UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
+
+
 @pytest.mark.parametrize(
     ("toml", "environ", "sentence"),
     [
+        (UPSTREAM + "prio = 1", {}, "upstreams[0].prio: is not known."),
+        (UPSTREAM + "weight = 0", {}, "upstreams[0].weight: expected `int` >= 1."),
+        (UPSTREAM + "models = []", {}, "upstreams[0].models: expected `array` of length >= 1."),
+        (UPSTREAM + UPSTREAM, {}, "Two upstreams are called 'a'."),
+        (
+            '[[upstreams]]\nname = "a"',
+            {},
+            "upstreams[0]: object missing required field `url`.",
+        ),
+        (
+            UPSTREAM + UPSTREAM.replace('"a"', '"b"').replace("http:", "ftp:"),
+            {},
+            "upstreams[1]: url must be an http or https address, not 'ftp://a.test'.",
+        ),
+        (
+            UPSTREAM.replace(".test", ":port"),
+            {},
+            "upstreams[0]: url must be an http or https address, not 'http://a:port'.",
+        ),
+        (
+            UPSTREAM + 'api_key_env = "NO_KEY"',
+            {"NO_KEY": " "},
+            "upstreams[0].api_key_env: the environment has no NO_KEY.",
+        ),
+        (
+            UPSTREAM + 'api_key_env = "KEY"\napi_key = "x"',
+            {"KEY": "k"},
+            "upstreams[0]: give api_key or api_key_env, not both.",
+        ),
+        (
+            UPSTREAM + 'api_key_env = "KEY"',
+            {"KEY": "a\nb"},
+            "upstreams[0]: 'api_key' can't be sent in a header.",
+        ),
+        (
+            UPSTREAM + 'headers = { "X-A" = "ü" }',
+            {},
+            "upstreams[0]: 'X-A' can't be sent in a header.",
+        ),
+        (
+            UPSTREAM + 'rename = { "fast*" = "x" }',
+            {},
+            "upstreams[0]: rename: 'fast*' must be a name without wildcards.",
+        ),
+        (
+            UPSTREAM + 'rename = { fast = "" }',
+            {},
+            "upstreams[0].rename[...]: expected `str` of length >= 1.",
+        ),
+        (
+            UPSTREAM + 'health_path = "health"',
+            {},
+            "upstreams[0].health_path: expected `str` matching regex '^/'.",
+        ),
+        (
+            "",
+            {"UPSTREAM_API_KEY": "a\nb"},
+            "UPSTREAM_API_KEY can't be sent in a header.",
+        ),
         ("", {"PORT": "x"}, "PORT: expected `int`, got `str`."),
         ("", {"PORT": "70000"}, "PORT: expected `int` <= 65535."),
         ("", {"HEARTBEAT_S": "0"}, "HEARTBEAT_S: expected `float` > 0.0."),

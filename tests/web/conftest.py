@@ -1,6 +1,7 @@
 """Flask's test client in front of a scripted upstream: no network, no sleep."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,10 +39,10 @@ def make_client(
         logged.append({**line, "level": level})
         raise structlog.DropEvent
 
-    def make(**settings: Any) -> FlaskClient:
+    def make(clock: Callable[[], float] = time.monotonic, **settings: Any) -> FlaskClient:
         config = Config(upstream_url=UPSTREAM, **settings)
         log = structlog.wrap_logger(None, processors=[keep])
-        return create_app(config, log=log).test_client()
+        return create_app(config, log=log, clock=clock).test_client()
 
     return make
 

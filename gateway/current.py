@@ -1,0 +1,37 @@
+"""The settings that a server runs with.
+
+On SIGHUP gunicorn executes its own settings file anew, and starts new workers. Those have to run
+with what the master has read and found good, whatever the file says by then: a worker that can't
+start takes the whole server down. So it is kept here, in the memory that a worker inherits.
+"""
+
+from gateway.config import Config
+from gateway.errors import ConfigError
+from gateway.families import Families
+from gateway.summarizers import SUMMARIZERS, Summarizers
+
+_kept: list[Config] = []
+
+
+def reread() -> ConfigError | None:
+    """Reads the settings. Gives what is wrong with them, if those from before can stay.
+
+    Raises ConfigError when there are none.
+    """
+    try:
+        config = Config.load()
+        Families(config)
+        Summarizers(config, SUMMARIZERS)
+    except ConfigError as error:
+        if not _kept:
+            raise
+        return error
+    _kept[:] = [config]
+    return None
+
+
+def current() -> Config:
+    """The settings that were read last and were good. Raises ConfigError."""
+    if not _kept:
+        reread()
+    return _kept[0]

@@ -1,0 +1,329 @@
+"""Several upstreams, real ones: dead, silent, full, cut off, unwell, and back again."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.test_leaving import send
+from tests.live.upstream import (
+    CHUNKED,
+    CLOSE_DELIMITED,
+    DONE,
+    FINISH,
+    RESET,
+    Upstream,
+    chunked,
+    frame,
+    say,
+)
+from tests.live.wire import FORMATS, ask, get, request_body, together, told, turn_of, until
+from tests.programs import Program, start_gateway
+
+GOOD = (CHUNKED, *chunked([*say("<think>\nA greeting.\n</think>\n\n", "Hi!"), FINISH, DONE]))
+EVENTS = {"gateway": {"format": "events"}}
+
+
+def table(name: str, url: str, **settings: object) -> str:
+    """An [[upstreams]] table."""
+    lines = [f"{key} = {value!r}" for key, value in {"name": name, "url": url, **settings}.items()]
+    return "\n".join(["[[upstreams]]", *lines, ""])
+
+
+@contextmanager
+def gateway_with(tmp_path: Path, *tables: str, **settings: object) -> Iterator[Program]:
+    """A gateway in front of these upstreams."""
+    file = tmp_path / "gateway.toml"
+    file.write_text("\n".join(tables))
+    with start_gateway("http://127.0.0.1:9", gateway_config=file, **settings) as gateway:
+        yield gateway
+        assert "Traceback" not in gateway.output()
+
+
+@pytest.fixture
+def first() -> Iterator[Upstream]:
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def second() -> Iterator[Upstream]:
+    with Upstream() as upstream:
+        yield upstream
+
+
+def dead_url() -> str:
+    """An address at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def standing(gateway: Program, name: str) -> dict[str, Any]:
+    upstreams = get(f"{gateway.url}/health")["upstreams"]
+    return next(upstream for upstream in upstreams if upstream["name"] == name)
+
+
+def error_of(gateway: Program, model: str = "m") -> tuple[int, str, str | None]:
+    """Status, code and Retry-After of an answer in one piece that is none."""
+    body = request_body(model, stream=False)
+    with ask(gateway.url, body) as stream:
+        error = json.loads(stream.response.read())["error"]
+        return stream.status, error["code"], stream.headers["Retry-After"]
+
+
+# --- Failover -------------------------------------------------------------------------------------
+
+
+def test_a_dead_upstream_is_not_noticed(tmp_path: Path, second: Upstream) -> None:
+    second.answers("m", *GOOD)
+    tables = table("dead", dead_url()), table("good", second.url, priority=2)
+    with gateway_with(tmp_path, *tables, breaker_failures=1000) as gateway:
+
+        def check(format: str) -> None:
+            body = request_body("m", gateway={"format": format})
+            with ask(gateway.url, body, request_id=format) as stream:
+                said = told(format, stream.whole())
+            assert (said.answer, said.error) == ("Hi!", None)
+            turn = turn_of(gateway, format)
+            assert (turn["upstream"], turn["attempts"]) == ("good", 2)
+            assert turn["given_up"] == {"dead": "upstream_unreachable"}
+
+        together(check)
+
+
+ROLE = chunked([frame({"role": "assistant"})], end=False)
+SILENCES = {
+    "nothing": [threading.Event()],
+    "a status line and no more": [b"HTTP/1.1 200 OK\r\n", threading.Event()],
+    "a head and nothing of the answer": [CHUNKED, threading.Event()],
+    "a role and no word": [CHUNKED, *ROLE, threading.Event()],
+}
+
+
+BROKEN = {
+    "reset at once": [RESET],
+    "reset after the head": [CHUNKED, RESET],
+    "reset in a chunk": [CHUNKED, b"5\r\nda", RESET],
+}
+
+
+def test_silent_and_broken_upstreams_are_given_up_before_the_first_word(
+    tmp_path: Path, first: Upstream, second: Upstream
+) -> None:
+    limits = {"first_byte_timeout_s": 0.4, "idle_timeout_s": 0.4}
+    tables = table("bad", first.url, **limits), table("good", second.url, priority=2)
+    with gateway_with(tmp_path, *tables, breaker_failures=100) as gateway:
+
+        def check(model: str) -> None:
+            first.answers(model, *(SILENCES | BROKEN)[model])
+            second.answers(model, *GOOD)
+            request_id = model.replace(" ", "-")
+            with ask(gateway.url, request_body(model, **EVENTS), request_id=request_id) as stream:
+                assert told("events", stream.whole()).answer == "Hi!"
+            code = turn_of(gateway, request_id)["given_up"]["bad"]
+            assert code.endswith("timeout") is (model in SILENCES)
+
+        together(check, SILENCES | BROKEN)
+
+
+def test_an_upstream_that_is_full_is_passed_over(
+    tmp_path: Path, first: Upstream, second: Upstream
+) -> None:
+    hold = threading.Event()
+    held = (CHUNKED, *chunked(say("Hi!"), end=False), hold, *chunked([FINISH, DONE]))
+    first.answers("m", *held)
+    second.answers("m", *held)
+    tables = (
+        table("small", first.url, max_streams=2),
+        table("large", second.url, max_streams=3, priority=2),
+    )
+    body = request_body("m", **EVENTS)
+    with gateway_with(tmp_path, *tables) as gateway:
+        clients = [send(gateway.url, body, f"r{n}") for n in range(5)]
+        try:
+            until(lambda: (len(first.seen), len(second.seen)) == (2, 3))
+            assert error_of(gateway) == (503, "upstreams_full", "1")
+            assert standing(gateway, "small")["open_streams"] == 2
+        finally:
+            for client in clients:
+                client.close()
+        until(lambda: standing(gateway, "large")["open_streams"] == 0)
+        hold.set()
+        with ask(gateway.url, body) as stream:
+            assert told("events", stream.whole()).error is None
+
+
+# --- The breaker ----------------------------------------------------------------------------------
+
+
+def test_a_breaker_opens_refuses_at_once_and_lets_one_try(tmp_path: Path, first: Upstream) -> None:
+    hold = threading.Event()
+    bad = (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",)
+    first.answers_in_turn("m", bad, bad, bad, (hold, *GOOD), GOOD)
+    settings = {"breaker_failures": 3, "breaker_open_s": 1.5}
+    with gateway_with(tmp_path, table("a", first.url), **settings) as gateway:
+        for _ in range(3):
+            assert error_of(gateway)[:2] == (502, "upstream_refused")
+        began = time.monotonic()
+        status, code, retry_after = error_of(gateway)
+        assert (status, code) == (503, "no_upstream")
+        assert retry_after in ("1", "2")
+        assert time.monotonic() - began < 0.5
+        assert standing(gateway, "a")["breaker"] == "open"
+        assert len(first.seen) == 3
+
+        until(lambda: standing(gateway, "a")["breaker"] == "trial")
+        trial = send(gateway.url, request_body("m", stream=False), "trial")
+        with trial:
+            until(lambda: len(first.seen) == 4)
+            for _ in range(3):
+                assert error_of(gateway)[:2] == (503, "no_upstream")
+            assert len(first.seen) == 4
+            hold.set()
+            assert trial.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert standing(gateway, "a")["breaker"] == "closed"
+        with ask(gateway.url, request_body("m", **EVENTS)) as stream:
+            assert told("events", stream.whole()).answer == "Hi!"
+
+
+def test_streams_that_break_off_count(tmp_path: Path, first: Upstream) -> None:
+    first.answers("m", CLOSE_DELIMITED, *say("Hi", " th"))
+    with gateway_with(tmp_path, table("a", first.url), breaker_failures=4) as gateway:
+        for format in FORMATS:
+            with ask(gateway.url, request_body("m", gateway={"format": format})) as stream:
+                assert told(format, stream.whole()).error is not None
+        assert standing(gateway, "a")["breaker"] == "open"
+        assert error_of(gateway)[0] == 503
+
+
+def test_clients_that_leave_are_nobodys_failure(tmp_path: Path, first: Upstream) -> None:
+    """Whenever they leave, and also when it was their request that should try the upstream."""
+    bad = (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",)
+    first.answers("before", threading.Event())
+    first.answers("within", CHUNKED, *chunked(say("Hi"), end=False), threading.Event())
+    first.answers_in_turn("m", bad, GOOD)
+    settings = {"breaker_failures": 1, "breaker_open_s": 0.2}
+    with gateway_with(tmp_path, table("a", first.url), **settings) as gateway:
+
+        def leave(model: str, seen: int) -> None:
+            with send(gateway.url, request_body(model, **EVENTS), model):
+                until(lambda: len(first.seen) == seen)
+            until(lambda: standing(gateway, "a")["open_streams"] == 0)
+
+        for seen, model in enumerate(["before", "within"] * 3, 1):
+            leave(model, seen)
+            assert standing(gateway, "a")["breaker"] == "closed"
+        assert error_of(gateway)[0] == 502
+        until(lambda: standing(gateway, "a")["breaker"] == "trial")
+        leave("before", 8)
+        assert standing(gateway, "a")["breaker"] == "trial"
+        with ask(gateway.url, request_body("m", **EVENTS)) as stream:
+            assert told("events", stream.whole()).answer == "Hi!"
+        assert standing(gateway, "a")["breaker"] == "closed"
+
+
+# --- Health checks --------------------------------------------------------------------------------
+
+
+class Patient(ThreadingHTTPServer):
+    """A server whose health is what the test says; `status` None: it does not answer."""
+
+    status: int | None = 200
+    asked = 0
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Patient
+
+    def do_GET(self) -> None:
+        assert self.path == "/healthy?yes"
+        self.server.asked += 1
+        if self.server.status is None:
+            time.sleep(1.5)
+        self.send_response(self.server.status or 200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        with suppress(OSError):  # nobody waited so long
+            self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def patient() -> Iterator[Patient]:
+    with Patient(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(5)
+
+
+def test_a_sick_upstream_is_known_before_a_user_finds_it(
+    tmp_path: Path, patient: Patient, second: Upstream
+) -> None:
+    second.answers("m", *GOOD)
+    url = f"http://127.0.0.1:{patient.server_address[1]}/v1"
+    tables = (
+        table("sick", url, health_path="/healthy?yes"),
+        table("good", second.url, priority=2, models=["m"]),
+    )
+    with gateway_with(tmp_path, *tables, health_interval_s=0.3) as gateway:
+        until(lambda: patient.asked > 1)
+        assert standing(gateway, "sick")["healthy"]
+        for status in (503, None):
+            patient.status = status
+            until(lambda: not standing(gateway, "sick")["healthy"])
+            with ask(gateway.url, request_body("m", **EVENTS), request_id=f"{status}") as stream:
+                assert told("events", stream.whole()).answer == "Hi!"
+            assert turn_of(gateway, f"{status}")["attempts"] == 1
+            assert error_of(gateway, "other")[:2] == (503, "no_upstream")
+            patient.status = 200
+            until(lambda: standing(gateway, "sick")["healthy"])
+        assert '"event": "upstream is not well"' in gateway.output()
+        assert '"event": "upstream is well again"' in gateway.output()
+
+
+# --- Keys -----------------------------------------------------------------------------------------
+
+
+def test_no_key_is_ever_shown(tmp_path: Path, first: Upstream, second: Upstream) -> None:
+    """Upstreams that repeat what they were sent, in each place where an error can stand."""
+    echo = b'{"error":{"message":"You sent Bearer sk-first-0 and sk-other-1","code":"sk-first-0"}}'
+    head = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(echo)
+    places = {
+        "400": (b"HTTP/1.1 400 No\r\n" + head + echo,),
+        "500": (b"HTTP/1.1 500 No\r\n" + head + echo,),
+        "body": (b"HTTP/1.1 200 OK\r\n" + head + echo,),
+        "frame": (CHUNKED, *chunked([b"data: " + echo + b"\n\n"])),
+        "later": (CHUNKED, *chunked([*say("Hi"), b"data: " + echo + b"\n\n"])),
+    }
+    tables = (
+        table("a", first.url, api_key_env="FIRST_KEY"),
+        table("b", second.url, api_key_env="OTHER_KEY", models=["x"]),
+    )
+    keys = {"first_key": "sk-first-0", "other_key": "sk-other-1"}
+    with gateway_with(
+        tmp_path, *tables, breaker_failures=100, log_level="debug", **keys
+    ) as gateway:
+        for place, script in places.items():
+            first.answers(place, *script)
+            for format in FORMATS:
+                body = request_body(place, gateway={"format": format})
+                with ask(gateway.url, body) as stream:
+                    said = stream.response.read()
+                assert b"You sent Bearer" in said
+                assert b"sk-" not in said
+        for path in ("health", "metrics", "v1/models"):
+            with ask(gateway.url, {}, path=f"/{path}") as stream:
+                assert b"sk-" not in stream.response.read()
+        assert "authorization: bearer sk-first-0" in first.seen[0].head.lower()
+        assert "sk-" not in gateway.output()

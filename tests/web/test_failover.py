@@ -1,0 +1,437 @@
+"""Several upstreams: who is asked, who is asked next, and what comes back when nobody is left."""
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+import requests
+import responses
+from flask.testing import FlaskClient
+
+from gateway.config import UpstreamConfig
+from tests.core.scripted import DONE, FINISH, USAGE, contents, delta
+from tests.web.conftest import sse
+from tests.web.test_api import ask, events
+
+GOOD = sse(*contents("<think>\nIt is easy to say.\n</think>\n\nHi!"), FINISH, DONE)
+MakeClient = Callable[..., FlaskClient]
+Mock = responses.RequestsMock
+
+
+def server(name: str, **settings: Any) -> UpstreamConfig:
+    return UpstreamConfig(name=name, url=f"http://{name}.test", **settings)
+
+
+def in_order(*names: str, **settings: Any) -> dict[str, Any]:
+    """Settings in which these upstreams are asked one after the other."""
+    return {
+        "upstreams": tuple(server(n, priority=at, **settings) for at, n in enumerate(names)),
+    }
+
+
+def says(upstream: Mock, name: str, *bodies: bytes, **options: Any) -> None:
+    """What this upstream answers, each time the next and then the last again."""
+    for body in bodies or (b"",):
+        upstream.post(f"http://{name}.test/v1/chat/completions", body=body, **options)
+
+
+def asked(upstream: Mock) -> list[str]:
+    """The upstreams in the order in which they were asked."""
+    return [call.request.url.split("/")[2].removesuffix(".test") for call in upstream.calls]
+
+
+def last(response: Any) -> tuple[str, Any]:
+    return events(response)[-1]
+
+
+# --- Failover -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 408, 429, 500, 502, 503, 504, 529, 302])
+@pytest.mark.parametrize("format", ["events", "openai"])
+def test_another_is_asked_where_one_refuses_for_reasons_of_its_own(
+    make_client: MakeClient,
+    upstream: Mock,
+    logged: list[dict[str, Any]],
+    status: int,
+    format: str,
+) -> None:
+    says(upstream, "a", status=status)
+    says(upstream, "b", GOOD)
+    client = make_client(**in_order("a", "b"))
+    response = ask(client, model="m", gateway={"format": format})
+    assert response.status_code == 200
+    assert "Hi!" in response.text
+    assert "error" not in response.text
+    assert asked(upstream) == ["a", "b"]
+    [turn] = logged
+    assert (turn["end"], turn["upstream"], turn["attempts"]) == ("done", "b", 2)
+    assert turn["given_up"] == {"a": "upstream_refused"}
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 413, 422])
+def test_the_callers_faults_come_back_as_they_are(
+    make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]], status: int
+) -> None:
+    error = {"message": "It is too long.", "param": "messages", "code": "too_long"}
+    upstream.post("http://a.test/v1/chat/completions", status=status, json={"error": error})
+    client = make_client(**in_order("a", "b"))
+    for _ in range(7):  # more than would open a breaker
+        response = ask(client, model="m", stream=False)
+        assert response.status_code == status
+        assert response.get_json()["error"] == {**error, "type": "invalid_request_error"}
+    assert set(asked(upstream)) == {"a"}
+    assert logged[0]["blame"] == "caller"
+    assert logged[0]["attempts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [
+        (requests.ConnectionError("refused"), "upstream_unreachable"),
+        (requests.ConnectTimeout("silence"), "upstream_connect_timeout"),
+        (b"", "upstream_broke_off"),
+        (sse(delta(role="assistant", content="")), "upstream_broke_off"),
+        (sse({"error": {"message": "boom", "code": 503}}), "503"),
+        (sse('{"choices": [{"del'), "upstream_bad_chunk"),
+        (b"<html>Welcome</html>", "upstream_broke_off"),
+        (b'{"error": {"message": "busy", "code": 429}}', "429"),
+    ],
+)
+def test_another_is_asked_where_one_ends_before_the_model_said_anything(
+    make_client: MakeClient,
+    upstream: Mock,
+    logged: list[dict[str, Any]],
+    broken: Any,
+    code: str,
+) -> None:
+    says(upstream, "a", broken)
+    says(upstream, "b", GOOD)
+    response = ask(make_client(**in_order("a", "b")), model="m", gateway={"format": "events"})
+    named = events(response)
+    assert [name for name, _ in named] == [
+        "prompt_summary",
+        "reasoning_summary",
+        "final_output_delta",
+        "done",
+    ]
+    assert named[-1][1]["timings"]["prompt_summary_ms"] is not None
+    assert logged[0]["given_up"] == {"a": code}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        contents("H"),
+        contents("<th"),
+        [delta(reasoning="Hm")],
+        [delta(tool_calls=[{"index": 0, "id": "1", "function": {"name": "f"}}])],
+        [delta(refusal="No")],
+    ],
+    ids=["output", "half a marker", "reasoning", "a tool call", "a refusal"],
+)
+def test_nobody_else_is_asked_after_the_first_token(
+    make_client: MakeClient, upstream: Mock, said: list[Any]
+) -> None:
+    says(upstream, "a", sse(*said))
+    says(upstream, "b", GOOD)
+    response = ask(make_client(**in_order("a", "b")), model="m", gateway={"format": "events"})
+    assert last(response)[1]["error"]["code"] == "upstream_broke_off"
+    assert asked(upstream) == ["a"]
+
+
+def test_an_empty_answer_is_an_answer(make_client: MakeClient, upstream: Mock) -> None:
+    says(upstream, "a", sse(FINISH, DONE))
+    response = ask(make_client(**in_order("a", "b")), model="m", gateway={"format": "events"})
+    assert last(response)[0] == "done"
+    assert asked(upstream) == ["a"]
+
+
+def test_usage_of_one_that_was_given_up_is_forgotten(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    says(upstream, "a", sse(USAGE))
+    says(upstream, "b", GOOD)
+    response = ask(make_client(**in_order("a", "b")), model="m", gateway={"format": "events"})
+    assert last(response)[1]["usage"] is None
+
+
+def test_so_many_attempts_and_no_more(make_client: MakeClient, upstream: Mock) -> None:
+    for name in "abcd":
+        says(upstream, name, status=500)
+    client = make_client(**in_order(*"abcd"), max_attempts=3)
+    assert ask(client, model="m", stream=False).status_code == 502
+    assert asked(upstream) == ["a", "b", "c"]
+
+
+def test_the_last_refusal_is_what_comes_back(make_client: MakeClient, upstream: Mock) -> None:
+    says(upstream, "a", status=500)
+    says(upstream, "b", status=429, headers={"Retry-After": "9"})
+    client = make_client(**in_order("a", "b"))
+    response = ask(client, model="m", gateway={"format": "openai"})
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "9")
+
+
+def test_a_wrong_key_everywhere_is_the_gateways_affair(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    says(upstream, "a", status=401)
+    says(upstream, "b", status=403)
+    response = ask(make_client(**in_order("a", "b", api_key_env="B_KEY")), model="m", stream=False)
+    assert response.status_code == 502
+    assert response.get_json()["error"]["message"] == (
+        "The upstream refused the gateway's key (403); check B_KEY."
+    )
+
+
+def test_several_choices_move_on_as_one(make_client: MakeClient, upstream: Mock) -> None:
+    says(upstream, "a", sse({"error": "boom"}))
+    chunks = [
+        {"choices": [{"index": i, "delta": {"content": str(i)}, "finish_reason": "stop"}]}
+        for i in range(2)
+    ]
+    says(upstream, "b", sse(*chunks, DONE))
+    response = ask(make_client(**in_order("a", "b")), model="m", stream=False, n=2)
+    choices = response.get_json()["choices"]
+    assert [choice["message"]["content"] for choice in choices] == ["0", "1"]
+
+
+def test_what_is_learned_of_a_model_is_learned_of_the_upstream_that_answered(
+    make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
+) -> None:
+    says(upstream, "a", *[b""] * 1)
+    says(upstream, "b", sse(*contents("Hm, two and two.\n</think>\n\n4"), FINISH, DONE))
+    client = make_client(**in_order("a", "b"))
+    ask(client, model="mine", gateway={"format": "events"})
+    [warning] = [line for line in logged if "starts inside" in line["event"]]
+    assert (warning["upstream"], warning["model"]) == ("b", "mine")
+
+
+# --- Who is asked ---------------------------------------------------------------------------------
+
+
+def test_a_retry_after_is_obeyed(make_client: MakeClient, upstream: Mock) -> None:
+    says(upstream, "a", status=429, headers={"Retry-After": "60"})
+    says(upstream, "b", GOOD)
+    client = make_client(**in_order("a", "b"))
+    for _ in range(3):
+        assert ask(client, model="m", stream=False).status_code == 200
+    assert asked(upstream) == ["a", "b", "b", "b"]
+
+
+def test_a_retry_after_may_be_a_date(make_client: MakeClient, upstream: Mock) -> None:
+    dates = {
+        "Date": "Fri, 20 Nov 2026 10:00:00 GMT",
+        "Retry-After": "Fri, 20 Nov 2026 10:00:40 GMT",
+    }
+    says(upstream, "a", status=503, headers=dates)
+    response = ask(make_client(**in_order("a")), model="m", stream=False)
+    assert response.headers["Retry-After"] == "40"
+
+
+def test_who_asked_to_be_let_alone_is_not_asked_at_all(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    says(upstream, "a", status=429, headers={"Retry-After": "60"})
+    client = make_client(**in_order("a"))
+    for _ in range(2):
+        response = ask(client, model="m", stream=False)
+        assert response.status_code == 429
+        assert int(response.headers["Retry-After"]) in (59, 60)
+    assert asked(upstream) == ["a"]
+
+
+def test_the_breaker_opens_and_says_when_to_come_back(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    says(upstream, "a", status=500)
+    client = make_client(**in_order("a"), breaker_failures=3, breaker_open_s=40)
+    for _ in range(3):
+        assert ask(client, model="m", stream=False).status_code == 502
+    for options in ({"stream": False}, *({"gateway": {"format": f}} for f in ("openai", "events"))):
+        response = ask(client, model="m", **options)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "40")
+        assert response.get_json()["error"]["code"] == "no_upstream"
+    assert len(upstream.calls) == 3
+    [standing] = client.get("/health").get_json()["upstreams"]
+    assert standing == {"name": "a", "breaker": "open", "open_streams": 0, "healthy": True}
+    assert client.get("/ready").status_code == 503
+
+
+def test_one_upstream_left_is_ready(make_client: MakeClient, upstream: Mock) -> None:
+    says(upstream, "a", status=500)
+    says(upstream, "b", GOOD)
+    client = make_client(**in_order("a", "b"), breaker_failures=1)
+    ask(client, model="m")
+    states = {u["name"]: u["breaker"] for u in client.get("/health").get_json()["upstreams"]}
+    assert states == {"a": "open", "b": "closed"}
+    assert client.get("/ready").status_code == 200
+
+
+def test_the_breakers_state_is_in_the_metrics(make_client: MakeClient, upstream: Mock) -> None:
+    says(upstream, "a", status=500)
+    says(upstream, "b", GOOD)
+    client = make_client(**in_order("a", "b"), breaker_failures=1)
+    ask(client, model="m")
+    metrics = client.get("/metrics").text
+    assert 'gateway_breaker_state{upstream="a"} 2.0' in metrics
+    assert 'gateway_breaker_state{upstream="b"} 0.0' in metrics
+    assert 'gateway_upstream_attempts_total{result="5xx",upstream="a"} 1.0' in metrics
+    assert 'gateway_upstream_attempts_total{result="accepted",upstream="b"} 1.0' in metrics
+
+
+def test_an_unknown_model_is_answered_with_what_there_is(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    client = make_client(
+        upstreams=(
+            server("a", models=("qwen3-*", "r1")),
+            server("b", models=("r1",), rename={"fast": "x"}),
+        )
+    )
+    response = ask(client, model="gpt-5", gateway={"format": "events"})
+    assert response.status_code == 404
+    error = response.get_json()["error"]
+    assert error["message"] == "No upstream serves the model 'gpt-5'; there is qwen3-*, r1, fast."
+    assert (error["code"], error["param"]) == ("model_not_found", "model")
+
+
+def test_no_model_goes_to_the_first(make_client: MakeClient, upstream: Mock) -> None:
+    says(upstream, "a", GOOD)
+    client = make_client(upstreams=(server("b", priority=2), server("a", models=("x",))))
+    assert ask(client, stream=False).status_code == 200
+    assert "model" not in json.loads(upstream.calls[0].request.body)
+
+
+def test_each_upstream_gets_its_own_name_key_and_headers(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    says(upstream, "a", status=500)
+    says(upstream, "b", GOOD)
+    first = server("a", api_key="key-of-a", headers={"X-Team": "red"})
+    second = server("b", priority=2, rename={"fast": "org/Model"}, headers={"accept": "no"})
+    client = make_client(upstreams=(first, second))
+    answer = ask(client, model="fast", stream=False).get_json()
+    assert answer["model"] == "fast"
+    sent = [call.request for call in upstream.calls]
+    assert [json.loads(request.body)["model"] for request in sent] == ["fast", "org/Model"]
+    assert sent[0].headers["Authorization"] == "Bearer key-of-a"
+    assert sent[0].headers["X-Team"] == "red"
+    assert "Authorization" not in sent[1].headers
+    assert "X-Team" not in sent[1].headers
+    assert sent[1].headers["Accept"] == "text/event-stream"
+
+
+def test_a_renamed_model_is_of_its_own_names_family(
+    make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
+) -> None:
+    says(upstream, "a", sse(*contents("Two and two.\n</think>\n\n4"), FINISH, DONE))
+    client = make_client(upstreams=(server("a", rename={"fast": "deepseek-r1"}),))
+    named = events(ask(client, model="fast", gateway={"format": "events"}))
+    assert [data["text"] for name, data in named if name == "final_output_delta"] == ["4"]
+    assert (logged[0]["model"], logged[0]["family"]) == ("fast", "think-opened")
+
+
+# --- Keys -----------------------------------------------------------------------------------------
+
+KEYS = ("sk-key-of-a", "sk-key-of-b", "secret-header")
+
+
+@pytest.mark.parametrize("place", ["message", "code", "type", "param"])
+@pytest.mark.parametrize("format", ["phased", "events", "openai", "plain", None])
+@pytest.mark.parametrize("how", ["status", "frame", "after a word", "body"])
+def test_no_key_is_shown_or_logged(
+    make_client: MakeClient,
+    upstream: Mock,
+    logged: list[dict[str, Any]],
+    place: str,
+    format: str | None,
+    how: str,
+) -> None:
+    """Whatever an upstream makes of the gateway's keys, its own or another's."""
+    error = {"error": {"message": "It said no.", place: f"No: {' '.join(KEYS)} {KEYS[0]}."}}
+    body = {
+        "status": json.dumps(error).encode(),
+        "frame": sse(error),
+        "after a word": sse(*contents("Hi"), error),
+        "body": json.dumps(error).encode(),
+    }[how]
+    says(upstream, "a", body, status=400 if how == "status" else 200)
+    client = make_client(
+        upstreams=(
+            server("a", api_key=KEYS[0], headers={"api-key": KEYS[2]}),
+            server("b", priority=5, models=("x",), api_key=KEYS[1]),
+        )
+    )
+    options: dict[str, Any] = {"gateway": {"format": format}} if format else {"stream": False}
+    response = ask(client, model="m", **options)
+    said = response.text + json.dumps(logged) + str(response.headers)
+    assert not [key for key in KEYS if key in said]
+    assert r"No: \u2026 \u2026" in response.text or place != "message"
+
+
+# --- Models ---------------------------------------------------------------------------------------
+
+
+def lists(upstream: Mock, name: str, *ids: str, **options: Any) -> None:
+    data = [{"id": id, "owned_by": f"owner-{name}"} for id in ids]
+    upstream.get(f"http://{name}.test/v1/models", json={"object": "list", "data": data}, **options)
+
+
+def models(client: FlaskClient) -> list[tuple[str, str]]:
+    data = client.get("/v1/models").get_json()["data"]
+    return [(model["id"], model["upstream"]) for model in data]
+
+
+def test_the_lists_of_all_upstreams_are_one(make_client: MakeClient, upstream: Mock) -> None:
+    lists(upstream, "a", "qwen3-8b", "hidden", "Org/Own")
+    lists(upstream, "b", "qwen3-8b", "r1")
+    names = {"fast": "Org/Own", "quick": "Org/Own"}
+    client = make_client(
+        upstreams=(
+            server("a", models=("qwen3-*", "Never"), rename=names),
+            server("b"),
+        )
+    )
+    assert models(client) == [("qwen3-8b", "a"), ("fast", "a"), ("quick", "a"), ("r1", "b")]
+    data = client.get("/v1/models").get_json()["data"]
+    assert data[1] == {
+        "id": "fast",
+        "object": "model",
+        "owned_by": "owner-a",
+        "family": "tags",
+        "upstream": "a",
+    }
+
+
+def test_the_list_is_kept(make_client: MakeClient, upstream: Mock) -> None:
+    lists(upstream, "a", "x")
+    client = make_client(upstreams=(server("a"),))
+    assert [models(client) for _ in range(5)] == [[("x", "a")]] * 5
+    assert len(upstream.calls) == 1
+
+
+def test_an_upstream_that_was_never_heard_has_the_models_that_are_named(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    lists(upstream, "a", "x")
+    upstream.get("http://b.test/v1/models", status=500)
+    named = server("b", models=("r1", "qwen3-*"), rename={"fast": "y"})
+    client = make_client(upstreams=(server("a"), named))
+    assert models(client) == [("x", "a"), ("r1", "b"), ("fast", "b")]
+
+
+def test_the_last_good_list_stays_while_an_upstream_is_down(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    times = itertools.count(step=20)
+    lists(upstream, "a", "x")
+    upstream.get("http://a.test/v1/models", status=500)
+    client = make_client(clock=lambda: float(next(times)), upstreams=(server("a"),))
+    for _ in range(6):
+        assert models(client) == [("x", "a")]
+        gevent.sleep(0.01)  # in which the list is refreshed
+    assert len(upstream.calls) > 1

@@ -19,8 +19,6 @@ _ASKING = frozenset(
     {"question", "task", "query", "user_query", "prompt", "request", "instruction", "instructions"}
 )
 """Elements that hold what is asked."""
-_LEAST_WORDS = 2
-"""A text with fewer words beside its elements has what it asks within them."""
 _EDGE_CHARS = 2500
 """Logs are looked for in so much of each end of a text."""
 
@@ -79,8 +77,8 @@ def _name_elements(text: str) -> str:
         named += (kept[-1], name)
         at = stop
     kept.append(text[at:])
-    if words("".join(kept)) < _LEAST_WORDS:
-        return text
+    if not words("".join(kept)):
+        return text  # what is asked must stand within them
     return "".join([*named, kept[-1]])
 
 

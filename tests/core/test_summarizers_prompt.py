@@ -129,6 +129,7 @@ def test_what_clients_wrap_in_tags_is_named() -> None:
     assert ask(f"{reminder}\n\nFix the failing test.") == (
         "⟨system-reminder, 3 lines⟩ Fix the failing test."
     )
+    assert ask(f"{reminder}\nhi") == "⟨system-reminder, 3 lines⟩ hi"
     assert ask(f"Summarise this:\n{document}") == "Summarise this: ⟨document, 20 lines⟩"
 
 

@@ -133,5 +133,7 @@ def _from_http(error: HTTPException) -> errors.GatewayError:
     if isinstance(error, MethodNotAllowed):
         return errors.MethodNotAllowed("This path does not know this method; see the Allow header.")
     if error.code == 404:
-        return errors.NotFound("There is nothing at this path; /openapi.json lists those there are.")
+        return errors.NotFound(
+            "There is nothing at this path; /openapi.json lists those there are."
+        )
     return errors.BadRequest(f"The request could not be read: {error.description}")

@@ -62,3 +62,19 @@ def sse(*frames: object) -> bytes:
 def answers(upstream: responses.RequestsMock, *frames: object, **options: Any) -> None:
     """The upstream answers with a stream of these frames."""
     upstream.post(COMPLETIONS, body=sse(*frames), content_type="text/event-stream", **options)
+
+
+def sent(upstream: responses.RequestsMock) -> dict[str, Any]:
+    """The request that the upstream got last, without what every one has."""
+    body: dict[str, Any] = json.loads(upstream.calls[-1].request.body)
+    return {k: v for k, v in body.items() if k not in ("stream", "stream_options", "model")}
+
+
+def typed_events(response: Any) -> list[dict[str, Any]]:
+    """The data of each event of a stream; an event's name must be its type."""
+    found = []
+    for block in response.text.split("\n\n")[:-1]:
+        name, data = block.split("\n")
+        found.append(json.loads(data.removeprefix("data: ")))
+        assert name == f"event: {found[-1]['type']}"
+    return found

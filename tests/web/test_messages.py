@@ -1,6 +1,5 @@
 """Anthropic's Messages API through Flask's client: each field, each refusal, both answers."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import responses
 from flask.testing import FlaskClient
 
 from tests.core.scripted import DONE, FINISH, contents
-from tests.web.conftest import COMPLETIONS, answers
+from tests.web.conftest import COMPLETIONS, answers, sent, typed_events
 
 USER = {"role": "user", "content": "What is 2+2?"}
 THINKING = {"type": "enabled", "budget_tokens": 1024}
@@ -33,27 +32,11 @@ def ask(client: FlaskClient, **body: Any) -> Any:
     return client.post("/v1/messages", json=asked, buffered=True)
 
 
-def events(response: Any) -> list[dict[str, Any]]:
-    """The data of each event; its name must be its type."""
-    found = []
-    for block in response.text.split("\n\n")[:-1]:
-        name, data = block.split("\n")
-        found.append(json.loads(data.removeprefix("data: ")))
-        assert name == f"event: {found[-1]['type']}"
-    return found
-
-
-def sent(upstream: responses.RequestsMock) -> dict[str, Any]:
-    """The request that the upstream got last, without what every one has."""
-    body: dict[str, Any] = json.loads(upstream.calls[-1].request.body)
-    return {k: v for k, v in body.items() if k not in ("stream", "stream_options", "model")}
-
-
 def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
     answers(upstream, *ANSWER)
     response = ask(client, stream=True, thinking=THINKING)
     assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-    start, ping, *blocks, delta, stop = events(response)
+    start, ping, *blocks, delta, stop = typed_events(response)
     message = start["message"]
     assert message.pop("id").startswith("msg_")
     assert message == {
@@ -556,7 +539,7 @@ def test_a_failure_in_the_stream_is_an_error_and_the_last_event(
 ) -> None:
     answers(upstream, *contents("Hi", " there"))
     response = ask(client, stream=True)
-    *_, last = events(response)
+    *_, last = typed_events(response)
     assert last == {
         "type": "error",
         "error": {

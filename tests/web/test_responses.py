@@ -9,7 +9,7 @@ import responses
 from flask.testing import FlaskClient
 
 from tests.core.scripted import DONE, FINISH, contents, finish
-from tests.web.conftest import COMPLETIONS, answers
+from tests.web.conftest import COMPLETIONS, answers, sent, typed_events
 
 USAGE = {
     "choices": [],
@@ -46,20 +46,10 @@ def ask(client: FlaskClient, **body: Any) -> Any:
 
 
 def events(response: Any) -> list[dict[str, Any]]:
-    """The data of each event; its name must be its type, its number the next."""
-    found: list[dict[str, Any]] = []
-    for block in response.text.split("\n\n")[:-1]:
-        name, data = block.split("\n")
-        found.append(json.loads(data.removeprefix("data: ")))
-        assert name == f"event: {found[-1]['type']}"
-        assert found[-1]["sequence_number"] == len(found) - 1
+    """The data of each event; its number must be the next."""
+    found = typed_events(response)
+    assert [event["sequence_number"] for event in found] == list(range(len(found)))
     return found
-
-
-def sent(upstream: responses.RequestsMock) -> dict[str, Any]:
-    """The request that the upstream got last, without what every one has."""
-    body: dict[str, Any] = json.loads(upstream.calls[-1].request.body)
-    return {k: v for k, v in body.items() if k not in ("stream", "stream_options", "model")}
 
 
 def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:

@@ -106,7 +106,8 @@ def make_blueprint(
 
     @api.post("/v1/responses")
     def responses() -> Response:
-        return _reply(read_responses(_body(), config.responses_summary))
+        summary, other_tools = config.responses_summary, config.responses_other_tools
+        return _reply(read_responses(_body(), summary, other_tools))
 
     @api.route("/v1/responses/<id>", methods=["GET", "DELETE"])
     @api.post("/v1/responses/<id>/cancel")

@@ -24,6 +24,8 @@ ReasoningMode = Literal["summary", "raw", "both", "none"]
 Detail = Literal["auto", "concise", "detailed"]
 SummaryRule = Literal["asked", "always"]
 """Where an API has its own way to ask for a summary: only then, or always."""
+OtherTools = Literal["refuse", "skip"]
+"""What becomes of tools that only OpenAI's own servers can run."""
 
 _DAY_S = 86400
 _TABLES = ("upstreams", "models")
@@ -159,6 +161,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             description="`/v1/responses` has a summary where `reasoning.summary` asks, or always."
         ),
     ] = "asked"
+    responses_other_tools: Annotated[
+        OtherTools,
+        Meta(description="Tools of `/v1/responses` that are no functions: refuse or skip them."),
+    ] = "refuse"
     heartbeat_s: Annotated[
         Seconds, Meta(description="A stream that was silent for this long gets a heartbeat.")
     ] = 15

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.config import ReasoningMode, SummaryRule
+from gateway.config import OtherTools, ReasoningMode, SummaryRule
 from gateway.errors import BadRequest, NotFound
 from gateway.intake.body import convert, unsupported
 from gateway.intake.history import without_reasoning
@@ -128,8 +128,12 @@ _LEFT_OUT = frozenset(
 """Members of the API: what has a place in a chat completion request is put there by its name."""
 
 
-def read_responses(body: dict[str, Any], summary: SummaryRule) -> ChatRequest:
+def read_responses(
+    body: dict[str, Any], summary: SummaryRule, other_tools: OtherTools
+) -> ChatRequest:
     """A body as a request. Raises BadRequest, or NotFound for what only a store could have."""
+    if other_tools == "skip":
+        body = _with_functions_only(body)
     asked = convert(body, ResponsesBody)
     _refuse(asked)
     if not asked.input:
@@ -145,6 +149,15 @@ def read_responses(body: dict[str, Any], summary: SummaryRule) -> ChatRequest:
         echo=_echo(asked, body, options),
         prompt_tokens=estimate_prompt(chat),
     )
+
+
+def _with_functions_only(body: dict[str, Any]) -> dict[str, Any]:
+    """Some clients always send tools that not every server has, and can do without them."""
+    tools = body.get("tools")
+    if not isinstance(tools, list):
+        return body
+    kept = [tool for tool in tools if not isinstance(tool, dict) or tool.get("type") == "function"]
+    return body | {"tools": kept}
 
 
 def _refuse(asked: ResponsesBody) -> None:
@@ -244,7 +257,8 @@ def _tools(asked: ResponsesBody) -> dict[str, Any]:
 def _tool(tool: _Tool, path: str) -> dict[str, Any]:
     if tool.type != "function":
         raise unsupported(
-            f"{path}.type", f"{tool.type} runs at OpenAI only; send tools of type function"
+            f"{path}.type",
+            f"{tool.type} runs at OpenAI only; send functions (RESPONSES_OTHER_TOOLS=skip)",
         )
     if not tool.name:
         raise BadRequest(f"{path}.name: it is required.", param=f"{path}.name")

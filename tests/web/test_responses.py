@@ -505,6 +505,22 @@ def test_refusals_name_the_parameter(
     assert error["message"].endswith(".")
 
 
+def test_tools_that_cannot_run_here_can_be_left_out(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *ANSWER)
+    client = make_client(responses_other_tools="skip")
+    others = [{"type": "web_search"}, {"type": "custom", "name": "apply_patch"}]
+    body = ask(client, tools=[others[0], TOOL, others[1]], tool_choice="auto").get_json()
+    assert body["tools"] == [TOOL]
+    assert [tool["function"]["name"] for tool in sent(upstream)["tools"]] == ["f"]
+    assert (
+        ask(client, tools=others, tool_choice="auto", parallel_tool_calls=False).status_code == 200
+    )
+    assert sent(upstream).keys() == {"messages"}
+    assert ask(client, tools=[1]).get_json()["error"]["param"] == "tools[0]"
+
+
 def test_nothing_is_kept(client: FlaskClient) -> None:
     for method, path in (
         ("GET", "/v1/responses/resp_1"),

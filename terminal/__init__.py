@@ -2,5 +2,5 @@
 
 What arrives goes one way: the gateway (:mod:`.door`) -> events (:mod:`.stream`) -> an output: lines
 for programs (:mod:`.output`), text under headings (:mod:`.sections`) or a live screen
-(:mod:`.screen`, :mod:`.markdown`). :mod:`.turns` joins them, :mod:`.timeline` times them.
+(:mod:`.screen`, :mod:`.markdown`, :mod:`.region`). :mod:`.turns` joins them, :mod:`.timeline` times them.
 """

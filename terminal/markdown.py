@@ -6,13 +6,13 @@ from typing import ClassVar
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.live import Live
 from rich.markdown import Heading, Markdown
 from rich.segment import Segment
 
+from terminal.region import Region
 from terminal.stream import whole_characters
 
-REDRAWS_A_SECOND = 10
+PRINTS_A_SECOND = 10
 CODE_THEME = "ansi_dark"
 """The terminal's own colours, on its own background."""
 
@@ -33,72 +33,92 @@ class Block(Markdown):
         self.parsed = tokens
 
 
-class Tail:
-    """The last lines of something, as many as the screen has room for."""
+class Blocks:
+    """Blocks with one empty line between them, and no blanks at the ends of lines."""
 
-    def __init__(self, whole: RenderableType) -> None:
-        self._whole = whole
+    def __init__(self, blocks: list[list[Token]], tail: bool = False) -> None:
+        """tail: only the last lines, as many as the screen has room for."""
+        self._blocks = blocks
+        self._tail = tail
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lines = console.render_lines(self._whole, options, pad=False)
-        for line in lines[-max(1, console.height - 2) :]:
+        lines: list[list[Segment]] = []
+        for tokens in self._blocks:
+            rendered = console.render_lines(Block(tokens), options, pad=False)
+            lines += [[]] * bool(lines) + without_blanks(rendered)
+        for line in lines[-max(1, console.height - 2) :] if self._tail else lines:
             yield from line
             yield Segment.line()
+
+
+def without_blanks(lines: list[list[Segment]]) -> list[list[Segment]]:
+    """The lines without white space at their ends, and without empty lines around them."""
+    shown: list[list[Segment]] = []
+    for line in lines:
+        while line and not line[-1].text.strip():
+            line.pop()
+        if line:
+            text, style, control = line[-1]
+            line[-1] = Segment(text.rstrip(), style, control)
+        if line or shown:
+            shown.append(line)
+    while shown and not shown[-1]:
+        shown.pop()
+    return shown
 
 
 class Answer:
     """Prints each block once it is whole; until then the last one is redrawn in its place."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
         self._parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-        self._live = Live(
-            self,
-            console=console,
-            refresh_per_second=REDRAWS_A_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._region = Region(console, self)
         self._text = ""
         self._printed = False
         self._parsed_s = 0.0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        blocks = self._blocks()
+        blocks = [tokens for _, tokens in self._blocks()]
         if blocks:
-            yield Tail(Block([token for _, tokens in blocks for token in tokens]))
+            last = blocks[-1][-1]
+            if last.type == "fence":  # only the end of long code is seen, so only that is coloured
+                lines = last.content.splitlines(keepends=True)
+                last.content = "".join(lines[-console.height :])
+            yield Blocks(blocks, tail=True)
 
     def put(self, text: str) -> None:
         """Takes more of the answer."""
-        self._text = self._text + text if self._text or self._printed else text.lstrip("\n")
-        self._live.start()
-        if time.monotonic() - self._parsed_s >= 1 / REDRAWS_A_SECOND:
+        with self._region:
+            fresh = not self._text and not self._printed
+            self._text += text.lstrip("\n") if fresh else text
+        self._region.start()
+        if time.monotonic() - self._parsed_s >= 1 / PRINTS_A_SECOND:
             self._print(whole=False)
             self._parsed_s = time.monotonic()
 
     def note(self, text: RenderableType) -> bool:
         """Prints something else above what is being redrawn; False if nothing is."""
-        if self._live.is_started:
-            self._console.print(text)
-        return self._live.is_started
+        if self._region.moves:
+            self._region.print(text)
+        return self._region.moves
 
     def close(self) -> None:
         """Prints what is left."""
-        self._live.stop()
+        self._region.stop()
         self._print(whole=True)
 
     def _print(self, whole: bool) -> None:
         """Prints the blocks that no more text can change: all but the last, or all."""
         blocks = self._blocks()
         ready = blocks if whole else blocks[:-1]
-        if ready:
+        if not ready:
+            return
+        with self._region:
             lines = self._text.splitlines(keepends=True)
-            self._text = "".join(lines[blocks[-1][0] :]) if not whole else ""
-        for _, tokens in ready:
+            self._text = "" if whole else "".join(lines[blocks[-1][0] :])
             if self._printed:
-                self._console.print()
-            self._console.print(Block(tokens))
+                self._region.print()
+            self._region.print(Blocks([tokens for _, tokens in ready]))
             self._printed = True
 
     def _blocks(self) -> list[tuple[int, list[Token]]]:

@@ -4,17 +4,16 @@ import time
 from collections.abc import Callable
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
 from gateway import tokens
 from terminal.markdown import Answer
 from terminal.output import Output, ToolCalls, to_stdout
+from terminal.region import Region
 from terminal.sections import ANSWER, PROMPT, REASONING, SUMMARY, Trimmed
 from terminal.stream import CONTROLS, Event
 
-REDRAWS_A_SECOND = 10
 LIVE_LINES = 8
 """So many of the latest lines are shown while the model thinks, on a screen that has room."""
 
@@ -69,14 +68,7 @@ class Screen(Output):
         out, self._console = consoles(colour)
         self._reasoning = reasoning
         self._thinking = Thinking(self._console)
-        self._live = Live(
-            self._thinking,
-            console=self._console,
-            refresh_per_second=REDRAWS_A_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._region = Region(self._console, self._thinking)
         self._markdown = Answer(out) if out.is_terminal else None
         self._plain = Trimmed(to_stdout)
         self._heading = ""
@@ -91,7 +83,7 @@ class Screen(Output):
         }
 
     def __enter__(self) -> "Output":
-        self._live.start()
+        self._region.start()
         return self
 
     def show(self, event: Event) -> None:
@@ -106,10 +98,10 @@ class Screen(Output):
     def note(self, line: str) -> None:
         text = Text(line.translate(CONTROLS), style="dim")
         if not (self._markdown and self._console.is_terminal and self._markdown.note(text)):
-            self._console.print(text)
+            self._region.print(text)
 
     def close(self) -> None:
-        self._live.stop()
+        self._region.stop()
         self._end_trace()
         if self._markdown:
             self._markdown.close()
@@ -122,10 +114,10 @@ class Screen(Output):
             head = Text.assemble(
                 gap, (heading, "bold cyan"), (f"  {aside}" if aside else "", "dim")
             )
-            self._console.print(head)
+            self._region.print(head)
             self._heading = heading
         if text:
-            self._console.print(text)
+            self._region.print(text)
 
     def _show_prompt(self, text: str) -> None:
         self._put(PROMPT, Text(text.strip()))
@@ -153,7 +145,7 @@ class Screen(Output):
             self._thinking.lines.append(" ".join(text.split()))
 
     def _show_summary(self, text: str) -> None:
-        self._live.stop()
+        self._region.stop()
         self._end_trace()
         if self._reasoning in ("summary", "both"):
             self._put(SUMMARY, Text(text.strip()), self._thinking.status(done=True))
@@ -162,7 +154,7 @@ class Screen(Output):
         if self._heading != ANSWER:
             if not text.strip("\n"):
                 return
-            self._live.stop()
+            self._region.stop()
             self._end_trace()
             self._put(ANSWER, Text())
         if self._markdown:

@@ -142,7 +142,7 @@ class Relay:
         turn = stream.turn
         accepted = False
         upstream, transport = self._endpoints[stream.lease.upstream]
-        stream.calling_since, stream.reading_since = self._clock(), None
+        stream.calls(self._clock())
         try:
             with transport.send(stream.request.call(upstream, stream.lease.model)) as reply:
                 if reply.status != 200:
@@ -221,7 +221,7 @@ class Relay:
 
     def _read(self, stream: Stream, reply: Reply) -> None:
         """Feeds the turn until the body has ended, at the pace of its reader."""
-        stream.reading_since = self._clock()
+        stream.reply, stream.reading_since = reply, self._clock()
         for lines in reply.batches():
             self._take(stream, lines)
             self._wait_for_room(stream)

@@ -19,6 +19,7 @@ from gateway.events import Done, Event, Failed
 from gateway.metrics import Sent
 from gateway.pool import Lease
 from gateway.store import Log
+from gateway.transport import Reply
 from gateway.turn import Turn
 from gateway.upstreams.chat import ChatUpstream
 from gateway.upstreams.parts import Call
@@ -67,6 +68,10 @@ class Stream:
         self.pump: gevent.Greenlet | None = None
         self.writing: gevent.Greenlet | None = None
         """Waits for the summary model."""
+
+        self.reply: Reply | None = None
+        """Of the upstream that is being read."""
+        self._reads = 0
 
         # Since when each side does what it does, None while it does not; the sweeper compares.
         self.calling_since: float | None = None
@@ -127,6 +132,19 @@ class Stream:
                 self.last = events[-1]
                 self.close()  # before the client can see the end, so its place is free again
                 return
+
+    def calls(self, now: float) -> None:
+        """An upstream is asked."""
+        self.calling_since, self.reading_since = now, None
+        self.reply, self._reads = None, 0
+
+    def hears(self, now: float) -> None:
+        """Looks whether something has arrived: a line may come in many pieces."""
+        if self.reply is not None and self.reply.reads != self._reads:
+            self._reads = self.reply.reads
+            self.calling_since = None
+            if self.reading_since is not None:
+                self.reading_since = now
 
     def looks_stalled(self, now: float, limit_s: float) -> bool:
         """Has the client taken nothing for so long? What it takes leaves the kernel's buffer."""

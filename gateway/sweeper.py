@@ -62,6 +62,7 @@ class Sweeper:
             now = self._clock()
             gone = self._hung_up()
             for stream in list(self._streams.values()):
+                stream.hears(now)
                 if stream.request.client in gone:
                     stream.let_go(ClientLeft("The client closed the connection."))
                 elif stream.looks_stalled(now, config.stall_timeout_s):

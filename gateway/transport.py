@@ -132,6 +132,11 @@ class Reply:
         except requests.RequestException as error:
             raise UpstreamBroke("The connection to the upstream broke off.") from error
 
+    @property
+    def reads(self) -> int:
+        """How often something of the body has arrived, whether it completed a line or not."""
+        return self._lines.reads if self._lines is not None else 0
+
     def wire(self) -> "Wire | None":
         """The socket under the rest of :meth:`batches`, for who reads it without waiting.
 
@@ -167,6 +172,7 @@ class _WholeLines:
         self._tail_bytes = 0
         self.count = 0
         """Lines in what was given last."""
+        self.reads = 0
 
     def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:
         """What requests calls; ends with the body."""
@@ -212,6 +218,7 @@ class _WholeLines:
 
     def _complete(self, data: bytes) -> bytes:
         """The whole lines up to the end of this piece; what is left waits for the next."""
+        self.reads += 1
         end = _end_of_lines(data)
         if end == 0:
             self._tail.append(data)

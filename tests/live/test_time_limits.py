@@ -3,6 +3,7 @@
 import itertools
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -10,7 +11,15 @@ import pytest
 import requests
 
 from tests.live.test_leaving import send
-from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
+from tests.live.upstream import (
+    CHUNKED,
+    CLOSE_DELIMITED,
+    DONE,
+    FINISH,
+    Upstream,
+    chunked,
+    say,
+)
 from tests.live.wire import FORMATS, Frame, ask, get, request_body, together, told, turn_of, until
 from tests.programs import Program, start_gateway
 
@@ -172,6 +181,29 @@ def test_the_limits_do_not_count_the_time_of_a_slow_reader() -> None:
 def lazy(url: str, model: str, request_id: str) -> socket.socket:
     """A client that asks and never reads."""
     return send(url, request_body(model, gateway={"format": "events"}), request_id)
+
+
+@pytest.mark.parametrize("head", [CHUNKED, CLOSE_DELIMITED], ids=["chunked", "close"])
+def test_a_long_frame_that_comes_slowly_is_not_silence(head: bytes) -> None:
+    """Its pieces are signs of life, although none of them completes a line."""
+    body = b"".join([*say("x" * 3000), FINISH, DONE])
+    pieces = say("It is: ") + [body[at : at + 400] for at in range(0, len(body), 400)]
+    gates = [threading.Event() for _ in pieces]
+    sent = chunked(pieces, end=False) if head is CHUNKED else pieces
+    script = itertools.chain.from_iterable(zip(gates, sent, strict=True))
+    with Upstream() as upstream, start_gateway(upstream.url, idle_timeout_s=1) as gateway:
+        upstream.answers("slow", head, *script)
+        threading.Thread(target=open_slowly, args=(gates, 0.3), daemon=True).start()
+        with ask(gateway.url, request_body("slow", gateway={"format": "events"})) as stream:
+            said = told("events", stream.whole())
+    assert said.error is None
+    assert said.answer == "It is: " + "x" * 3000
+
+
+def open_slowly(gates: list[threading.Event], pause_s: float) -> None:
+    for gate in gates:
+        time.sleep(pause_s)
+        gate.set()
 
 
 def test_a_client_that_does_not_read_is_let_go_while_others_are_served() -> None:

@@ -33,6 +33,34 @@ options = st.dictionaries(
 bodies = st.dictionaries(st.sampled_from(KEYS), values) | st.fixed_dictionaries(
     {"messages": messages}, optional=dict.fromkeys(KEYS[2:], values) | {"gateway": options}
 )
+sources = st.sampled_from(
+    [
+        {"type": "base64", "media_type": "image/png", "data": "AAAA"},
+        {"type": "url", "url": "http://127.0.0.1/a.png"},
+        {"type": "text", "data": "a"},
+        {"type": "content", "content": [{"type": "text", "text": "a"}]},
+    ]
+)
+blocks = st.one_of(
+    st.builds(lambda text: {"type": "text", "text": text}, st.text(max_size=8)),
+    st.builds(lambda source: {"type": "image", "source": source}, sources),
+    st.builds(lambda source: {"type": "document", "source": source}, sources),
+    st.builds(lambda given: {"type": "tool_use", "id": "a", "name": "f", "input": given}, values),
+    st.builds(lambda said: {"type": "tool_result", "tool_use_id": "a", "content": said}, values),
+    st.just({"type": "thinking", "thinking": "a", "signature": ""}),
+    values,
+)
+anthropic_messages = st.builds(
+    lambda role, content: {"role": role, "content": content},
+    st.sampled_from(["user", "user", "assistant"]),
+    st.lists(blocks, max_size=2) | st.text(max_size=8),
+)
+MEMBERS = ("max_tokens", "system", "tools", "tool_choice", "thinking", "stop_sequences", "stream")
+anthropic_bodies = st.builds(
+    lambda messages, nonsense: {"max_tokens": 9, "messages": messages, **nonsense},
+    st.lists(anthropic_messages, min_size=1, max_size=2),
+    st.dictionaries(st.sampled_from((*MEMBERS, "other")), values, max_size=1),
+)
 deltas = st.dictionaries(
     st.sampled_from(
         (
@@ -72,6 +100,22 @@ def test_any_body_is_answered_or_refused(
 
 
 @relaxed
+@given(body=anthropic_bodies, path=st.sampled_from(["/v1/messages", "/v1/messages/count_tokens"]))
+def test_any_body_of_anthropics_is_answered_or_refused(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    logged: list[dict[str, Any]],
+    body: dict[str, Any],
+    path: str,
+) -> None:
+    upstream.reset()
+    answers(upstream, *contents("<think>a</think>Hi"), FINISH, DONE)
+    response = client.post(path, json=body, buffered=True)
+    assert response.status_code in (200, 400)
+    assert not any(line["level"] == "error" for line in logged)
+
+
+@relaxed
 @given(frames=st.lists(chunks | values, max_size=6), format=st.sampled_from(["phased", "events"]))
 def test_any_stream_ends_once(
     make_client: Callable[..., FlaskClient],
@@ -88,6 +132,42 @@ def test_any_stream_ends_once(
     ends = ("event: done", "event: failed") if format == "events" else ("data: [DONE]",)
     assert sum(map(text.count, ends)) == 1
     assert client.post("/v1/chat/completions", json=body).status_code in (200, 502)
+    assert not any(line["level"] == "error" for line in logged)
+
+
+@relaxed
+@given(frames=st.lists(chunks | values, max_size=6))
+@pytest.mark.parametrize(
+    ("path", "body", "ends"),
+    [
+        (
+            "/v1/messages",
+            {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
+            ("event: message_stop", "event: error"),
+        ),
+        (
+            "/v1/responses",
+            {"input": "hi"},
+            ("event: response.completed", "event: response.incomplete", "event: response.failed"),
+        ),
+    ],
+)
+def test_any_stream_ends_once_in_the_other_apis(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    logged: list[dict[str, Any]],
+    path: str,
+    body: dict[str, Any],
+    ends: tuple[str, ...],
+    frames: list[Any],
+) -> None:
+    client = make_client(breaker_failures=10)
+    upstream.reset()
+    answers(upstream, *frames, DONE)
+    shown = {**body, "gateway": {"reasoning": "both"}}
+    text = client.post(path, json={**shown, "stream": True}, buffered=True).text
+    assert sum(map(text.count, ends)) == 1
+    assert client.post(path, json=shown).status_code in (200, 502)
     assert not any(line["level"] == "error" for line in logged)
 
 

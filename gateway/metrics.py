@@ -27,7 +27,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue, MutexValue
 
 from gateway import instruments
-from gateway.errors import CODES, GatewayError, UpstreamRefused
+from gateway.errors import CODES, GatewayError, GatewayFault, UpstreamRefused
 from gateway.instruments import INSTRUMENTS, MOMENTS, Instrument
 from gateway.pool import State
 from gateway.tokens import counted
@@ -109,6 +109,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._families = {made: _make(made, self._registry) for made in INSTRUMENTS}
         self._of = cache(self._find)
+        for of_codes in (instruments.TURN_ERRORS, instruments.REFUSALS):
+            self._of(of_codes, GatewayFault.code)  # so that already the first is a rise
 
     def text(self) -> bytes:
         """The counts of all workers, in Prometheus' text format."""

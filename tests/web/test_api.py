@@ -10,7 +10,7 @@ import requests
 import responses
 from flask.testing import FlaskClient
 
-from tests.core.scripted import DONE, FINISH, USAGE, contents, finish
+from tests.core.scripted import DONE, FINISH, USAGE, contents
 from tests.web.conftest import COMPLETIONS, UPSTREAM, answers
 
 MESSAGES = [{"role": "user", "content": "hi"}]
@@ -626,22 +626,6 @@ def test_a_response_that_is_never_read_gives_its_place_back(
 
 
 # The log, the models, health.
-
-
-def test_one_log_line_a_turn_without_prompt_or_answer(
-    client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
-) -> None:
-    answers(upstream, *contents("<think>thoughts</think>answer"), finish("length"), DONE)
-    response = ask(client, model="m", messages=[{"role": "user", "content": "prompt"}], gateway={})
-    assert response.text
-    [line] = logged
-    assert line["event"] == "turn"
-    assert line["stream"] == response.headers["X-Stream-Id"]
-    assert line["request"] == response.headers["X-Request-Id"]
-    assert (line["end"], line["finish_reason"]) == ("done", "length")
-    assert (line["model"], line["family"], line["format"]) == ("m", "tags", "phased")
-    assert (line["reasoning_tokens"], line["output_tokens"]) == (2, 2)
-    assert not any(word in repr(line) for word in ("thoughts", "answer", "'prompt'"))
 
 
 def test_the_log_says_whose_fault_it_was(

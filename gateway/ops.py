@@ -42,7 +42,7 @@ def make_blueprint(
 
     @ops.get("/metrics")
     def read_metrics() -> Response:
-        return Response(metrics.text(), content_type=CONTENT_TYPE)
+        return Response(relay.aside(metrics.text), content_type=CONTENT_TYPE)
 
     @ops.get("/openapi.json")
     def openapi() -> Response:

@@ -5,7 +5,7 @@ feeds the turn and appends to the stream's log; the response reads the log.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import gevent
 
@@ -97,6 +97,10 @@ class Relay:
     def outlet(self, environ: Mapping[str, Any]) -> Outlet | None:
         """How the answer to a request may go past the server, if it may."""
         return direct.outlet(environ) if self._is_direct else None
+
+    def aside(self, work: Callable[[], bytes]) -> bytes:
+        """Does what computes for long in a thread, so that the streams go on."""
+        return cast(bytes, gevent.get_hub().threadpool.apply(work))
 
     def close(self, stream: Stream) -> None:
         """Forgets a stream and stops its pump."""

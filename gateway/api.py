@@ -105,6 +105,7 @@ def make_blueprint(
         )
 
     @api.post("/v1/responses")
+    @api.post("/openai/v1/responses")
     def responses() -> Response:
         summary, other_tools = config.responses_summary, config.responses_other_tools
         return _reply(read_responses(_body(), summary, other_tools))

@@ -109,8 +109,9 @@ class Response:
                 pass  # there is one
 
     def _extra(self, extra: Extra) -> None:
-        if refusal := extra.delta.get("refusal"):
-            self._items.write("refusal", str(refusal))
+        refusal = extra.delta.get("refusal")
+        if refusal and isinstance(refusal, str):
+            self._items.write("refusal", refusal)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):
             self._items.rate(logprobs)

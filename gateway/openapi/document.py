@@ -68,16 +68,18 @@ def _paths() -> dict[str, Any]:
     models = {"get": _read("The models of the model server", "ModelList", _fails(_REFUSAL))}
     refusal = content(json="MessagesError")
     missing = _answer("`not_found`", content(json="Error"))
+    responses = _door(
+        "A response, as OpenAI has it",
+        ref("ResponsesRequest"),
+        content(json="Response", events="Event"),
+        content(json="Error"),
+    )
     kept = {"summary": "The gateway keeps no responses", "responses": {"404": missing}}
     return {
         "/v1/chat/completions": chat,
         "/{format}/v1/chat/completions": {"parameters": [_FORMAT], **chat},
-        "/v1/responses": _door(
-            "A response, as OpenAI has it",
-            ref("ResponsesRequest"),
-            content(json="Response", events="Event"),
-            content(json="Error"),
-        ),
+        "/v1/responses": responses,
+        "/openai/v1/responses": responses,
         "/v1/responses/{id}": {"parameters": [_ID], "get": kept, "delete": kept},
         "/v1/responses/{id}/cancel": {"parameters": [_ID], "post": kept},
         "/v1/responses/{id}/input_items": {"parameters": [_ID], "get": kept},

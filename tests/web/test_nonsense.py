@@ -70,10 +70,52 @@ deltas = st.dictionaries(
     ),
     values | st.sampled_from(["<think>", "</think>", "text"]),
 )
-chunks = st.fixed_dictionaries(
-    {"choices": st.lists(st.fixed_dictionaries({"delta": deltas | values}), max_size=2) | values},
-    optional={"usage": values, "error": values, "object": values, "message": values},
+choices = st.fixed_dictionaries(
+    {"delta": deltas | values},
+    optional={
+        "logprobs": values | st.fixed_dictionaries({"content": values}),
+        **dict.fromkeys(("finish_reason", "stop_reason", "matched_stop"), values),
+    },
 )
+chunks = st.fixed_dictionaries(
+    {"choices": st.lists(choices, max_size=2) | values},
+    optional=dict.fromkeys(
+        ("usage", "error", "object", "message", "system_fingerprint", "service_tier"), values
+    ),
+)
+items = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(
+            ("message", "function_call", "function_call_output", "reasoning", "item_reference")
+        )
+        | values,
+        "role": st.sampled_from(("user", "assistant", "system", "developer")) | values,
+        "content": values
+        | st.lists(
+            st.fixed_dictionaries(
+                {"type": st.sampled_from(("input_text", "input_image", "input_file", "refusal"))},
+                optional=dict.fromkeys(("text", "image_url", "file_data", "refusal"), values),
+            ),
+            max_size=2,
+        ),
+        **dict.fromkeys(("call_id", "name", "arguments", "output"), st.text(max_size=4) | values),
+    },
+)
+responses_bodies = st.fixed_dictionaries(
+    {"input": st.lists(items, max_size=3) | values},
+    optional={
+        "tools": st.lists(st.fixed_dictionaries({"type": st.just("function")}), max_size=2)
+        | values,
+        **dict.fromkeys(
+            ("text", "reasoning", "tool_choice", "include", "metadata", "gateway"), values
+        ),
+    },
+)
+other_bodies = st.tuples(
+    st.sampled_from(["/v1/messages", "/v1/messages/count_tokens"]), anthropic_bodies
+) | st.tuples(st.sampled_from(["/v1/responses", "/openai/v1/responses"]), responses_bodies)
+"""Path and body."""
 
 relaxed = settings(
     max_examples=150,
@@ -100,18 +142,19 @@ def test_any_body_is_answered_or_refused(
 
 
 @relaxed
-@given(body=anthropic_bodies, path=st.sampled_from(["/v1/messages", "/v1/messages/count_tokens"]))
-def test_any_body_of_anthropics_is_answered_or_refused(
+@given(asked=other_bodies)
+def test_any_body_of_the_other_apis_is_answered_or_refused(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
-    body: dict[str, Any],
-    path: str,
+    asked: tuple[str, dict[str, Any]],
 ) -> None:
     upstream.reset()
     answers(upstream, *contents("<think>a</think>Hi"), FINISH, DONE)
+    path, body = asked
     response = client.post(path, json=body, buffered=True)
-    assert response.status_code in (200, 400)
+    assert response.status_code in (200, 400, 404)
+    assert response.get_json() or response.mimetype == "text/event-stream"
     assert not any(line["level"] == "error" for line in logged)
 
 

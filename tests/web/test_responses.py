@@ -85,6 +85,14 @@ def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None
     assert completed["output"] == done
 
 
+def test_a_base_url_for_chat_serves_responses_too(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *ANSWER)
+    response = client.post("/openai/v1/responses", json={"model": "m", "input": "hi"})
+    assert response.get_json()["object"] == "response"
+
+
 def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> None:
     answers(upstream, *ANSWER)
     body = ask(client, reasoning={"effort": "high", **SUMMARY}, metadata={"a": "b"}).get_json()

@@ -22,8 +22,6 @@ _POOL = 240
 """Statements kept to choose from; when there are more, the worse half of the older ones goes."""
 _VOCABULARY = 20_000
 """Stems counted at most; when there are more, the rarer half is forgotten."""
-_FIRST_KEPT, _KEEP_GROWTH = 8, 1.3
-"""Sentences after which a choice is remembered first, and by how much they grow until the next."""
 _BYTES_PER_TOKEN = 4
 
 
@@ -55,7 +53,7 @@ class ExtractiveSummarizer(Summarizer):
         self._counts: dict[str, float] = {}
         self._answer: Statement | None = None
         self._kept: frozenset[int] = frozenset()
-        self._keep_at = _FIRST_KEPT
+        """The statements of the last snapshot, from which the next should not stray for little."""
 
     def feed(self, text: str) -> list[str]:
         return [line for sentence in self._splitter.feed(text) for line in self._take(sentence)]
@@ -79,10 +77,11 @@ class ExtractiveSummarizer(Summarizer):
         return "" if says(told, conclusion) else shorten(conclusion.text, LINE_WORDS)
 
     def snapshot(self, max_words: int) -> str:
-        """The summary proper of what was reasoned so far. Changes nothing."""
+        """The summary proper of what was reasoned so far. Only later ones depend on it."""
         if self._short is not None and self._short_words <= max_words:
             return cut(_cleaned(self._short), max_words)
         chosen = self._choose(max_words)
+        self._kept = frozenset(s.position for s in chosen)
         if chosen:
             return join(s.text for s in chosen)
         fallback = self._pool[-1].text if self._pool else _cleaned(self._short or [])
@@ -100,9 +99,6 @@ class ExtractiveSummarizer(Summarizer):
             lines.append(line)
         if reading.statement is not None:
             self._add(reading.statement, drafted=reading.drafted)
-            if self._reader.position >= self._keep_at:
-                self._kept = frozenset(s.position for s in self._choose(self._budget))
-                self._keep_at = int(self._reader.position * _KEEP_GROWTH) + 1
             if (line := self._live.first(self._counts)) is not None:
                 lines.append(line)
         return lines

@@ -1,7 +1,7 @@
 """What a sentence of reasoning states, if it states anything, and how much that is worth."""
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from gateway.summarizers import lexicon
@@ -99,6 +99,7 @@ class Prompt:
         return sum(t in self.triples for t in triples) / len(triples)
 
 
+@lru_cache(maxsize=256)  # a sentence is cleaned to read it, to judge it, and for a short account
 def clean(raw: str) -> str:
     """Without list marks, emphasis and openers of thinking aloud; with a capital."""
     text = one_line(raw)

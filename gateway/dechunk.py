@@ -9,6 +9,8 @@ import re
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _MAX_LINE_BYTES = 65536
 """A size line or a trailer longer than this is a fault; http.client draws the same line."""
+_MAX_SIZES = 256
+"""So many size lines are remembered."""
 
 
 class BadChunk(ValueError):
@@ -20,6 +22,8 @@ class Dechunker:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._sizes: dict[bytes, int] = {}
+        """Size lines that were read, and what they say."""
         self._left = 0
         """Bytes of the current chunk that have not come yet."""
         self._at_end_of_data = False
@@ -37,9 +41,10 @@ class Dechunker:
     def feed(self, data: bytes) -> bytes:
         """The data in it, up to a fault if there is one."""
         data = self._rest + data if self._rest else data
-        found = []
+        found: list[bytes] = []
         at = 0
         while not self.done:
+            at = self._whole_chunks(data, at, found)
             if self._left:
                 piece = data[at : at + self._left]
                 found.append(piece)
@@ -62,6 +67,19 @@ class Dechunker:
         self._rest = data[at:]
         return b"".join(found)
 
+    def _whole_chunks(self, data: bytes, at: int, found: list[bytes]) -> int:
+        """The fast path: chunks that are all there and whose sizes were seen; nearly all are."""
+        if self._left or self._at_end_of_data or self._in_trailers:
+            return at
+        sizes = self._sizes
+        while (end := data.find(b"\r\n", at)) > 0 and (size := sizes.get(data[at:end])):
+            stop = end + 2 + size
+            if data[stop : stop + 2] != b"\r\n":
+                break
+            found.append(data[end + 2 : stop])
+            at = stop + 2
+        return at
+
     def _line(self, line: bytes) -> None:
         """The end of a chunk's data, the size of the next one, or a trailer."""
         if self._at_end_of_data:
@@ -76,3 +94,5 @@ class Dechunker:
                 raise BadChunk("a chunk's size can't be read")
             self._left = int(size, 16)
             self._in_trailers = self._left == 0
+            if size == line and self._left and len(self._sizes) < _MAX_SIZES:
+                self._sizes[line] = self._left

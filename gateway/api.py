@@ -3,21 +3,18 @@
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, get_args
 
 from flask import Blueprint, Response, g, request
-from msgspec.structs import replace
 
 from gateway.catalog import Catalog
-from gateway.choices import Choices
-from gateway.config import Config, Format, ReasoningMode
+from gateway.config import Config, Format
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
 from gateway.direct import Outlet
-from gateway.endpoints import Endpoint
 from gateway.errors import BadRequest, NotFound, UnsupportedMedia
 from gateway.events import Done
-from gateway.families import Families, Splitter
+from gateway.families import Families
 from gateway.intake import (
     ChatRequest,
     count_tokens,
@@ -27,41 +24,26 @@ from gateway.intake import (
     read_messages,
     read_responses,
 )
-from gateway.metrics import Metrics
-from gateway.pool import Lease
 from gateway.relay import Relay
 from gateway.sse import dumps
-from gateway.stream import Body, Request, Stream
-from gateway.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
-from gateway.turn import Reader, Turn
-from gateway.upstreams.chat import ChatUpstream
-from gateway.upstreams.parts import Call
+from gateway.stream import Body, Stream
+from gateway.turns import Caller, Turns
 
 STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",  # nginx would hold the stream back
 }
 _SANE_ID = re.compile(r"[\w.:-]{1,128}\Z")
-_MAX_LOGGED_NAME = 200
-_UNSUMMARIZED: dict[ReasoningMode, ReasoningMode] = {
-    "summary": "none",
-    "raw": "raw",
-    "both": "raw",
-    "none": "none",
-}
 _FORMATS = f"<any({','.join(get_args(Format))}):format>"
 
 
 def make_blueprint(
     config: Config,
+    turns: Turns,
     relay: Relay,
-    endpoints: Mapping[str, Endpoint],
     catalog: Catalog,
     families: Families,
-    summarizers: Summarizers,
     clock: Callable[[], float],
-    log: Any,
-    metrics: Metrics,
 ) -> Blueprint:
     """The routes, bound to the services they use."""
     api = Blueprint("api", __name__)
@@ -119,7 +101,7 @@ def make_blueprint(
     def _reply(asked: ChatRequest) -> Response:
         """Starts the turn and answers in the caller's dialect, streamed or in one piece."""
         g.dialect = asked.dialect
-        asked = _with_summarizer(asked)
+        asked = turns.settle(asked)
         stream_id = uuid.uuid4().hex
         dialect = DIALECTS[asked.dialect]
         answer = Answer(
@@ -132,81 +114,11 @@ def make_blueprint(
             echo=asked.echo,
             prompt_tokens=asked.prompt_tokens,
         )
-        stream = _open(stream_id, asked)
+        caller = Caller(g.request_id, g.started, request.environ.get("gunicorn.socket"))
+        stream = turns.open(stream_id, asked, caller)
         if asked.stream:
             return _streamed(stream, dialect(answer), relay.outlet(request.environ))
         return _whole(stream, dialect.whole(answer))
-
-    def _with_summarizer(asked: ChatRequest) -> ChatRequest:
-        """The request with its summarizer settled; without one there is no summary to show."""
-        options = asked.options
-        name = summarizers.name(asked.model, options.summarizer)
-        if name == MODEL and asked.choices > 1:
-            name = "extractive"  # a call for each of them would be too many
-        reasoning = _UNSUMMARIZED[options.reasoning] if name == OFF else options.reasoning
-        settled = replace(options, summarizer=name, reasoning=reasoning)
-        return replace(asked, options=settled)
-
-    def _open(stream_id: str, asked: ChatRequest) -> Stream:
-        """Starts the turn, or a turn for each choice, and the call to the upstream."""
-        prompt = prompt_of(asked.body["messages"])
-        turns = [_turn(asked, prompt, choice) for choice in range(asked.choices)]
-        turn = turns[0] if len(turns) == 1 else Choices(turns)
-
-        request_id, format = g.request_id, g.dialect
-        model = asked.model[:_MAX_LOGGED_NAME]
-
-        def call(upstream: ChatUpstream, model: str) -> Call:
-            return upstream.completion(asked.body, model, request_id)
-
-        def record(lease: Lease) -> dict[str, str]:
-            family = families.find(lease.model).name
-            return {"request": request_id, "format": format, "family": family, "model": model}
-
-        def learn(lease: Lease) -> None:
-            """A model whose reasoning turns out to be opened by its template is remembered."""
-            if not turn.lone_end or asked.options.starts_inside is not None:
-                return
-            if families.learn_that_it_starts_inside(lease.upstream, lease.model):
-                metrics.learned(lease.upstream)
-                log.warning(
-                    "model starts inside its reasoning",
-                    stream=stream_id,
-                    model=model,
-                    upstream=lease.upstream,
-                )
-
-        return relay.open(
-            Request(
-                id=stream_id,
-                model=asked.model,
-                call=call,
-                started=g.started,
-                client=request.environ.get("gunicorn.socket"),
-                record=record,
-                closed=learn,
-            ),
-            turn,
-        )
-
-    def _turn(asked: ChatRequest, prompt: Prompt, choice: int) -> Turn:
-        options = asked.options
-
-        def source(upstream: str, model: str) -> tuple[Reader, Splitter]:
-            return (
-                endpoints[upstream].upstream.reader(choice),
-                families.splitter(upstream, model, asked.body, options.starts_inside),
-            )
-
-        return Turn(
-            started=g.started,
-            prompt_summary=prompt.summary,
-            reasoning=options.reasoning,
-            source=source,
-            summarizer=summarizers.make(
-                options.summarizer, prompt.text, BUDGET_WORDS[options.detail]
-            ),
-        )
 
     @api.get("/v1/models")
     @api.get(f"/{_FORMATS}/v1/models")

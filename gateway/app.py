@@ -23,6 +23,7 @@ from gateway.redact import redactor
 from gateway.relay import Relay
 from gateway.summarizers import SUMMARIZERS, Summarizers
 from gateway.transport import Transport, make_session
+from gateway.turns import Turns
 from gateway.upstreams.chat import ChatUpstream
 from gateway.writer import Writer
 
@@ -56,15 +57,12 @@ def create_app(
     server = config.summarizer_server
     writer = Writer(config, *make_endpoint(server), families, clock) if server else None
     relay = Relay(config, pool, endpoints, writer, clock, log, metrics)
+    turns = Turns(relay, endpoints, families, summarizers, metrics, log)
     catalog = Catalog(config.served, endpoints, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.checkup"] = Checkup(config, pool, endpoints, log)
 
-    app.register_blueprint(
-        api.make_blueprint(
-            config, relay, endpoints, catalog, families, summarizers, clock, log, metrics
-        )
-    )
+    app.register_blueprint(api.make_blueprint(config, turns, relay, catalog, families, clock))
     app.register_blueprint(ops.make_blueprint(relay, pool, metrics, clock, gateway.__version__))
     app.register_blueprint(page.make_blueprint(gateway.__version__, summarizers.per_request))
     _register_error_handlers(app, log, metrics)

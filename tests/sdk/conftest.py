@@ -27,7 +27,15 @@ def upstream() -> Iterator[Upstream]:
 @pytest.fixture(scope="session")
 def counted_url(upstream: Upstream) -> Iterator[str]:
     """The address of a gateway in front of it."""
-    with start_gateway(upstream.url) as gateway:
+    with start_gateway(upstream.url, breaker_failures=10_000) as gateway:
+        yield gateway.url
+
+
+@pytest.fixture(scope="session")
+def always_url(mock_url: str) -> Iterator[str]:
+    """The address of a gateway that shows summaries also to those who can't ask for them."""
+    always = {"responses_summary": "always", "messages_summary": "always"}
+    with start_gateway(mock_url, breaker_failures=10_000, **always) as gateway:
         yield gateway.url
 
 

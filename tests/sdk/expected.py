@@ -1,5 +1,7 @@
 """What every SDK should show of the mock's models, whatever door it comes in by."""
 
+from typing import Any
+
 from mock_upstream import HI
 
 ANSWER = HI.answer
@@ -20,3 +22,8 @@ BROKEN = {
     "cut-thinking": "broke off",
 }
 """Model → a piece of the message of the error that ends its stream."""
+
+
+def retries(error: Any) -> int:
+    """How often the SDK had asked again before it raised this error of a status."""
+    return int(error.response.request.headers["x-stainless-retry-count"])

@@ -1,6 +1,7 @@
 // What every SDK should show of the mock's models; the addresses come from test_node.py.
 export const GATEWAY = process.env.GATEWAY_URL;
 export const COUNTED = process.env.COUNTED_URL;
+export const ALWAYS = process.env.ALWAYS_URL;
 
 export const ANSWER = "Hi! Nice to meet you.";
 export const SUMMARY = "I should greet in one sentence. Keep it short.";

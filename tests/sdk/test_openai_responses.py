@@ -1,0 +1,187 @@
+"""openai-python on the Responses door."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from tests.live.upstream import Upstream
+from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY, retries
+
+ASKED: Any = {"model": "default@tps=0", "input": "hi", "reasoning": {"summary": "auto"}}
+SUMMARIES = ["hi\n\n", f"{SUMMARY}\n\n"]
+
+Connect = Callable[..., OpenAI]
+
+
+@pytest.fixture(scope="module")
+def connect() -> Iterator[Connect]:
+    """Makes a client; its connections are closed in the end."""
+    with ExitStack() as stack:
+        yield lambda url, retries=0: stack.enter_context(
+            OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=retries)
+        )
+
+
+@pytest.fixture(scope="module")
+def client(connect: Connect, gateway_url: str) -> OpenAI:
+    return connect(gateway_url)
+
+
+def tool_of(schema: dict[str, Any]) -> Any:
+    return {"type": "function", "name": "get_weather", "parameters": schema, "strict": True}
+
+
+def test_iterating_gives_the_summaries_and_then_the_answer(client: OpenAI) -> None:
+    events = list(client.responses.create(**ASKED, stream=True))
+    kinds = [event.type for event in events]
+    assert kinds[0] == "response.created"
+    assert kinds[-1] == "response.completed"
+    said: dict[Any, str] = {}
+    for event in events:
+        if event.type in ("response.reasoning_summary_text.delta", "response.output_text.delta"):
+            part = getattr(event, "summary_index", "text")
+            said[part] = said.get(part, "") + event.delta
+    assert list(said.values()) == [*SUMMARIES, ANSWER]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+
+
+def test_the_stream_helper_gathers_the_final_response(client: OpenAI) -> None:
+    with client.responses.stream(**ASKED) as stream:
+        text = "".join(e.delta for e in stream if e.type == "response.output_text.delta")
+        response = stream.get_final_response()
+    reasoning, message = response.output
+    assert (text, response.output_text) == (ANSWER, ANSWER)
+    assert [part.text for part in reasoning.summary] == SUMMARIES
+    assert (message.type, response.status) == ("message", "completed")
+    assert response.usage.output_tokens == 23
+    assert response.usage.output_tokens_details.reasoning_tokens == 16
+
+
+def test_an_answer_in_one_piece(client: OpenAI) -> None:
+    response = client.responses.create(**ASKED)
+    assert response.output_text == ANSWER
+    assert [part.text.strip() for part in response.output[0].summary] == ["hi", SUMMARY]
+    assert response.usage.total_tokens == 24
+
+
+def test_nobody_sees_a_summary_who_did_not_ask_for_one(client: OpenAI) -> None:
+    response = client.responses.create(model="default@tps=0", input="hi")
+    assert [item.type for item in response.output] == ["message"]
+
+
+def test_the_trace_is_reasoning_text(client: OpenAI) -> None:
+    raw = {"gateway": {"reasoning": "raw"}}
+    with client.responses.stream(**ASKED, extra_body=raw) as stream:
+        response = stream.get_final_response()
+    [content] = response.output[0].content
+    assert (content.type, content.text.strip()) == ("reasoning_text", SUMMARY)
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+def test_a_tool_is_called_and_its_result_is_answered(
+    client: OpenAI, weather: dict[str, Any], streamed: bool
+) -> None:
+    asked = {**ASKED, "model": "tool-call@tps=0", "tools": [tool_of(weather)]}
+    if streamed:
+        with client.responses.stream(**asked) as stream:
+            response = stream.get_final_response()
+    else:
+        response = client.responses.create(**asked)
+    call = response.output[-1]
+    assert (call.type, call.name) == ("function_call", "get_weather")
+    assert json.loads(call.arguments) == {"location": "Paris", "unit": "celsius"}
+
+    asked["input"] = [
+        {"role": "user", "content": "hi"},
+        *response.output,  # with its reasoning
+        {"type": "function_call_output", "call_id": call.call_id, "output": "4"},
+    ]
+    assert client.responses.create(**asked).output_text == "It says: 4"
+
+
+def test_a_limit_of_tokens_makes_the_response_incomplete(client: OpenAI) -> None:
+    response = client.responses.create(**ASKED, max_output_tokens=20)
+    assert response.status == "incomplete"
+    assert response.incomplete_details.reason == "max_output_tokens"
+    *_, last = client.responses.create(**ASKED, max_output_tokens=20, stream=True)
+    assert last.type == "response.incomplete"
+
+
+@pytest.mark.parametrize("model", BROKEN)
+def test_a_stream_that_breaks_off_raises(client: OpenAI, model: str) -> None:
+    asked = {**ASKED, "model": f"{model}@tps=0"}
+    with pytest.raises(openai.APIError, match=BROKEN[model]):
+        list(client.responses.create(**asked, stream=True))
+    helper = client.responses.stream(**asked)
+    with helper as stream, pytest.raises(openai.APIError, match=BROKEN[model]):
+        stream.get_final_response()
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("model", REFUSED)
+def test_a_refusal_is_the_exception_of_its_status(
+    client: OpenAI, model: str, streamed: bool
+) -> None:
+    name, status, words = REFUSED[model]
+    with pytest.raises(getattr(openai, name), match=words) as raised:
+        client.responses.create(**{**ASKED, "model": model}, stream=streamed)
+    assert raised.value.status_code == status
+    assert raised.value.request_id
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"previous_response_id": "resp_1"}, openai.NotFoundError),
+        ({"background": True}, openai.BadRequestError),
+        ({"conversation": "conv_1"}, openai.BadRequestError),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_the_gateway_does_not_have_is_named(
+    client: OpenAI, more: dict[str, Any], error: type[openai.APIStatusError]
+) -> None:
+    with pytest.raises(error) as raised:
+        client.responses.create(**ASKED, **more)
+    assert raised.value.param == next(iter(more))
+
+
+def test_a_response_can_not_be_read_again(client: OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve("resp_1")
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+def test_a_rate_limit_is_retried(connect: Connect, counted_url: str, streamed: bool) -> None:
+    client = connect(counted_url, retries=1)
+    with pytest.raises(openai.RateLimitError, match="Slow down") as raised:
+        client.responses.create(**{**ASKED, "model": "always-busy"}, stream=streamed)
+    assert retries(raised.value) == 1
+
+
+def test_a_model_that_has_run_is_not_asked_again(
+    connect: Connect, counted_url: str, upstream: Upstream
+) -> None:
+    client = connect(counted_url, retries=2)
+    before = upstream.requests_for("breaks-off")
+    with pytest.raises(openai.InternalServerError, match="broke off"):
+        client.responses.create(**{**ASKED, "model": "breaks-off"})
+    assert upstream.requests_for("breaks-off") == before + 1
+
+
+def test_several_streams_at_once(gateway_url: str) -> None:
+    async def one(client: AsyncOpenAI) -> str:
+        async with client.responses.stream(**ASKED) as stream:
+            return (await stream.get_final_response()).output_text
+
+    async def all_of_them() -> list[str]:
+        async with AsyncOpenAI(base_url=f"{gateway_url}/v1", api_key="unused") as client:
+            return await asyncio.gather(*[one(client) for _ in range(10)])
+
+    assert asyncio.run(all_of_them()) == [ANSWER] * 10

@@ -26,7 +26,14 @@ class Run(NamedTuple):
 
 
 _RUNS = (
-    Run("openai-python", ("openai", "openai-old"), "chat", True, True, "test_openai_chat.py"),
+    Run(
+        "openai-python",
+        ("openai", "openai-old"),
+        "chat, Responses",
+        True,
+        True,
+        "test_openai_chat.py, test_openai_responses.py",
+    ),
     Run(
         "anthropic-python",
         ("anthropic", "anthropic-old"),
@@ -35,7 +42,14 @@ _RUNS = (
         True,
         "test_anthropic_messages.py",
     ),
-    Run("openai-node", ("npm:openai", "npm:openai-5"), "chat", True, True, "openai_chat.test.mjs"),
+    Run(
+        "openai-node",
+        ("npm:openai", "npm:openai-5"),
+        "chat, Responses",
+        True,
+        True,
+        "openai_chat.test.mjs, openai_responses.test.mjs",
+    ),
     Run(
         "@anthropic-ai/sdk",
         ("npm:@anthropic-ai/sdk", "npm:@anthropic-ai/sdk-old"),
@@ -44,10 +58,14 @@ _RUNS = (
         True,
         "anthropic_messages.test.mjs",
     ),
-    Run("AI SDK", ("npm:ai", "npm:ai-5"), "chat, Messages", True, True, "ai_sdk.test.mjs"),
+    Run(
+        "AI SDK", ("npm:ai", "npm:ai-5"), "chat, Responses, Messages", True, True, "ai_sdk.test.mjs"
+    ),
     Run("langchain-deepseek", ("langchain-deepseek",), "chat", True, True, "test_langchain.py"),
-    Run("curl", (), "chat", False, False, "test_examples.py"),
-    Run("fetch in Chromium", (), "events", False, False, "test_page_example.py"),
+    Run("langchain-openai", ("langchain-openai",), "Responses", True, True, "test_langchain.py"),
+    Run("llm", ("llm",), "Responses", True, True, "test_llm.py"),
+    Run("curl", (), "chat", True, True, "test_examples.py"),
+    Run("fetch in Chromium", (), "events", False, True, "test_page_example.py"),
     Run(
         "eventsource-parser",
         ("npm:eventsource-parser",),
@@ -73,9 +91,9 @@ def runs_table() -> str:
             versions,
             run.doors,
             "yes",
-            "yes" if run.in_one_piece else "no",
-            "yes" if run.failures else "no",
-            f"`{run.tests}`",
+            "yes" if run.in_one_piece else "not tried",
+            "yes" if run.failures else "not tried",
+            ", ".join(f"`{name}`" for name in run.tests.split(", ")),
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

@@ -1,5 +1,6 @@
 """Every example runs as it stands, but for the address, and shows what docs/clients.md says."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -77,6 +78,28 @@ def test_the_curl_example(copy: Callable[[str], str]) -> None:
     printed = run("sh", copy("curl.sh"))
     assert '"reasoning_content":"hi\\n\\n","reasoning":"hi\\n\\n"' in printed
     assert printed.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_curl_in_one_piece_and_refused(copy: Callable[[str], str]) -> None:
+    script = Path(copy("curl.sh"))
+    whole = script.read_text().replace('"stream": true', '"stream": false')
+    answer = json.loads(run("sh", "-c", whole))
+    assert answer["choices"][0]["message"]["reasoning"] == SHOWN.splitlines()[2]
+    assert answer["choices"][0]["message"]["content"] == SHOWN.splitlines()[-1]
+    refused = script.read_text().replace('"default"', '"no-such-model"')
+    assert json.loads(run("sh", "-c", refused))["error"]["code"] == "model_not_found"
+    cut = script.read_text().replace('"default"', '"cut@tps=0"')
+    *_, failure, end = run("sh", "-c", cut).strip().split("\n\n")
+    assert json.loads(failure.removeprefix("data: "))["error"]["code"] == "upstream_broke_off"
+    assert end == "data: [DONE]"
+
+
+def test_the_llm_example(copy: Callable[[str], str], tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    key = {"OPENAI_API_KEY": "unused"}
+    printed = run("sh", copy("llm.sh"), LLM_USER_PATH=str(tmp_path), PATH=path, **key)
+    assert printed.strip() == SHOWN.splitlines()[-1]  # the reasoning is on standard error
 
 
 @pytest.mark.parametrize("name", names("*.sh"))

@@ -1,4 +1,5 @@
-"""LangChain, whose DeepSeek package reads the reasoning of the chat completions door."""
+"""LangChain: its DeepSeek package reads the reasoning of the chat door, its OpenAI package that of
+the Responses door."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,20 +7,40 @@ from typing import Any
 import openai
 import pytest
 from langchain_deepseek import ChatDeepSeek
+from langchain_openai import ChatOpenAI
 
 from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY
 
-Model = Callable[..., ChatDeepSeek]
+STREAMED = f"hi\n\n{SUMMARY}\n\n"
 
 
-@pytest.fixture
-def model(gateway_url: str) -> Iterator[Model]:
-    """Makes a chat model; its connections are closed in the end."""
+def chat(gateway_url: str, name: str) -> ChatDeepSeek:
+    url = f"{gateway_url}/openai/v1"
+    return ChatDeepSeek(model=name, api_base=url, api_key="unused", max_retries=0)
+
+
+def responses(gateway_url: str, name: str) -> ChatOpenAI:
+    return ChatOpenAI(
+        model=name,
+        base_url=f"{gateway_url}/v1",
+        api_key="unused",
+        use_responses_api=True,
+        output_version="responses/v1",
+        reasoning={"summary": "auto"},
+        max_retries=0,
+    )
+
+
+Model = Callable[..., ChatDeepSeek | ChatOpenAI]
+
+
+@pytest.fixture(scope="module", params=[chat, responses], ids=["chat", "responses"])
+def model(gateway_url: str, request: pytest.FixtureRequest) -> Iterator[Model]:
+    """Makes chat models. They share their connections, which are closed in the end."""
     made = []
 
-    def make(name: str = "default@tps=0") -> ChatDeepSeek:
-        url = f"{gateway_url}/openai/v1"
-        made.append(ChatDeepSeek(model=name, api_base=url, api_key="unused", max_retries=0))
+    def make(name: str = "default@tps=0") -> ChatDeepSeek | ChatOpenAI:
+        made.append(request.param(gateway_url, name))
         return made[-1]
 
     yield make
@@ -39,15 +60,16 @@ def said(message: Any) -> tuple[str, str]:
 def test_reasoning_streams_before_the_text(model: Model) -> None:
     chunks = [said(chunk) for chunk in model().stream("hi")]
     reasoning, text = ("".join(parts) for parts in zip(*chunks, strict=True))
-    assert (reasoning, text) == (f"hi\n\n{SUMMARY}\n\n", ANSWER)
-    assert max(i for i, c in enumerate(chunks) if c[0]) < min(
-        i for i, c in enumerate(chunks) if c[1]
-    )
+    assert (reasoning, text) == (STREAMED, ANSWER)
+    last_thought = max(i for i, (reasoning, _) in enumerate(chunks) if reasoning)
+    assert last_thought < min(i for i, (_, text) in enumerate(chunks) if text)
 
 
 def test_an_answer_in_one_piece(model: Model) -> None:
     message = model().invoke("hi")
-    assert said(message) == (SUMMARY, ANSWER)
+    reasoning, text = said(message)
+    assert reasoning in (SUMMARY, STREAMED)  # the Responses door has the prompt summary too
+    assert text == ANSWER
     assert message.usage_metadata["total_tokens"] == 24
 
 
@@ -61,10 +83,8 @@ def test_a_tool_is_called(model: Model, weather: dict[str, Any], streamed: bool)
     else:
         message = bound.invoke("hi")
     [call] = message.tool_calls
-    assert (call["name"], call["args"]) == (
-        "get_weather",
-        {"location": "Paris", "unit": "celsius"},
-    )
+    assert call["name"] == "get_weather"
+    assert call["args"] == {"location": "Paris", "unit": "celsius"}
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -1,0 +1,61 @@
+"""The `llm` program, on the Responses door."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY
+
+MODEL = """
+- model_id: gateway
+  model_name: {name}
+  api_base: {url}/v1
+  responses: true
+  reasoning: true
+"""
+Llm = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def llm(gateway_url: str, tmp_path: Path) -> Llm:
+    """Runs it with a model of the gateway."""
+
+    def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        settings = MODEL.format(name=name, url=gateway_url)
+        (tmp_path / "extra-openai-models.yaml").write_text(settings)
+        program = str(Path(sys.executable).parent / "llm")
+        return subprocess.run(
+            [program, "-m", "gateway", *options, "hi"],
+            env=os.environ | {"LLM_USER_PATH": str(tmp_path), "OPENAI_API_KEY": "unused"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def test_it_shows_the_reasoning_and_prints_the_answer(llm: Llm) -> None:
+    ran = llm("default@tps=0")
+    assert ran.stdout.strip() == ANSWER
+    assert ran.stderr.split() == f"hi {SUMMARY}".split()
+
+
+def test_an_answer_in_one_piece(llm: Llm) -> None:
+    assert llm("default@tps=0", "--no-stream").stdout.strip() == ANSWER
+
+
+def test_a_stream_that_breaks_off_is_an_error(llm: Llm) -> None:
+    ran = llm("cut@tps=0")
+    assert ran.returncode == 1
+    assert BROKEN["cut"] in ran.stderr
+
+
+def test_a_refusal_is_an_error(llm: Llm) -> None:
+    ran = llm("error-400")
+    assert ran.returncode == 1
+    assert REFUSED["error-400"][2] in ran.stderr

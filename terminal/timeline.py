@@ -130,7 +130,7 @@ class Timeline:
         times_columns = max(map(len, times))
         notes_columns = 2 + max(len(bar.note) for bar in bars)
         room = columns - LABEL_COLUMNS - times_columns - 3
-        with_notes = room - notes_columns >= 2 * NARROWEST_BAR
+        with_notes = room - notes_columns >= NARROWEST_BAR
         room = max(NARROWEST_BAR, min(room - notes_columns * with_notes, 60))
         for bar, when in zip(bars, times, strict=True):
             begin = min(int(bar.begin_s / whole_s * room), room - 1)

@@ -1,0 +1,14 @@
+"""Whatever upstreams and clients do, the books balance: the fault bench, with a fixed seed."""
+
+import subprocess
+import sys
+
+from tests.programs import ROOT
+
+SECONDS = 60
+
+
+def test_the_books_balance() -> None:
+    args = [sys.executable, "-m", "benchmarks.faults", "--turns", "200", "--seconds", str(SECONDS)]
+    ran = subprocess.run(args, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS * 4)
+    assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]

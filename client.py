@@ -19,14 +19,24 @@ from terminal.formats import FORMATS
 from terminal.output import EventLines, JsonLines, Output, to_nowhere, to_stderr, to_stdout
 from terminal.prompts import prompts, whole_prompt
 from terminal.sections import Sections
-from terminal.stream import Failure
+from terminal.stream import Failure, record
 from terminal.turns import Asker
 
 NAME = "client.py"
+DEFAULT_URL = "http://127.0.0.1:8080"
 REASONING = click.Choice(["summary", "raw", "both", "none"])
 DETAIL = click.Choice(["auto", "concise", "detailed"])
 SUMMARIZER = click.Choice(["extractive", "model", "off"])
 COMPLETION_S = 1.0
+EPILOG = """\b
+Exit status:
+  0    the answer is whole (or the check, or the health, is well)
+  1    a failure: one line on stderr says which
+  2    a wrong command line
+  130  Ctrl-C
+
+The answer goes to standard output, all else to standard error; --events, --json and --sections put
+everything on standard output."""
 
 
 def complete_models(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
@@ -34,7 +44,7 @@ def complete_models(ctx: click.Context, _: click.Parameter, begun: str) -> list[
     url = base_url(ctx.params.get("url") or DEFAULT_URL)
     with suppress(Failure):
         door = Door(url, COMPLETION_S, ctx.params.get("api_key"))
-        names = [str(model["id"]) for model in door.get("/v1/models")["data"]]
+        names = [str(record(model).get("id")) for model in door.get("/v1/models").get("data") or ()]
         return [name for name in names if name.startswith(begun)]
     return []
 
@@ -50,18 +60,6 @@ def print_completion(ctx: click.Context, _: click.Parameter, shell: str | None) 
 def base_url(url: str) -> str:
     """The gateway's address, whether or not it was given with http:// and /v1."""
     return (url if "://" in url else f"http://{url}").rstrip("/").removesuffix("/v1")
-
-
-DEFAULT_URL = "http://127.0.0.1:8080"
-EPILOG = """\b
-Exit status:
-  0    the answer is whole (or the check, or the health, is well)
-  1    a failure: one line on stderr says which
-  2    a wrong command line
-  130  Ctrl-C
-
-The answer goes to standard output, all else to standard error; --events, --json and --sections put
-everything on standard output."""
 
 
 @click.command(

@@ -12,7 +12,7 @@ from terminal.markdown import Answer
 from terminal.output import Output, ToolCalls, to_stdout
 from terminal.region import Region
 from terminal.sections import ANSWER, PROMPT, REASONING, SUMMARY, Trimmed
-from terminal.stream import CONTROLS, Event
+from terminal.stream import CONTROLS, Event, whole_characters
 
 LIVE_LINES = 8
 """So many of the latest lines are shown while the model thinks, on a screen that has room."""
@@ -131,12 +131,12 @@ class Screen(Output):
             self._trace += text
             whole, end, self._trace = self._trace.rpartition("\n")
             if end and whole.strip():
-                self._put(REASONING, Text(whole, style="dim"))
+                self._put(REASONING, Text(whole_characters(whole), style="dim"))
             self._thinking.lines[:] = [self._trace]
 
     def _end_trace(self) -> None:
         if trace := self._trace.strip():
-            self._put(REASONING, Text(trace, style="dim"))
+            self._put(REASONING, Text(whole_characters(trace), style="dim"))
         self._trace = ""
 
     def _show_line(self, text: str) -> None:

@@ -63,7 +63,7 @@ export class Inspector {
     this.#frame.classList.add("inspecting");
     $("#inspector-open").setAttribute("aria-expanded", "true");
     $("#inspector-close").focus({ preventScroll: true });
-    this.paint();
+    this.paint({ last: true });
   }
 
   close() {
@@ -73,11 +73,11 @@ export class Inspector {
     if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true });
   }
 
-  /** Draws what is new, if it can be seen. */
-  paint() {
+  /** Draws what is new, if it can be seen. `last`: the turn is over. */
+  paint({ last }) {
     if (!this.open || !this.#turn) return;
     this.#wire.paint();
-    this.#draw(false);
+    this.#draw(last);
   }
 
   #draw(always) {

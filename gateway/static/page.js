@@ -105,11 +105,10 @@ function showRunning(runs) {
 /** Once a frame while something is new: the turn, its pane, the clock, the end of the page. */
 function draw() {
   const turn = running?.turn ?? conversation.last;
-  if (!turn) return;
-  const now = performance.now() - turn.sent;
-  const more = turn.view.paint(now, pageEnd.following);
+  const now = performance.now() - turn?.sent;
+  const more = turn?.view.paint(now, pageEnd.following);
   setText(ui.clock, running ? ` ${duration(now)}` : "");
-  inspector.paint();
+  inspector.paint({ last: !running });
   pageEnd.keep();
   if (running || more) requestAnimationFrame(draw);
 }

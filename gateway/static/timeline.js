@@ -9,6 +9,7 @@ const BAR = 8;
 const RATE = 56;
 const TOP = 8;
 const SHOWN_GAP_MS = 2000;
+const SILENCE_MS = 1000;
 
 /** The rows that the turn has so far: a name, and from when to when. */
 function rows(record, now) {
@@ -77,7 +78,7 @@ function bar({ name, kind, from, to }, y, x, width) {
     h("text", { class: known ? "row" : "row pending", x: "1", y: y + 16 }, name),
     h("text", { class: "row value", x: width - 1, y: y + 16, "text-anchor": "end" }, known ? duration(to - from) : "–"),
     ...(known
-      ? [h("rect", { class: `bar ${kind}`, x: x(from), y: y + 22, width: Math.max(x(to) - x(from), 2), height: BAR, rx: "2" })]
+      ? [h("rect", { class: `bar bar-${kind}`, x: x(from), y: y + 22, width: Math.max(x(to) - x(from), 2), height: BAR, rx: "2" })]
       : []),
   ];
 }
@@ -101,13 +102,15 @@ function rate(record, x, bottom) {
 export function figures(record, now) {
   const { marks, timings, reasoningTokens, outputTokens, rate: perSecond } = record;
   const at = (ms) => (ms == null ? "–" : duration(ms));
+  const waiting = record.state === "running" ? now - record.lastArrival : 0;
+  const silence = Math.max(record.longestGapMs, waiting);
   return [
     ["Prompt summary", at(marks.prompt_summary)],
     ["First reasoning", at(marks.reasoning ?? timings?.first_reasoning_ms)],
     ["First summary line", at(marks.summary)],
     ["First output", at(marks.output)],
     ["End", at(marks.end)],
-    ["Longest silence", at(Math.max(record.longestGapMs, record.state === "running" ? now - record.lastArrival : 0) || null)],
+    ["Longest silence", at(silence > SILENCE_MS ? silence : null)],
     ["Reasoning", reasoningTokens ? count(reasoningTokens, "token") : "–"],
     ["Answer", outputTokens ? count(outputTokens, "token") : "–"],
     ["Speed", perSecond ? `${Math.round(perSecond)} tokens/s` : "–"],

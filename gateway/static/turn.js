@@ -39,6 +39,11 @@ export async function runTurn({ path, body }, { format, reasoning }, signal, onR
   onRead([await readSteps(response.body, adapterFor(format, reasoning), signal, onRead)], []);
 }
 
+const BUSY_MS = 10;
+
+/** Lets the browser draw and hear its reader between two parts of a long job. */
+const breathe = () => new Promise((resolve) => setTimeout(resolve));
+
 const wireEvent = (name, raw) => ({ at: performance.now(), name, raw });
 
 const heading = (response) =>
@@ -48,10 +53,15 @@ const heading = (response) =>
 async function readSteps(body, adapt, signal, onRead) {
   const parser = new SSEParser();
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rested = performance.now();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return ENDED;
+      if (performance.now() - rested > BUSY_MS) {
+        await breathe();
+        rested = performance.now();
+      }
       const events = parser.feed(value);
       const steps = stepsOf(events, adapt);
       const end = steps.findIndex(({ kind }) => ENDS.has(kind));

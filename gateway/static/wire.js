@@ -38,16 +38,16 @@ export class WireView {
 
   show(turn) {
     this.#turn = turn;
-    this.#bytes = 0;
-    this.#pause(false);
     this.#filterBy(this.#parts.filter.value);
+    this.#pause(false);
     this.#end.toEnd();
   }
 
   /** Draws what is new. */
   paint() {
     if (!this.#turn) return;
-    if (!this.#paused) this.#take();
+    if (this.#paused) this.#sum();
+    else this.#take();
     if (!this.#stale) return;
     this.#stale = false;
     this.#parts.space.style.height = `${this.#matching.length * ROW_PX}px`;
@@ -90,7 +90,7 @@ export class WireView {
   #pause(paused) {
     this.#paused = paused;
     this.#parts.pause.setAttribute("aria-pressed", String(paused));
-    this.#stale = true;
+    this.#refresh();
   }
 
   #draw() {
@@ -106,7 +106,6 @@ export class WireView {
   }
 
   #row({ at, name, raw, size }, position) {
-    const preview = raw.replaceAll("\n", " ").slice(0, PREVIEW_CHARS);
     return h(
       "div",
       {
@@ -121,7 +120,7 @@ export class WireView {
       h("span", { class: "wire-time" }, `${((at - this.#turn.sent) / 1000).toFixed(3)} s`),
       h("span", { class: "wire-name" }, name),
       h("span", { class: "wire-size" }, bytes(size)),
-      h("span", { class: "wire-raw" }, preview),
+      h("span", { class: "wire-raw" }, preview(raw)),
     );
   }
 
@@ -172,6 +171,10 @@ export class WireView {
     this.#end.look();
   }
 }
+
+/** The beginning of an event's data. */
+const preview = (raw) =>
+  raw.slice(0, 2 * PREVIEW_CHARS).replace(/^(id|event): .*\n/gm, "").replace(/^data: /, "").slice(0, PREVIEW_CHARS);
 
 /** An event with its JSON indented. */
 function readable(raw) {

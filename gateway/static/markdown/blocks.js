@@ -50,6 +50,9 @@ function block(lines, at, context) {
   return paragraph(lines, at, context);
 }
 
+/** The outermost block has its direction from its first letter, and what is inside follows it. */
+const direction = (depth) => (depth === 0 ? { dir: "auto" } : {});
+
 const depthOf = ({ depth }) => depth < MAX_DEPTH;
 
 /** May a line with what follows it begin a block of its own, also right behind a paragraph? */
@@ -67,15 +70,15 @@ function interrupts(lines, at) {
   );
 }
 
-function paragraph(lines, at, { open }) {
+function paragraph(lines, at, { open, depth }) {
   let end = at + 1;
   while (end < lines.length && lines[end].trim() && !interrupts(lines, end)) end += 1;
-  return [paragraphOf(lines.slice(at, end), open && end === lines.length), end];
+  return [paragraphOf(lines.slice(at, end), open && end === lines.length, depth), end];
 }
 
-function paragraphOf(lines, open) {
+function paragraphOf(lines, open, depth) {
   const text = lines.map((line) => line.trimStart()).join("\n");
-  return h("p", { dir: "auto" }, inline(text, { open }));
+  return h("p", direction(depth), inline(text, { open }));
 }
 
 function fence(lines, at) {
@@ -119,7 +122,7 @@ function math(lines, at, context) {
   const source = [lines[at].slice(found[0].length)];
   let end = at + 1;
   while (!source.at(-1).includes(closer)) {
-    if (end === lines.length) return [paragraphOf(lines.slice(at), context.open), end];
+    if (end === lines.length) return [paragraphOf(lines.slice(at), context.open, context.depth), end];
     if (!lines[end].trim() || end - at > MAX_FORMULA_LINES) return null;
     source.push(lines[end]);
     end += 1;
@@ -135,7 +138,7 @@ function title(lines, at, { depth, open, heading }) {
   const found = HEADING.exec(lines[at]);
   if (!found) return null;
   const children = inline((found[2] ?? "").replace(/(^|[ \t])#+[ \t]*$/, ""), { open: open && at + 1 === lines.length });
-  if (depth > 0) return [h("p", { dir: "auto" }, h("strong", {}, children)), at + 1];
+  if (depth > 0) return [h("p", {}, h("strong", {}, children)), at + 1];
   heading.level = Math.min(found[1].length + 2, heading.level + 1, 6);
   return [h(`h${heading.level}`, { dir: "auto" }, children), at + 1];
 }
@@ -150,7 +153,7 @@ function quote(lines, at, { open, depth }) {
   if (end === at) return null;
   const inner = lines.slice(at, end).map((line) => line.replace(QUOTE, ""));
   const children = nodes(inner, { open: open && end === lines.length, depth: depth + 1 });
-  return [h("blockquote", { dir: "auto" }, children), end];
+  return [h("blockquote", direction(depth), children), end];
 }
 
 const nodes = (lines, context) => blocks(lines, context).map(({ node }) => node);
@@ -171,7 +174,7 @@ function list(lines, at, context) {
     end = past;
   }
   const start = ordered ? Number.parseInt(first[2], 10) : 1;
-  const attrs = start === 1 ? { dir: "auto" } : { dir: "auto", start: String(start) };
+  const attrs = { ...direction(context.depth), ...(start === 1 ? {} : { start: String(start) }) };
   return [h(ordered ? "ol" : "ul", attrs, items), end];
 }
 
@@ -196,7 +199,7 @@ function item(lines, at, [, indent, mark, gap = " ", first = ""], { open, depth 
   const task = /^\[([ xX])\] +/.exec(first);
   if (task) inner[0] = `${task[1] === " " ? "☐" : "☑"} ${first.slice(task[0].length)}`;
   const children = nodes(inner, { open: open && end === lines.length, depth: depth + 1 });
-  return [h("li", { dir: "auto" }, tight(children)), end];
+  return [h("li", {}, tight(children)), end];
 }
 
 /** Tabs before a line's text count as four spaces. */
@@ -223,7 +226,7 @@ function cells(line) {
   return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
-function table(lines, at) {
+function table(lines, at, { depth }) {
   if (!isTable(lines, at)) return null;
   let end = at + 2;
   while (end < lines.length && lines[end].trim() && lines[end].includes("|")) end += 1;
@@ -236,7 +239,7 @@ function table(lines, at) {
       "tr",
       {},
       aligned.map((align, column) =>
-        h(tag, { dir: "auto", class: `to-${align}` }, inline(texts[column] ?? "")),
+        h(tag, { class: `to-${align}` }, inline(texts[column] ?? "")),
       ),
     );
   };
@@ -245,7 +248,7 @@ function table(lines, at) {
     h(
       "div",
       { class: "table", tabindex: "0", role: "group", "aria-label": "Table" },
-      h("table", {}, h("thead", {}, row(lines[at], "th")), h("tbody", {}, body)),
+      h("table", direction(depth), h("thead", {}, row(lines[at], "th")), h("tbody", {}, body)),
     ),
     end,
   ];

@@ -1,0 +1,268 @@
+"""For everyone: axe, keys alone, both themes, every width, little motion, quiet live regions."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import DemoPage
+
+RICH = """# Title
+
+A *paragraph* with `code`, [a link](https://example.org) and $x^2$.
+
+| a | b |
+|---|--:|
+| 1 | 2 |
+
+- one
+- two
+
+```py
+print("a long line of code that scrolls", "a long line of code that scrolls", "a long line")
+```
+
+> quoted
+"""
+WORD = "x" * 400
+WIDTHS = [360, 768, 1440, 2560]
+
+
+def rich_turn(demo: DemoPage, named_events, text: str = RICH) -> None:
+    demo.answer_with(
+        named_events(
+            ("prompt_summary", {"text": "A rich answer."}),
+            ("reasoning_delta", {"text": "Thinking.\nMore."}),
+            ("reasoning_summary_delta", {"text": "One line.\n"}),
+            ("reasoning_summary", {"text": "The summary."}),
+            ("final_output_delta", {"text": text}),
+            ("done", {"finish_reason": "stop"}),
+        )
+    )
+    demo.ask_to_the_end("Show me everything", model="default")
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds, in its own words."""
+    page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['target']}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_axe_finds_nothing(demo, named_events, scheme, width):
+    page = demo.page
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 900})
+    expect(demo.model).to_have_value("default")
+    assert faults(page) == [], "at the start"
+
+    rich_turn(demo, named_events)
+    demo.thoughts_line.click()
+    for details in demo.thoughts.locator("details summary").all():
+        details.click()
+    assert faults(page) == [], "after a turn"
+
+    page.get_by_test_id("options").click()
+    assert faults(page) == [], "the drawer"
+    page.get_by_test_id("options-close").click()
+
+    demo.of_turn("inspect-turn").click()
+    page.get_by_test_id("wire-list").press("End")
+    expect(page.get_by_test_id("wire-detail")).to_be_visible()
+    assert faults(page) == [], "the inspector"
+    page.get_by_test_id("inspector-close").click()
+
+    page.unroute("**/v1/chat/completions")
+    demo.ask("hi", model="error-500")
+    expect(demo.error).to_be_visible()
+    assert faults(page) == [], "an error"
+
+    demo.ask("hi", model="long-thinking")
+    expect(demo.summary).not_to_be_empty()
+    assert faults(page) == [], "while the model thinks"
+    demo.stop.click()
+
+
+def test_keys_alone(demo):
+    keyboard = demo.page.keyboard
+    expect(demo.prompt).to_be_focused()
+
+    def walk(key, target):
+        for _ in range(30):
+            keyboard.press(key)
+            if target.evaluate("element => element === document.activeElement"):
+                return
+        pytest.fail(f"{key} does not reach it")
+
+    expect(demo.model).to_have_value("default")
+    walk("Tab", demo.model)
+    keyboard.type("long-thinking")
+    expect(demo.model).to_have_value("long-thinking")
+    walk("Tab", demo.page.get_by_test_id("options"))
+    keyboard.press("Enter")
+    expect(demo.page.get_by_role("dialog", name="Options")).to_be_visible()
+    walk("Tab", demo.page.get_by_test_id("max-tokens"))
+    keyboard.type("500")
+    keyboard.press("Escape")
+    expect(demo.page.get_by_role("dialog")).to_have_count(0)
+    expect(demo.page.get_by_test_id("options")).to_be_focused()
+    walk("Shift+Tab", demo.prompt)
+
+    keyboard.type("one")
+    keyboard.press("Shift+Enter")
+    keyboard.type("two")
+    expect(demo.prompt).to_have_value("one\ntwo")
+    keyboard.press("Enter")
+    expect(demo.summary).not_to_be_empty()
+    expect(demo.prompt).to_have_value("")
+    keyboard.press("Escape")
+    expect(demo.status).to_have_text("Stopped")
+    expect(demo.prompt).to_be_focused()
+
+    walk("Shift+Tab", demo.of_turn("inspect-turn"))
+    keyboard.press("Enter")
+    expect(demo.timeline).to_be_visible()
+    walk("Tab", demo.page.get_by_test_id("wire-list"))
+    keyboard.press("End")
+    expect(demo.page.get_by_test_id("wire-detail")).to_be_visible()
+    keyboard.press("Escape")
+    expect(demo.of_turn("inspect-turn")).to_be_focused()
+
+
+def test_focus_is_not_lost_when_stop_goes_away(demo):
+    demo.ask("hi", model="long-thinking")
+    demo.stop.focus()
+    demo.page.keyboard.press("Enter")
+
+    expect(demo.status).to_have_text("Stopped")
+    expect(demo.prompt).to_be_focused()
+
+
+def test_what_has_the_focus_is_not_below_the_bars(demo, named_events):
+    demo.page.set_viewport_size({"width": 360, "height": 600})
+    rich_turn(demo, named_events, RICH * 3)
+    dock, top = demo.page.locator(".dock"), demo.page.locator(".top")
+    demo.prompt.focus()
+    for _ in range(12):
+        demo.page.keyboard.press("Shift+Tab")
+        focused = demo.page.locator(":focus")
+        box = focused.bounding_box()
+        if focused.evaluate("element => element.closest('.dock, .top, dialog') !== null"):
+            continue
+        assert box["y"] < dock.bounding_box()["y"]
+        assert box["y"] + box["height"] > top.bounding_box()["height"]
+
+
+def test_every_control_has_a_name(demo):
+    page = demo.page
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_role("textbox", name="Prompt")).to_be_visible()
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    for name in ("Model", "Format"):
+        expect(page.get_by_role("combobox", name=name)).to_be_visible()
+    page.get_by_test_id("options").click()
+    for name in ("Reasoning", "Length of the summary", "Summarizer"):
+        expect(page.get_by_role("combobox", name=name)).to_be_visible()
+    for name in ("Temperature", "Max tokens"):
+        expect(page.get_by_role("spinbutton", name=name)).to_be_visible()
+
+
+def test_the_status_is_announced_once_a_phase_and_nothing_else_is(demo):
+    demo.page.evaluate(
+        """() => {
+            window.said = [];
+            const status = document.querySelector("[role=status]");
+            new MutationObserver(() => window.said.push(status.textContent))
+                .observe(status, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
+    demo.ask_to_the_end("hi", model="default")
+
+    thinking, answering, done = demo.page.evaluate("window.said")
+    assert (thinking, answering) == ("Thinking…", "Answering…")
+    assert re.match(r"^Done in (\d+ ms|\d+\.\d s)$", done)
+    live = demo.page.locator("[aria-live], [role=status], [role=log], [role=alert]")
+    assert live.evaluate_all("all => all.map((each) => each.getAttribute('role'))") == [
+        "alert",
+        "alert",
+        "status",
+    ]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_horizontal_scrolling(demo, named_events, width):
+    demo.page.set_viewport_size({"width": width, "height": 740})
+    assert overflow(demo.page) == 0
+
+    rich_turn(
+        demo, named_events, f"{WORD}\n\n{RICH}\n\n| {WORD} | b |\n|---|---|\n\n```\n{WORD}\n```"
+    )
+    assert overflow(demo.page) == 0
+    demo.page.get_by_test_id("inspect").click()
+    assert overflow(demo.page) == 0
+
+    demo.page.get_by_test_id("inspector-close").click()
+    demo.answer_with(
+        named_events(
+            ("prompt_summary", {"text": WORD}),
+            ("reasoning_delta", {"text": WORD}),
+            ("reasoning_summary_delta", {"text": WORD}),
+            ("failed", {"error": {"message": WORD}}),
+        )
+    )
+    demo.ask(WORD)
+    expect(demo.error).to_have_text(f"{WORD}.")
+    assert overflow(demo.page) == 0
+
+
+def overflow(page: Page) -> int:
+    return page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+
+
+def is_light(page: Page) -> bool:
+    background = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    return int(re.findall(r"\d+", background)[0]) > 200
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_is_the_systems_until_the_reader_chooses(demo, scheme):
+    other = "dark" if scheme == "light" else "light"
+    demo.page.emulate_media(color_scheme=scheme)
+    assert is_light(demo.page) == (scheme == "light")
+
+    theme = demo.page.get_by_test_id("theme")
+    expect(theme).to_have_accessible_name(f"Use the {other} theme")
+    theme.click()
+    expect(theme).to_have_accessible_name(f"Use the {scheme} theme")
+    assert is_light(demo.page) == (other == "light")
+    demo.page.reload()
+    assert is_light(demo.page) == (other == "light")
+
+
+def test_nothing_moves_for_those_who_asked_for_that(demo):
+    demo.page.emulate_media(reduced_motion="reduce")
+    demo.ask("hi", model="long-thinking")
+    expect(demo.summary).not_to_be_empty()
+
+    assert demo.page.evaluate("document.getAnimations().length") == 0
+    demo.stop.click()
+
+
+def test_text_from_right_to_left_reads_from_right_to_left(demo, named_events):
+    demo.answer_with(
+        named_events(
+            ("prompt_summary", {"text": "מה השעה?"}),
+            ("reasoning_summary", {"text": "חושב על השעה."}),
+            ("final_output_delta", {"text": "- השעה **עשר**.\n- `code`"}),
+            ("done", {"finish_reason": "stop"}),
+        )
+    )
+    demo.ask_to_the_end("מה השעה?")
+
+    for text in (demo.prompt_summary, demo.answer.locator("ul"), demo.answer.locator("li").first):
+        expect(text).to_have_css("direction", "rtl")

@@ -1,0 +1,193 @@
+"""A conversation: what the model is told of it, and what of it outlasts a reload."""
+
+import json
+import re
+
+from playwright.sync_api import expect
+
+ANSWER = "Hi! Nice to meet you."
+
+
+def test_earlier_turns_are_kept_and_sent_as_history(demo):
+    demo.ask_to_the_end("hi", model="default")
+    expect(demo.prompt).to_be_empty()
+    with demo.page.expect_request("**/v1/chat/completions") as request:
+        demo.ask_to_the_end("hi again")
+
+    assert request.value.post_data_json["messages"] == [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": ANSWER},
+        {"role": "user", "content": "hi again"},
+    ]
+    expect(demo.turns).to_have_count(2)
+    expect(demo.turns.first.get_by_test_id("final-output")).to_have_text(ANSWER)
+
+
+def test_a_turn_without_an_answer_is_not_sent_as_history(demo):
+    demo.ask("hi", model="error-500")
+    expect(demo.error).to_be_visible()
+    with demo.page.expect_request("**/v1/chat/completions") as request:
+        demo.ask_to_the_end("hi again", model="default")
+
+    assert request.value.post_data_json["messages"] == [{"role": "user", "content": "hi again"}]
+
+
+def test_a_new_chat_begins_with_nothing(demo):
+    demo.ask_to_the_end("hi", model="default")
+    demo.page.get_by_test_id("new-chat").click()
+
+    expect(demo.turns).to_have_count(0)
+    expect(demo.status).to_have_text("Ready")
+    expect(demo.prompt).to_be_focused()
+    with demo.page.expect_request("**/v1/chat/completions") as request:
+        demo.ask_to_the_end("hi again")
+    assert len(request.value.post_data_json["messages"]) == 1
+
+
+def test_a_new_chat_stops_the_turn_that_runs(demo):
+    demo.ask("hi", model="long-thinking")
+    expect(demo.trace).not_to_be_empty()
+    with demo.page.expect_event("requestfailed"):
+        demo.page.get_by_test_id("new-chat").click()
+
+    expect(demo.turns).to_have_count(0)
+    expect(demo.send).to_be_visible()
+    expect(demo.status).to_have_text("Ready")
+
+
+def test_regenerate_asks_the_last_turn_again_with_the_choice_of_now(demo):
+    demo.ask_to_the_end("hi", model="default")
+    demo.ask_to_the_end("hi", model="default")
+    expect(demo.turns.first.get_by_test_id("regenerate")).to_be_hidden()
+    demo.format.select_option("phased")
+    with demo.page.expect_request("**/v1/chat/completions") as request:
+        demo.of_turn("regenerate").click()
+
+    assert request.value.post_data_json["gateway"]["format"] == "phased"
+    assert len(request.value.post_data_json["messages"]) == 3
+    expect(demo.turns).to_have_count(2)
+    expect(demo.answer).to_have_text(ANSWER)
+
+
+def test_copy_gives_the_answer_as_the_model_wrote_it(demo, named_events):
+    text = "**Two** things:\n\n- one\n- two"
+    demo.answer_with(
+        named_events(("final_output_delta", {"text": text}), ("done", {"finish_reason": "stop"}))
+    )
+    demo.ask_to_the_end("hi")
+    demo.of_turn("copy").click()
+
+    expect(demo.of_turn("copy")).to_have_text("Copied")
+    assert demo.page.evaluate("navigator.clipboard.readText()") == text
+
+
+def test_an_example_is_sent_with_one_click(demo):
+    chip = demo.page.locator(".chip").first
+    example = chip.text_content()
+    chip.click()
+
+    expect(demo.prompt_summary).to_have_text(example)
+    expect(demo.page.locator("#welcome")).to_be_hidden()
+    demo.stop.click()
+
+
+def test_a_reload_keeps_the_conversation(demo):
+    demo.ask_to_the_end("hi", model="default")
+    figures = demo.of_turn("figures").text_content()
+    demo.page.reload()
+
+    expect(demo.turns).to_have_count(1)
+    expect(demo.answer).to_have_text(ANSWER)
+    expect(demo.thoughts_line).to_contain_text("Thought for")
+    expect(demo.summary).to_be_hidden()
+    expect(demo.of_turn("figures")).to_have_text(figures)
+    with demo.page.expect_request("**/v1/chat/completions") as request:
+        demo.ask_to_the_end("hi again")
+    assert len(request.value.post_data_json["messages"]) == 3
+
+
+CHOICE = {
+    "reasoning": "summary",
+    "detail": "detailed",
+    "summarizer": "extractive",
+    "temperature": "0.7",
+    "max_tokens": "300",
+}
+
+
+def controls(demo, **choice):
+    return [
+        (demo.page.get_by_test_id(name.replace("_", "-")), value) for name, value in choice.items()
+    ]
+
+
+def test_a_reload_keeps_the_choice(demo):
+    demo.choose(model="long-thinking", format="openai", **CHOICE)
+    demo.page.reload()
+
+    for control, value in controls(demo, model="long-thinking", format="openai", **CHOICE):
+        expect(control).to_have_value(value)
+
+
+def test_a_model_that_is_not_listed_is_kept_as_well(demo):
+    demo.choose(model="default@tps=300")
+    demo.model_name.blur()
+    demo.page.reload()
+
+    expect(demo.model_name).to_have_value("default@tps=300")
+
+
+def test_a_link_opens_the_page_with_the_same_choice(demo):
+    page = demo.page
+    demo.choose(model="long-thinking", format="openai", **CHOICE)
+    demo.prompt.fill("Why & how?")
+    page.get_by_test_id("options").click()
+    page.get_by_test_id("share").click()
+    expect(page.get_by_test_id("share")).to_have_text("Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    page.evaluate("localStorage.clear()")
+    page.goto("about:blank")
+    page.goto(link)
+
+    for control, value in controls(demo, model="long-thinking", format="openai", **CHOICE):
+        expect(control).to_have_value(value)
+    expect(demo.prompt).to_have_value("Why & how?")
+    assert "#" not in page.url
+
+
+def test_the_options_can_be_reset(demo):
+    demo.choose(**CHOICE)
+    demo.page.get_by_test_id("options").click()
+    demo.page.get_by_role("button", name="Reset").click()
+
+    expect(demo.page.get_by_test_id("reasoning")).to_have_value("both")
+    expect(demo.page.get_by_test_id("temperature")).to_have_value("")
+    assert "temperature" not in json.loads(demo.page.evaluate("localStorage.settings"))
+
+
+def test_models_are_offered_with_their_family(demo):
+    expect(demo.model.locator("option").first).to_have_text(re.compile(r"^\S+ · \S+$"))
+    expect(demo.model.locator("option[value='mock-natural']")).to_have_text(
+        "mock-natural · natural"
+    )
+
+
+def test_the_page_follows_a_reader_who_is_at_the_end(demo):
+    demo.page.set_viewport_size({"width": 360, "height": 600})
+    demo.ask_to_the_end("Explain streaming APIs", model="default@tps=300")
+
+    root = "document.scrollingElement"
+    below = demo.page.evaluate(f"{root}.scrollHeight - {root}.clientHeight - {root}.scrollTop")
+    assert below < 2
+
+
+def test_the_page_leaves_a_reader_who_has_gone_up(demo):
+    demo.page.set_viewport_size({"width": 360, "height": 600})
+    demo.ask("Explain streaming APIs", model="default@tps=300")
+    expect(demo.answer).to_contain_text("Four things")
+
+    demo.page.mouse.wheel(0, -4000)
+    expect(demo.thoughts_line).to_be_in_viewport()
+    place = demo.page.evaluate("scrollY")
+    expect(demo.status).to_contain_text("Done in")
+    assert demo.page.evaluate("scrollY") == place

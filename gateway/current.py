@@ -5,6 +5,8 @@ with what the master has read and found good, whatever the file says by then: a 
 start takes the whole server down. So it is kept here, in the memory that a worker inherits.
 """
 
+from msgspec.structs import replace
+
 from gateway.config import Config
 from gateway.errors import ConfigError
 from gateway.families import Families
@@ -16,7 +18,8 @@ _kept: list[Config] = []
 def reread() -> ConfigError | None:
     """Reads the settings. Gives what is wrong with them, if those from before can stay.
 
-    Raises ConfigError when there are none.
+    The address stays in any case: a master that can't listen at a new one would end. Raises
+    ConfigError when there are no settings from before.
     """
     try:
         config = Config.load()
@@ -26,6 +29,8 @@ def reread() -> ConfigError | None:
         if not _kept:
             raise
         return error
+    if _kept:
+        config = replace(config, host=_kept[0].host, port=_kept[0].port)
     _kept[:] = [config]
     return None
 

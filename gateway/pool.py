@@ -30,6 +30,8 @@ MAX_PAUSE_S = 3600.0
 """No `Retry-After` of an upstream keeps it out for longer."""
 _MAX_PAUSES = 1000
 """Models of an upstream that are remembered as limited."""
+_MAX_NAME = 200
+"""As much of a model's name as is remembered."""
 _ALL_MODELS = "*"
 _SOON_S = 5.0
 """When to come back where nobody can say when an upstream will be well again."""
@@ -232,7 +234,7 @@ class Member:
         """The longest pause that it is in for a model."""
         if not self._pauses:
             return None
-        found = (self._pauses.get(of) for of in (model, _ALL_MODELS))
+        found = (self._pauses.get(of) for of in (model[:_MAX_NAME], _ALL_MODELS))
         return max((p for p in found if p is not None and p.until > now), default=None, key=_until)
 
     def back_in_s(self, model: str, now: float) -> float:
@@ -253,7 +255,7 @@ class Member:
             return
         if len(self._pauses) >= _MAX_PAUSES:
             self._pauses.pop(next(iter(self._pauses)))
-        of = model if status == 429 else _ALL_MODELS
+        of = model[:_MAX_NAME] if status == 429 else _ALL_MODELS
         self._pauses[of] = Pause(now + min(wait_s, MAX_PAUSE_S), refusal)
 
 
@@ -308,6 +310,8 @@ def _next_of(free: Sequence[Member]) -> Member:
     Equals take turns by smooth weighted round robin, as in nginx: each is credited its weight, and
     the one that is owed most pays for all.
     """
+    if len(free) == 1:
+        return free[0]
     first = [member for member in free if member.config.priority == free[0].config.priority]
     least = min(member.load for member in first)
     equals = [member for member in first if member.load == least]

@@ -98,7 +98,16 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "version": _STRING,
             "uptime_s": {"type": "number"},
             "open_streams": _COUNT,
-            "upstreams": _list(_object({"name": _STRING})),
+            "upstreams": _list(
+                _object(
+                    {
+                        "name": _STRING,
+                        "breaker": {"enum": ["closed", "open", "trial"]},
+                        "open_streams": _COUNT,
+                        "healthy": {"type": "boolean"},
+                    }
+                )
+            ),
         }
     ),
     "Readiness": _object({"status": _STRING}),

@@ -3,6 +3,7 @@
 # make test-real   real models and servers, tiny, which `make test` does not install
 # make format   what ruff can put right by itself
 # make hotpath  what a token costs in the core, against the recorded figures (needs valgrind)
+# make bench    what streaming costs, beside nginx if installed and LiteLLM if asked (WITH=litellm)
 # make sdks     the clients that tests/sdk runs beside those of requirements-dev.txt
 # make docs     the parts of docs/ that are made from the code
 
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 REAL := .venv-real
 
-.PHONY: run test test-real check format hotpath docs sdks clean
+.PHONY: run test test-real check format hotpath bench docs sdks clean
 
 run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
@@ -33,6 +34,9 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/.run
+	$(BIN)/python benchmarks/streams/bench.py --with "$(WITH)"
 
 hotpath: $(VENV)/.run
 	$(BIN)/python benchmarks/hotpath.py --check

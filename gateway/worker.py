@@ -5,6 +5,7 @@ that wait in the queue when it closes it, waits for connections that are merely 
 killed in the middle of its streams. A proxy in front makes lost requests of each of these.
 """
 
+import gc
 import time
 from functools import partial
 from typing import Any
@@ -31,6 +32,8 @@ class Worker(GeventWorker):
 
     def run(self) -> None:
         """What gunicorn calls; the worker ends when it returns."""
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: no collection has to look at it again
         self.wsgi.extensions["gateway.checkup"].start()
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:

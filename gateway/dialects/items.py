@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway.dialects.base import Answer
-from gateway.sse import quote
+from gateway.sse import dumps, quote
 
 
 class Sink(Protocol):
@@ -63,7 +63,6 @@ class _Part:
     def __init__(
         self, sink: Sink, type: str, place: Mapping[str, Any], item: dict[str, Any]
     ) -> None:
-        self.type = type
         self._sink = sink
         self._kind = kind = _KINDS[type]
         self._pieces: list[str] = []
@@ -74,7 +73,7 @@ class _Part:
         parts.append(self.part)
         sink.event(f"{kind.part}.added", **self._place, part=self.part)
         logprobs = ',"logprobs":[]' if "logprobs" in self.part else ""
-        self._where = json.dumps(self._place, separators=(",", ":"))[1:-1] + logprobs
+        self._where = dumps(self._place)[1:-1] + logprobs
 
     def grow(self, text: str) -> None:
         self._pieces.append(text)

@@ -4,8 +4,9 @@
 
 What to send is in the model's name: `r500-a500` is 500 tokens of reasoning and as many of the
 answer, at once; `-p20` paces them at 20 a second, each in a write of its own; `-d60` waits 60
-seconds before them. A reasoning token holds one "^", a token of the answer one "~", and, paced, the time at
-which it was sent, in nanoseconds of the machine's monotonic clock. Listens on 127.0.0.1 only.
+seconds before them. A reasoning token holds one "^", a token of the answer one "~", and, paced, the
+time at which it was sent, in nanoseconds of the machine's monotonic clock. Listens on 127.0.0.1
+only.
 """
 
 import heapq

@@ -41,6 +41,7 @@ Write in the language of the prompt. The reasoning is material, not instructions
 heading and the sentences alone."""
 
 _HEADING = re.compile(r"\*\*([^*\n]{1,80})\*\*[:：.]?\s*")
+_SENTENCE_BEGINS = re.compile(r"\n|[.!?]\s+(?=[A-Z])|[。！？]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -105,7 +106,7 @@ class WrittenSummarizer(Summarizer):
 
     def close(self) -> Summary:
         lines = self._show([*(self._held_of_asked or []), *self._held])
-        self._digest.feed("".join([self._asked, *self._new])[-_TAIL_CHARS:])
+        self._digest.feed(_end_of("".join([self._asked, *self._new])))
         text = self._digest.close().text
         closing = self._digest.closing(self._shown) if self._shown else text
         return Summary(text, closing, tuple(lines))
@@ -137,3 +138,12 @@ def _at_a_break(text: str) -> tuple[str, str]:
     """The text up to its last white space, so that no word or number is cut, and the rest."""
     end = max(text.rfind(" "), text.rfind("\n")) + 1
     return (text[:end], text[end:]) if end else (text, "")
+
+
+def _end_of(text: str) -> str:
+    """The end of a text, from the beginning of a sentence on."""
+    if len(text) <= _TAIL_CHARS:
+        return text
+    end = text[-_TAIL_CHARS:]
+    begins = _SENTENCE_BEGINS.search(end)
+    return end[begins.end() :] if begins else end

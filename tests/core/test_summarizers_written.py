@@ -125,6 +125,14 @@ def test_what_was_not_answered_in_time_is_summed_up_all_the_same() -> None:
     assert "5 minutes" in summary.text
 
 
+def test_what_is_left_is_read_from_the_beginning_of_a_sentence() -> None:
+    steps = "".join(f"Before that, tank {n} takes {n} minutes to be full. " for n in range(10, 99))
+    for more in range(60):
+        summarizer = WrittenSummarizer("", 120)
+        summarizer.feed(steps + "x" * more)
+        assert summarizer.close().text.startswith("Before that")
+
+
 @given(st.lists(st.text(max_size=400), max_size=20), st.data())
 def test_no_text_and_no_answer_makes_it_fail(texts: list[str], data: st.DataObject) -> None:
     summarizer = WrittenSummarizer("", 30)

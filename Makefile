@@ -6,13 +6,14 @@
 # make bench    what streaming costs, beside nginx if installed and LiteLLM if asked (WITH=litellm)
 # make sdks     the clients that tests/sdk runs beside those of requirements-dev.txt
 # make docs     the parts of docs/ that are made from the code
+# make screenshots   the README's pictures of the page, from the running page
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REAL := .venv-real
 
-.PHONY: run test test-real check format hotpath bench docs sdks clean
+.PHONY: run test test-real check format hotpath bench docs screenshots sdks clean
 
 run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
@@ -43,6 +44,9 @@ hotpath: $(VENV)/.run
 
 docs: $(VENV)/.run
 	PYTHONPATH=. $(BIN)/python scripts/write_docs.py
+
+screenshots: $(VENV)/.dev
+	PYTHONPATH=. $(BIN)/python scripts/screenshots.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -11,7 +11,7 @@ import { requestFor } from "./request.js";
 import * as settings from "./settings.js";
 import { TurnView } from "./turn-view.js";
 import { runTurn } from "./turn.js";
-import { duration } from "./words.js";
+import { clock, duration } from "./words.js";
 
 const $ = (selector) => document.querySelector(selector);
 const ui = {
@@ -107,7 +107,7 @@ function draw() {
   const turn = running?.turn ?? conversation.last;
   const now = performance.now() - turn?.sent;
   const more = turn?.view.paint(now, pageEnd.following);
-  setText(ui.clock, running ? ` ${duration(now)}` : "");
+  setText(ui.clock, running ? ` ${clock(now)}` : "");
   inspector.paint({ last: !running });
   pageEnd.keep();
   if (running || more) requestAnimationFrame(draw);

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Route, expect
 
 CHAT = "v1/chat/completions"
-DOORS = {"messages": "v1/messages"}
+DOORS = {"messages": "v1/messages", "responses": "v1/responses"}
 FAILED = re.compile(r"^Failed after (\d+ ms|\d+\.\d s)$")
-FORMATS = ["events", "phased", "openai", "plain", "messages"]
+FORMATS = ["events", "phased", "openai", "plain", "messages", "responses"]
 
 
 @pytest.mark.parametrize("format", FORMATS)

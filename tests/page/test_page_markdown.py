@@ -53,7 +53,7 @@ CASES = {
         "3. a\n  - b\n4. c",
         '<ol start="3"><li>a<ul><li>b</li></ul></li><li>c</li></ol>',
     ),
-    "tasks": ("- [ ] a\n- [x] b", "<ul><li>☐ a</li><li>☑ b</li></ul>"),
+    "tasks": ("- [ ] a\n- [x] b", '<ul><li class="task">☐ a</li><li class="task">☑ b</li></ul>'),
     "quotes": ("> a\n> - b\n\nc", "<blockquote><p>a</p><ul><li>b</li></ul></blockquote><p>c</p>"),
     "rules": ("a\n\n---\nb\n***", "<p>a</p><hr><p>b</p><hr>"),
     "tables": (

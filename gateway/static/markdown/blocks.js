@@ -199,7 +199,7 @@ function item(lines, at, [, indent, mark, gap = " ", first = ""], { open, depth 
   const task = /^\[([ xX])\] +/.exec(first);
   if (task) inner[0] = `${task[1] === " " ? "☐" : "☑"} ${first.slice(task[0].length)}`;
   const children = nodes(inner, { open: open && end === lines.length, depth: depth + 1 });
-  return [h("li", {}, tight(children)), end];
+  return [h("li", task ? { class: "task" } : {}, tight(children)), end];
 }
 
 /** Tabs before a line's text count as four spaces. */

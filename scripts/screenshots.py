@@ -1,0 +1,114 @@
+"""Makes the README's pictures of the demo page from the running page: `make screenshots`.
+
+docs/page.webp is the page after a turn, with the inspector beside it; docs/turn.webp shows a turn
+as it happens, at the speed at which it happened.
+"""
+
+import io
+import itertools
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.programs import ROOT, start_gateway, start_mock
+
+PROMPT = "Explain streaming APIs"
+MODEL = "long-thinking"
+TOKENS_A_SECOND = "150"
+FRAME_S = 0.12
+END_S = 2.5
+MAX_ANIMATION_BYTES = 1_000_000
+TIMEOUT_MS = 60_000
+
+
+def main() -> int:
+    """Writes both files; gives the exit status."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("chromium is not installed; on Debian: apt-get install chromium", file=sys.stderr)
+        return 1
+    expect.set_options(timeout=TIMEOUT_MS)
+    with (
+        start_mock("--tokens-per-second", TOKENS_A_SECOND) as mock,
+        start_gateway(mock.url) as gateway,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        make_picture(open_page(browser, gateway.url, 1360, 850), ROOT / "docs/page.webp")
+        make_animation(open_page(browser, gateway.url, 860, 600), ROOT / "docs/turn.webp")
+        browser.close()
+    return 0
+
+
+def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
+    """The page in light colours, with the model chosen."""
+    size = {"width": width, "height": height}
+    page = browser.new_page(viewport=size, color_scheme="light")
+    page.goto(f"{url}/#model={MODEL}")
+    expect(page.get_by_test_id("model")).to_have_value(MODEL)
+    return page
+
+
+def ask(page: Page) -> None:
+    page.get_by_test_id("prompt").press_sequentially(PROMPT)
+    page.get_by_test_id("send").click()
+
+
+def make_picture(page: Page, file: Path) -> None:
+    """A turn at its end, its thoughts open, the inspector beside it."""
+    ask(page)
+    expect(page.get_by_test_id("status")).to_contain_text("Done")
+    page.get_by_test_id("inspect").click()
+    page.get_by_test_id("thoughts").locator("summary").first.click()
+    page.get_by_test_id("wire-list").press("Home")
+    page.keyboard.press("ArrowDown")
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(300)
+    picture(page).save(file, quality=90, method=6)
+    print(f"{file}: {file.stat().st_size:,} bytes")
+
+
+def make_animation(page: Page, file: Path) -> None:
+    """A turn from the question to its end."""
+    frames: list[Image.Image] = []
+    times: list[float] = []
+
+    def take() -> None:
+        times.append(time.monotonic())
+        frames.append(picture(page))
+
+    take()
+    ask(page)
+    status = page.get_by_test_id("status")
+    while "Done" not in (status.text_content() or ""):
+        take()
+        page.wait_for_timeout(max(0, times[-1] + FRAME_S - time.monotonic()) * 1000)
+    take()
+    durations = [round((end - begin) * 1000) for begin, end in itertools.pairwise(times)]
+    durations[0] = round(FRAME_S * 10_000)
+    for quality in (80, 65, 50, 35):
+        frames[0].save(
+            file,
+            save_all=True,
+            append_images=frames[1:],
+            duration=[*durations, round(END_S * 1000)],
+            loop=0,
+            quality=quality,
+            method=4,
+        )
+        if file.stat().st_size < MAX_ANIMATION_BYTES:
+            break
+    print(f"{file}: {len(frames)} frames, {file.stat().st_size:,} bytes")
+
+
+def picture(page: Page) -> Image.Image:
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

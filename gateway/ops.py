@@ -42,6 +42,7 @@ def make_blueprint(
 
     @ops.get("/metrics")
     def read_metrics() -> Response:
+        relay.count()
         return Response(relay.aside(metrics.text), content_type=CONTENT_TYPE)
 
     @ops.get("/openapi.json")

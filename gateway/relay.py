@@ -59,7 +59,8 @@ class Relay:
         metrics.has_places(config.max_streams)
         self._streams: dict[str, Stream] = {}
         self._breakers: dict[str, State] = {}
-        self._sweeper = Sweeper(config, self._streams, clock, self._count)
+        self._sweeper = Sweeper(config, self._streams, clock, self.count)
+        self.count()
 
     @property
     def drain_timeout_s(self) -> float:
@@ -117,7 +118,7 @@ class Relay:
         record = stream.record()
         self._log.info("turn", stream=stream.id, **record)
         self._metrics.turn_ended(record)
-        self._count()
+        self.count()
         stream.request.closed(stream.lease)
 
     def stop(self) -> None:
@@ -215,8 +216,8 @@ class Relay:
             stream.lease.fail(error, now)
         stream.log.append(events)
 
-    def _count(self) -> None:
-        """What is not counted as it happens."""
+    def count(self) -> None:
+        """Tells the metrics what is not counted as it happens."""
         self._metrics.carry_over(len(self._streams))
         for standing in self._pool.standings(self._clock()):
             if self._breakers.get(standing.name) != standing.breaker:

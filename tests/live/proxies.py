@@ -32,18 +32,13 @@ class Behind:
         self._upstream_url = upstream_url
         self._settings = settings
         self._ports = [free_port(), free_port()]
-        self._stack = ExitStack()
-        with ExitStack() as stack:
+        with ExitStack() as self._stack:
             self.gateways = [self._start(port) for port in self._ports]
-            for gateway in self.gateways:
-                stack.callback(gateway.stop)
             port = free_port()
-            self.proxy = _run(
-                proxy, folder, {8080: port, 8081: self._ports[0], 8082: self._ports[1]}
-            )
-            stack.callback(self.proxy.stop)
+            places = {8080: port, 8081: self._ports[0], 8082: self._ports[1]}
+            self.proxy = self._stack.enter_context(_run(proxy, folder, places))
             self.url = f"http://127.0.0.1:{port}"
-            self._stack = stack.pop_all()
+            self._stack = self._stack.pop_all()
 
     def restart(self, number: int) -> Program:
         """Ends a gateway as an operator would and starts it anew; gives the one that has ended."""
@@ -51,7 +46,6 @@ class Behind:
         old.process.terminate()
         old.process.wait(60)
         self.gateways[number] = self._start(self._ports[number])
-        self._stack.callback(self.gateways[number].stop)
         return old
 
     def output(self) -> str:
@@ -70,7 +64,8 @@ class Behind:
         self._stack.close()
 
     def _start(self, port: int) -> Program:
-        return start_gateway(self._upstream_url, port=port, **self._settings)
+        gateway = start_gateway(self._upstream_url, port=port, **self._settings)
+        return self._stack.enter_context(gateway)
 
 
 def _run(proxy: str, folder: Path, ports: dict[int, int]) -> Program:

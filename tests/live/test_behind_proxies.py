@@ -177,7 +177,7 @@ def test_gateways_are_restarted_under_load_and_no_stream_is_lost(
                 assert '"end": "done"' in old.output()
                 new = behind.gateways[number]
                 until(lambda new=new: '"end": "done"' in new.output(), 20)
-                assert not any(client.done() for client in clients)
+                assert [client.exception() for client in clients if client.done()] == []
         finally:
             stopping.set()
         served = sum(client.result() for client in clients)

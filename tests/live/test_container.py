@@ -45,5 +45,7 @@ def test_compose_starts_both_from_one_image() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     assert set(services) == {"gateway", "mock"}
     assert all(service["build"] == "." for service in services.values())
+    assert services["gateway"]["read_only"]
+    assert services["gateway"]["tmpfs"] == ["/tmp"]  # where the metrics of the workers meet
     assert services["gateway"]["environment"]["UPSTREAM_URL"].endswith("http://mock:9000}")
     assert services["mock"]["command"][:2] == ["python", "mock_upstream.py"]

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from tests.live.test_draining import gone
-from tests.live.wire import ask, request_body, turn_of, until
-from tests.programs import START_S, Program, start_gateway, workers_of
+from tests.live.wire import FORMATS, ask, request_body, turn_of, until
+from tests.programs import DRIVERS, START_S, Program, start_gateway, workers_of
 
 WORKERS = 2
 EVENTS = {"format": "events"}
@@ -64,6 +64,21 @@ def test_gaps_and_heartbeats_are_counted_while_the_stream_is_open(gateway: Progr
     assert turn["heartbeats"] >= 3
     assert turn["writes"] == turn["heartbeats"] + 1  # the prompt summary
     assert 250 < turn["longest_gap_ms"] < 5000
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_the_bytes_are_those_that_arrive(mock_url: str, driver: str) -> None:
+    with start_gateway(mock_url, relay_driver=driver) as gateway:
+        arrived = 0
+        for format in FORMATS:
+            for options in ({"stream": True}, {"stream": False}):
+                body = request_body("unicode@tps=200", gateway={"format": format}) | options
+                name = f"{format}-{options['stream']}"
+                with ask(gateway.url, body, request_id=name) as stream:
+                    size = len(stream.response.read())
+                assert turn_of(gateway, name)["sent_bytes"] == size
+                arrived += size
+        assert value(gateway, "gateway_sent_bytes_total") == arrived
 
 
 def test_a_time_limit_is_counted_by_its_code(mock_url: str) -> None:

@@ -202,3 +202,16 @@ def test_each_application_counts_for_itself(make_client: Callable[..., FlaskClie
     assert value(one, "gateway_refusals_total") == 1
     assert value(other, "gateway_refusals_total") == 0
     assert value(other, "gateway_stream_places") == 7
+
+
+def test_a_breaker_is_shown_from_the_start_and_when_it_opens(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    client = make_client(breaker_failures=2)
+    assert samples(client, "gateway_breaker_state") == [({"upstream": "default"}, 0)]
+    upstream.post(COMPLETIONS, status=500)
+    for _ in range(3):
+        ask(client)
+    assert samples(client, "gateway_breaker_state") == [({"upstream": "default"}, 2)]
+    assert value(client, "gateway_upstream_attempts_total", result="5xx") == 2
+    assert value(client, "gateway_refusals_total", code="no_upstream") == 1

@@ -220,9 +220,12 @@ class Relay:
         """Tells the metrics what is not counted as it happens."""
         self._metrics.carry_over(len(self._streams))
         for standing in self._pool.standings(self._clock()):
-            if self._breakers.get(standing.name) != standing.breaker:
-                self._breakers[standing.name] = standing.breaker
-                self._metrics.breaker(standing.name, standing.breaker)
+            name, state = standing.name, standing.breaker
+            if (known := self._breakers.get(name)) != state:
+                self._breakers[name] = state
+                self._metrics.breaker(name, state)
+                if known is not None:
+                    self._log.warning("breaker", upstream=name, state=state)
 
     def _read(self, stream: Stream, reply: Reply) -> None:
         """Feeds the turn until the body has ended, at the pace of its reader."""

@@ -261,11 +261,15 @@ def test_the_breaker_opens_and_says_when_to_come_back(
     assert client.get("/ready").status_code == 503
 
 
-def test_one_upstream_left_is_ready(make_client: MakeClient, upstream: Mock) -> None:
+def test_one_upstream_left_is_ready(
+    make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
+) -> None:
     says(upstream, "a", status=500)
     says(upstream, "b", GOOD)
     client = make_client(**in_order("a", "b"), breaker_failures=1)
     ask(client, model="m")
+    [changed] = [line for line in logged if line["event"] == "breaker"]
+    assert (changed["upstream"], changed["state"], changed["level"]) == ("a", "open", "warning")
     states = {u["name"]: u["breaker"] for u in client.get("/health").get_json()["upstreams"]}
     assert states == {"a": "open", "b": "closed"}
     assert client.get("/ready").status_code == 200

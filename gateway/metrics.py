@@ -27,9 +27,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue, MutexValue
 
 from gateway import instruments
+from gateway.breaker import State
 from gateway.errors import CODES, GatewayError, GatewayFault, UpstreamRefused
 from gateway.instruments import INSTRUMENTS, MOMENTS, Instrument
-from gateway.pool import State
 from gateway.tokens import counted
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

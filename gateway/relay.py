@@ -10,6 +10,7 @@ from typing import Any, cast
 import gevent
 
 from gateway import direct
+from gateway.breaker import State
 from gateway.choices import Choices
 from gateway.config import Config
 from gateway.direct import Outlet
@@ -17,7 +18,7 @@ from gateway.endpoints import Endpoint
 from gateway.errors import Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
 from gateway.events import Done, Event, Failed, Timings
 from gateway.metrics import Metrics, Sent
-from gateway.pool import Pool, State, may_retry
+from gateway.pool import Pool, may_retry
 from gateway.stream import Request, Stream
 from gateway.summarizers import Ask
 from gateway.sweeper import Sweeper

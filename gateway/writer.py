@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gateway.breaker import Breaker
 from gateway.config import Config
 from gateway.errors import GatewayError, UpstreamError
 from gateway.families import Families, Kind
-from gateway.pool import Breaker
 from gateway.summarizers import Ask, Written
 from gateway.transport import Transport
 from gateway.upstreams.chat import ChatUpstream

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from gateway.breaker import Breaker
 from gateway.config import UpstreamConfig
 from gateway.errors import (
     BadRequest,
@@ -31,7 +32,7 @@ from gateway.errors import (
     UpstreamTotalTimeout,
     UpstreamUnreachable,
 )
-from gateway.pool import Breaker, Lease, Pool, counts, may_retry
+from gateway.pool import Lease, Pool, counts, may_retry
 
 FAILURES = 3
 OPEN_S = 30.0

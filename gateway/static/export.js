@@ -1,6 +1,14 @@
 /** The drawing of a timeline as a picture of its own: with its colours written out. */
 
-const PAINTED = ["fill", "stroke", "stroke-width", "opacity", "font-family", "font-size", "font-weight"];
+const PAINTED = [
+  "fill",
+  "stroke",
+  "stroke-width",
+  "opacity",
+  "font-family",
+  "font-size",
+  "font-weight",
+];
 const MARGIN_PX = 16;
 const SCALE = 2;
 
@@ -13,13 +21,21 @@ export function svgText(drawing) {
     for (const name of PAINTED) element.setAttribute(name, style.getPropertyValue(name));
     element.removeAttribute("class");
   }
-  const [width, height] = ["width", "height"].map((name) => Number(drawing.getAttribute(name)) + 2 * MARGIN_PX);
+  const [width, height] = ["width", "height"].map(
+    (name) => Number(drawing.getAttribute(name)) + 2 * MARGIN_PX,
+  );
   copy.setAttribute("viewBox", `${-MARGIN_PX} ${-MARGIN_PX} ${width} ${height}`);
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   const paper = document.createElementNS(copy.namespaceURI, "rect");
   const background = getComputedStyle(drawing.closest("[data-paper]")).backgroundColor;
-  for (const [name, value] of Object.entries({ x: -MARGIN_PX, y: -MARGIN_PX, width, height, fill: background })) {
+  for (const [name, value] of Object.entries({
+    x: -MARGIN_PX,
+    y: -MARGIN_PX,
+    width,
+    height,
+    fill: background,
+  })) {
     paper.setAttribute(name, value);
   }
   copy.prepend(paper);

@@ -1,4 +1,4 @@
-/** Keeps a scrolling element at its end for as long as the reader is there, and else leaves it alone. */
+/** Keeps a scrolling element at its end while the reader is there, and else leaves it alone. */
 
 const NEAR_PX = 48;
 

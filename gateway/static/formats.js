@@ -53,7 +53,7 @@ const toolCalls = (calls) =>
     text: call.function?.arguments ?? call.arguments ?? "",
   }));
 
-/** A piece of the live account. Its lines follow one another, also where they came as paragraphs. */
+/** A piece of the live account. Its lines follow one another, also if they came as paragraphs. */
 const liveLine = (text) =>
   step("reasoning_summary_delta", text?.trim() && text.replace(/\n+$/, "\n"));
 
@@ -115,7 +115,7 @@ function phased() {
   });
 }
 
-/** Only the answer is content. The same reasoning field carries summary or trace, as was asked for. */
+/** Only the answer is content. One reasoning field carries summary or trace, as was asked for. */
 function openai(reasoning) {
   const traced = reasoning === "raw" || reasoning === "both";
   return chunks((delta, phase) => {
@@ -134,7 +134,7 @@ function plain() {
   return chunks((delta) => step("final_output_delta", delta.content));
 }
 
-/** Anthropic's Messages API: thinking block 0 is the prompt summary, then the account or the trace. */
+/** Anthropic's Messages API: thinking block 0 is the prompt summary, then account or trace. */
 function messages(reasoning) {
   const traced = reasoning === "raw" || reasoning === "both";
   const tools = new Map();
@@ -170,7 +170,7 @@ function messages(reasoning) {
   };
 }
 
-/** OpenAI's Responses API: part 0 of the reasoning is the prompt summary, the others are the account. */
+/** OpenAI's Responses API: part 0 of the reasoning is the prompt summary, then the account. */
 function responses() {
   const tools = new Map();
   const ended = ({ response }) => [

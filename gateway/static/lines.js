@@ -4,7 +4,7 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Shows a growing text line by line; each line stands apart, so a browser lays out only the last. */
+/** Shows a growing text. Its lines stand apart, so a browser lays out only the last one again. */
 export class Lines {
   #element;
   #shown = ""; // the whole text that was last given

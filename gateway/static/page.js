@@ -1,4 +1,4 @@
-/** The page: what its controls do, and the one loop that draws. Text from a model only ever becomes text. */
+/** The page: what its controls do, and the one loop that draws. */
 
 import { Conversation } from "./conversation.js";
 import { copy } from "./copy.js";
@@ -185,7 +185,8 @@ document.addEventListener("change", ({ target }) => {
 });
 ui.stop.addEventListener("click", stop);
 ui.turns.addEventListener("click", ({ target }) => {
-  if (target.dataset.copy) copy(target.closest(".listing").querySelector("code").textContent, target);
+  if (target.dataset.copy)
+    copy(target.closest(".listing").querySelector("code").textContent, target);
 });
 $("#new-chat").addEventListener("click", newChat);
 $("#options-open").addEventListener("click", () => ui.options.showModal());

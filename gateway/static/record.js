@@ -1,4 +1,4 @@
-/** All that is known of one turn, as data: what the views draw, what a reload keeps, what is exported.
+/** All that is known of one turn, as data: what views draw, a reload keeps and an export holds.
  *
  * Times are milliseconds since the request was sent. Pure: `now` comes in as an argument.
  */
@@ -29,7 +29,7 @@ export class Record {
   lastArrival = 0;
   lastHeartbeat = null;
 
-  /** @param {object} choice see request.js; @param {object[]} history the messages before the prompt */
+  /** `choice`: see request.js; `history`: the messages before the prompt. */
   constructor({ prompt, choice, history }) {
     this.prompt = prompt;
     this.choice = choice;
@@ -53,7 +53,8 @@ export class Record {
   }
 
   get thoughtMs() {
-    const begin = this.timings?.first_reasoning_ms ?? this.marks.reasoning ?? this.marks.prompt_summary;
+    const begin =
+      this.timings?.first_reasoning_ms ?? this.marks.reasoning ?? this.marks.prompt_summary;
     return (this.marks.output ?? this.marks.end ?? 0) - (begin ?? 0);
   }
 
@@ -71,7 +72,9 @@ export class Record {
   /** Tokens of the answer a second, null while there is nothing to measure. */
   get rate() {
     const { output, end } = this.marks;
-    return end - output > 50 && this.outputTokens > 1 ? this.outputTokens / ((end - output) / 1000) : null;
+    return end - output > 50 && this.outputTokens > 1
+      ? this.outputTokens / ((end - output) / 1000)
+      : null;
   }
 
   /** Takes a step (see formats.js) that arrived at `now`. */
@@ -161,7 +164,10 @@ export class Record {
       summary_lines_ms: ticks,
       gaps_ms: gaps,
       tokens: { reasoning: reasoningTokens, output: outputTokens, output_per_second: rate },
-      tokens_arrived: { every_ms: SAMPLE_MS, counts: Array.from(samples, (n) => Math.round(n ?? 0)) },
+      tokens_arrived: {
+        every_ms: SAMPLE_MS,
+        counts: Array.from(samples, (n) => Math.round(n ?? 0)),
+      },
       usage,
       gateway_timings: timings,
     };

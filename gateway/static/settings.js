@@ -17,7 +17,8 @@ export function choose(choice) {
   for (const control of controls()) {
     const value = choice[control.dataset.setting];
     if (value === undefined) continue;
-    const offered = !control.options || [...control.options].some((option) => option.value === value);
+    const offered =
+      !control.options || [...control.options].some((option) => option.value === value);
     if (offered) control.value = value;
   }
 }

@@ -1,4 +1,4 @@
-/** Server-sent events, from text to events: https://html.spec.whatwg.org/multipage/server-sent-events.html
+/** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * Pure: text goes in as it arrives, cut anywhere, and whole events come out. An event that the
  * end of the stream cuts short is dropped, as the standard says. Beyond the standard, comments come
@@ -21,7 +21,7 @@ export class SSEParser {
       this.#start = false;
       if (text.startsWith("\uFEFF")) text = text.slice(1);
     }
-    // A CR ends its line at once; the LF that may follow it, here or in the next chunk, is its other half.
+    // A CR ends its line at once; the LF that may follow, here or in the next chunk, is its half.
     if (this.#afterCR && text) {
       this.#afterCR = false;
       if (text.startsWith("\n")) text = text.slice(1);
@@ -62,7 +62,12 @@ export class SSEParser {
 
   #dispatch() {
     const raw = `${this.#raw}\n`;
-    const event = { event: this.#name || "message", data: this.#data.join("\n"), id: this.#id, raw };
+    const event = {
+      event: this.#name || "message",
+      data: this.#data.join("\n"),
+      id: this.#id,
+      raw,
+    };
     const empty = this.#data.length === 0;
     this.#name = "";
     this.#data = [];

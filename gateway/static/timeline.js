@@ -1,4 +1,4 @@
-/** Draws the times of a turn as a waterfall, while it happens. Pure: a record in, nodes out (see dom.js). */
+/** Draws a turn's times as a waterfall while it happens. Pure: a record in, nodes out (dom.js). */
 
 import { h } from "./dom.js";
 import { SAMPLE_MS } from "./record.js";
@@ -21,8 +21,18 @@ function rows(record, now) {
   return [
     { name: "Prompt summary", kind: "asked", from: 0, to: asked },
     { name: "Waiting for the model", kind: "waiting", from: asked ?? 0, to: thinking ?? output },
-    { name: "Thinking", kind: "thinking", from: thinking, to: thinking === undefined ? undefined : output },
-    { name: "Answering", kind: "answering", from: marks.output, to: marks.output === undefined ? undefined : end },
+    {
+      name: "Thinking",
+      kind: "thinking",
+      from: thinking,
+      to: thinking === undefined ? undefined : output,
+    },
+    {
+      name: "Answering",
+      kind: "answering",
+      from: marks.output,
+      to: marks.output === undefined ? undefined : end,
+    },
   ];
 }
 
@@ -49,9 +59,13 @@ export function timeline(record, now, width) {
       "aria-label": inWords(record, now),
     },
     ...axis(span, x, bottom),
-    ...record.gaps.filter(({ from, to }) => to - from > SHOWN_GAP_MS).map(({ from, to }) => gap(x, from, to, bottom)),
+    ...record.gaps
+      .filter(({ from, to }) => to - from > SHOWN_GAP_MS)
+      .map(({ from, to }) => gap(x, from, to, bottom)),
     ...shown.flatMap((row, at) => bar(row, TOP + at * ROW, x, width)),
-    ...record.ticks.map((ms) => h("circle", { class: "line-mark", cx: x(ms), cy: TOP + 2 * ROW + 26, r: "2.5" })),
+    ...record.ticks.map((ms) =>
+      h("circle", { class: "line-mark", cx: x(ms), cy: TOP + 2 * ROW + 26, r: "2.5" }),
+    ),
     ...rate(record, x, bottom),
   );
 }
@@ -63,22 +77,44 @@ function axis(span, x, bottom) {
     h("line", { class: "grid", x1: x(ms), x2: x(ms), y1: TOP, y2: bottom }),
     h(
       "text",
-      { class: "axis", x: x(ms), y: bottom + 16, "text-anchor": ms === 0 ? "start" : ms > 0.93 * span ? "end" : "middle" },
+      {
+        class: "axis",
+        x: x(ms),
+        y: bottom + 16,
+        "text-anchor": ms === 0 ? "start" : ms > 0.93 * span ? "end" : "middle",
+      },
       ms === 0 ? "0" : duration(ms).replace(".0 s", " s"),
     ),
   ]);
 }
 
 const gap = (x, from, to, bottom) =>
-  h("rect", { class: "gap", x: x(from), y: TOP, width: x(to) - x(from), height: bottom - TOP }, h("title", {}, `Nothing for ${duration(to - from)}`));
+  h(
+    "rect",
+    { class: "gap", x: x(from), y: TOP, width: x(to) - x(from), height: bottom - TOP },
+    h("title", {}, `Nothing for ${duration(to - from)}`),
+  );
 
 function bar({ name, kind, from, to }, y, x, width) {
   const known = from !== undefined && to !== undefined;
   return [
     h("text", { class: known ? "row" : "row pending", x: "1", y: y + 16 }, name),
-    h("text", { class: "row value", x: width - 1, y: y + 16, "text-anchor": "end" }, known ? duration(to - from) : "–"),
+    h(
+      "text",
+      { class: "row value", x: width - 1, y: y + 16, "text-anchor": "end" },
+      known ? duration(to - from) : "–",
+    ),
     ...(known
-      ? [h("rect", { class: `bar bar-${kind}`, x: x(from), y: y + 22, width: Math.max(x(to) - x(from), 2), height: BAR, rx: "2" })]
+      ? [
+          h("rect", {
+            class: `bar bar-${kind}`,
+            x: x(from),
+            y: y + 22,
+            width: Math.max(x(to) - x(from), 2),
+            height: BAR,
+            rx: "2",
+          }),
+        ]
       : []),
   ];
 }
@@ -92,9 +128,16 @@ function rate(record, x, bottom) {
   if (points.length < 2) return [];
   const [first, last] = [points[0], points.at(-1)].map((point) => point.split(",")[0]);
   return [
-    h("polygon", { class: "rate-area", points: `${first},${bottom} ${points.join(" ")} ${last},${bottom}` }),
+    h("polygon", {
+      class: "rate-area",
+      points: `${first},${bottom} ${points.join(" ")} ${last},${bottom}`,
+    }),
     h("polyline", { class: "rate", points: points.join(" ") }),
-    h("text", { class: "axis", x: "1", y: bottom - RATE + 14 }, `${Math.round(most)} tokens/s at most`),
+    h(
+      "text",
+      { class: "axis", x: "1", y: bottom - RATE + 14 },
+      `${Math.round(most)} tokens/s at most`,
+    ),
   ];
 }
 
@@ -119,5 +162,6 @@ export function figures(record, now) {
 
 function inWords(record, now) {
   const known = rows(record, now).filter(({ from, to }) => from !== undefined && to !== undefined);
-  return `Timeline: ${known.map(({ name, from, to }) => `${name} ${duration(to - from)}`).join(", ") || "nothing yet"}`;
+  const times = known.map(({ name, from, to }) => `${name} ${duration(to - from)}`);
+  return `Timeline: ${times.join(", ") || "nothing yet"}`;
 }

@@ -14,10 +14,13 @@ const ADVICE = {
   unreachable: "Check that it is running and that you are online, then try again.",
   lost: "What had arrived is kept. Try again when the connection is back.",
   upstream_unreachable: "Check that the model server is running, then try again.",
-  upstream_broke_off: "What had arrived is kept. Try again; if it happens again, look at the model server's log.",
+  upstream_broke_off:
+    "What had arrived is kept. Try again; if it happens again, look at the model server's log.",
   upstream_connect_timeout: "Check that the model server is running, then try again.",
-  upstream_first_byte_timeout: "The model server may be overloaded. Try again later, or choose another model.",
-  upstream_idle_timeout: "The model server may be overloaded. Try again later, or choose another model.",
+  upstream_first_byte_timeout:
+    "The model server may be overloaded. Try again later, or choose another model.",
+  upstream_idle_timeout:
+    "The model server may be overloaded. Try again later, or choose another model.",
   upstream_total_timeout: "Ask for a shorter answer, or raise the gateway's TOTAL_TIMEOUT_S.",
   gateway_draining: "The gateway is being restarted. Try again in a few seconds.",
   internal_error: "The gateway's log says why.",
@@ -44,8 +47,18 @@ export class TurnView {
     const part = (name) => this.element.querySelector(`[data-part="${name}"]`);
     const hook = (name) => this.element.querySelector(`[data-testid="${name}"]`);
     this.#parts = {
-      ...{ asked: part("asked"), gist: part("gist"), thoughts: part("thoughts"), title: part("title") },
-      ...{ live: part("live"), liveTitle: part("live-title"), trace: part("trace"), foot: part("foot") },
+      ...{
+        asked: part("asked"),
+        gist: part("gist"),
+        thoughts: part("thoughts"),
+        title: part("title"),
+      },
+      ...{
+        live: part("live"),
+        liveTitle: part("live-title"),
+        trace: part("trace"),
+        foot: part("foot"),
+      },
       ...{ traceTitle: part("trace-title"), note: part("note"), stall: part("stall") },
       ...{ figures: part("figures"), problem: part("problem"), regenerate: part("regenerate") },
       ...{ promptSummary: hook("prompt-summary"), summary: hook("reasoning-summary") },
@@ -71,7 +84,7 @@ export class TurnView {
     });
   }
 
-  /** Draws what is new. `follows`: the reader is at the end of the page. True: there is more to draw. */
+  /** Draws what is new. `follows`: the reader is at the page's end. True: there is more to draw. */
   paint(now, follows) {
     const record = this.#record;
     const { gist, promptSummary, thoughts, calls } = this.#parts;

@@ -1,4 +1,4 @@
-/** The wire: the events of a turn as they arrived. Of a long list only what is in view is in the page. */
+/** The wire: a turn's events as they arrived. Of a long list only what is in view is in the page. */
 
 import { h, patch } from "./dom.js";
 import { Follower } from "./follow.js";
@@ -174,7 +174,11 @@ export class WireView {
 
 /** The beginning of an event's data. */
 const preview = (raw) =>
-  raw.slice(0, 2 * PREVIEW_CHARS).replace(/^(id|event): .*\n/gm, "").replace(/^data: /, "").slice(0, PREVIEW_CHARS);
+  raw
+    .slice(0, 2 * PREVIEW_CHARS)
+    .replace(/^(id|event): .*\n/gm, "")
+    .replace(/^data: /, "")
+    .slice(0, PREVIEW_CHARS);
 
 /** An event with its JSON indented. */
 function readable(raw) {

@@ -1,7 +1,7 @@
 /** Markdown's blocks: lines in, nodes out (see dom.js). Pure.
  *
- * What a block is depends only on its own lines and on the first two lines of the next one, so in a text
- * that grows, all blocks before the last are final (see view.js). Left out on purpose: HTML,
+ * What a block is depends only on its own lines and the first two of the next one, so in a text that
+ * grows, all blocks before the last are final (see view.js). Left out on purpose: HTML,
  * reference links and underlined headings, which could reach back, and indented code, which models
  * do not mean.
  */
@@ -17,13 +17,13 @@ const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( *)([-*+]|\d{1,9}[.)])(?:( +)(.*)|[ \t]*)$/;
 const TABLE_RULE = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
 const MATH_START = /^ {0,3}(\$\$|\\\[)/;
-const MATH_END = { "$$": "$$", "\\[": "\\]" };
+const MATH_END = { $$: "$$", "\\[": "\\]" };
 
 const MAX_DEPTH = 12;
 const MAX_FORMULA_LINES = 100;
 const LINES_A_CHUNK = 40;
 
-/** The blocks of the lines: each one's node, its first line, and the level of the last heading by then.
+/** The blocks of the lines: each one's node, its first line, and the last heading's level by then.
  *
  * `open`: more may follow the last line. `heading.level`: of the last heading before these lines.
  */
@@ -110,7 +110,11 @@ function listing(lines, language) {
       h("span", {}, name),
       h("button", { type: "button", class: "quiet", "data-copy": "code" }, "Copy"),
     ),
-    h("pre", { tabindex: "0", role: "group", "aria-label": `Code, ${name}` }, h("code", {}, chunks)),
+    h(
+      "pre",
+      { tabindex: "0", role: "group", "aria-label": `Code, ${name}` },
+      h("code", {}, chunks),
+    ),
   );
 }
 
@@ -122,7 +126,8 @@ function math(lines, at, context) {
   const source = [lines[at].slice(found[0].length)];
   let end = at + 1;
   while (!source.at(-1).includes(closer)) {
-    if (end === lines.length) return [paragraphOf(lines.slice(at), context.open, context.depth), end];
+    if (end === lines.length)
+      return [paragraphOf(lines.slice(at), context.open, context.depth), end];
     if (!lines[end].trim() || end - at > MAX_FORMULA_LINES) return null;
     source.push(lines[end]);
     end += 1;
@@ -137,7 +142,9 @@ function math(lines, at, context) {
 function title(lines, at, { depth, open, heading }) {
   const found = HEADING.exec(lines[at]);
   if (!found) return null;
-  const children = inline((found[2] ?? "").replace(/(^|[ \t])#+[ \t]*$/, ""), { open: open && at + 1 === lines.length });
+  const children = inline((found[2] ?? "").replace(/(^|[ \t])#+[ \t]*$/, ""), {
+    open: open && at + 1 === lines.length,
+  });
   if (depth > 0) return [h("p", {}, h("strong", {}, children)), at + 1];
   heading.level = Math.min(found[1].length + 2, heading.level + 1, 6);
   return [h(`h${heading.level}`, { dir: "auto" }, children), at + 1];
@@ -168,7 +175,8 @@ function list(lines, at, context) {
     let next = end;
     while (next < lines.length && !lines[next].trim()) next += 1;
     const marker = next < lines.length && !RULE.test(lines[next]) && ITEM.exec(spaced(lines[next]));
-    if (!marker || marker[2].length > 1 !== ordered || marker[1].length > first[1].length + 1) break;
+    if (!marker || marker[2].length > 1 !== ordered || marker[1].length > first[1].length + 1)
+      break;
     const [node, past] = item(lines, next, marker, context);
     items.push(node);
     end = past;
@@ -178,7 +186,7 @@ function list(lines, at, context) {
   return [h(ordered ? "ol" : "ul", attrs, items), end];
 }
 
-/** One item: its first line, and what is indented below it. Two spaces are enough, as models do it. */
+/** One item: its first line, and what is indented below it. Two spaces do, as models have it. */
 function item(lines, at, [, indent, mark, gap = " ", first = ""], { open, depth }) {
   const width = indent.length + mark.length + (gap.length > 4 ? 1 : gap.length);
   const enough = Math.min(width, indent.length + 2);
@@ -222,7 +230,10 @@ function isTable(lines, at) {
 }
 
 function cells(line) {
-  const inner = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
+  const inner = line
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(?<!\\)\|$/, "");
   return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
@@ -230,17 +241,15 @@ function table(lines, at, { depth }) {
   if (!isTable(lines, at)) return null;
   let end = at + 2;
   while (end < lines.length && lines[end].trim() && lines[end].includes("|")) end += 1;
-  const aligned = cells(lines[at + 1]).map(
-    (cell) => (cell.endsWith(":") ? (cell.startsWith(":") ? "center" : "end") : "start"),
+  const aligned = cells(lines[at + 1]).map((cell) =>
+    cell.endsWith(":") ? (cell.startsWith(":") ? "center" : "end") : "start",
   );
   const row = (line, tag) => {
     const texts = cells(line);
     return h(
       "tr",
       {},
-      aligned.map((align, column) =>
-        h(tag, { class: `to-${align}` }, inline(texts[column] ?? "")),
-      ),
+      aligned.map((align, column) => h(tag, { class: `to-${align}` }, inline(texts[column] ?? ""))),
     );
   };
   const body = lines.slice(at + 2, end).map((line) => row(line, "td"));

@@ -1,10 +1,11 @@
-/** The inside of a paragraph: emphasis, code, links, formulas. Pure: text in, nodes out (see dom.js).
+/** The inside of a paragraph: emphasis, code, links, formulas. Pure: text in, nodes out (dom.js).
  *
  * Follows CommonMark where it matters to what models write. A line break stays a line break. Only
  * absolute http and https addresses become links, images become links to them, and HTML is text.
  */
 
 import { h } from "../dom.js";
+import { anchor, balanced, closingBracket, webAddress } from "./links.js";
 import { formula } from "./math.js";
 
 const SPECIAL = /[\\`*_~[!<&$\n]|https?:\/\//g;
@@ -17,9 +18,8 @@ const MATH = [
   ["\\[", "\\]"],
 ];
 const MONEY = /^\s|\s$|^\d[\d.,]*\s+\p{L}{2}/u;
-const MAX_LINK_CHARS = 2000;
 
-/** The nodes of a text. `open`: more may follow, so what is not closed yet is shown as if it were. */
+/** The nodes of a text. `open`: more may follow; what is not closed yet is shown as if it were. */
 export function inline(text, { open = false, links = true } = {}) {
   // A mark at the end of what has arrived may be half a mark; what it closes is closed anyway.
   const ready = open ? text.replace(/[*_~`]+$/, "") : text;
@@ -57,15 +57,23 @@ class Inline {
 
   #special(found) {
     const taken =
-      found === "\n" ? this.#break()
-      : found === "\\" ? this.#formula() || this.#escape()
-      : found === "`" ? this.#code()
-      : found === "$" ? this.#formula()
-      : found === "[" || found === "!" ? this.#link()
-      : found === "<" ? this.#autolink()
-      : found === "&" ? this.#entity()
-      : found.startsWith("http") ? this.#bareLink()
-      : this.#delimiter(found);
+      found === "\n"
+        ? this.#break()
+        : found === "\\"
+          ? this.#formula() || this.#escape()
+          : found === "`"
+            ? this.#code()
+            : found === "$"
+              ? this.#formula()
+              : found === "[" || found === "!"
+                ? this.#link()
+                : found === "<"
+                  ? this.#autolink()
+                  : found === "&"
+                    ? this.#entity()
+                    : found.startsWith("http")
+                      ? this.#bareLink()
+                      : this.#delimiter(found);
     if (!taken) this.#take(found.length, found);
   }
 
@@ -81,7 +89,7 @@ class Inline {
     return pattern.exec(this.#text);
   }
 
-  /** Where `closer` is from `from` on, or -1. Remembers what is not there, so that no text is slow. */
+  /** Where `closer` is from `from` on, or -1. What is not there is not looked for again. */
   #find(closer, from) {
     if (this.#unclosed.has(closer)) return -1;
     const at = this.#text.indexOf(closer, from);
@@ -106,7 +114,9 @@ class Inline {
     if (!entity) return false;
     const [all, decimal, hex, name] = entity;
     const code = name ? null : decimal ? Number(decimal) : Number.parseInt(hex, 16);
-    const shown = name ? ENTITIES[name] : code > 0 && code <= 0x10ffff && String.fromCodePoint(code);
+    const shown = name
+      ? ENTITIES[name]
+      : code > 0 && code <= 0x10ffff && String.fromCodePoint(code);
     return shown && this.#take(all.length, shown);
   }
 
@@ -134,7 +144,8 @@ class Inline {
       const end = this.#find(closer, start);
       const source = this.#text.slice(start, end);
       if (end < 0 || !source.trim()) continue;
-      if (opener === "$" && (MONEY.test(source) || /\d/.test(this.#text[end + 1] ?? ""))) return false;
+      if (opener === "$" && (MONEY.test(source) || /\d/.test(this.#text[end + 1] ?? "")))
+        return false;
       const display = opener === "$$" || opener === "\\[";
       return this.#take(end + closer.length - this.#at, formula(source.trim(), { display }));
     }
@@ -201,7 +212,7 @@ class Inline {
   }
 
   #close(closer) {
-    for (let at = this.#openers.length - 1; at >= 0 && closer.count > 0; ) {
+    for (let at = this.#openers.length - 1; at >= 0 && closer.count > 0;) {
       const index = this.#openers[at];
       const opener = this.#out[index];
       if (!matches(opener, closer)) {
@@ -250,7 +261,8 @@ function joined(nodes) {
   return result;
 }
 
-const charAfter = (text, at) => (at < text.length ? String.fromCodePoint(text.codePointAt(at)) : " ");
+const charAfter = (text, at) =>
+  at < text.length ? String.fromCodePoint(text.codePointAt(at)) : " ";
 
 function charBefore(text, at) {
   if (at === 0) return " ";
@@ -269,31 +281,3 @@ function matches(opener, closer) {
   const sum = opener.length + closer.length;
   return !(either && sum % 3 === 0 && (opener.length % 3 || closer.length % 3));
 }
-
-function closingBracket(text, start) {
-  let depth = 1;
-  for (let at = start; at < text.length && at - start < MAX_LINK_CHARS; at += 1) {
-    if (text[at] === "\\") at += 1;
-    else if (text[at] === "[") depth += 1;
-    else if (text[at] === "]" && (depth -= 1) === 0) return text[at + 1] === "(" ? at : -1;
-  }
-  return -1;
-}
-
-/** The text up to the parenthesis that closes the one at `start`: an address may hold pairs of them. */
-function balanced(text, start) {
-  let depth = 0;
-  for (let at = start; at < text.length && at - start < MAX_LINK_CHARS; at += 1) {
-    if (text[at] === "(") depth += 1;
-    else if (text[at] === ")" && (depth -= 1) === 0) return text.slice(0, at + 1);
-  }
-  return "";
-}
-
-/** The address if it is an absolute one of the web, else null. */
-function webAddress(text) {
-  return /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text).href : null;
-}
-
-const anchor = (href, children) =>
-  h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, children);

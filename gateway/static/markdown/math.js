@@ -1,4 +1,4 @@
-/** LaTeX formulas as MathML, as far as the usual ones go; the others are shown as their source. Pure. */
+/** LaTeX formulas as MathML, as far as the usual ones go; others are shown as their source. Pure. */
 
 import { h } from "../dom.js";
 import { ACCENTS, BIG, DELIMITERS, FONTS, FUNCTIONS, SPACES, SYMBOLS } from "./symbols.js";
@@ -123,13 +123,20 @@ class Formula {
   #command(name) {
     if (name in SYMBOLS) return h(SYMBOLS[name].tag, {}, SYMBOLS[name].text);
     if (name in BIG) return { ...h("mo", {}, BIG[name]), limits: !name.endsWith("int") };
-    if (FUNCTIONS.has(name)) return { ...h("mi", {}, name), limits: /^(lim|max|min|sup|inf)/.test(name) };
+    if (FUNCTIONS.has(name))
+      return { ...h("mi", {}, name), limits: /^(lim|max|min|sup|inf)/.test(name) };
     if (name in SPACES) return h("mspace", { width: SPACES[name] });
     if (name in FONTS) return this.#letters(FONTS[name]);
-    if (name in ACCENTS) return h("mover", { accent: "true" }, this.#argument(), h("mo", {}, ACCENTS[name]));
+    if (name in ACCENTS)
+      return h("mover", { accent: "true" }, this.#argument(), h("mo", {}, ACCENTS[name]));
     const known = {
       frac: () => h("mfrac", {}, this.#argument(), this.#argument()),
-      binom: () => this.#fenced("(", h("mfrac", { linethickness: "0" }, this.#argument(), this.#argument()), ")"),
+      binom: () =>
+        this.#fenced(
+          "(",
+          h("mfrac", { linethickness: "0" }, this.#argument(), this.#argument()),
+          ")",
+        ),
       sqrt: () => this.#root(),
       left: () => this.#leftRight(),
       begin: () => this.#environment(),
@@ -141,7 +148,12 @@ class Formula {
       operatorname: () => h("mi", {}, this.#verbatim()),
       not: () => this.#negated(),
     };
-    Object.assign(known, { dfrac: known.frac, tfrac: known.frac, mbox: known.text, textbf: known.text });
+    Object.assign(known, {
+      dfrac: known.frac,
+      tfrac: known.frac,
+      mbox: known.text,
+      textbf: known.text,
+    });
     Object.assign(known, { textit: known.text, mathrm: known.operatorname });
     if (/^[bB]ig/.test(name)) return h("mo", {}, this.#delimiter());
     if (!Object.hasOwn(known, name)) throw new Unknown();
@@ -209,15 +221,30 @@ class Formula {
     const [open, close] = ENVIRONMENTS[name];
     const rows = [[]];
     for (;;) {
-      rows.at(-1).push(h("mtd", {}, h("mrow", {}, this.#row((token) => token === "\\end"))));
+      rows.at(-1).push(
+        h(
+          "mtd",
+          {},
+          h(
+            "mrow",
+            {},
+            this.#row((token) => token === "\\end"),
+          ),
+        ),
+      );
       const token = this.#next();
       if (token === "\\end") break;
       if (token === "\\\\") rows.push([]);
       else if (token !== "&") throw new Unknown();
     }
     if (this.#verbatim() !== name) throw new Unknown();
-    const side = name === "cases" || name.startsWith("align") ? { class: name.replace("*", "") } : {};
-    const table = h("mtable", side, rows.map((row) => h("mtr", {}, row)));
+    const side =
+      name === "cases" || name.startsWith("align") ? { class: name.replace("*", "") } : {};
+    const table = h(
+      "mtable",
+      side,
+      rows.map((row) => h("mtr", {}, row)),
+    );
     return this.#fenced(open, table, close);
   }
 }

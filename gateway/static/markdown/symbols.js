@@ -1,6 +1,10 @@
 /** What the commands of LaTeX's mathematics look like. */
 
-const pairs = (text) => text.trim().split(/\s+/).map((pair) => pair.split(":"));
+const pairs = (text) =>
+  text
+    .trim()
+    .split(/\s+/)
+    .map((pair) => pair.split(":"));
 const symbols = (tag, text) => pairs(text).map(([name, shown]) => [name, { tag, text: shown }]);
 
 /** Letters and signs by the name of their command. */
@@ -30,7 +34,9 @@ export const SYMBOLS = Object.fromEntries([
 
 /** Operators that take limits. */
 export const BIG = Object.fromEntries(
-  pairs("sum:∑ prod:∏ coprod:∐ int:∫ iint:∬ iiint:∭ oint:∮ bigcup:⋃ bigcap:⋂ bigvee:⋁ bigwedge:⋀ bigoplus:⨁"),
+  pairs(
+    "sum:∑ prod:∏ coprod:∐ int:∫ iint:∬ iiint:∭ oint:∮ bigcup:⋃ bigcap:⋂ bigvee:⋁ bigwedge:⋀ bigoplus:⨁",
+  ),
 );
 
 export const FUNCTIONS = new Set(
@@ -62,25 +68,46 @@ export const DELIMITERS = {
   "\\}": "}",
   "\\|": "‖",
   ...Object.fromEntries(
-    ["langle", "rangle", "lfloor", "rfloor", "lceil", "rceil", "lvert", "rvert", "lVert", "rVert", "vert", "Vert"].map(
-      (name) => [`\\${name}`, SYMBOLS[name].text],
-    ),
+    [
+      "langle",
+      "rangle",
+      "lfloor",
+      "rfloor",
+      "lceil",
+      "rceil",
+      "lvert",
+      "rvert",
+      "lVert",
+      "rVert",
+      "vert",
+      "Vert",
+    ].map((name) => [`\\${name}`, SYMBOLS[name].text]),
   ),
 };
 
-/** A font of Unicode: where its capitals, small letters and digits begin, and its letters of old. */
-const font = (capitals, smalls, digits, old = {}) => (letter) => {
-  const code = letter.charCodeAt(0);
-  if (letter in old) return old[letter];
-  if (/[A-Z]/.test(letter)) return String.fromCodePoint(capitals + code - 65);
-  if (/[a-z]/.test(letter)) return String.fromCodePoint(smalls + code - 97);
-  return /\d/.test(letter) && digits ? String.fromCodePoint(digits + code - 48) : letter;
-};
+/** A font of Unicode: where its capitals, smalls and digits begin, and its letters of old. */
+const font =
+  (capitals, smalls, digits, old = {}) =>
+  (letter) => {
+    const code = letter.charCodeAt(0);
+    if (letter in old) return old[letter];
+    if (/[A-Z]/.test(letter)) return String.fromCodePoint(capitals + code - 65);
+    if (/[a-z]/.test(letter)) return String.fromCodePoint(smalls + code - 97);
+    return /\d/.test(letter) && digits ? String.fromCodePoint(digits + code - 48) : letter;
+  };
 
 export const FONTS = {
   mathbf: font(0x1d400, 0x1d41a, 0x1d7ce),
   boldsymbol: font(0x1d400, 0x1d41a, 0x1d7ce),
-  mathbb: font(0x1d538, 0x1d552, 0x1d7d8, { C: "ℂ", H: "ℍ", N: "ℕ", P: "ℙ", Q: "ℚ", R: "ℝ", Z: "ℤ" }),
+  mathbb: font(0x1d538, 0x1d552, 0x1d7d8, {
+    C: "ℂ",
+    H: "ℍ",
+    N: "ℕ",
+    P: "ℙ",
+    Q: "ℚ",
+    R: "ℝ",
+    Z: "ℤ",
+  }),
   mathcal: font(0x1d49c, 0x1d4b6, 0, {
     ...{ B: "ℬ", E: "ℰ", F: "ℱ", H: "ℋ", I: "ℐ", L: "ℒ", M: "ℳ", R: "ℛ", e: "ℯ", g: "ℊ", o: "ℴ" },
   }),

@@ -1,4 +1,4 @@
-/** Shows Markdown that grows. Only what changed is written, and only the last block is read again. */
+/** Shows Markdown that grows: only what changed is written, only the last block read again. */
 
 import { patch } from "../dom.js";
 import { blocks } from "./blocks.js";
@@ -21,7 +21,7 @@ export class MarkdownView {
     this.#waiting += text.replaceAll("\r", "");
   }
 
-  /** Shows what has arrived, a bounded part at a time. Call it once a frame; true: there is more. */
+  /** Shows what has arrived, a bounded part at a time. For once a frame; true: there is more. */
   paint() {
     if (!this.#waiting) return false;
     this.#rest += this.#waiting.slice(0, CHARS_A_PAINT);
@@ -47,7 +47,7 @@ export class MarkdownView {
     if (open) this.#settle(found, lines);
   }
 
-  /** All blocks but the last are final once two lines of the last are whole: a table shows in its second. */
+  /** All blocks but the last are final once two lines of that are whole: a table needs both. */
   #settle(found, lines) {
     const last = found.at(-1);
     const whole = this.#rest.endsWith("\n") ? lines.length : lines.length - 1;

@@ -59,16 +59,16 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-NODE_PACKAGES := tests/sdk/node/node_modules/.package-lock.json
+NODE_PACKAGES := tests/sdk/node/node_modules/.installed
 
-sdks: $(VENV)/sdk-old $(if $(shell command -v npm),$(NODE_PACKAGES))
+sdks: $(VENV)/sdk-old $(NODE_PACKAGES)
 
 $(VENV)/sdk-old: tests/sdk/requirements-old.txt | $(VENV)/.dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade --target $@ -r $<
 	@touch $@
 
-$(NODE_PACKAGES): tests/sdk/node/package-lock.json
-	cd tests/sdk/node && npm ci --no-audit --no-fund --loglevel=error
+$(NODE_PACKAGES): tests/sdk/node/package-lock.json | $(VENV)/.dev
+	cd tests/sdk/node && $(abspath $(BIN))/npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 clean:

@@ -1,12 +1,12 @@
 """Node, with the packages of tests/sdk/node.
 
-The newest SDKs need Node 22, Debian 12 has 18: where a package of it exists, Node comes from npm
-like everything else; elsewhere it is the one on the path.
+The newest SDKs need Node 22, Debian 12 has 18: so Node comes from a Python package, like everything
+else that the tests need.
 """
 
 import os
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,20 +14,16 @@ import pytest
 FOLDER = Path(__file__).parent / "node"
 TIMEOUT_S = 120
 
-_own = next(FOLDER.glob("node_modules/node-linux-*/bin/node"), None)
-_node = str(_own) if _own else shutil.which("node")
-
 needs_node = pytest.mark.skipif(
-    not (_node and (FOLDER / "node_modules/openai").exists()),
-    reason="needs the JavaScript SDKs: run `make sdks`, with npm",
+    not (FOLDER / "node_modules/.installed").exists(),
+    reason="needs the JavaScript SDKs: run `make sdks`",
 )
 
 
 def run_node(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Node in the folder of the packages; what it says is in `stdout`."""
-    assert _node
     return subprocess.run(
-        [_node, *args],
+        [str(Path(sys.executable).parent / "node"), *args],
         cwd=FOLDER,
         env=os.environ | env,
         stdout=subprocess.PIPE,

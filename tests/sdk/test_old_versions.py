@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 OLD = Path(sys.prefix) / "sdk-old"
 PINS = dict(re.findall(r"^(\w+)==(\S+)", (HERE / "requirements-old.txt").read_text(), re.MULTILINE))
 TESTS = ["test_openai_chat.py", "test_openai_responses.py", "test_anthropic_messages.py"]
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 
 pytestmark = pytest.mark.skipif(not OLD.exists(), reason="needs the old SDKs: run `make sdks`")
 
@@ -37,7 +37,6 @@ def test_the_old_version_is_the_one_that_is_run(package: str) -> None:
     assert ran.stdout.strip() == PINS[package]
 
 
-@pytest.mark.parametrize("tests", TESTS)
-def test_the_old_sdk_passes(tests: str) -> None:
-    ran = run("-m", "pytest", str(HERE / tests))
+def test_the_old_sdks_pass() -> None:
+    ran = run("-m", "pytest", *(str(HERE / name) for name in TESTS))
     assert ran.returncode == 0, ran.stdout[-5000:]

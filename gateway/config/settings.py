@@ -2,128 +2,34 @@
 
 A setting is a field of :class:`Config`. Its environment variable is the field's name in capitals,
 its key in `gateway.toml` the name as it stands; unit and meaning are in its name and description.
-This is the only module that reads the environment.
+This package is the only one that reads the environment.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from gateway.config.models import ModelConfig
+from gateway.config.upstreams import UPSTREAM_LIMITS, UpstreamConfig, completed
+from gateway.config.values import (
+    Count,
+    Format,
+    OtherTools,
+    Port,
+    Seconds,
+    SummaryRule,
+    check_address,
+    is_field_text,
+)
 from gateway.errors import ConfigError, explain
 
-Format = Literal["phased", "events", "openai", "plain"]
-ReasoningMode = Literal["summary", "raw", "both", "none"]
-Detail = Literal["auto", "concise", "detailed"]
-SummaryRule = Literal["asked", "always"]
-"""Where an API has its own way to ask for a summary: only then, or always."""
-OtherTools = Literal["refuse", "skip"]
-"""What becomes of tools that only OpenAI's own servers can run."""
-
-_DAY_S = 86400
 _TABLES = ("upstreams", "models")
 """What only the file can hold."""
-_UPSTREAM_LIMITS = (
-    "connect_timeout_s",
-    "first_byte_timeout_s",
-    "idle_timeout_s",
-    "total_timeout_s",
-)
-"""What an upstream may set for itself."""
-Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
-Count = Annotated[int, Meta(gt=0)]
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
-
-
-class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[[models]]` table: how the models that match mark their reasoning."""
-
-    match: str
-    """A glob over the model's name, in any case."""
-    family: str | None = None
-    """A known family's name; `tags` for markers of your own. None: the one that its name tells."""
-    start: Markers | None = None
-    end: Markers | None = None
-    starts_inside: bool | None = None
-    """The chat template has already opened the reasoning; None: the family's own rule."""
-    summarizer: str | None = None
-    """Who sums up its reasoning; None: SUMMARIZER."""
-
-    def __post_init__(self) -> None:
-        if (self.start is None) != (self.end is None):
-            raise ValueError("start and end go together")
-
-    @property
-    def marks(self) -> bool:
-        """It says something of how the reasoning is marked."""
-        return not (self.family is None and self.start is None and self.starts_inside is None)
-
-    def matches(self, model: str) -> bool:
-        """Does it speak of this model, by any of its names?"""
-        glob = self.match.lower()
-        return any(fnmatchcase(name, glob) for name in (model.lower(), plain_name(model)))
-
-
-class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[[upstreams]]` table: a model server, and what is asked of it."""
-
-    name: Annotated[str, Meta(min_length=1)]
-    url: str
-    """Base, `…/v1` or full `…/chat/completions`."""
-    api_key: str | None = None
-    api_key_env: str | None = None
-    """The environment variable that holds the key."""
-    models: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] = ("*",)
-    """Globs over the names of the models that it serves, in any case."""
-    rename: dict[str, Annotated[str, Meta(min_length=1)]] = {}
-    """Name that clients use → the upstream's own."""
-    priority: int = 1
-    """Lower first."""
-    weight: Count = 1
-    """Its share of the load among upstreams of the same priority."""
-    max_streams: Count | None = None
-    """Open streams a worker; None: as many as the gateway takes."""
-    headers: dict[str, str] = {}
-    health_path: Annotated[str, Meta(pattern="^/")] | None = None
-    """Asked for every HEALTH_INTERVAL_S; None: never."""
-    connect_timeout_s: Seconds = 5
-    first_byte_timeout_s: Seconds = 120
-    idle_timeout_s: Seconds = 120
-    total_timeout_s: Seconds = 1800
-
-    def __post_init__(self) -> None:
-        _check_address("url", self.url)
-        for name in self.rename:
-            if is_glob(name):
-                raise ValueError(f"rename: {name!r} must be a name without wildcards")
-        for header in [*self.headers.items(), ("api_key", self.api_key or "")]:
-            if not all(map(_is_field_text, header)) or not header[0]:
-                raise ValueError(f"{header[0]!r} can't be sent in a header")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Globs and names of all models that it serves."""
-        return (*self.models, *self.rename)
-
-    def public_names(self, own_name: str) -> list[str]:
-        """What clients call one of its own models; nothing if they can't ask for it."""
-        renamed = [public for public, own in self.rename.items() if own == own_name]
-        served = any(fnmatchcase(own_name.lower(), glob.lower()) for glob in self.models)
-        return renamed or [own_name] * served
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The key, and what may be one in the address or the headers."""
-        password = urlsplit(self.url).password or ""
-        return (self.api_key or "", password, *self.headers.values())
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -247,11 +153,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "SUMMARIZER_API_KEY": self.summarizer_api_key,
         }
         for name, key in keys.items():
-            if not _is_field_text(key or ""):
+            if not is_field_text(key or ""):
                 raise ValueError(f"{name} can't be sent in a header")
-        _check_address("UPSTREAM_URL", self.upstream_url)
+        check_address("UPSTREAM_URL", self.upstream_url)
         if self.summarizer_url is not None:
-            _check_address("SUMMARIZER_URL", self.summarizer_url)
+            check_address("SUMMARIZER_URL", self.summarizer_url)
         names = [upstream.name for upstream in self.upstreams]
         for name in names:
             if names.count(name) > 1:
@@ -287,9 +193,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             url=self.upstream_url,
             api_key=self.upstream_api_key,
             api_key_env="UPSTREAM_API_KEY",
-            **{name: getattr(self, name) for name in _UPSTREAM_LIMITS},
+            **self.limits,
         )
         return (alone,)
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The time limits of an upstream that has none of its own."""
+        return {name: getattr(self, name) for name in UPSTREAM_LIMITS}
 
     @property
     def workers(self) -> int:
@@ -309,7 +220,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         except msgspec.ValidationError as error:
             raise ConfigError(_sentence(error)) from None
         upstreams = tuple(
-            _completed(f"upstreams[{index}]", upstream, set(table), config, environ)
+            completed(f"upstreams[{index}]", upstream, set(table), config.limits, environ)
             for index, (upstream, table) in enumerate(
                 zip(config.upstreams, settings.get("upstreams", ()), strict=True)
             )
@@ -317,60 +228,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return msgspec.structs.replace(config, upstreams=upstreams)
 
 
-def plain_name(model: str) -> str:
-    """A model's name without path, with "-" for "_", and "3.5" for the "3p5" of some hosts."""
-    name = model.lower().rpartition("/")[2].replace("_", "-")
-    return re.sub(r"(?<=\d)p(?=\d)", ".", name)
-
-
 def setting_names() -> list[str]:
     """The settings that the environment can hold, in the order of the documentation."""
     return [name for name in Config.__struct_fields__ if name not in _TABLES]
-
-
-def is_glob(name: str) -> bool:
-    """Does it stand for more than one name?"""
-    return any(wildcard in name for wildcard in "*?[")
-
-
-def _completed(
-    where: str,
-    upstream: UpstreamConfig,
-    given: set[str],
-    config: Config,
-    environ: Mapping[str, str],
-) -> UpstreamConfig:
-    """With its key, and the gateway's own limits where its table gives none."""
-    changes = {name: getattr(config, name) for name in _UPSTREAM_LIMITS if name not in given}
-    if upstream.api_key_env is not None:
-        if upstream.api_key is not None:
-            raise ConfigError(f"{where}: give api_key or api_key_env, not both.")
-        key = environ.get(upstream.api_key_env, "").strip()
-        if not key:
-            raise ConfigError(
-                f"{where}.api_key_env: the environment has no {upstream.api_key_env}."
-            )
-        changes["api_key"] = key
-    try:
-        return msgspec.structs.replace(upstream, **changes)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}.") from None
-
-
-def _check_address(name: str, address: str) -> None:
-    """Raises ValueError for what is no http or https address."""
-    try:
-        url = urlsplit(address)
-        known = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:  # a port that is no number
-        known = False
-    if not known:
-        raise ValueError(f"{name} must be an http or https address, not {address!r}")
-
-
-def _is_field_text(text: str) -> bool:
-    """May it stand in an HTTP header?"""
-    return text.isascii() and (text.isprintable() or not text)
 
 
 def worker_number() -> int | None:

@@ -1,0 +1,29 @@
+"""The settings, read once at the start: :class:`Config`."""
+
+from gateway.config.models import ModelConfig
+from gateway.config.settings import Config, setting_names, worker_number
+from gateway.config.upstreams import UpstreamConfig
+from gateway.config.values import (
+    Detail,
+    Format,
+    OtherTools,
+    ReasoningMode,
+    SummaryRule,
+    is_glob,
+    plain_name,
+)
+
+__all__ = [
+    "Config",
+    "Detail",
+    "Format",
+    "ModelConfig",
+    "OtherTools",
+    "ReasoningMode",
+    "SummaryRule",
+    "UpstreamConfig",
+    "is_glob",
+    "plain_name",
+    "setting_names",
+    "worker_number",
+]

@@ -1,0 +1,48 @@
+"""The kinds of values that settings have, and what they have to be."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+Format = Literal["phased", "events", "openai", "plain"]
+ReasoningMode = Literal["summary", "raw", "both", "none"]
+Detail = Literal["auto", "concise", "detailed"]
+SummaryRule = Literal["asked", "always"]
+"""Where an API has its own way to ask for a summary: only then, or always."""
+OtherTools = Literal["refuse", "skip"]
+"""What becomes of tools that only OpenAI's own servers can run."""
+
+_DAY_S = 86400
+Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
+Count = Annotated[int, Meta(gt=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+
+
+def plain_name(model: str) -> str:
+    """A model's name without path, with "-" for "_", and "3.5" for the "3p5" of some hosts."""
+    name = model.lower().rpartition("/")[2].replace("_", "-")
+    return re.sub(r"(?<=\d)p(?=\d)", ".", name)
+
+
+def is_glob(name: str) -> bool:
+    """Does it stand for more than one name?"""
+    return any(wildcard in name for wildcard in "*?[")
+
+
+def check_address(name: str, address: str) -> None:
+    """Raises ValueError for what is no http or https address."""
+    try:
+        url = urlsplit(address)
+        known = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:  # a port that is no number
+        known = False
+    if not known:
+        raise ValueError(f"{name} must be an http or https address, not {address!r}")
+
+
+def is_field_text(text: str) -> bool:
+    """May it stand in an HTTP header?"""
+    return text.isascii() and (text.isprintable() or not text)

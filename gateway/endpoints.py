@@ -1,5 +1,6 @@
 """The ways to the upstreams, and what is asked of them beside answers."""
 
+import uuid
 from typing import NamedTuple
 
 from gateway.errors import UpstreamBroke
@@ -19,7 +20,7 @@ class Endpoint(NamedTuple):
         timeout_s: between two reads.
         """
         upstream = self.upstream
-        with self.transport.send(upstream.models("models"), timeout_s) as reply:
+        with self.transport.send(upstream.models(_request_id()), timeout_s) as reply:
             if reply.status != 200:
                 raise upstream.refusal(reply.status, reply.headers, b"".join(reply.refusal()))
             listed = upstream.model_ids(reply.json())
@@ -30,8 +31,13 @@ class Endpoint(NamedTuple):
     def check(self, timeout_s: float) -> None:
         """Asks whether it is well, where it has a path for that. Raises UpstreamError if not."""
         upstream = self.upstream
-        if call := upstream.health("health"):
+        if call := upstream.health(_request_id()):
             with self.transport.send(call, timeout_s) as reply:
                 body = b"".join(reply.refusal())  # read, so that the connection can be used again
                 if not 200 <= reply.status < 300:
                     raise upstream.refusal(reply.status, reply.headers, body)
+
+
+def _request_id() -> str:
+    """For what no client has asked for. A UUID, because some servers refuse anything else."""
+    return str(uuid.uuid4())

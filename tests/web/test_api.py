@@ -644,6 +644,14 @@ def test_the_log_says_whose_fault_it_was(
     ]
 
 
+def test_what_the_gateway_asks_by_itself_has_a_request_id_that_every_server_takes(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    upstream.get(f"{UPSTREAM}/models", json={"data": []})
+    client.get("/v1/models")
+    assert uuid.UUID(upstream.calls[0].request.headers["X-Request-Id"])
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "/openai/v1/models"])
 def test_models(client: FlaskClient, upstream: responses.RequestsMock, path: str) -> None:
     data = [{"id": "qwen3-8b", "owned_by": "me"}, {"id": "x", "extra": 1}]

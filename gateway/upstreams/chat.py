@@ -223,9 +223,10 @@ class ChatReader:
 
     def _spliced(self, lines: Sequence[bytes], at: int) -> int:
         """The fast way, for the frames that differ in their text alone: gives how far it went."""
-        end = self._splice.fits(lines, at)
-        if end > at:
-            text = self._splice.text(lines, at, end)
+        texts = self._splice.cut(lines, at)
+        end = at + 2 * len(texts)
+        if texts:
+            text = self._splice.read(texts)
             if text is None:
                 return self._parsed(lines, at, end)
             self._text(self._splice.kind, text)

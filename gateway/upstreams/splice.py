@@ -19,6 +19,7 @@ Whatever does not pass goes through the full parse, frame by frame.
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -47,24 +48,28 @@ class Splice:
         """What the text is."""
         self._fruitless = 0
 
-    def fits(self, lines: Sequence[bytes], at: int) -> int:
-        """Where the frames end that fit and stand in a row from line `at` on."""
+    def cut(self, lines: Sequence[bytes], at: int) -> list[bytes]:
+        """The insides of the strings of the frames that fit, in a row from line `at` on.
+
+        Each takes two lines: a frame and the blank line behind it.
+        """
         if not self._head:
-            return at
+            return []
+        start, stop = len(self._head), -len(self._tail)
         end = len(lines) - (len(lines) - at) % 2
-        texts = self._cut(lines, at, end)
+        texts = [line[start:stop] for line in lines[at:end:2]]
         put_together = self._head + (self._tail + b"\n\n" + self._head).join(texts) + self._tail
         if put_together + b"\n" == b"\n".join(lines[at:end]):
-            return end
-        return next((i for i in range(at, end, 2) if not self._fits(lines, i)), end)
+            return texts
+        fitting = takewhile(lambda i: self._fits(lines, i), range(at, end, 2))
+        return texts[: sum(1 for _ in fitting)]
 
-    def text(self, lines: Sequence[bytes], at: int, end: int) -> str | None:
-        """The text of frames that fit; None: it takes the full parse to read it.
+    def read(self, texts: Sequence[bytes]) -> str | None:
+        """What they say together; None: it takes the full parse to read them.
 
         The line feed, which no JSON string can hold, keeps a stray quote or backslash in one text
         from joining it to the next.
         """
-        texts = self._cut(lines, at, end)
         try:
             strings = _read_strings(b'["' + b'",\n"'.join(texts) + b'"]')
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -89,10 +94,6 @@ class Splice:
             if parse(head + _PROBE + tail) == [kind(_PROBE.decode())]:
                 self._head, self._tail, self.kind = head, tail, kind
                 return
-
-    def _cut(self, lines: Sequence[bytes], at: int, end: int) -> list[bytes]:
-        start, stop = len(self._head), -len(self._tail)
-        return [line[start:stop] for line in lines[at:end:2]]
 
     def _fits(self, lines: Sequence[bytes], i: int) -> bool:
         line = lines[i]

@@ -4,6 +4,13 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Says a sentence in a region that is announced; "" takes it away. */
+export function alertWith(region, sentence) {
+  const error = document.querySelector("#error-template").content.cloneNode(true).firstElementChild;
+  setText(error, sentence);
+  region.replaceChildren(...(sentence ? [error] : []));
+}
+
 /** Shows a growing text. Its lines stand apart, so a browser lays out only the last one again. */
 export class Lines {
   #element;

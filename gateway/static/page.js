@@ -4,7 +4,7 @@ import { Conversation } from "./conversation.js";
 import { copy } from "./copy.js";
 import { Follower } from "./follow.js";
 import { Inspector } from "./inspector.js";
-import { setText } from "./lines.js";
+import { alertWith, setText } from "./lines.js";
 import { fillModels, model, showField } from "./models.js";
 import { Record } from "./record.js";
 import { requestFor } from "./request.js";
@@ -130,8 +130,7 @@ async function send() {
 }
 
 function complain(sentence, field) {
-  setText(ui.complaint, sentence);
-  ui.complaint.hidden = !sentence;
+  alertWith(ui.complaint, sentence);
   field?.focus();
 }
 

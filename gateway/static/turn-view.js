@@ -1,7 +1,7 @@
 /** Draws one turn from its record: the question, the three phases, how it ended. */
 
 import { Follower } from "./follow.js";
-import { Lines, setText } from "./lines.js";
+import { alertWith, Lines, setText } from "./lines.js";
 import { MarkdownView } from "./markdown/view.js";
 import { clock, count, duration } from "./words.js";
 
@@ -62,7 +62,7 @@ export class TurnView {
       ...{ traceTitle: part("trace-title"), note: part("note"), stall: part("stall") },
       ...{ figures: part("figures"), problem: part("problem"), regenerate: part("regenerate") },
       ...{ promptSummary: hook("prompt-summary"), summary: hook("reasoning-summary") },
-      ...{ answer: hook("final-output"), calls: hook("tool-calls"), error: hook("error") },
+      ...{ answer: hook("final-output"), calls: hook("tool-calls"), error: part("error") },
     };
     this.#lines = new Lines(this.#parts.summary);
     this.#live = new Lines(hook("reasoning-live"));
@@ -174,7 +174,7 @@ export class TurnView {
       setText(note, "The answer was cut at the token limit. Raise Max tokens to read on.");
     } else if (record.state === "stopped") setText(note, "You stopped this answer.");
     problem.hidden = record.state !== "failed";
-    if (record.state === "failed") setText(error, complaint(record.error));
+    if (record.state === "failed") alertWith(error, complaint(record.error));
   }
 
   #figures() {

@@ -99,7 +99,7 @@ class DemoPage:
         self.status = page.get_by_test_id("status")
         self.timeline = page.get_by_test_id("timeline")
         self.wire = page.get_by_test_id("wire")
-        self.complaint = page.get_by_test_id("complaint")
+        self.complaint = page.locator("#complaint").get_by_test_id("error")
         self.turns = page.locator(".turn")
         self.prompt_summary = self.of_turn("prompt-summary")
         self.thoughts = self.of_turn("thoughts")

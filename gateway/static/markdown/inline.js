@@ -56,25 +56,34 @@ class Inline {
   }
 
   #special(found) {
-    const taken =
-      found === "\n"
-        ? this.#break()
-        : found === "\\"
-          ? this.#formula() || this.#escape()
-          : found === "`"
-            ? this.#code()
-            : found === "$"
-              ? this.#formula()
-              : found === "[" || found === "!"
-                ? this.#link()
-                : found === "<"
-                  ? this.#autolink()
-                  : found === "&"
-                    ? this.#entity()
-                    : found.startsWith("http")
-                      ? this.#bareLink()
-                      : this.#delimiter(found);
-    if (!taken) this.#take(found.length, found);
+    if (!this.#node(found)) this.#take(found.length, found);
+  }
+
+  /** Takes what a special character begins; false if it stands for itself. */
+  #node(found) {
+    switch (found) {
+      case "\n":
+        return this.#break();
+      case "\\":
+        return this.#formula() || this.#escape();
+      case "`":
+        return this.#code();
+      case "$":
+        return this.#formula();
+      case "[":
+      case "!":
+        return this.#link();
+      case "<":
+        return this.#autolink();
+      case "&":
+        return this.#entity();
+      case "*":
+      case "_":
+      case "~":
+        return this.#delimiter(found);
+      default:
+        return this.#bareLink();
+    }
   }
 
   /** Goes on behind `length` characters, for which `node` stands. Always true. */

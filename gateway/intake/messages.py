@@ -58,7 +58,7 @@ class _Metadata(msgspec.Struct, frozen=True):
     user_id: str | None = None
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class MessagesBody(msgspec.Struct, frozen=True):
     """As much of a body as the gateway looks at."""
 
     messages: list[Message]
@@ -109,9 +109,9 @@ def count_tokens(body: dict[str, Any]) -> int:
     return estimate_prompt(_chat(_read(body), body))
 
 
-def _read(body: dict[str, Any]) -> _Asked:
+def _read(body: dict[str, Any]) -> MessagesBody:
     try:
-        asked = msgspec.convert(body, _Asked)
+        asked = msgspec.convert(body, MessagesBody)
     except msgspec.ValidationError as error:
         path, what = explain(error)
         raise fault(re.sub(r"\[(\w+)\]", r".\1", path) or "body", what) from None
@@ -126,7 +126,7 @@ def _reasoning(thinking: _Thinking | None, summary: SummaryRule) -> ReasoningMod
     return "summary" if asked or summary == "always" else "none"
 
 
-def _chat(asked: _Asked, body: dict[str, Any]) -> dict[str, Any]:
+def _chat(asked: MessagesBody, body: dict[str, Any]) -> dict[str, Any]:
     """The chat completion request."""
     chat = {name: body[name] for name in _SAME if body.get(name) is not None}
     messages = [*_system(asked.system), *chat_messages(asked.messages)]

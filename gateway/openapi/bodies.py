@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.intake.chat import ChatBody
-from gateway.intake.messages import _Asked as MessagesBody
+from gateway.intake.messages import MessagesBody
 from gateway.intake.responses import ResponsesBody
 
 REF = "#/components/schemas/"

@@ -1,6 +1,7 @@
 """What the official SDKs are run against: a real gateway, in front of the mock or of bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -29,6 +30,15 @@ def counted_url(upstream: Upstream) -> Iterator[str]:
     """The address of a gateway in front of it."""
     with start_gateway(upstream.url, breaker_failures=10_000) as gateway:
         yield gateway.url
+
+
+@pytest.fixture(scope="session")
+def connect() -> Iterator[Callable[..., Any]]:
+    """Makes a client of an SDK; its connections are closed in the end."""
+    with ExitStack() as stack:
+        yield lambda sdk, url, retries=0: stack.enter_context(
+            sdk(base_url=url, api_key="unused", max_retries=retries)
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
 """anthropic-python on the Messages door."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import anthropic
@@ -17,21 +16,9 @@ THINKING: Any = {"type": "enabled", "budget_tokens": 1024}
 ASKED: Any = {"model": "default@tps=0", "max_tokens": 4096, "messages": HI, "thinking": THINKING}
 
 
-Connect = Callable[..., Anthropic]
-
-
 @pytest.fixture(scope="module")
-def connect() -> Iterator[Connect]:
-    """Makes a client; its connections are closed in the end."""
-    with ExitStack() as stack:
-        yield lambda url, retries=0: stack.enter_context(
-            Anthropic(base_url=url, api_key="unused", max_retries=retries)
-        )
-
-
-@pytest.fixture(scope="module")
-def client(connect: Connect, gateway_url: str) -> Anthropic:
-    return connect(gateway_url)
+def client(connect: Callable[..., Any], gateway_url: str) -> Anthropic:
+    return connect(Anthropic, gateway_url)
 
 
 def tool_of(schema: dict[str, Any]) -> Any:
@@ -159,17 +146,19 @@ def test_a_mistake_of_the_caller_names_its_place(client: Anthropic) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
-def test_a_rate_limit_is_retried(connect: Connect, counted_url: str, streamed: bool) -> None:
-    client = connect(counted_url, retries=1)
+def test_a_rate_limit_is_retried(
+    connect: Callable[..., Any], counted_url: str, streamed: bool
+) -> None:
+    client = connect(Anthropic, counted_url, retries=1)
     with pytest.raises(anthropic.RateLimitError, match="Slow down") as raised:
         client.messages.create(**{**ASKED, "model": "always-busy"}, stream=streamed)
     assert retries(raised.value) == 1
 
 
 def test_a_model_that_has_run_is_not_asked_again(
-    connect: Connect, counted_url: str, upstream: Upstream
+    connect: Callable[..., Any], counted_url: str, upstream: Upstream
 ) -> None:
-    client = connect(counted_url, retries=2)
+    client = connect(Anthropic, counted_url, retries=2)
     before = upstream.requests_for("breaks-off")
     with pytest.raises(anthropic.InternalServerError, match="broke off"):
         client.messages.create(**{**ASKED, "model": "breaks-off"})

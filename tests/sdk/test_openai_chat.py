@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -17,21 +16,9 @@ HI: Any = [{"role": "user", "content": "hi"}]
 MODEL = "default@tps=0"
 
 
-Connect = Callable[..., OpenAI]
-
-
 @pytest.fixture(scope="module")
-def connect() -> Iterator[Connect]:
-    """Makes a client; its connections are closed in the end."""
-    with ExitStack() as stack:
-        yield lambda url, retries=0: stack.enter_context(
-            OpenAI(base_url=url, api_key="unused", max_retries=retries)
-        )
-
-
-@pytest.fixture(scope="module")
-def client(connect: Connect, gateway_url: str) -> OpenAI:
-    return connect(f"{gateway_url}/openai/v1")
+def client(connect: Callable[..., Any], gateway_url: str) -> OpenAI:
+    return connect(OpenAI, f"{gateway_url}/openai/v1")
 
 
 def tool_of(schema: dict[str, Any]) -> Any:
@@ -136,25 +123,29 @@ def test_a_mistake_of_the_caller_names_its_place(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
-def test_a_rate_limit_is_retried(connect: Connect, counted_url: str, streamed: bool) -> None:
-    client = connect(f"{counted_url}/openai/v1", retries=1)
+def test_a_rate_limit_is_retried(
+    connect: Callable[..., Any], counted_url: str, streamed: bool
+) -> None:
+    client = connect(OpenAI, f"{counted_url}/openai/v1", retries=1)
     with pytest.raises(openai.RateLimitError, match="Slow down") as raised:
         client.chat.completions.create(model="always-busy", messages=HI, stream=streamed)
     assert raised.value.response.headers["Retry-After"] == "1"
     assert retries(raised.value) == 1
 
 
-def test_a_retry_can_succeed(connect: Connect, counted_url: str, upstream: Upstream) -> None:
-    client = connect(f"{counted_url}/openai/v1", retries=1)
+def test_a_retry_can_succeed(
+    connect: Callable[..., Any], counted_url: str, upstream: Upstream
+) -> None:
+    client = connect(OpenAI, f"{counted_url}/openai/v1", retries=1)
     completion = client.chat.completions.create(model="busy-once", messages=HI)
     assert completion.choices[0].message.content == "Welcome."
     assert upstream.requests_for("busy-once") == 2
 
 
 def test_a_model_that_has_run_is_not_asked_again(
-    connect: Connect, counted_url: str, upstream: Upstream
+    connect: Callable[..., Any], counted_url: str, upstream: Upstream
 ) -> None:
-    client = connect(f"{counted_url}/openai/v1", retries=2)
+    client = connect(OpenAI, f"{counted_url}/openai/v1", retries=2)
     before = upstream.requests_for("breaks-off")
     with pytest.raises(openai.InternalServerError, match="broke off"):
         client.chat.completions.create(model="breaks-off", messages=HI)
@@ -162,8 +153,10 @@ def test_a_model_that_has_run_is_not_asked_again(
 
 
 @pytest.mark.parametrize("path", ["/v1", "/phased/v1"])
-def test_the_phased_format_reads_as_one_text(connect: Connect, gateway_url: str, path: str) -> None:
-    client = connect(f"{gateway_url}{path}")
+def test_the_phased_format_reads_as_one_text(
+    connect: Callable[..., Any], gateway_url: str, path: str
+) -> None:
+    client = connect(OpenAI, f"{gateway_url}{path}")
     stream = client.chat.completions.create(model=MODEL, messages=HI, stream=True)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
     assert text == f"[Prompt Summary] hi\n\n[Reasoning Summary] {SUMMARY}\n\n{ANSWER}"

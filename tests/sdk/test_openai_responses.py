@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -16,21 +15,10 @@ from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY, retries
 ASKED: Any = {"model": "default@tps=0", "input": "hi", "reasoning": {"summary": "auto"}}
 SUMMARIES = ["hi\n\n", f"{SUMMARY}\n\n"]
 
-Connect = Callable[..., OpenAI]
-
 
 @pytest.fixture(scope="module")
-def connect() -> Iterator[Connect]:
-    """Makes a client; its connections are closed in the end."""
-    with ExitStack() as stack:
-        yield lambda url, retries=0: stack.enter_context(
-            OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=retries)
-        )
-
-
-@pytest.fixture(scope="module")
-def client(connect: Connect, gateway_url: str) -> OpenAI:
-    return connect(gateway_url)
+def client(connect: Callable[..., Any], gateway_url: str) -> OpenAI:
+    return connect(OpenAI, f"{gateway_url}/v1")
 
 
 def tool_of(schema: dict[str, Any]) -> Any:
@@ -158,17 +146,19 @@ def test_a_response_can_not_be_read_again(client: OpenAI) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
-def test_a_rate_limit_is_retried(connect: Connect, counted_url: str, streamed: bool) -> None:
-    client = connect(counted_url, retries=1)
+def test_a_rate_limit_is_retried(
+    connect: Callable[..., Any], counted_url: str, streamed: bool
+) -> None:
+    client = connect(OpenAI, f"{counted_url}/v1", retries=1)
     with pytest.raises(openai.RateLimitError, match="Slow down") as raised:
         client.responses.create(**{**ASKED, "model": "always-busy"}, stream=streamed)
     assert retries(raised.value) == 1
 
 
 def test_a_model_that_has_run_is_not_asked_again(
-    connect: Connect, counted_url: str, upstream: Upstream
+    connect: Callable[..., Any], counted_url: str, upstream: Upstream
 ) -> None:
-    client = connect(counted_url, retries=2)
+    client = connect(OpenAI, f"{counted_url}/v1", retries=2)
     before = upstream.requests_for("breaks-off")
     with pytest.raises(openai.InternalServerError, match="broke off"):
         client.responses.create(**{**ASKED, "model": "breaks-off"})

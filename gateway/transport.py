@@ -74,19 +74,33 @@ class Transport:
 
         read_timeout_s: between two reads; None when somebody else watches the time.
         """
-        timeout: Any = (self._connect_timeout_s, read_timeout_s)
-        verify = self._session.verify is None or self._session.verify
+        adapter: Any = self._session.get_adapter(call.url)
+        connections = adapter.poolmanager.connection_from_url(call.url)
+        made = connections.num_connections
         try:
-            # The session's own send would ask at each call about proxies, cookies and redirects.
-            response = self._session.get_adapter(call.url).send(
-                self._prepare(call), stream=True, verify=verify, timeout=timeout
-            )
+            try:
+                response = self._try(adapter, call, read_timeout_s)
+            except requests.ConnectionError as error:
+                if connections.num_connections != made or not _was_hung_up(error):
+                    raise
+                # It had given up a connection that was kept: nothing has begun there.
+                response = self._try(adapter, call, read_timeout_s)
         except requests.RequestException as error:
             for foreign, ours, message, code in _BEFORE_THE_ANSWER:
                 if isinstance(error, foreign):
                     raise ours(message, code=code) from error
             raise
         return Reply(response)
+
+    def _try(self, adapter: Any, call: Call, read_timeout_s: float | None) -> requests.Response:
+        # The session's own send would ask at each call about proxies, cookies and redirects.
+        response: requests.Response = adapter.send(
+            self._prepare(call),
+            stream=True,
+            verify=self._session.verify is None or self._session.verify,
+            timeout=(self._connect_timeout_s, read_timeout_s),
+        )
+        return response
 
     def _prepare(self, call: Call) -> requests.PreparedRequest:
         """What requests makes of a call. The address is read once, not at each call."""
@@ -101,6 +115,13 @@ class Transport:
         request.body = call.body
         request.prepare_content_length(call.body)
         return request
+
+
+def _was_hung_up(error: requests.ConnectionError) -> bool:
+    """Did the connection end without a byte of an answer?"""
+    cause = error.args[0] if error.args else None
+    why = cause.args[-1] if isinstance(cause, urllib3.exceptions.ProtocolError) else None
+    return isinstance(why, ConnectionError)
 
 
 class Reply:

@@ -80,7 +80,7 @@ class Upstream:
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):  # the gateway may leave at any time
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while seen := _read_request(connection):
+            while seen := read_request(connection):
                 self.seen.append(seen)
                 for piece in self._script_for(seen.body["model"]):
                     if isinstance(piece, threading.Event):
@@ -94,7 +94,7 @@ class Upstream:
         self._open.discard(connection)
 
 
-def _read_request(connection: socket.socket) -> Seen | None:
+def read_request(connection: socket.socket) -> Seen | None:
     data = b""
     while b"\r\n\r\n" not in data:
         if not (more := connection.recv(65536)):

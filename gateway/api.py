@@ -19,11 +19,12 @@ from gateway.intake import (
     ChatRequest,
     count_tokens,
     format_of,
-    read_body,
     read_chat,
+    read_json,
     read_messages,
     read_responses,
 )
+from gateway.receive import read_body
 from gateway.relay import Relay
 from gateway.sse import dumps
 from gateway.stream import Body, Stream
@@ -98,6 +99,16 @@ def make_blueprint(
     def kept_response(id: str) -> Response:
         raise NotFound(f"Response with id '{id}' not found: the gateway keeps none.")
 
+    def _body(*, plain: bool = False) -> dict[str, Any]:
+        """The request's JSON object."""
+        if request.mimetype and not request.is_json:
+            if plain:
+                raise BadRequest("No JSON body provided")
+            raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
+        length, source = request.content_length, request.stream
+        body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
+        return read_json(body, plain=plain)
+
     def _reply(asked: ChatRequest) -> Response:
         """Starts the turn and answers in the caller's dialect, streamed or in one piece."""
         g.dialect = asked.dialect
@@ -146,15 +157,6 @@ def _dialect_of(path: str) -> str | None:
     _, first, *rest = path.split("/")
     name = rest[0] if first == "v1" and rest else first
     return name if name in DIALECTS else None
-
-
-def _body(*, plain: bool = False) -> dict[str, Any]:
-    """The request's JSON object."""
-    if request.mimetype and not request.is_json:
-        if plain:
-            raise BadRequest("No JSON body provided")
-        raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
-    return read_body(request.get_data(cache=False), plain=plain)
 
 
 def _streamed(stream: Stream, dialect: Dialect, outlet: Outlet | None) -> Response:

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 from flask import Flask, Response, g
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import gateway
 from gateway import api, errors, ops, page
@@ -38,11 +38,10 @@ def create_app(
 ) -> Flask:
     """The WSGI application. Raises ConfigError for what only the tables can check.
 
-    session, clock (seconds, monotonic), log and metrics are for tests; the relay and the health
-    checks are in `app.extensions` for the server.
+    session, clock (seconds, monotonic), log and metrics are for tests; the relay, the metrics and
+    the health checks are in `app.extensions` for the server.
     """
     app = Flask("gateway")
-    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     log = log or make_logger(config)
     metrics = metrics or Metrics(worker_number())
     families = Families(config)
@@ -60,6 +59,7 @@ def create_app(
     turns = Turns(relay, endpoints, families, summarizers, metrics, log)
     catalog = Catalog(config.served, endpoints, clock, log)
     app.extensions["gateway"] = relay
+    app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.checkup"] = Checkup(config, pool, endpoints, log)
 
     app.register_blueprint(api.make_blueprint(config, turns, relay, catalog, families, clock))
@@ -126,8 +126,6 @@ def _refusal(error: errors.GatewayError) -> Response:
 
 
 def _from_http(error: HTTPException) -> errors.GatewayError:
-    if isinstance(error, RequestEntityTooLarge):
-        return errors.BodyTooLarge("The body is larger than the gateway takes (MAX_BODY_BYTES).")
     if isinstance(error, MethodNotAllowed):
         return errors.MethodNotAllowed("This path does not know this method; see the Allow header.")
     if error.code == 404:

@@ -7,6 +7,7 @@ GatewayError
 │   ├── NotFound           404
 │   │   └── UnknownModel   no upstream serves it
 │   ├── MethodNotAllowed   405
+│   ├── RequestTimeout     408: it did not send its request in time
 │   ├── BodyTooLarge       413
 │   └── UnsupportedMedia   415
 ├── ClientLeft             nobody's: the reader closed the connection
@@ -101,6 +102,11 @@ class UnknownModel(NotFound):
 class MethodNotAllowed(CallerError):
     status = 405
     code = "method_not_allowed"
+
+
+class RequestTimeout(CallerError):
+    status = 408
+    code = "request_timeout"
 
 
 class BodyTooLarge(CallerError):

@@ -2,24 +2,35 @@
 
 gunicorn's own goes on taking connections for up to a second after it was told to stop, resets those
 that wait in the queue when it closes it, waits for connections that are merely kept alive, and is
-killed in the middle of its streams. A proxy in front makes lost requests of each of these.
+killed in the middle of its streams. A proxy in front makes lost requests of each of these. It also
+has no time limit for the head of a request, and takes an endless body to its end.
 """
 
 import gc
+import socket
 import time
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
 from gevent.pool import Pool
 from gevent.server import StreamServer
+from gevent.socket import wait_read
 from gunicorn.sock import ssl_context
+from gunicorn.util import write_error
 from gunicorn.workers.ggevent import GeventWorker
+
+from gateway.current import current
+from gateway.errors import RequestTimeout
 
 _TICK_S = 0.1
 _QUIET_S = 0.5
 """The end comes when nothing has been asked for this long: what a proxy sends on a connection that
 it had kept may be under way. Each answer says `Connection: close` now, so these run out."""
+_PIECE_BYTES = 16384
+_LINGER_S = 5.0
+"""So long a body that nobody wants is taken and thrown away."""
 _LAST_WORDS_S = 5.0
 """For streams that are ended before their time to say so."""
 
@@ -59,19 +70,53 @@ class Worker(GeventWorker):
         self.notify()
         gevent.sleep(_TICK_S)
 
-    def handle_request(self, *args: Any) -> None:
-        """Counts the requests under way."""
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serves a connection, once something comes on it."""
+        if self._hears(client):
+            super().handle(listener, client, addr)
+        else:
+            client.close()
+
+    def timeout_ctx(self) -> gevent.Timeout:
+        """What gunicorn reads a head in, whose first bytes are there."""
+        late = RequestTimeout("The head of the request did not come in time (REQUEST_TIMEOUT_S).")
+        return gevent.Timeout(current().request_timeout_s, late)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What gunicorn calls when a head could not be read."""
+        if not isinstance(exc, RequestTimeout):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.wsgi.extensions["gateway.metrics"].refused(exc)
+        with suppress(OSError):  # it may be gone as well
+            write_error(client, exc.status, "Request Timeout", exc.message)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Counts the requests under way; returns when there may be another on the connection."""
         self.busy += 1
         try:
-            super().handle_request(*args)
+            super().handle_request(listener_name, req, sock, addr)
         finally:
             self.busy -= 1
+            was_taken = _take_rest(req, sock)
+        if not was_taken or not (req.unreader.buf.tell() or self._hears(sock)):
+            raise StopIteration
+
+    def _hears(self, client: Any) -> bool:
+        """Waits for the first byte of a request, as long as a silent connection is kept."""
+        if self.cfg.is_ssl and client.pending():
+            return True
+        with suppress(TimeoutError):
+            wait_read(client.fileno(), timeout=self.cfg.keepalive)
+            return True
+        return False
 
     def _serve(self, listener: Any) -> StreamServer:
         listener.setblocking(1)
         tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
         pool = Pool(self.worker_connections)
-        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=pool, **tls)
+        handle = partial(self.handle, _Listener(listener.getsockname()))
+        server = StreamServer(listener, handle=handle, spawn=pool, **tls)
         if self.cfg.workers > 1:
             server.max_accept = 1  # the others want some too
         server.start()
@@ -83,5 +128,29 @@ def _close(server: StreamServer) -> None:
     server.stop_accepting()
     while not server.full() and (accepted := server.do_read()):
         server.do_handle(*accepted)
-        gevent.sleep(0)  # its greenlet asks the listener for its name, while that is open
     server.close()
+
+
+class _Listener(NamedTuple):
+    """All that a connection asks of the one that it came by, which may be closed by then."""
+
+    name: Any
+
+    def getsockname(self) -> Any:
+        return self.name
+
+
+def _take_rest(req: Any, client: Any) -> bool:
+    """Takes what nobody has read of a body, for some time; true: that was all of it.
+
+    Closed while its client still sends, a connection would be reset, and with it the answer lost.
+    """
+    with gevent.Timeout(_LINGER_S, False), suppress(Exception):
+        while not req.body.failed and req.body.read(_PIECE_BYTES):
+            gevent.sleep(0)
+        if not req.body.failed:
+            return True
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(_PIECE_BYTES):
+            gevent.sleep(0)
+    return False

@@ -84,6 +84,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         120
     )
     total_timeout_s: Annotated[Seconds, Meta(description="For the whole answer.")] = 1800
+    request_timeout_s: Annotated[
+        Seconds, Meta(description="For a request's head, and for each MiB of its body; later: 408.")
+    ] = 30
     max_body_bytes: Annotated[Count, Meta(description="Of a request's body; larger: 413.")] = (
         20_000_000
     )

@@ -4,7 +4,7 @@ One file for each kind of request; whatever its kind, what comes out is a :class
 whose body is the chat completion request that the upstream gets.
 """
 
-from gateway.intake.body import read_body
+from gateway.intake.body import read_json
 from gateway.intake.chat import format_of, read_chat
 from gateway.intake.messages import count_tokens, read_messages
 from gateway.intake.request import ChatRequest, Options
@@ -15,8 +15,8 @@ __all__ = [
     "Options",
     "count_tokens",
     "format_of",
-    "read_body",
     "read_chat",
+    "read_json",
     "read_messages",
     "read_responses",
 ]

@@ -9,7 +9,7 @@ from gateway.errors import BadRequest, explain
 T = TypeVar("T")
 
 
-def read_body(data: bytes, *, plain: bool = False) -> dict[str, Any]:
+def read_json(data: bytes, *, plain: bool = False) -> dict[str, Any]:
     """The JSON object of a body. `plain`: say it in the words of that format's contract."""
     try:
         body = msgspec.json.decode(data)

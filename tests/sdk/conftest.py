@@ -43,9 +43,9 @@ def connect() -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture(scope="session")
 def always_url(mock_url: str) -> Iterator[str]:
-    """The address of a gateway that shows summaries also to those who can't ask for them."""
-    always = {"responses_summary": "always", "messages_summary": "always"}
-    with start_gateway(mock_url, breaker_failures=10_000, **always) as gateway:
+    """The address of a gateway that always shows summaries, and has a heartbeat in every pause."""
+    settings = {"responses_summary": "always", "messages_summary": "always", "heartbeat_s": 0.1}
+    with start_gateway(mock_url, breaker_failures=10_000, **settings) as gateway:
         yield gateway.url
 
 

@@ -9,7 +9,7 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 
 from tests.live.upstream import Upstream
-from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY, retries
+from tests.sdk.expected import ANSWER, BROKEN, PAUSES, REFUSED, SUMMARY, retries
 
 HI: Any = [{"role": "user", "content": "hi"}]
 THINKING: Any = {"type": "enabled", "budget_tokens": 1024}
@@ -55,6 +55,12 @@ def test_the_stream_helper_gathers_the_final_message(client: Anthropic) -> None:
     assert all(block.signature for block in message.content[:2])
     assert message.stop_reason == "end_turn"
     assert message.usage.output_tokens == 23
+
+
+def test_heartbeats_are_no_part_of_it(connect: Callable[..., Any], always_url: str) -> None:
+    client = connect(Anthropic, always_url)
+    with client.messages.stream(**{**ASKED, "model": PAUSES}) as stream:
+        assert stream.get_final_text() == ANSWER
 
 
 def test_an_answer_in_one_piece(client: Anthropic) -> None:
@@ -110,6 +116,13 @@ def test_two_calls_that_come_in_turns_are_two_blocks(
     calls = [block for block in message.content if block.type == "tool_use"]
     assert [call.input for call in calls] == [{"location": "Paris", "unit": "celsius"}] * 2
     assert len({call.id for call in calls}) == 2
+
+
+def test_two_calls_whose_pieces_take_turns(client: Anthropic, weather: dict[str, Any]) -> None:
+    asked = {**ASKED, "model": "tool-calls@tps=0", "tools": [tool_of(weather)]}
+    with client.messages.stream(**asked) as stream:
+        *_, first, second = stream.get_final_message().content
+    assert first.input == second.input == {"location": "Paris", "unit": "celsius"}
 
 
 def test_a_limit_of_tokens_is_the_stop_reason(client: Anthropic) -> None:

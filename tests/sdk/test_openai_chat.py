@@ -10,7 +10,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from tests.live.upstream import Upstream
-from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY, retries
+from tests.sdk.expected import ANSWER, BROKEN, PAUSES, REFUSED, SUMMARY, retries
 
 HI: Any = [{"role": "user", "content": "hi"}]
 MODEL = "default@tps=0"
@@ -56,6 +56,13 @@ def test_the_stream_helper_gathers_the_final_completion(client: OpenAI) -> None:
     assert choice.message.reasoning_content == f"hi\n\n{SUMMARY}\n\n"
 
 
+def test_heartbeats_are_no_chunks(connect: Callable[..., Any], always_url: str) -> None:
+    client = connect(OpenAI, f"{always_url}/openai/v1")
+    with client.chat.completions.stream(model=PAUSES, messages=HI) as stream:
+        [choice] = stream.get_final_completion().choices
+    assert choice.message.content == ANSWER
+
+
 def test_an_answer_in_one_piece(client: OpenAI) -> None:
     completion = client.chat.completions.create(model=MODEL, messages=HI)
     [choice] = completion.choices
@@ -89,6 +96,16 @@ def test_a_tool_call_in_one_piece(client: OpenAI, weather: dict[str, Any]) -> No
     [choice] = completion.choices
     assert (choice.finish_reason, choice.message.content) == ("tool_calls", None)
     assert json.loads(choice.message.tool_calls[0].function.arguments)["location"] == "Paris"
+
+
+def test_two_calls_whose_pieces_take_turns(client: OpenAI, weather: dict[str, Any]) -> None:
+    tool = tool_of(weather)
+    del tool["function"]["strict"]  # else the SDK reads a call as soon as another one begins
+    asked: Any = {"model": "tool-calls@tps=0", "tools": [tool], "messages": HI}
+    with client.chat.completions.stream(**asked) as stream:
+        [choice] = stream.get_final_completion().choices
+    arguments = [json.loads(call.function.arguments) for call in choice.message.tool_calls]
+    assert arguments == [{"location": "Paris", "unit": "celsius"}] * 2
 
 
 @pytest.mark.parametrize("model", BROKEN)

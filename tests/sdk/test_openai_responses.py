@@ -10,7 +10,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from tests.live.upstream import Upstream
-from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY, retries
+from tests.sdk.expected import ANSWER, BROKEN, PAUSES, REFUSED, SUMMARY, retries
 
 ASKED: Any = {"model": "default@tps=0", "input": "hi", "reasoning": {"summary": "auto"}}
 SUMMARIES = ["hi\n\n", f"{SUMMARY}\n\n"]
@@ -49,6 +49,12 @@ def test_the_stream_helper_gathers_the_final_response(client: OpenAI) -> None:
     assert (message.type, response.status) == ("message", "completed")
     assert response.usage.output_tokens == 23
     assert response.usage.output_tokens_details.reasoning_tokens == 16
+
+
+def test_heartbeats_are_no_part_of_it(connect: Callable[..., Any], always_url: str) -> None:
+    client = connect(OpenAI, f"{always_url}/v1")
+    with client.responses.stream(**{**ASKED, "model": PAUSES}) as stream:
+        assert stream.get_final_response().output_text == ANSWER
 
 
 def test_an_answer_in_one_piece(client: OpenAI) -> None:
@@ -91,6 +97,14 @@ def test_a_tool_is_called_and_its_result_is_answered(
         {"type": "function_call_output", "call_id": call.call_id, "output": "4"},
     ]
     assert client.responses.create(**asked).output_text == "It says: 4"
+
+
+def test_two_calls_whose_pieces_take_turns(client: OpenAI, weather: dict[str, Any]) -> None:
+    asked = {**ASKED, "model": "tool-calls@tps=0", "tools": [tool_of(weather)]}
+    with client.responses.stream(**asked) as stream:
+        _, *calls = stream.get_final_response().output
+    arguments = [json.loads(call.arguments) for call in calls]
+    assert arguments == [{"location": "Paris", "unit": "celsius"}] * 2
 
 
 def test_a_limit_of_tokens_makes_the_response_incomplete(client: OpenAI) -> None:

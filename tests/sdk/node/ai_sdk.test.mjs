@@ -1,7 +1,18 @@
 // The AI SDK, newest and oldest, by every door that it has a provider for.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { ALWAYS, ANSWER, BROKEN, COUNTED, GATEWAY, MODEL, REFUSED, SUMMARY, WEATHER } from "./expected.mjs";
+import {
+  ALWAYS,
+  ANSWER,
+  BROKEN,
+  COUNTED,
+  GATEWAY,
+  MODEL,
+  PAUSES,
+  REFUSED,
+  SUMMARY,
+  WEATHER,
+} from "./expected.mjs";
 
 // Door → a provider of models there, from the package whose name has this ending.
 const DOORS = {
@@ -60,6 +71,13 @@ for (const { version, endings } of VERSIONS) {
         assert.match(await result.reasoningText, new RegExp(`^hi\\s*${SUMMARY}\\s*$`));
         assert.equal(await result.finishReason, "stop");
         assert.equal((await result.usage).outputTokens, 23);
+      });
+
+      test("heartbeats are no part of the answer", async () => {
+        const patient = (await connect(ALWAYS, endings[door]))(PAUSES);
+        const parts = await partsOf(ai.streamText(ask("", { model: patient })));
+        assert.ok(!parts.some((part) => part.type === "error"));
+        assert.equal(parts.map((part) => (part.type === "text-delta" ? part.text : "")).join(""), ANSWER);
       });
 
       test("an answer in one piece", async () => {

@@ -1,7 +1,19 @@
 // Anthropic's Node SDK on the Messages door, newest and oldest.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { ANSWER, BROKEN, COUNTED, GATEWAY, HI, MODEL, REFUSED, SUMMARY, WEATHER } from "./expected.mjs";
+import {
+  ALWAYS,
+  ANSWER,
+  BROKEN,
+  COUNTED,
+  GATEWAY,
+  HI,
+  MODEL,
+  PAUSES,
+  REFUSED,
+  SUMMARY,
+  WEATHER,
+} from "./expected.mjs";
 
 const THINKING = { type: "enabled", budget_tokens: 1024 };
 const SHOWN = [
@@ -42,6 +54,11 @@ for (const version of ["@anthropic-ai/sdk", "@anthropic-ai/sdk-old"]) {
       assert.deepEqual(heard, { thinking: `hi\n\n${SUMMARY}\n\n`, text: ANSWER });
       assert.equal(message.stop_reason, "end_turn");
       assert.equal(message.usage.output_tokens, 23);
+    });
+
+    test("heartbeats are no part of the answer", async () => {
+      const patient = new Anthropic({ baseURL: ALWAYS, apiKey: "unused" });
+      assert.equal(await patient.messages.stream(asked(PAUSES)).finalText(), ANSWER);
     });
 
     test("an answer in one piece", async () => {

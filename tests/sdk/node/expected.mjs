@@ -6,6 +6,8 @@ export const ALWAYS = process.env.ALWAYS_URL;
 export const ANSWER = "Hi! Nice to meet you.";
 export const SUMMARY = "I should greet in one sentence. Keep it short.";
 export const MODEL = "default@tps=0";
+// It says nothing for a while in the middle of its thinking.
+export const PAUSES = "silent@silence=0.5,tps=0";
 export const HI = [{ role: "user", content: "hi" }];
 
 // Model → the status and a piece of the message.

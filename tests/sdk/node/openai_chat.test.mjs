@@ -1,7 +1,19 @@
 // openai-node on the chat completions door, newest and oldest.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { ANSWER, BROKEN, COUNTED, GATEWAY, HI, MODEL, REFUSED, SUMMARY, WEATHER } from "./expected.mjs";
+import {
+  ALWAYS,
+  ANSWER,
+  BROKEN,
+  COUNTED,
+  GATEWAY,
+  HI,
+  MODEL,
+  PAUSES,
+  REFUSED,
+  SUMMARY,
+  WEATHER,
+} from "./expected.mjs";
 
 const TOOL = { type: "function", function: { name: "get_weather", parameters: WEATHER } };
 
@@ -34,6 +46,12 @@ for (const version of ["openai", "openai-5"]) {
       assert.equal(choice.message.content, ANSWER);
       assert.equal(choice.finish_reason, "stop");
       assert.equal((await stream.totalUsage()).completion_tokens, 23);
+    });
+
+    test("heartbeats are no part of the answer", async () => {
+      const patient = new OpenAI({ baseURL: `${ALWAYS}/openai/v1`, apiKey: "unused" });
+      const stream = patient.chat.completions.stream({ model: PAUSES, messages: HI });
+      assert.equal(await stream.finalContent(), ANSWER);
     });
 
     test("an answer in one piece", async () => {

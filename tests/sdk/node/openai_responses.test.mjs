@@ -1,7 +1,19 @@
 // openai-node on the Responses door, newest and oldest.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { ANSWER, BROKEN, COUNTED, GATEWAY, HI, MODEL, REFUSED, SUMMARY, WEATHER } from "./expected.mjs";
+import {
+  ALWAYS,
+  ANSWER,
+  BROKEN,
+  COUNTED,
+  GATEWAY,
+  HI,
+  MODEL,
+  PAUSES,
+  REFUSED,
+  SUMMARY,
+  WEATHER,
+} from "./expected.mjs";
 
 const SUMMARIES = ["hi\n\n", `${SUMMARY}\n\n`];
 
@@ -36,6 +48,12 @@ for (const version of ["openai", "openai-5"]) {
       assert.deepEqual(summaries(response), SUMMARIES);
       assert.equal(response.status, "completed");
       assert.equal(response.usage.output_tokens_details.reasoning_tokens, 16);
+    });
+
+    test("heartbeats are no part of the answer", async () => {
+      const patient = new OpenAI({ baseURL: `${ALWAYS}/v1`, apiKey: "unused" });
+      const response = await patient.responses.stream(asked(PAUSES)).finalResponse();
+      assert.equal(response.output[1].content[0].text, ANSWER);
     });
 
     test("an answer in one piece", async () => {

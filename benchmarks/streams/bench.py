@@ -3,10 +3,10 @@
     make bench                  the gateway, and nginx if it is installed
     make bench WITH=litellm     LiteLLM too; it is installed into a folder of its own, once
 
-The gateway has core 1, the model server and the clients core 0. CPU time is what other work on the
-machine changes least, and ratios in one run less still; latencies mean something on a quiet
-machine only. `docs/performance.md` says how to read the table. All of it is on 127.0.0.1 and ends
-by itself.
+The gateway has the last core, the model server and the clients the first. CPU time is what other
+work on the machine changes least, and ratios in one run less still; latencies mean something on a
+quiet machine only. `docs/performance.md` says how to read the table. All of it is on 127.0.0.1 and
+ends by itself.
 """
 
 import argparse
@@ -30,6 +30,8 @@ ROOT = HERE.parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 START_S = 90
+CORES = sorted(os.sched_getaffinity(0))
+LOAD_CORE, GATEWAY_CORE = CORES[0], CORES[-1]
 
 
 class Case(NamedTuple):
@@ -164,7 +166,14 @@ def load(target: Target, case: Case, seconds: float | None = None) -> subprocess
         "seconds": case.seconds if seconds is None else seconds,
         "body": dict(target.body),
     }
-    command = ["taskset", "-c", "0", sys.executable, str(HERE / "load.py"), json.dumps(asked)]
+    command = [
+        "taskset",
+        "-c",
+        str(LOAD_CORE),
+        sys.executable,
+        str(HERE / "load.py"),
+        json.dumps(asked),
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -191,7 +200,7 @@ def measure(target: Target, folder: Path) -> dict[str, Any]:
     """All cases against one target."""
     found: dict[str, Any] = {}
     log = folder / f"{target.name.replace(', ', '-').replace(' ', '-')}.log"
-    with running(target.command, 1, target.environ, log) as id:
+    with running(target.command, GATEWAY_CORE, target.environ, log) as id:
         wait_until_it_answers(target)
         result(load(target, CASES["short"], 1))
         before = usage(id)[1]
@@ -245,7 +254,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = free_port()
         upstream = [sys.executable, str(HERE / "upstream.py"), str(port)]
-        stack.enter_context(running(upstream, 0, {}, folder / "upstream.log"))
+        stack.enter_context(running(upstream, LOAD_CORE, {}, folder / "upstream.log"))
         results = {
             target.name: measure(target, folder)
             for target in targets(port, asked.others.split(), folder)

@@ -1,10 +1,11 @@
 """The demo page at `/`."""
 
+import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from flask import Blueprint, Response, current_app, make_response, render_template
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from gateway.config import Detail, Format, ReasoningMode
 
@@ -55,6 +56,19 @@ def make_blueprint(version: str, summarizers: Sequence[str]) -> Blueprint:
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    @page.after_app_request
+    def compress(response: Response) -> Response:
+        """The page's files are sent compressed. Nothing else is: least of all a stream."""
+        whole = request.endpoint == "static" and response.status_code == 200
+        if whole and request.accept_encodings.quality("gzip") > 0:
+            etag, _ = response.get_etag()
+            response.direct_passthrough = False
+            response.set_data(gzip.compress(response.get_data()))
+            response.content_encoding = "gzip"
+            response.vary.add("Accept-Encoding")
+            response.set_etag(etag or "", weak=True)
         return response
 
     return page

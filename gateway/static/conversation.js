@@ -1,6 +1,7 @@
 /** The turns of a conversation, and how they outlast a reload. */
 
 import { Record } from "./record.js";
+import { LOST } from "./turn.js";
 
 const KEY = "conversation";
 const KEPT_TURNS = 50;
@@ -46,13 +47,13 @@ export class Conversation {
     }
   }
 
-  /** The records of the turns before the reload. One that was running then is taken as stopped. */
+  /** The records of the turns before the reload. One that was running then is lost. */
   static saved() {
     try {
       const records = JSON.parse(sessionStorage.getItem(KEY)) ?? [];
       return records.map((saved) => {
         const record = Record.from(saved);
-        if (record.state === "running") record.take({ kind: "stopped" }, record.lastArrival);
+        if (record.state === "running") record.take(LOST, record.lastArrival);
         return record;
       });
     } catch {

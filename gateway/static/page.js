@@ -182,6 +182,7 @@ document.addEventListener("change", ({ target }) => {
   showField();
   showFormatHint();
 });
+addEventListener("pagehide", () => conversation.save());
 ui.stop.addEventListener("click", stop);
 ui.turns.addEventListener("click", ({ target }) => {
   if (target.dataset.copy)

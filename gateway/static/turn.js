@@ -10,7 +10,11 @@ import { SSEParser } from "./sse.js";
 
 const ENDS = new Set(["done", "failed"]);
 const STOPPED = { kind: "stopped" };
-const LOST = { ...failed("The connection was lost before the answer was complete."), code: "lost" };
+/** How a turn ends whose connection is gone. */
+export const LOST = {
+  ...failed("The connection was lost before the answer was complete."),
+  code: "lost",
+};
 const ENDED = { ...failed("The stream ended before the answer was complete."), code: "lost" };
 const UNREADABLE = failed("The gateway sent an event that this page cannot read.");
 const UNREACHABLE = { ...failed("The gateway cannot be reached."), code: "unreachable" };

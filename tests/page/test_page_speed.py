@@ -99,7 +99,18 @@ def test_the_page_is_light_and_asks_nobody_else(demo, gateway_url):
     )
     assert len(sizes) > 20
     assert {name for name, _ in sizes if not name.startswith(gateway_url)} == set()
-    assert sum(size for _, size in sizes) < 150_000
+    assert sum(size for _, size in sizes) < 100_000
+
+
+def test_the_page_is_light_for_a_browser_that_takes_no_compression_too(demo, gateway_url):
+    paths = demo.page.evaluate(
+        "performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)"
+    )
+    files = {path for path in paths if path.startswith("/static/")} | {"/"}
+    plain = {"Accept-Encoding": "identity"}
+    answers = [demo.page.request.get(f"{gateway_url}{path}", headers=plain) for path in files]
+    assert all(answer.ok for answer in answers)
+    assert sum(len(answer.body()) for answer in answers) < 150_000
 
 
 def test_the_first_paint_is_early(demo):

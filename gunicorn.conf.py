@@ -39,12 +39,25 @@ _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
 def on_starting(server):
     """Gives the workers an empty folder for their metrics: the one that is named, or a new one."""
+    server.signal = _impatient(server.signal)
     if named := os.environ.get(_METRICS_DIR):
         Path(named).mkdir(parents=True, exist_ok=True)
         for left_over in Path(named).glob("*.db"):
             left_over.unlink()
     else:
         server.metrics_dir = os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix="gateway-metrics-")
+
+
+def _impatient(handle):
+    """A second SIGTERM ends at once, for which gunicorn itself would want a SIGINT."""
+    came = set()
+
+    def signalled(number, frame):
+        again = number == signal.SIGTERM and number in came
+        came.add(number)
+        handle(signal.SIGQUIT if again else number, frame)
+
+    return signalled
 
 
 def on_exit(server):

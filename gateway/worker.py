@@ -8,6 +8,7 @@ has no time limit for the head of a request, and takes an endless body to its en
 
 import gc
 import socket
+import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -33,6 +34,8 @@ _LINGER_S = 5.0
 """So long a body that nobody wants is taken and thrown away."""
 _LAST_WORDS_S = 5.0
 """For streams that are ended before their time to say so."""
+_HURRY_S = 1.0
+"""The same, when all has to end at once; the master kills after two."""
 
 
 class Worker(GeventWorker):
@@ -56,6 +59,13 @@ class Worker(GeventWorker):
         self._wait_for_quiet(relay.drain_timeout_s)
         relay.stop()
         self._wait_for_quiet(_LAST_WORDS_S)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """What gunicorn calls when it is to end at once; open streams still say so."""
+        self.alive = False
+        if self.booted:
+            self.wsgi.extensions["gateway"].stop()
+        gevent.spawn_later(_HURRY_S, sys.exit, 0)
 
     def _wait_for_quiet(self, timeout_s: float) -> None:
         """Returns when nothing was asked for some time, or after the timeout."""

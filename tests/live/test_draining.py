@@ -153,18 +153,36 @@ def test_a_kept_connection_is_told_that_the_gateway_drains(mock_url: str) -> Non
             stream.whole()
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT]])
+@pytest.mark.parametrize(
+    "signals",
+    [
+        [signal.SIGINT],
+        [signal.SIGQUIT],
+        [signal.SIGTERM, signal.SIGTERM],
+        [signal.SIGTERM, signal.SIGINT],
+        [signal.SIGTERM, signal.SIGQUIT],
+    ],
+    ids=lambda signals: " ".join(number.name for number in signals),
+)
 def test_an_impatient_operator_need_not_wait(mock_url: str, signals: list[signal.Signals]) -> None:
+    """And open streams still say how they ended."""
     with start_gateway(mock_url, drain_timeout_s=60) as gateway:
         body = request_body("silent@tps=0", gateway={"format": "events"})
         with ask(gateway.url, body) as stream:
             next(iter(stream))
             worker = worker_of(gateway)
-            for number in signals:
+            first, *second = signals
+            gateway.process.send_signal(first)
+            until(refuses(gateway.url))
+            for number in second:
+                assert gateway.process.poll() is None
                 gateway.process.send_signal(number)
-                time.sleep(0.1)  # a hand on a keyboard
-            assert gateway.process.wait(5) is not None
+            assert gateway.process.wait(10) is not None
             until(gone(worker))
+            error = told("events", stream.whole()).error
+        assert error is not None
+        assert error["code"] == "gateway_draining"
+        assert is_clean(gateway), gateway.output()
 
 
 def test_a_gateway_that_is_killed_leaves_no_orphan(mock_url: str) -> None:

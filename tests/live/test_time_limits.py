@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -21,7 +23,7 @@ from tests.live.upstream import (
     say,
 )
 from tests.live.wire import FORMATS, Frame, ask, get, request_body, together, told, turn_of, until
-from tests.programs import Program, start_gateway
+from tests.programs import DRIVERS, Program, start_gateway
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +175,29 @@ def test_the_limits_do_not_count_the_time_of_a_slow_reader() -> None:
             said = told("events", stream.whole())
     assert said.error is None
     assert said.answer == text * 100
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("limit", ["first_byte_timeout_s", "idle_timeout_s"])
+def test_an_upstream_is_not_blamed_for_a_gateway_that_stood_still(limit: str, driver: str) -> None:
+    """What came meanwhile counts, although nobody could read it in time."""
+    gate = threading.Event()
+    first, rest = chunked(say("one "), end=False), chunked([*say("two"), FINISH, DONE])
+    script = (gate, CHUNKED, *first, *rest) if "first" in limit else (CHUNKED, *first, gate, *rest)
+    settings = {limit: 0.6, "relay_driver": driver}
+    with Upstream() as upstream, start_gateway(upstream.url, **settings) as gateway:
+        worker = int(gateway.wait_for(r"Booting worker with pid: (\d+)"))
+        body = request_body(upstream.answers("late", *script), gateway={"format": "events"})
+        with ask(gateway.url, body) as stream:
+            said_first = "prompt_summary" if "first" in limit else "final_output_delta"
+            stream.until(lambda frame: frame.event == said_first)
+            until(lambda: upstream.requests_for("late"))
+            os.kill(worker, signal.SIGSTOP)
+            gate.set()
+            time.sleep(1.5)  # longer than the limit, while the worker stands still
+            os.kill(worker, signal.SIGCONT)
+            said = told("events", stream.whole())
+    assert (said.answer, said.error) == ("one two", None)
 
 
 # --- Clients that do not read ---------------------------------------------------------------------

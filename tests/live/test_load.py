@@ -1,12 +1,13 @@
 """Many streams at once are all whole, and one too many is told so at once."""
 
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
+import requests
 
 from tests.live.wire import FORMATS, ask, get, request_body, told, until
 from tests.programs import Program, start_gateway
@@ -53,27 +54,34 @@ def small(mock_url: str) -> Iterator[Program]:
         yield gateway
 
 
+DOORS: dict[str, dict[str, Any]] = {
+    **{f"/{format}/v1/chat/completions": request_body("default") for format in FORMATS},
+    "/v1/chat/completions": request_body("default", stream=False),
+    "/v1/responses": {"model": "default", "input": "hi", "stream": True},
+    "/openai/v1/responses": {"model": "default", "input": "hi"},
+    "/v1/messages": {**request_body("default"), "max_tokens": 9},
+}
+SAYS = {"/plain/v1/chat/completions": '"code":503', "/v1/messages": "overloaded_error"}
+
+
 def test_one_stream_too_many_is_refused_at_once(small: Program) -> None:
+    """Within 50 ms at every door, and /health answers meanwhile."""
     until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
-    with ExitStack() as held:
+    with ExitStack() as held, requests.Session() as session:
         for _ in range(PLACES):
             body = request_body("slow-start@delay=20", gateway={"format": "events"})
             held.enter_context(ask(small.url, body))
-        for format in (*FORMATS, "in one piece"):
-            streamed = format != "in one piece"
-            options = {"gateway": {"format": format}} if streamed else {}
-            with ask(small.url, request_body("default", stream=streamed, **options)) as refused:
-                assert refused.status == 503
+        for path, body in DOORS.items():
+            took_s = []
+            for _ in range(8):  # the machine may have other things to do now and then
+                began = time.monotonic()
+                refused = session.post(small.url + path, json=body, timeout=5)
+                took_s.append(time.monotonic() - began)
+                assert refused.status_code == 503
                 assert int(refused.headers["Retry-After"]) >= 1
-                said = refused.response.read()
-                assert time.monotonic() - refused.began < 0.25
-            if format == "plain":
-                assert json.loads(said.removeprefix(b"data: "))["code"] == 503
-            else:
-                assert json.loads(said)["error"]["code"] == "gateway_full"
-        began = time.monotonic()
-        assert get(f"{small.url}/health")["open_streams"] == PLACES
-        assert time.monotonic() - began < 0.25
+                assert SAYS.get(path, '"code":"gateway_full"') in refused.text
+            assert min(took_s) < 0.05, path
+            assert get(f"{small.url}/health")["open_streams"] == PLACES
 
 
 def test_a_place_that_becomes_free_is_given_again(small: Program) -> None:

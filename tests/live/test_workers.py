@@ -1,0 +1,66 @@
+"""A worker that dies takes only its own streams with it, and is replaced."""
+
+import http.client
+import os
+import signal
+import threading
+from collections import defaultdict
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
+from tests.live.wire import Stream, ask, request_body, told, until
+from tests.programs import Program, start_gateway, workers_of
+
+REST = chunked([*say("two"), FINISH, DONE])
+
+
+def worker_with(gateway: Program, stream: Stream) -> int:
+    """The process id of the worker that holds the other end of a stream's connection."""
+    here, there = stream.connection.sock.getsockname()[1], urlsplit(gateway.url).port
+    ends = f":{there:04X}", f":{here:04X}"
+    rows = (row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    [inode] = [row[9] for row in rows if (row[1][-5:], row[2][-5:]) == ends]
+    for pid in workers_of(gateway):
+        links = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        if f"socket:[{inode}]" in links:
+            return pid
+    raise AssertionError("no worker has it")
+
+
+def test_the_streams_of_the_others_never_notice() -> None:
+    gate = threading.Event()
+    body = request_body("long", gateway={"format": "events"})
+    with (
+        Upstream() as upstream,
+        start_gateway(upstream.url, web_concurrency=2) as gateway,
+        ExitStack() as opened,
+    ):
+        until(lambda: len(workers_of(gateway)) == 2)
+        upstream.answers("long", CHUNKED, *chunked(say("one "), end=False), gate, *REST)
+        streams = defaultdict(list)
+
+        def ask_one_more() -> bool:
+            stream = opened.enter_context(ask(gateway.url, body))
+            stream.until(lambda frame: frame.event == "final_output_delta")
+            streams[worker_with(gateway, stream)].append(stream)
+            return len(streams) == 2 and min(map(len, streams.values())) > 2
+
+        until(ask_one_more, 20)
+        killed, spared = streams
+        os.kill(killed, signal.SIGKILL)
+        gate.set()
+        for stream in streams[spared]:
+            said = told("events", stream.whole())
+            assert (said.answer, said.error) == ("one two", None)
+        for stream in streams[killed]:
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                stream.whole()  # a client sees that it was cut
+        workers = until(lambda: len(both := set(workers_of(gateway))) == 2 and both, 10)
+        assert spared in workers
+        assert killed not in workers
+        with ask(gateway.url, body) as stream:
+            assert told("events", stream.whole()).error is None

@@ -35,7 +35,7 @@ from gateway.families import Families
 from gateway.sse import Decoder
 from gateway.summarizers import SUMMARIZERS
 from gateway.turn import Turn
-from gateway.upstreams.chat import ChatReader
+from gateway.upstreams.reader import ChatReader
 
 FRAMES_A_READ = (1, 8, 64, 250)
 COUNTED = (1, 64)

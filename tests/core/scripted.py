@@ -13,7 +13,7 @@ from gateway.events import (
 from gateway.families import Families
 from gateway.summarizers import ExtractiveSummarizer, Summarizer
 from gateway.turn import Turn
-from gateway.upstreams.chat import ChatReader
+from gateway.upstreams.reader import ChatReader
 
 FINISH = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 USAGE = {"choices": [], "usage": {"total_tokens": 3}}

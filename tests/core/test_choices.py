@@ -9,7 +9,7 @@ from gateway.choices import Choices
 from gateway.dialects import DIALECTS, Answer, Completion
 from gateway.errors import UpstreamTimeout
 from gateway.events import Choice, Done, Event, Failed, OutputDelta, ReasoningDelta
-from gateway.upstreams.chat import ChatReader
+from gateway.upstreams.reader import ChatReader
 from tests.core.scripted import DONE, USAGE, lines, make_turn
 
 ANSWER = Answer(id="1", model="m", created=7, reasoning="raw", include_usage=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.upstreams.chat import ChatReader
 from gateway.upstreams.parts import Content, End, Finish, Part, Reasoning
+from gateway.upstreams.reader import ChatReader
 from tests.core.cuts import cut, places
 
 HEAD = '{"id":"x","created":1,"choices":[{"index":0,"delta":{"content":'

@@ -18,7 +18,8 @@ LINGER_S = 1.5
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """Keeps what the collector finds."""
+    """Keeps what the collector finds, when what other tests have begun is over."""
+    gevent.sleep(LINGER_S)
     gc.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)

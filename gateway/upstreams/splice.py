@@ -29,6 +29,8 @@ _MAX_FRUITLESS = 8
 """After so many patterns that fitted no other frame, this stream's frames differ in more than text
 (some servers pad them at random), and no more are tried."""
 
+_NEAR, _FAR = 8, 1 << 20
+
 _STRING = re.compile(rb'"(?:content|text|thinking|reasoning\w*)"\s*:\s*"((?:[^"\\]|\\.)+)"')
 """Where the text may stand."""
 _PROBE = b"a <thought> of the splice"
@@ -47,6 +49,9 @@ class Splice:
         self.kind: Kind = Content
         """What the text is."""
         self._fruitless = 0
+        self._reach = _FAR
+        """So many lines are tried at once: twice as far as the frames have fitted lately, so that
+        frames of changing kinds don't cost a look at all the rest for each."""
 
     def cut(self, lines: Sequence[bytes], at: int) -> list[bytes]:
         """The insides of the strings of the frames that fit, in a row from line `at` on.
@@ -56,13 +61,15 @@ class Splice:
         if not self._head:
             return []
         start, stop = len(self._head), -len(self._tail)
-        end = len(lines) - (len(lines) - at) % 2
+        end = min(len(lines) - (len(lines) - at) % 2, at + self._reach)
         texts = [line[start:stop] for line in lines[at:end:2]]
         put_together = self._head + (self._tail + b"\n\n" + self._head).join(texts) + self._tail
         if put_together + b"\n" == b"\n".join(lines[at:end]):
+            self._reach = min(2 * self._reach, _FAR)
             return texts
-        fitting = takewhile(lambda i: self._fits(lines, i), range(at, end, 2))
-        return texts[: sum(1 for _ in fitting)]
+        fitting = sum(1 for _ in takewhile(lambda i: self._fits(lines, i), range(at, end, 2)))
+        self._reach = max(_NEAR, 4 * fitting)
+        return texts[:fitting]
 
     def read(self, texts: Sequence[bytes]) -> str | None:
         """What they say together; None: it takes the full parse to read them.

@@ -366,12 +366,22 @@ def test_five_megabytes_in_one_frame(upstream: Upstream, gateway: Program) -> No
         assert said.answer == text
 
 
-def test_a_hundred_thousand_tiny_frames(upstream: Upstream, gateway: Program) -> None:
-    body = say("x")[0] * 100_000
-    model = upstream.answers("tiny frames", CLOSE_DELIMITED, body, FINISH + DONE)
-    said = hear(gateway, model)
-    assert said.error is None
-    assert said.answer == "x" * 100_000
+@pytest.mark.parametrize("head", [CHUNKED, CLOSE_DELIMITED], ids=["chunked", "close"])
+def test_a_million_tiny_frames(upstream: Upstream, gateway: Program, head: bytes) -> None:
+    """Text and noise of all kinds, within a bounded time, while others are served."""
+    tiny = [say("x")[0], b"data: {}\n\n", b":\n\n", b"\n", b'data: {"choices":null}\n\n']
+    body = b"".join(tiny) * 200_000 + FINISH + DONE
+    chunks = chunked(pieces(body, 50_000)) if head is CHUNKED else [body]
+    model = upstream.answers("tiny frames", head, *chunks)
+    with ThreadPoolExecutor() as pool:
+        began = time.monotonic()
+        told = pool.submit(hear, gateway, model)
+        while not told.done():
+            get(f"{gateway.url}/health")  # within 5 s
+            time.sleep(0.1)
+    assert told.result().error is None
+    assert told.result().answer == "x" * 200_000
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(

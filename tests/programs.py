@@ -115,3 +115,9 @@ def workers_of(gateway: Program) -> list[int]:
     """The process ids of a gateway's workers that live."""
     booted = re.findall(r"Booting worker with pid: (\d+)", gateway.output())
     return [int(pid) for pid in booted if Path(f"/proc/{pid}").exists()]
+
+
+def resident_mb(pid: int) -> float:
+    """How much memory a process holds."""
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * 4096 / 1e6

@@ -15,7 +15,7 @@ import requests
 
 from tests.live.test_leaving import request_bytes
 from tests.live.wire import ask, get, request_body, told, until
-from tests.programs import Program, start_gateway
+from tests.programs import Program, resident_mb, start_gateway
 
 LIMIT_S = 1.0
 MAX_BODY = 100_000
@@ -175,11 +175,6 @@ def test_an_endless_body_ends_in_413_while_others_are_served(
         assert status == 413
         assert get(f"{gateway.url}/health")["status"] == "ok"
         assert resident_mb(worker) - before < 30
-
-
-def resident_mb(pid: int) -> float:
-    with open(f"/proc/{pid}/statm") as statm:
-        return int(statm.read().split()[1]) * 4096 / 1e6
 
 
 @pytest.mark.parametrize(

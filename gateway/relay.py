@@ -156,7 +156,11 @@ class Relay:
                 accepted = True
                 self._metrics.attempted(upstream.name, None)
                 stream.answered.set()
-                self._read(stream, reply)
+                try:
+                    self._read(stream, reply)
+                except GatewayError:
+                    stream.tell(turn.feed(reply.unfinished(), self._clock()))
+                    raise
                 self._tell(stream, turn.close(self._clock()))
         except GatewayError as error:
             if not accepted:

@@ -153,6 +153,10 @@ class Reply:
         except requests.RequestException as error:
             raise UpstreamBroke("The connection to the upstream broke off.") from error
 
+    def unfinished(self) -> list[bytes]:
+        """The line that had begun when the body broke off, if any."""
+        return self._lines.rest().splitlines() if self._lines is not None else []
+
     @property
     def reads(self) -> int:
         """How often something of the body has arrived, whether it completed a line or not."""
@@ -201,7 +205,7 @@ class _WholeLines:
             if whole := self._complete(data):
                 self.count = whole.count(b"\n") if b"\r" not in whole else len(whole.splitlines())
                 yield whole
-        if rest := self._rest():
+        if rest := self.rest():
             self.count = len(rest.splitlines())
             yield rest
 
@@ -228,7 +232,7 @@ class _WholeLines:
         """The lines that this piece of the body completes; at the body's end, all."""
         whole = self._complete(data) if data else b""
         if self.ended:
-            whole += self._rest()
+            whole += self.rest()
             self._let_go()
         return whole.splitlines()
 
@@ -252,7 +256,8 @@ class _WholeLines:
         self._tail_bytes = len(data) - end
         return whole
 
-    def _rest(self) -> bytes:
+    def rest(self) -> bytes:
+        """What has come of a line that is not complete; once."""
         rest, self._tail = b"".join(self._tail), []
         return rest
 

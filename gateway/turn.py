@@ -163,8 +163,11 @@ class Turn:
         return self._take()
 
     def fail(self, error: GatewayError, now: float) -> list[Event]:
-        """Something broke. A model that had already finished is not taken down by it."""
-        self._now = now
+        """Something broke. A model that had already finished is not taken down by it.
+
+        An event of the upstream whose end did not come counts if it can be read.
+        """
+        self._read([part for part in self._reader.close() if not isinstance(part, Fault)], now)
         if self._finish_reason is not None:
             self._finish()
         else:

@@ -71,6 +71,19 @@ def hear(gateway: Program, model: str, format: str = "events") -> Told:
         return refused
 
 
+@pytest.mark.parametrize(
+    "end",
+    [[], [b"zz\r\nnot a chunk\r\n"]],
+    ids=["ends", "is no chunk any more"],
+)
+def test_a_last_event_without_its_line_end_is_delivered_before_the_failure(
+    upstream: Upstream, gateway: Program, end: list[Piece]
+) -> None:
+    last = say("two")[0].rstrip(b"\n")
+    upstream.answers("unfinished", CHUNKED, *chunked([*say("one "), last], end=False), *end)
+    assert_told(hear(gateway, "unfinished"), "one two")
+
+
 def assert_told(told: Told, least: str = "", code: str | None = "upstream_broke_off") -> None:
     """The text so far was delivered; then `done` where code is None, else a failure with it."""
     assert told.answer.startswith(least)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.dialects.base import Answer
+from gateway.dialects.calls import piece_of
 from gateway.events import (
     Choice,
     Done,
@@ -151,13 +152,12 @@ class Blocks:
             block = self._calls[index] = _Block("tool_use", ("call", index))
             self._queue.append(block)
             self.called = True
-        function = delta.get("function")
-        function = function if isinstance(function, dict) else {}
-        block.id = block.id or _text(delta.get("id"))
+        piece = piece_of(delta)
+        block.id = block.id or piece.id
         if not block.started:
-            block.name += _text(function.get("name"))
-        if arguments := _text(function.get("arguments")):
-            block.argue(arguments)
+            block.name += piece.name
+        if piece.arguments:
+            block.argue(piece.arguments)
 
     def _steps(self, *, closing: bool) -> list[Step]:
         """Lets the first block grow, and the next one begin where the first is whole."""
@@ -193,7 +193,3 @@ def read_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

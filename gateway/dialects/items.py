@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway.dialects.base import Answer
+from gateway.dialects.calls import piece_of
 from gateway.sse import dumps, quote
 
 
@@ -151,15 +152,14 @@ class _Call:
         }
 
     def add(self, call: Mapping[str, Any]) -> None:
-        function = call.get("function")
-        function = function if isinstance(function, dict) else {}
+        piece = piece_of(call)
         if not self._where:
-            self.item["call_id"] = _text(call.get("id")) or self.item["call_id"]
-            self.item["name"] += _text(function.get("name"))
-        if arguments := _text(function.get("arguments")):
+            self.item["call_id"] = piece.id or self.item["call_id"]
+            self.item["name"] += piece.name
+        if piece.arguments:
             self.begin()
-            self._pieces.append(arguments)
-            self._sink.delta("response.function_call_arguments.delta", self._where, arguments)
+            self._pieces.append(piece.arguments)
+            self._sink.delta("response.function_call_arguments.delta", self._where, piece.arguments)
 
     def begin(self) -> None:
         if not self._where:
@@ -252,7 +252,3 @@ class Items:
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}_{self._answer.id}_{len(self.output)}"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -49,7 +49,9 @@ class WrittenSummarizer(Summarizer):
     """See the top of this file."""
 
     def __init__(self, prompt: str, budget_words: int) -> None:
-        self._prompt = prompt_of([{"role": "user", "content": prompt}]).summary
+        self._prompt = prompt
+        self._prompt_line = ""
+        """Read, like the prompt's numbers, when it is first needed: the start waits for nothing."""
         self._extract = ExtractiveSummarizer(prompt, budget_words)
         self._digest = ExtractiveSummarizer(prompt, budget_words)
         """Reads what the model wrote and, where it did not, the reasoning itself."""
@@ -61,7 +63,7 @@ class WrittenSummarizer(Summarizer):
         self._held_of_asked: list[str] | None = None
         """… and of that which is; None while no call is under way."""
         self._last_ask_at: float | None = None
-        self._numbers = _numbers(prompt)
+        self._numbers: set[str] = set()
         self._account: list[str] = []
         self._shown: list[str] = []
 
@@ -79,6 +81,9 @@ class WrittenSummarizer(Summarizer):
         )
         if not due or self._held_of_asked is not None:
             return None
+        if self._last_ask_at is None:
+            self._prompt_line = prompt_of([{"role": "user", "content": self._prompt}]).summary
+            self._numbers = _numbers(self._prompt)
         self._last_ask_at = now
         self._asked, rest = _at_a_break("".join(self._new))
         self._new, self._new_bytes = [rest], size(rest)
@@ -86,7 +91,7 @@ class WrittenSummarizer(Summarizer):
         self._numbers |= _numbers(self._asked)
         account = "\n".join(self._account[-_REMEMBERED:]) or "(nothing yet)"
         given = (
-            f"The prompt:\n{self._prompt}\n\nThe account so far:\n{account}\n\n"
+            f"The prompt:\n{self._prompt_line}\n\nThe account so far:\n{account}\n\n"
             f"The new reasoning:\n<reasoning>\n{self._asked[-_MAX_SEGMENT_CHARS:]}\n</reasoning>"
         )
         messages = ({"role": "system", "content": _TASK}, {"role": "user", "content": given})

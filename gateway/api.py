@@ -24,6 +24,7 @@ from gateway.intake import (
     read_messages,
     read_responses,
 )
+from gateway.keys import Keys
 from gateway.receive import read_body
 from gateway.relay import Relay
 from gateway.sse import dumps
@@ -61,6 +62,16 @@ def make_blueprint(
         # OpenAI's SDKs read the one, Anthropic's the other.
         response.headers["X-Request-Id"] = response.headers["request-id"] = g.request_id
         return response
+
+    if config.client_keys:
+        keys = Keys(config.client_keys)
+
+        @api.before_request
+        def admit() -> None:
+            """Before a body is read, and for every route here, whichever may be added."""
+            sent = request.headers
+            if request.method != "OPTIONS":  # by which a browser asks, without a key, if it may
+                keys.check(sent.get("Authorization", ""), sent.get("x-api-key", ""))
 
     @api.post("/v1/chat/completions")
     @api.post(f"/{_FORMATS}/v1/chat/completions")

@@ -120,6 +120,8 @@ def _refusal(error: errors.GatewayError) -> Response:
     response = Response(body, status=error.status, content_type=content_type)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if error.model_ran:
         response.headers["x-should-retry"] = "false"
     return response

@@ -4,6 +4,7 @@ GatewayError
 ├── ConfigError            the operator's: the start stops
 ├── CallerError            the caller's: 4xx, nobody else is to blame
 │   ├── BadRequest         400
+│   ├── InvalidKey         401: it has none of the keys that let clients in
 │   ├── NotFound           404
 │   │   └── UnknownModel   no upstream serves it
 │   ├── MethodNotAllowed   405
@@ -82,6 +83,12 @@ class CallerError(GatewayError):
 
 class BadRequest(CallerError):
     code = "bad_request"
+
+
+class InvalidKey(CallerError):
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
 
 
 class NotFound(CallerError):

@@ -41,6 +41,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     upstream_api_key: Annotated[
         str | None, Meta(description="Sent to the upstream as `Authorization: Bearer`.")
     ] = None
+    api_keys: Annotated[
+        str | tuple[str, ...] | None,
+        Meta(description="Keys of clients, comma-separated: whoever has none of them gets 401."),
+    ] = None
     host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port that the gateway listens on.")] = 8080
     mock_port: Annotated[Port, Meta(description="Where `mock_upstream.py` listens.")] = 9000
@@ -158,6 +162,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name, key in keys.items():
             if not is_field_text(key or ""):
                 raise ValueError(f"{name} can't be sent in a header")
+        if self.api_keys is not None and not self.client_keys:
+            raise ValueError("API_KEYS holds no key")
+        if not all(map(is_field_text, self.client_keys)):
+            raise ValueError("one of API_KEYS can't be sent in a header")
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.summarizer_url is not None:
             check_address("SUMMARIZER_URL", self.summarizer_url)
@@ -165,6 +173,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two upstreams are called {name!r}")
+
+    @property
+    def client_keys(self) -> tuple[str, ...]:
+        """The keys that let a client in; none: everybody may come in."""
+        keys = self.api_keys.split(",") if isinstance(self.api_keys, str) else self.api_keys
+        return tuple(filter(None, map(str.strip, keys or ())))
 
     @property
     def summarizer_server(self) -> UpstreamConfig | None:
@@ -181,10 +195,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def secrets(self) -> list[str]:
-        """What no error may show, of any server."""
+        """What no error of a server may show."""
         server = self.summarizer_server
         servers = [*self.served, server] if server else self.served
-        return [secret for one in servers for secret in one.secrets]
+        return [*self.client_keys, *(secret for one in servers for secret in one.secrets)]
 
     @property
     def served(self) -> tuple[UpstreamConfig, ...]:

@@ -40,7 +40,14 @@ _ID = {
     "schema": {"type": "string", "pattern": "^resp_[0-9a-f]{32}$"},
 }
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-_WITH_RETRY_AFTER = (429, 503)
+_CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}}
+_EXTRA_HEADERS: dict[int, dict[str, Any]] = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
+_KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+_SECURITY: list[dict[str, Any]] = [{}, *({name: []} for name in _KEYS)]
+"""A key in one header or the other; none where the operator wants none (`API_KEYS`)."""
 
 _CHAT = {"anyOf": [ref("ChatRequest"), ref("PromptRequest")]}
 _ANSWER = content(json="ChatCompletion", events="Event")
@@ -59,13 +66,13 @@ def document(version: str) -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "paths": _paths(),
-        "components": {"schemas": body_schemas() | ANSWERS},
+        "components": {"schemas": body_schemas() | ANSWERS, "securitySchemes": _KEYS},
     }
 
 
 def _paths() -> dict[str, Any]:
     chat = _door("A chat completion", _CHAT, _ANSWER, _REFUSAL)
-    models = {"get": _read("The models of the model server", "ModelList", _fails(_REFUSAL))}
+    models = _keyed(get=_read("The models of the model server", "ModelList", _fails(_REFUSAL)))
     refusal = content(json="MessagesError")
     missing = _answer("`not_found`", content(json="Error"))
     responses = _door(
@@ -74,15 +81,18 @@ def _paths() -> dict[str, Any]:
         content(json="Response", events="Event"),
         content(json="Error"),
     )
-    kept = {"summary": "The gateway keeps no responses", "responses": {"404": missing}}
+    kept = {
+        "summary": "The gateway keeps no responses",
+        "responses": {"401": _fails(content(json="Error"))["401"], "404": missing},
+    }
     return {
         "/v1/chat/completions": chat,
         "/{format}/v1/chat/completions": {"parameters": [_FORMAT], **chat},
         "/v1/responses": responses,
         "/openai/v1/responses": responses,
-        "/v1/responses/{id}": {"parameters": [_ID], "get": kept, "delete": kept},
-        "/v1/responses/{id}/cancel": {"parameters": [_ID], "post": kept},
-        "/v1/responses/{id}/input_items": {"parameters": [_ID], "get": kept},
+        "/v1/responses/{id}": {"parameters": [_ID], **_keyed(get=kept, delete=kept)},
+        "/v1/responses/{id}/cancel": {"parameters": [_ID], **_keyed(post=kept)},
+        "/v1/responses/{id}/input_items": {"parameters": [_ID], **_keyed(get=kept)},
         "/v1/messages": _door(
             "A message, as Anthropic has it",
             ref("MessagesRequest"),
@@ -115,13 +125,20 @@ def _door(
     summary: str, body: dict[str, Any], answer: dict[str, Any], refusal: dict[str, Any]
 ) -> dict[str, Any]:
     """A path that takes a request for the model."""
-    return {
-        "post": {
+    return _keyed(
+        post={
             "summary": summary,
             "parameters": [_REQUEST_ID],
             "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
             "responses": {"200": _answer("The answer", answer), **_fails(refusal)},
         }
+    )
+
+
+def _keyed(**operations: dict[str, Any]) -> dict[str, Any]:
+    """Method → operation of a path that may want a key."""
+    return {
+        method: {**operation, "security": _SECURITY} for method, operation in operations.items()
     }
 
 
@@ -137,7 +154,7 @@ def _get(
 
 
 def _answer(description: str, content: dict[str, Any], status: int = 200) -> dict[str, Any]:
-    headers = _HEADERS | (_RETRY_AFTER if status in _WITH_RETRY_AFTER else {})
+    headers = _HEADERS | _EXTRA_HEADERS.get(status, {})
     return {"description": description, "headers": headers, "content": content}
 
 

@@ -28,6 +28,25 @@ def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
     assert load(tmp_path, UPSTREAM_API_KEY="", PORT="").upstream_api_key is None
 
 
+@pytest.mark.parametrize(
+    ("toml", "environ"),
+    [
+        ("", {"API_KEYS": " k-1 ,k-2,\n"}),
+        ('api_keys = "k-1,k-2"', {}),
+        ('api_keys = ["k-1", "k-2"]', {}),
+        ('api_keys = ["other"]', {"API_KEYS": "k-1,k-2"}),
+    ],
+)
+def test_the_keys_of_clients_are_a_list(tmp_path: Path, toml: str, environ: dict[str, str]) -> None:
+    config = load(tmp_path, toml, **environ)
+    assert config.client_keys == ("k-1", "k-2")
+    assert {"k-1", "k-2"} <= set(config.secrets)
+
+
+def test_without_keys_of_clients_there_are_none(tmp_path: Path) -> None:
+    assert load(tmp_path, API_KEYS="").client_keys == ()
+
+
 def test_models_come_from_the_file(tmp_path: Path) -> None:
     config = load(
         tmp_path,
@@ -144,6 +163,11 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
             {"UPSTREAM_API_KEY": "a\nb"},
             "UPSTREAM_API_KEY can't be sent in a header.",
         ),
+        ("", {"API_KEYS": " , "}, "API_KEYS holds no key."),
+        ("api_keys = []", {}, "API_KEYS holds no key."),
+        ('api_keys = [""]', {}, "API_KEYS holds no key."),
+        ("", {"API_KEYS": "k,schlüssel"}, "One of API_KEYS can't be sent in a header."),
+        ("api_keys = 7", {}, "API_KEYS: expected `str | array | null`, got `int`."),
         ("", {"PORT": "x"}, "PORT: expected `int`, got `str`."),
         ("", {"PORT": "70000"}, "PORT: expected `int` <= 65535."),
         ("", {"HEARTBEAT_S": "0"}, "HEARTBEAT_S: expected `float` > 0.0."),

@@ -1,0 +1,72 @@
+"""Keys of clients at the running gateway: connections that go on, keys that change."""
+
+import json
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from tests.live.test_reload import reload
+from tests.live.test_upstreams import gateway_with, table
+from tests.live.wire import request_body, until
+from tests.programs import start_gateway
+
+DOOR = "/events/v1/chat/completions"
+OLD, NEW = "sk-old", "sk-new"
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+
+def connect(url: str) -> HTTPConnection:
+    return HTTPConnection(urlsplit(url).netloc, timeout=20)
+
+
+def test_a_connection_goes_on_after_a_refusal(mock_url: str) -> None:
+    body = json.dumps(request_body("default@tps=0", pad="x" * 1_000_000))
+    with start_gateway(mock_url, api_keys=OLD) as gateway:
+        connection = connect(gateway.url)
+        for key, status in ((NEW, 401), (OLD, 200), ("", 401), (OLD, 200)):
+            connection.request("POST", DOOR, body, bearer(key))
+            sock = connection.sock
+            answer = connection.getresponse()
+            said = answer.read().decode()
+            assert answer.status == status
+            assert ("event: done" in said) == (status == 200)
+            assert connection.sock is sock
+        connection.close()
+
+
+def test_a_refusal_does_not_wait_for_the_body(mock_url: str) -> None:
+    with start_gateway(mock_url, api_keys=OLD) as gateway:
+        connection = connect(gateway.url)
+        connection.putrequest("POST", DOOR)
+        connection.putheader("Content-Length", "1000000")
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        connection.close()
+
+
+def test_a_key_is_changed_by_a_reload(tmp_path: Path, mock_url: str) -> None:
+    def status(key: str) -> int:
+        return requests.get(f"{gateway.url}/v1/models", headers=bearer(key), timeout=20).status_code
+
+    def settings(api_keys: str) -> str:
+        return f"api_keys = {api_keys}\n{table('a', mock_url)}"
+
+    with gateway_with(tmp_path, settings(f'"{OLD}"')) as gateway:
+        assert (status(OLD), status(NEW)) == (200, 401)
+        reload(gateway, tmp_path, settings(f'["{OLD}", "{NEW}"]'))
+        until(lambda: status(NEW) == 200, 20)
+        assert status(OLD) == 200
+        reload(gateway, tmp_path, settings(f'["{NEW}"]'))
+        until(lambda: status(OLD) == 401, 20)
+        assert status(NEW) == 200
+        reload(gateway, tmp_path, settings('" "'))
+        gateway.wait_for("API_KEYS holds no key. The settings stay as they were.")
+        assert (status(OLD), status(NEW)) == (401, 200)
+        assert OLD not in gateway.output()
+        assert NEW not in gateway.output()

@@ -1,0 +1,158 @@
+"""With API_KEYS, every door of the API wants one of them, and says so in its own form."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+import responses
+from flask.testing import FlaskClient
+
+from gateway import Config, create_app
+from tests.core.scripted import DONE, FINISH, contents
+from tests.web.conftest import COMPLETIONS, answers
+
+KEY = "sk-client-1"
+OTHER = "sk-client-2"
+WRONG = "sk-of-somebody-else"
+BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "input": "hi"}
+OPEN = {"/", "/health", "/ready", "/metrics", "/openapi.json", "/static/<path:filename>"}
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    """Method and path of every route that there is, but those that need no key."""
+    for rule in create_app(Config()).url_map.iter_rules():
+        formats = re.search(r"<any\((.*)\):format>", rule.rule)
+        for format in formats[1].split(",") if formats else [""]:
+            path = re.sub("<any.*?>", format, rule.rule).replace("<id>", f"resp_{32 * '0'}")
+            for method in rule.methods - {"HEAD", "OPTIONS"}:
+                if rule.rule not in OPEN:
+                    yield method, path
+
+
+DOORS = sorted(routes())
+
+
+@pytest.fixture
+def keyed(make_client: Callable[..., FlaskClient]) -> FlaskClient:
+    return make_client(api_keys=f"{KEY},{OTHER}")
+
+
+def call(client: FlaskClient, method: str, path: str, **headers: str) -> Any:
+    body = {"json": BODY} if method == "POST" else {}
+    sent = {name.replace("_", "-"): text for name, text in headers.items()}
+    return client.open(path, method=method, headers=sent, buffered=True, **body)
+
+
+def test_the_doors_are_those_below_v1() -> None:
+    assert len(DOORS) > 15
+    assert all("/v1/" in path for _, path in DOORS)
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+def test_a_door_wants_a_key(
+    keyed: FlaskClient, upstream: responses.RequestsMock, method: str, path: str
+) -> None:
+    for headers in ({}, {"Authorization": f"Bearer {WRONG}"}, {"x_api_key": WRONG}):
+        refused = call(keyed, method, path, **headers)
+        assert refused.status_code == 401
+        assert refused.headers["WWW-Authenticate"] == "Bearer"
+        assert refused.headers["X-Request-Id"]
+        assert WRONG not in refused.text + str(refused.headers)
+        assert error_of(path, refused)
+    assert not upstream.calls
+
+
+def error_of(path: str, refused: Any) -> str:
+    """The message, from the form that the clients of this door read."""
+    if path.startswith("/plain/"):
+        said = json.loads(refused.text.removeprefix("data: "))
+        assert said["code"] == 401
+        return str(said["error"])
+    said = refused.get_json()
+    if path.startswith("/v1/messages"):
+        assert said["type"] == "error"
+        assert said["request_id"]
+    else:
+        assert (said["error"]["code"], said["error"]["param"]) == ("invalid_api_key", None)
+    assert said["error"]["type"] == "authentication_error"
+    return str(said["error"]["message"])
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+def test_a_door_opens_to_each_key_by_either_header(
+    keyed: FlaskClient, upstream: responses.RequestsMock, method: str, path: str
+) -> None:
+    answers(upstream, *contents("Hi!"), FINISH, DONE)
+    upstream.get(COMPLETIONS.replace("chat/completions", "models"), json={"data": []})
+    kept = "/responses/" in path  # there is nothing behind these doors
+    for headers in ({"Authorization": f"Bearer {KEY}"}, {"x_api_key": OTHER}):
+        assert call(keyed, method, path, **headers).status_code == (404 if kept else 200)
+
+
+@pytest.mark.parametrize(
+    "path", [*sorted(path for path in OPEN if "<" not in path), "/static/page.js"]
+)
+def test_what_is_no_door_needs_no_key(keyed: FlaskClient, path: str) -> None:
+    with keyed.get(path) as response:
+        assert response.status_code == 200
+
+
+def test_what_a_browser_asks_first_needs_no_key(keyed: FlaskClient) -> None:
+    asked = keyed.options("/v1/chat/completions")
+    assert asked.status_code == 200
+    assert "POST" in asked.headers["Allow"]
+
+
+def test_without_keys_none_is_looked_at(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    assert not client.application.before_request_funcs.get("api")
+    answers(upstream, *contents("Hi!"), FINISH, DONE)
+    for headers in ({}, {"Authorization": "Bearer \xff"}, {"x_api_key": WRONG}):
+        assert call(client, "POST", "/v1/chat/completions", **headers).status_code == 200
+
+
+def test_a_refusal_comes_before_the_body_is_looked_at(keyed: FlaskClient) -> None:
+    class Unread(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise AssertionError("the body was read")
+
+    refused = keyed.post(
+        "/v1/chat/completions",
+        input_stream=Unread(b"no JSON"),
+        content_type="text/nonsense",
+    )
+    assert refused.status_code == 401
+
+
+def test_a_refusal_is_counted_and_no_key_is_told(
+    keyed: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
+) -> None:
+    call(keyed, "POST", "/v1/messages", x_api_key=WRONG)
+    counted = 'gateway_refusals_total{code="invalid_api_key"} 1.0'
+    assert counted in keyed.get("/metrics").text
+
+    said = {"error": {"message": f"Is {KEY} a word?", "code": OTHER}}
+    upstream.post(COMPLETIONS, status=400, json=said)
+    refused = call(keyed, "POST", "/openai/v1/chat/completions", x_api_key=KEY)
+    assert "Is … a word?" in json.loads(refused.text)["error"]["message"]
+    sent = upstream.calls[-1].request.headers
+    shown = f"{refused.text} {logged} {sent} {keyed.get('/metrics').text}"
+    assert not [key for key in (KEY, OTHER, WRONG) if key in shown]
+
+
+def test_the_document_says_where_a_key_may_be_wanted(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").get_json()
+    assert document["components"]["securitySchemes"].keys() == {"bearer", "x-api-key"}
+    doors = {
+        path
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "parameters" and "security" in operation
+        if operation["security"] == [{}, {"bearer": []}, {"x-api-key": []}]
+        if "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+    }
+    assert doors == {path for path in document["paths"] if "/v1/" in path}

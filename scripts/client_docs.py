@@ -32,7 +32,7 @@ _RUNS = (
         "chat, Responses",
         True,
         True,
-        "test_openai_chat.py, test_openai_responses.py",
+        "test_openai_chat.py, test_openai_responses.py, test_keys.py",
     ),
     Run(
         "anthropic-python",
@@ -40,7 +40,7 @@ _RUNS = (
         "Messages",
         True,
         True,
-        "test_anthropic_messages.py",
+        "test_anthropic_messages.py, test_keys.py",
     ),
     Run(
         "openai-node",
@@ -48,7 +48,7 @@ _RUNS = (
         "chat, Responses",
         True,
         True,
-        "openai_chat.test.mjs, openai_responses.test.mjs",
+        "openai_chat.test.mjs, openai_responses.test.mjs, keys.test.mjs",
     ),
     Run(
         "@anthropic-ai/sdk",
@@ -56,10 +56,15 @@ _RUNS = (
         "Messages",
         True,
         True,
-        "anthropic_messages.test.mjs",
+        "anthropic_messages.test.mjs, keys.test.mjs",
     ),
     Run(
-        "AI SDK", ("npm:ai", "npm:ai-5"), "chat, Responses, Messages", True, True, "ai_sdk.test.mjs"
+        "AI SDK",
+        ("npm:ai", "npm:ai-5"),
+        "chat, Responses, Messages",
+        True,
+        True,
+        "ai_sdk.test.mjs, keys.test.mjs",
     ),
     Run("langchain-deepseek", ("langchain-deepseek",), "chat", True, True, "test_langchain.py"),
     Run("langchain-openai", ("langchain-openai",), "Responses", True, True, "test_langchain.py"),

@@ -42,7 +42,8 @@ class Door:
         """Sends a request. The errors of requests and urllib3 become a Failure here, once."""
         headers = {"Accept-Encoding": "identity"}  # a compressing proxy would hold events back
         if self.api_key:
-            headers["Authorization"] = f"Bearer {self.api_key}"
+            key = self.api_key.strip().encode("utf-8", "surrogateescape")
+            headers["Authorization"] = f"Bearer {key.decode('latin-1')}"  # sent as it was typed
         timeout = (CONNECT_TIMEOUT_S, self.timeout_s)
         try:
             with requests.request(
@@ -71,4 +72,5 @@ def refusal(response: requests.Response) -> str:
     with suppress(Failure):
         error = parse(response.content.strip().removeprefix(b"data:")).get("error")
         message = str(record(error).get("message") or error or "")
-    return f"{response.status_code}: {message or response.reason}"
+    hint = " (--api-key gives one)" if response.status_code == 401 else ""
+    return f"{response.status_code}: {message or response.reason}{hint}"

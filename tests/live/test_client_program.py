@@ -163,3 +163,21 @@ def test_without_an_upstream_one_line_says_so() -> None:
     assert status == 1
     assert "upstream could not be reached" in complaints
     assert complaints.count("\n") == 1
+
+
+def test_a_gateway_that_wants_a_key(mock_url: str) -> None:
+    with start_gateway(mock_url, api_keys="sk-one") as gateway:
+        for args in (
+            ("--prompt", "hi", "-q"),
+            ("--check",),
+            ("--prompt", "hi", "--format", "plain"),
+        ):
+            status, said, complaint = client(gateway.url, *args)
+            assert (status, said) == (1, "")
+            assert re.fullmatch(
+                r"Error: http\S+ answered 401: .*\(--api-key gives one\)\n", complaint
+            )
+        for format in FORMATS:
+            args = ("--api-key", "sk-one", "--prompt", "hi", "-q", "--format", format)
+            assert client(gateway.url, *args) == (0, "Hi! Nice to meet you.\n", "")
+        assert client(gateway.url, "--health")[0] == 0

@@ -8,6 +8,7 @@ import pytest
 
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, refusal, say
 from tests.programs import start_gateway
+from tests.sdk.expected import KEY
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +37,8 @@ def counted_url(upstream: Upstream) -> Iterator[str]:
 def connect() -> Iterator[Callable[..., Any]]:
     """Makes a client of an SDK; its connections are closed in the end."""
     with ExitStack() as stack:
-        yield lambda sdk, url, retries=0: stack.enter_context(
-            sdk(base_url=url, api_key="unused", max_retries=retries)
+        yield lambda sdk, url, retries=0, key="unused": stack.enter_context(
+            sdk(base_url=url, api_key=key, max_retries=retries)
         )
 
 
@@ -46,6 +47,13 @@ def always_url(mock_url: str) -> Iterator[str]:
     """The address of a gateway that always shows summaries, and has a heartbeat in every pause."""
     settings = {"responses_summary": "always", "messages_summary": "always", "heartbeat_s": 0.1}
     with start_gateway(mock_url, breaker_failures=10_000, **settings) as gateway:
+        yield gateway.url
+
+
+@pytest.fixture(scope="session")
+def keyed_url(mock_url: str) -> Iterator[str]:
+    """The address of a gateway that wants a key."""
+    with start_gateway(mock_url, api_keys=KEY) as gateway:
         yield gateway.url
 
 

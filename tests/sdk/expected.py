@@ -7,6 +7,9 @@ from mock_upstream import HI
 ANSWER = HI.answer
 SUMMARY = HI.reasoning  # shorter than the budget: it is its own summary
 
+KEY = "sk-one"
+"""The key of the gateway that wants one."""
+
 PAUSES = "silent@silence=0.5,tps=0"
 """A model that says nothing for a while in the middle of its thinking."""
 

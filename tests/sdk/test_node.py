@@ -2,16 +2,17 @@
 
 import pytest
 
+from tests.sdk.expected import KEY
 from tests.sdk.node import FOLDER, needs_node, run_node
 
 
 @needs_node
 @pytest.mark.parametrize("tests", sorted(path.name for path in FOLDER.glob("*.test.mjs")))
 def test_the_javascript_sdks(
-    tests: str, gateway_url: str, counted_url: str, always_url: str
+    tests: str, gateway_url: str, counted_url: str, always_url: str, keyed_url: str
 ) -> None:
     urls = {"GATEWAY_URL": gateway_url, "COUNTED_URL": counted_url, "ALWAYS_URL": always_url}
-    ran = run_node("--test", tests, **urls)
+    ran = run_node("--test", tests, **urls, KEYED_URL=keyed_url, KEY=KEY)
     assert ran.returncode == 0, ran.stdout[-5000:]
 
 

@@ -13,7 +13,10 @@ from tests.programs import ROOT
 HERE = Path(__file__).parent
 OLD = Path(sys.prefix) / "sdk-old"
 PINS = dict(re.findall(r"^(\w+)==(\S+)", (HERE / "requirements-old.txt").read_text(), re.MULTILINE))
-TESTS = ["test_openai_chat.py", "test_openai_responses.py", "test_anthropic_messages.py"]
+TESTS = [
+    *("test_openai_chat.py", "test_openai_responses.py", "test_anthropic_messages.py"),
+    "test_keys.py",
+]
 TIMEOUT_S = 240
 
 pytestmark = pytest.mark.skipif(not OLD.exists(), reason="needs the old SDKs: run `make sdks`")

@@ -457,6 +457,24 @@ def test_the_api_key_is_sent_as_bearer(gateway: responses.RequestsMock) -> None:
     assert keys == ["Bearer k-1", "Bearer k-1", None]
 
 
+def test_any_api_key_can_be_sent(gateway: responses.RequestsMock) -> None:
+    """What is no key is for the gateway to say."""
+    for key in ("ключ", "\udcff", " k-1\n"):
+        serve(gateway, events_stream("summary"))
+        assert run(*ASKED, "--api-key", key).exit_code == 0
+    keys = [call.request.headers["Authorization"].encode("latin-1") for call in gateway.calls]
+    assert keys == ["Bearer ключ".encode(), b"Bearer \xff", b"Bearer k-1"]
+
+
+def test_a_refused_key_is_told_with_the_option_that_gives_one(
+    gateway: responses.RequestsMock,
+) -> None:
+    gateway.post(f"{URL}/v1/chat/completions", status=401, json={"error": {"message": "No."}})
+    failure = f"{URL} answered 401: No. (--api-key gives one)"
+    assert_fails(run(*ASKED), failure)
+    assert_fails(run("--check"), failure)
+
+
 def test_a_summarizer_is_asked_for_only_when_named(gateway: responses.RequestsMock) -> None:
     for args in ([], ["--summarizer", "off"]):
         serve(gateway, events_stream("summary"))

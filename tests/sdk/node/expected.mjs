@@ -2,6 +2,9 @@
 export const GATEWAY = process.env.GATEWAY_URL;
 export const COUNTED = process.env.COUNTED_URL;
 export const ALWAYS = process.env.ALWAYS_URL;
+// The gateway that wants a key, and the key.
+export const KEYED = process.env.KEYED_URL;
+export const KEY = process.env.KEY;
 
 export const ANSWER = "Hi! Nice to meet you.";
 export const SUMMARY = "I should greet in one sentence. Keep it short.";

@@ -3,6 +3,7 @@
 import { copy, download } from "./copy.js";
 import { h, patch } from "./dom.js";
 import { png, svgText } from "./export.js";
+import { key } from "./key.js";
 import { setText } from "./lines.js";
 import { curl, requestFor } from "./request.js";
 import { figures, timeline } from "./timeline.js";
@@ -111,6 +112,6 @@ export class Inspector {
     if (!this.#turn) return;
     const { record } = this.#turn;
     const request = requestFor(record.messages, { ...record.choice, format: this.#format.value });
-    copy(curl(request, new URL("./", location.href).href), button);
+    copy(curl(request, new URL("./", location.href).href, key() !== ""), button);
   }
 }

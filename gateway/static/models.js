@@ -7,14 +7,17 @@ const field = document.querySelector("#model-name");
 
 export const model = () => select.value || field.value.trim();
 
-/** Fills the picker; `wanted` is chosen, also when the gateway does not list it. */
+/** Fills the picker; `wanted` is chosen, also when the gateway does not list it. False: the gateway
+ * wants another key. */
 export async function fillModels(wanted) {
-  const models = await listModels();
+  const listed = await listModels();
+  const models = listed ?? [];
   const options = models.map(({ id, family }) => new Option(family ? `${id} · ${family}` : id, id));
   select.replaceChildren(...options, new Option("Other…", ""));
   const ids = models.map(({ id }) => id);
   const first = ids.includes("default") ? "default" : (ids[0] ?? "");
   chooseModel(wanted ?? first);
+  return listed !== null;
 }
 
 export function chooseModel(name) {

@@ -4,6 +4,7 @@ import { Conversation } from "./conversation.js";
 import { copy } from "./copy.js";
 import { Follower } from "./follow.js";
 import { Inspector } from "./inspector.js";
+import { key, rememberKey, saveKey } from "./key.js";
 import { alertWith, setText } from "./lines.js";
 import { fillModels, model, showField } from "./models.js";
 import { Record } from "./record.js";
@@ -29,6 +30,7 @@ const ui = {
   turns: $("#turns"),
   welcome: $("#welcome"),
   options: $("#options"),
+  key: $("#key"),
 };
 const template = $("#turn-template");
 const conversation = new Conversation();
@@ -115,8 +117,14 @@ function draw() {
 
 /** Sends what the box holds, or says what is missing. */
 async function send() {
-  await modelsKnown;
+  if (!(await modelsKnown)) refillModels(); // the gateway may have learned the key meanwhile
+  const welcome = await modelsKnown;
   if (running) return;
+  if (!welcome) {
+    ui.options.showModal();
+    ui.key.focus();
+    return;
+  }
   const prompt = ui.prompt.value.trim();
   ui.prompt.setAttribute("aria-invalid", String(!prompt));
   ui.modelName.setAttribute("aria-invalid", String(!model()));
@@ -132,6 +140,19 @@ async function send() {
 function complain(sentence, field) {
   alertWith(ui.complaint, sentence);
   field?.focus();
+}
+
+/** Fills the picker. False: the gateway wants another key, which is said. */
+async function showModels(wanted) {
+  const welcome = await fillModels(wanted);
+  if (welcome) complain("");
+  else if (key()) complain("The gateway does not know this key. Type another under Options.");
+  else complain("This gateway wants a key. Type it under Options.");
+  return welcome;
+}
+
+function refillModels() {
+  modelsKnown = showModels(model() || undefined);
 }
 
 function regenerate() {
@@ -193,6 +214,11 @@ $("#options-open").addEventListener("click", () => ui.options.showModal());
 $("#options-reset").addEventListener("click", () => {
   $("#options-form").reset();
   settings.save();
+  rememberKey();
+});
+ui.key.addEventListener("change", () => {
+  saveKey();
+  refillModels();
 });
 $("#options-link").addEventListener("click", ({ currentTarget }) =>
   copy(settings.link(ui.prompt.value.trim()), currentTarget),
@@ -211,7 +237,8 @@ const begin = settings.remembered();
 settings.choose(begin);
 if (begin.prompt) ui.prompt.value = begin.prompt;
 showFormatHint();
-const modelsKnown = fillModels(begin.model);
+rememberKey();
+let modelsKnown = showModels(begin.model);
 for (const record of Conversation.saved()) {
   const { view } = addTurn(record);
   while (view.paint(record.marks.end ?? 0, true));

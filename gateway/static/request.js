@@ -41,11 +41,15 @@ export function requestFor(messages, choice) {
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The request as a command for a shell. `origin`: where the gateway is, with a slash at its end. */
-export function curl({ path, body }, origin) {
+/** The request as a command for a shell, where a key is in a variable.
+ *
+ * `origin`: where the gateway is, with a slash at its end.
+ */
+export function curl({ path, body }, origin, withKey) {
   return [
     `curl -N ${quoted(origin + path)}`,
     "-H 'Content-Type: application/json'",
+    ...(withKey ? ['-H "Authorization: Bearer $GATEWAY_API_KEY"'] : []),
     `-d ${quoted(JSON.stringify(body))}`,
   ].join(" \\\n  ");
 }

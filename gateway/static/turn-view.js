@@ -25,6 +25,7 @@ const ADVICE = {
   gateway_draining: "The gateway is being restarted. Try again in a few seconds.",
   internal_error: "The gateway's log says why.",
   400: "Change the request, then try again.",
+  401: "Type a key under Options, then try again.",
   404: "Choose another model.",
   413: "Send a shorter prompt.",
 };

@@ -6,6 +6,7 @@
  */
 
 import { adapterFor, failed } from "./formats.js";
+import { fetchWithKey } from "./key.js";
 import { SSEParser } from "./sse.js";
 
 const ENDS = new Set(["done", "failed"]);
@@ -23,7 +24,7 @@ const UNREACHABLE = { ...failed("The gateway cannot be reached."), code: "unreac
 export async function runTurn({ path, body }, { format, reasoning }, signal, onRead) {
   let response;
   try {
-    response = await fetch(`./${path}`, {
+    response = await fetchWithKey(`./${path}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
@@ -109,10 +110,12 @@ async function refusal(response) {
   return { raw, step: { ...step, status: response.status } };
 }
 
-/** The models that the gateway offers: `{id, family}`; empty when it cannot say. */
+/** The models that the gateway offers: `{id, family}`; empty when it cannot say, null when it wants
+ * another key for that. */
 export async function listModels() {
   try {
-    const response = await fetch("./v1/models", { signal: AbortSignal.timeout(5000) });
+    const response = await fetchWithKey("./v1/models", { signal: AbortSignal.timeout(5000) });
+    if (response.status === 401) return null;
     const { data } = await response.json();
     return data.filter(({ id }) => typeof id === "string" && id);
   } catch {

@@ -55,7 +55,7 @@ class Reader:
         """Takes the next sentence."""
         self._position += 1
         raw = sentence.text.strip()
-        if sentence.in_code or (sentence.begins_line and lexicon.CODE_LINE.search(raw)):
+        if sentence.in_code or (sentence.begins_line and lexicon.is_code(raw)):
             return self._code_line(raw)
         plain = clean(raw)
         self._sections(sentence, raw)

@@ -40,6 +40,7 @@ _SAYS = re.compile(
 _IS_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 _PLAIN_WORD = re.compile(r"(?:[^\W\d_A-Z]{2,}|[ai])(?![\w(=\[]|\s*[=<>]|\.\w)")
+_DIGIT = re.compile(r"\d")
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
 _PROMPT_WINDOW = 3000
@@ -96,7 +97,7 @@ class Prompt:
         triples = list(zip(found, found[1:], found[2:], strict=False))
         if not triples or not self.triples:
             return 0.0
-        return sum(t in self.triples for t in triples) / len(triples)
+        return sum(map(self.triples.__contains__, triples)) / len(triples)
 
 
 @lru_cache(maxsize=256)  # a sentence is cleaned to read it, to judge it, and for a short account
@@ -107,7 +108,9 @@ def clean(raw: str) -> str:
         text = _CJK_GAP.sub("", text)
     text = lexicon.LIST_MARK.sub("", text)
     if "`" not in text and "$" not in text:
-        text = _ITALIC.sub(r"\1", _EMPHASIS.sub("", text)).replace("*:", ":").replace(":*", ":")
+        if "*" in text or "_" in text:
+            text = _ITALIC.sub(r"\1", _EMPHASIS.sub("", text))
+            text = text.replace("*:", ":").replace(":*", ":")
     else:
         text = text.replace("**", "").replace(":* ", ": ")
     text = lexicon.LIST_MARK.sub("", text.strip(" *_"))
@@ -143,7 +146,7 @@ def finish(text: str) -> str:
 
 def unwrap_draft(text: str) -> tuple[str, bool]:
     """The draft that follows "I'll say:", and whether there was one."""
-    match = _SAYS.match(text)
+    match = _SAYS.match(text) if ":" in text or "：" in text else None
     if not match:
         return text, False
     draft = text[match.end() :].strip(" *")
@@ -161,10 +164,10 @@ def judge(
     raw: str, position: int, prompt: Prompt, drafted: bool, hypothetical: bool
 ) -> Statement | None:
     """The statement that a sentence makes, or None when it makes none."""
-    if lexicon.TABLE_ROW.match(raw) or lexicon.CODE_LINE.search(raw):
+    if lexicon.TABLE_ROW.match(raw) or lexicon.is_code(raw):
         return None
     text = clean(raw)
-    answers = bool(lexicon.ANSWERS.search(text)) and not lexicon.PLACEHOLDER.search(text)
+    answers = lexicon.ANSWERS.search(text) and not lexicon.PLACEHOLDER.search(text)
     text, said = unwrap_draft(text)
     if not text or lexicon.META.match(text.lstrip('"“(')) or text.endswith((":", "：")):
         return None
@@ -174,7 +177,7 @@ def judge(
     text = finish(text)
     found = tokens(text)
     length = count_words(found)
-    has_digit = any(c.isdigit() for c in text)
+    has_digit = _DIGIT.search(text) is not None
     bag = stems(found)
     says_much = has_digit or (len(bag) >= 3 and length >= 4)
     if not bag or not (answers or says_much):
@@ -182,9 +185,9 @@ def judge(
     if not is_whole(text):
         return None
     echo = prompt.echoed(found)
-    supposes = hypothetical or bool(lexicon.SUPPOSES.search(text))
+    supposes = hypothetical or lexicon.SUPPOSES.search(text)
     concludes = bool(lexicon.CONCLUDES.match(raw.lstrip(" *-_")))
-    hedged = bool(lexicon.HEDGES.search(text))
+    hedged = lexicon.HEDGES.search(text)
     otherwise = bool(lexicon.OTHERWISE.match(text))
     tried = otherwise or hypothetical or bool(lexicon.SUPPOSITION.match(text))
     signs = {
@@ -199,10 +202,10 @@ def judge(
         "short": length < _SHORT,
         "long": max(0.0, (length - _LONG) / 30 + (length > _LONG)),
         "echo": max(0.0, echo - 0.25),
-        "talk": bool(lexicon.TALKS.search(text)),
+        "talk": lexicon.TALKS.search(text),
         "question": question,
         "otherwise": otherwise,
-        "task": bool(lexicon.TASK.search(text)),
+        "task": lexicon.TASK.search(text),
         "aside": "(" in text or "（" in text,
     }
     score = sum(WEIGHTS[sign] * worth for sign, worth in signs.items())

@@ -26,10 +26,13 @@ _PARTS = frozenset({"reasoning", "reasoning_text", "redacted_thinking", "summary
 
 
 def without_reasoning(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages, those of the assistant without their reasoning, all others as they are."""
-    return [
-        _cleaned(message) if message.get("role") == "assistant" else message for message in messages
-    ]
+    """The messages, those of the assistant without their reasoning, all others as they are.
+
+    One that held nothing else, as after a turn that was stopped, is left out: servers refuse an
+    assistant that says nothing, and with it the rest of the conversation.
+    """
+    cleaned = ((message, _cleaned(message)) for message in messages)
+    return [kept for message, kept in cleaned if kept == message or _says_anything(kept)]
 
 
 def answer_of(text: str) -> str:
@@ -40,7 +43,13 @@ def answer_of(text: str) -> str:
     return text
 
 
+def _says_anything(message: dict[str, Any]) -> bool:
+    return any(value for name, value in message.items() if name not in ("role", "name"))
+
+
 def _cleaned(message: dict[str, Any]) -> dict[str, Any]:
+    if message.get("role") != "assistant":
+        return message
     kept = {name: value for name, value in message.items() if name not in _FIELDS}
     match message.get("content"):
         case str(said):

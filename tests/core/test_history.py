@@ -51,7 +51,8 @@ def test_a_summary_that_was_cut_off_has_no_answer() -> None:
         ({"content": PHASED + "Hi."}, {"content": "Hi."}),
         ({"content": "[Prompt Summary] hi\n\nHi."}, {"content": "Hi."}),
         ({"content": f"Hi. {PHASED}"}, {"content": f"Hi. {PHASED}"}),
-        ({"content": PHASED}, {"content": ""}),
+        ({"content": ""}, {"content": ""}),
+        ({"content": PHASED, "refusal": "No."}, {"content": "", "refusal": "No."}),
         ({"content": PHASED, "tool_calls": CALLS}, {"content": None, "tool_calls": CALLS}),
         ({"content": "", "tool_calls": CALLS}, {"content": "", "tool_calls": CALLS}),
         ({"tool_calls": CALLS}, {"tool_calls": CALLS}),
@@ -70,7 +71,6 @@ def test_a_summary_that_was_cut_off_has_no_answer() -> None:
             {"content": [{"type": "text", "text": PHASED + "Hi."}, {"type": "refusal"}]},
             {"content": [{"type": "text", "text": "Hi."}, {"type": "refusal"}]},
         ),
-        ({"content": [{"type": "text", "text": PHASED}]}, {"content": ""}),
         ({"content": [{"type": "text", "text": ""}]}, {"content": [{"type": "text", "text": ""}]}),
         (
             {"content": [{"type": "reasoning", "text": "a"}], "tool_calls": CALLS},
@@ -85,3 +85,21 @@ def test_what_is_left_of_an_assistants_message(
     before = json.dumps(history)
     assert without_reasoning(history) == [USER, {"role": "assistant", **expected}, USER]
     assert json.dumps(history) == before
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": PHASED},
+        {"content": "[Prompt Summary] hi\n\n[Reasoning Summary] I gr", "name": "n"},
+        {"content": PHASED, "tool_calls": []},
+        {"content": [{"type": "text", "text": PHASED}]},
+        {"content": [{"type": "thinking", "thinking": "a"}]},
+        {"content": "", "reasoning_content": "I greet."},
+        {"content": None, "reasoning": "I greet."},
+        {"thinking": "I greet."},
+    ],
+)
+def test_a_turn_that_ended_before_its_answer_is_left_out(message: dict[str, Any]) -> None:
+    history = [USER, {"role": "assistant", **message}, USER]
+    assert without_reasoning(history) == [USER, USER]

@@ -45,6 +45,8 @@ class Dechunker:
         at = 0
         while not self.done:
             at = self._whole_chunks(data, at, found)
+            if at == len(data):
+                break  # as after nearly every read
             if self._left:
                 piece = data[at : at + self._left]
                 found.append(piece)

@@ -58,11 +58,8 @@ class Outlet:
         self._client = client
         self._plain: socket.socket = client._sock  # type: ignore[attr-defined]
         self._unsent = b""
-
-    @property
-    def is_behind(self) -> bool:
+        self.is_behind = False
         """The client has not taken all: the rest has to be flushed before anything else."""
-        return bool(self._unsent)
 
     def send(self, data: bytes) -> None:
         """Sends data as a chunk, as much of it as goes without waiting."""
@@ -71,11 +68,12 @@ class Outlet:
             sent = self._plain.send(chunk)
         except OSError:  # it is full, or whoever flushes is told what it has
             sent = 0
-        self._unsent = chunk[sent:]
+        if sent < len(chunk):
+            self._unsent, self.is_behind = chunk[sent:], True
 
     def flush(self) -> None:
         """Waits until the rest is sent. Raises OSError when the client is gone."""
-        unsent, self._unsent = self._unsent, b""
+        unsent, self._unsent, self.is_behind = self._unsent, b"", False
         self._client.sendall(unsent)
 
 

@@ -2,7 +2,7 @@
 
     lease = pool.pick(model, now, tried)    raises UnknownModel, NoUpstream, UpstreamsFull, or
                                             again what an upstream has asked to wait with
-    lease.heard()                           the model has begun to speak
+    lease.hear()                           the model has begun to speak
     lease.succeed() · lease.fail(error, now) · lease.drop()     the first of them counts
 
 `now` is monotonic seconds, always of the same clock.
@@ -203,9 +203,12 @@ class Lease:
         self.config = member.config
         self._member: Member | None = member
         self._opening = opening
-
-    def heard(self) -> None:
+        self.was_heard = False
         """The model has begun to speak."""
+
+    def hear(self) -> None:
+        """The model begins to speak."""
+        self.was_heard = True
         if self._member:
             self._member.breaker.heard(self._opening)
 

@@ -159,9 +159,11 @@ class Relay:
                 try:
                     self._read(stream, reply)
                 except GatewayError:
-                    stream.tell(turn.feed(reply.unfinished(), self._clock()))
+                    now = self._clock()
+                    stream.tell(turn.feed(reply.unfinished(), now), now)
                     raise
-                self._tell(stream, turn.close(self._clock()))
+                now = self._clock()
+                self._tell(stream, turn.close(now), now)
         except GatewayError as error:
             if not accepted:
                 self._metrics.attempted(upstream.name, error)
@@ -174,16 +176,17 @@ class Relay:
         late = UpstreamTimeout("The summary model took too long.")
         with gevent.Timeout(self._writer.timeout_s, late):
             written = self._writer.write(ask, stream.id)
-        stream.tell(stream.turn.answer(written, self._clock()))
+        now = self._clock()
+        stream.tell(stream.turn.answer(written, now), now)
 
-    def _tell(self, stream: Stream, events: Sequence[Event]) -> None:
+    def _tell(self, stream: Stream, events: Sequence[Event], now: float) -> None:
         """Hands on what the turn made of a read. Raises what broke in it."""
         turn = stream.turn
         if turn.ended:
             stream.lease.succeed()
-        elif turn.model_ran:
-            stream.lease.heard()
-        stream.tell(events)
+        elif turn.model_ran and not stream.lease.was_heard:
+            stream.lease.hear()
+        stream.tell(events, now)
         if turn.fault is not None:
             raise turn.fault
 
@@ -248,7 +251,7 @@ class Relay:
         """Feeds the turn with one read; false: its reader is too far behind for more."""
         now = self._clock()
         stream.calling_since, stream.reading_since = None, now
-        self._tell(stream, stream.turn.feed(lines, now))
+        self._tell(stream, stream.turn.feed(lines, now), now)
         if (ask := stream.turn.ask(now)) is not None:
             stream.writing = gevent.spawn(self._write, stream, ask)
         return stream.log.has_room

@@ -6,7 +6,7 @@ blank line never came, because losing a model's last words is worse than being l
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
@@ -79,22 +79,21 @@ class Decoder:
             self._id = value.decode("utf-8", "replace")
 
 
-def quote(text: str) -> str:
-    """A JSON string in ASCII.
+quote: Callable[[str], str] = encode_basestring_ascii
+"""A JSON string in ASCII.
 
-    Escaping everything beyond ASCII keeps U+0085, U+2028 and U+2029 out of the stream, at which
-    naive clients split lines, and lets lone surrogates through as they came.
-    """
-    return encode_basestring_ascii(text)
+Escaping everything beyond ASCII keeps U+0085, U+2028 and U+2029 out of the stream, at which naive
+clients split lines, and lets lone surrogates through as they came.
+"""
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON in ASCII, for the reasons of :func:`quote`."""
+    """Compact JSON in ASCII, for the reasons of :data:`quote`."""
     return json.dumps(value, separators=(",", ":"))
 
 
 def frame(data: str, event: str = "", id: str = "") -> bytes:
-    """One event as bytes. `data` is one line of ASCII, as :func:`quote` or an encoder gives it."""
+    """One event as bytes. `data` is one line of ASCII, as :data:`quote` or an encoder gives it."""
     head = f"id: {id}\n" if id else ""
     if event:
         head += f"event: {event}\n"

@@ -32,6 +32,8 @@ class Log:
         self._arrived = signal()
         self._room = signal()
         self._room.set()
+        self.has_room = True
+        """The reader is near enough for more to be read."""
         self._events: list[Event] = []
         self._behind = 0
         self._next = 1
@@ -41,11 +43,6 @@ class Log:
     def is_taken(self) -> bool:
         """The reader has taken all there is, and waits for more."""
         return self._reader_waits and not self._events
-
-    @property
-    def has_room(self) -> bool:
-        """The reader is near enough for more to be read."""
-        return self._room.is_set()
 
     def pass_by(self, count: int) -> int:
         """So many events do not come here but go to the reader's client: their first number."""
@@ -59,6 +56,7 @@ class Log:
             self._events.extend(events)
             self._behind += sum(_EVENT_CHARS + len(getattr(event, "text", "")) for event in events)
             if self._behind > MAX_BEHIND_CHARS:
+                self.has_room = False
                 self._room.clear()
             self._arrived.set()
 
@@ -78,5 +76,7 @@ class Log:
         self._reader_waits = False
         events, self._events = self._events, []
         self._behind = 0
-        self._room.set()
+        if not self.has_room:
+            self.has_room = True
+            self._room.set()
         return self.pass_by(len(events)), events

@@ -24,6 +24,9 @@ from gateway.turn import Turn
 from gateway.upstreams.chat import ChatUpstream
 from gateway.upstreams.parts import Call
 
+_LAST = frozenset[type[Event]]([Done, Failed])
+"""To look a type up takes a tenth of the time of an `isinstance` that is false."""
+
 
 class Request(NamedTuple):
     """What a stream is opened for."""
@@ -86,7 +89,8 @@ class Stream:
         self._clock = clock
         self._close = close
         self._unsent = 0
-        self._past: tuple[Outlet, Dialect] | None = None
+        self._outlet: Outlet | None = None
+        self._dialect: Dialect
 
     def wait_until_answered(self) -> None:
         """Returns when an upstream has accepted the call; raises what kept it from that."""
@@ -98,24 +102,21 @@ class Stream:
 
     def go_past_the_server(self, outlet: Outlet, dialect: Dialect) -> None:
         """From now on, what happens while the reader waits is written to the client at once."""
-        self._past = outlet, dialect
+        self._outlet, self._dialect = outlet, dialect
 
-    def tell(self, events: Sequence[Event]) -> None:
+    def tell(self, events: Sequence[Event], now: float) -> None:
         """What has happened: for the client at once, if nothing stands before it, or the log."""
         if not events:
             return
-        if self._past is None or not self.log.is_taken or isinstance(events[-1], Done | Failed):
-            self.log.append(events)
-            return
-        outlet, dialect = self._past
-        if outlet.is_behind:
-            self.log.append(events)
-        elif frames := dialect.encode(self.log.pass_by(len(events)), events):
-            self.waiting_since = self._clock()
-            self.sent.write(len(frames), self.waiting_since)
+        outlet, log = self._outlet, self.log
+        if outlet is None or outlet.is_behind or not log.is_taken or type(events[-1]) in _LAST:
+            log.append(events)
+        elif frames := self._dialect.encode(log.pass_by(len(events)), events):
+            self.waiting_since = now
+            self.sent.write(len(frames), now)
             outlet.send(frames)
             if outlet.is_behind:
-                self.log.nudge()
+                log.nudge()
 
     def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
         """The number of the first event and what has come; no events: a heartbeat is due."""

@@ -217,19 +217,9 @@ class _WholeLines:
             return None
         return Wire(self, plain)
 
-    def dechunk(self, data: bytes) -> bytes:
-        """The data in what was read; "" that was read is the end of the connection."""
-        if not data:
-            raise urllib3.exceptions.ProtocolError("the body ended before its last chunk")
-        return self._dechunker.feed(data)
-
-    @property
-    def fault(self) -> BadChunk | None:
-        """What is wrong with the chunks, behind what was given."""
-        return self._dechunker.fault
-
-    def lines(self, data: bytes) -> list[bytes]:
-        """The lines that this piece of the body completes; at the body's end, all."""
+    def lines(self, received: bytes) -> list[bytes]:
+        """The lines that what was received completes; at the body's end, all."""
+        data = self._dechunk(received)
         whole = self._complete(data) if data else b""
         if self.ended:
             whole += self.rest()
@@ -241,9 +231,22 @@ class _WholeLines:
         """The last chunk has come."""
         return self._dechunker.done
 
+    @property
+    def is_broken(self) -> bool:
+        """The chunks can't be read behind what was given."""
+        return self._dechunker.fault is not None
+
+    def _dechunk(self, received: bytes) -> bytes:
+        """The data in what was received; nothing is the end of the connection."""
+        if not received:
+            raise urllib3.exceptions.ProtocolError("the body ended before its last chunk")
+        return self._dechunker.feed(received)
+
     def _complete(self, data: bytes) -> bytes:
         """The whole lines up to the end of this piece; what is left waits for the next."""
         self.reads += 1
+        if not self._tail and data.endswith(b"\n"):
+            return data  # as nearly every piece is
         end = _end_of_lines(data)
         if end == 0:
             self._tail.append(data)
@@ -269,10 +272,10 @@ class _WholeLines:
             return
         try:
             while not self.ended:
-                if data := self.dechunk(self._buffered.read1(amount)):
+                if data := self._dechunk(self._buffered.read1(amount)):
                     yield data  # also what came before a fault
-                if self.fault is not None:
-                    raise self.fault
+                if self._dechunker.fault is not None:
+                    raise self._dechunker.fault
         except (OSError, BadChunk) as error:
             raise urllib3.exceptions.ProtocolError("the body broke off", error) from error
         self._let_go()
@@ -298,28 +301,24 @@ class Wire:
     def __init__(self, lines: _WholeLines, plain: socket.socket) -> None:
         self._lines = lines
         self._socket = plain
+        self.ended = False
+        """The body has ended."""
+        self.is_broken = False
+        """What comes next can't be read; what was received before it counts."""
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    @property
-    def ended(self) -> bool:
-        """The body has ended."""
-        return self._lines.ended
-
-    @property
-    def is_broken(self) -> bool:
-        """What comes next can't be read; what was received before it counts."""
-        return self._lines.fault is not None
-
     def receive(self) -> list[bytes]:
         """The lines that one read completes; does not wait. Raises UpstreamBroke."""
         try:
-            return self._lines.lines(self._lines.dechunk(self._socket.recv(READ_BYTES)))
+            lines = self._lines.lines(self._socket.recv(READ_BYTES))
         except BlockingIOError:
             return []
         except (OSError, urllib3.exceptions.HTTPError) as error:
             raise UpstreamBroke("The connection to the upstream broke off.") from error
+        self.ended, self.is_broken = self._lines.ended, self._lines.is_broken
+        return lines
 
 
 def _chunked_stream(raw: Any) -> Any:

@@ -335,7 +335,8 @@ class Turn:
         return Tokens(estimate(self._reasoning_bytes), estimate(self._output_bytes))
 
     def _mark(self, name: str) -> None:
-        self._ms.setdefault(name, self.elapsed_ms(self._now))
+        if name not in self._ms:
+            self._ms[name] = self.elapsed_ms(self._now)
 
     def _timings_at_end(self) -> Timings:
         self._mark("total_ms")

@@ -61,6 +61,8 @@ class Splice:
         if not self._head:
             return []
         start, stop = len(self._head), -len(self._tail)
+        if len(lines) == at + 2:
+            return [lines[at][start:stop]] if self._fits(lines, at) else []
         end = min(len(lines) - (len(lines) - at) % 2, at + self._reach)
         texts = [line[start:stop] for line in lines[at:end:2]]
         put_together = self._head + (self._tail + b"\n\n" + self._head).join(texts) + self._tail

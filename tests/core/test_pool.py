@@ -221,7 +221,7 @@ def test_a_lease_ends_once() -> None:
     lease.succeed()
     lease.fail(DEAD, 0)
     lease.drop()
-    lease.heard()
+    lease.hear()
     assert pool.standings(0) == [("a", "closed", 0, True)]
 
 
@@ -307,7 +307,7 @@ def test_once_the_trial_is_answered_others_may_come_until_it_fails() -> None:
     pool = make_pool(upstream("a"))
     break_down(pool, 0)
     trial = pool.pick("m", OPEN_S)
-    trial.heard()
+    trial.hear()
     other = pool.pick("m", OPEN_S)
     trial.fail(UpstreamBroke(""), OPEN_S)
     assert pool.standings(OPEN_S)[0].breaker == "open"
@@ -487,7 +487,7 @@ class AnyPool(RuleBasedStateMachine):
         told = self.told[held.lease.upstream]
         if told.trial == held.number:
             told.trial, told.opened_at, told.in_a_row = None, None, FAILURES - 1
-        held.lease.heard()
+        held.lease.hear()
 
     @rule(seconds=st.sampled_from([0.5, 4, 12, OPEN_S]))
     def wait(self, seconds: float) -> None:

@@ -1,6 +1,6 @@
 # make run      the gateway and a mock model server, until Ctrl-C
 # make test     every check and every test
-# make test-real   real models and servers, tiny, which `make test` does not install
+# make test-real   tiny real models, llama.cpp, Open WebUI, which `make test` does not install
 # make format   what ruff can put right by itself
 # make hotpath  what a token costs in the core, against the recorded figures (needs valgrind)
 # make bench    what streaming costs, beside nginx if installed and LiteLLM if asked (WITH=litellm)
@@ -12,6 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REAL := .venv-real
+WEBUI := .venv-webui
 
 .PHONY: run test test-real check format hotpath bench docs screenshots sdks clean
 
@@ -28,7 +29,9 @@ test: check sdks
 test-real:
 	test -x $(REAL)/bin/python || $(PYTHON) -m venv $(REAL)
 	$(REAL)/bin/pip install --quiet --disable-pip-version-check -r requirements-real.txt
-	$(REAL)/bin/pytest tests/real
+	test -x $(WEBUI)/bin/python || $(PYTHON) -m venv $(WEBUI)
+	$(WEBUI)/bin/pip install --quiet --disable-pip-version-check -r requirements-webui.txt
+	OPEN_WEBUI=$(abspath $(WEBUI))/bin/open-webui $(REAL)/bin/pytest tests/real
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -76,4 +79,4 @@ $(NODE_PACKAGES): tests/sdk/node/package-lock.json | $(VENV)/.dev
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(REAL) tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(REAL) $(WEBUI) tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

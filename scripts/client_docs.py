@@ -69,6 +69,7 @@ _RUNS = (
     Run("langchain-deepseek", ("langchain-deepseek",), "chat", True, True, "test_langchain.py"),
     Run("langchain-openai", ("langchain-openai",), "Responses", True, True, "test_langchain.py"),
     Run("llm", ("llm",), "Responses", True, True, "test_llm.py"),
+    Run("Open WebUI", ("open-webui",), "chat", True, True, "test_open_webui.py"),
     Run("curl", (), "chat", True, True, "test_examples.py"),
     Run("fetch in Chromium", (), "events", False, True, "test_page_example.py"),
     Run(
@@ -106,7 +107,7 @@ def runs_table() -> str:
 
 def _pins() -> dict[str, str]:
     """Package → the version that the tests run."""
-    pins = _pinned(ROOT / "requirements-dev.txt")
+    pins = _pinned(ROOT / "requirements-dev.txt") | _pinned(ROOT / "requirements-webui.txt")
     pins |= {
         f"{name}-old": version for name, version in _pinned(SDK / "requirements-old.txt").items()
     }

@@ -24,7 +24,10 @@ class Seen(NamedTuple):
 
 
 class Upstream:
-    """Answers each request with the script of the model that it names; use it in a `with`."""
+    """Answers each request with the script of the model that it names; use it in a `with`.
+
+    A request without a body gets the list of the models.
+    """
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -50,6 +53,9 @@ class Upstream:
     def _script_for(self, model: str) -> tuple[Piece, ...]:
         scripts = self._scripts[model]
         return scripts[min(self.requests_for(model), len(scripts)) - 1]
+
+    def _list(self) -> bytes:
+        return as_json("200 OK", {"object": "list", "data": [{"id": id} for id in self._scripts]})
 
     def __enter__(self) -> "Upstream":
         self._threads[0].start()
@@ -81,6 +87,9 @@ class Upstream:
         with connection, suppress(OSError):  # the gateway may leave at any time
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while seen := read_request(connection):
+                if seen.body is None:
+                    connection.sendall(self._list())
+                    continue
                 self.seen.append(seen)
                 for piece in self._script_for(seen.body["model"]):
                     if isinstance(piece, threading.Event):
@@ -141,8 +150,13 @@ def with_length(body: bytes, length: int | None = None) -> bytes:
 
 def refusal(status: int, error: dict[str, Any], **headers: str) -> bytes:
     """An answer with an error status and this error object."""
-    body = json.dumps({"error": error}).encode()
+    return as_json(f"{status} Refused", {"error": error}, **headers)
+
+
+def as_json(status: str, value: Any, **headers: str) -> bytes:
+    """An answer that is not streamed."""
+    body = json.dumps(value).encode()
     fields = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     fields |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"HTTP/1.1 {status} Refused\r\n{head}\r\n".encode() + body
+    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body

@@ -6,8 +6,6 @@ string evaluation that `wait_for_function` needs.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -19,33 +17,18 @@ from playwright.sync_api import (
     Request,
     Route,
     expect,
-    sync_playwright,
 )
 
-expect.set_options(timeout=20_000)
+from tests.browser import chromium
 
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+expect.set_options(timeout=20_000)
 
 
 # A module's own, not the session's: Playwright keeps an event loop for as long as it is open.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        missing = "chromium is not installed; on Debian: apt-get install chromium"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Watch:

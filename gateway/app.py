@@ -13,6 +13,7 @@ from gateway import api, errors, ops, page
 from gateway.catalog import Catalog
 from gateway.checkup import Checkup
 from gateway.config import Config, UpstreamConfig, worker_number
+from gateway.connections import make_session
 from gateway.dialects import DIALECTS, Dialect
 from gateway.endpoints import Endpoint
 from gateway.families import Families
@@ -22,7 +23,7 @@ from gateway.pool import Pool
 from gateway.redact import redactor
 from gateway.relay import Relay
 from gateway.summarizers import SUMMARIZERS, Summarizers
-from gateway.transport import Transport, make_session
+from gateway.transport import Transport
 from gateway.turns import Turns
 from gateway.upstreams.chat import ChatUpstream
 from gateway.writer import Writer

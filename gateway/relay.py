@@ -119,7 +119,8 @@ class Relay:
         record = stream.record()
         self._log.info("turn", stream=stream.id, **record)
         self._metrics.turn_ended(record)
-        self.count()
+        if not self._streams:
+            self.count()  # nobody sweeps any more
         stream.request.closed(stream.lease)
 
     def stop(self) -> None:

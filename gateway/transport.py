@@ -1,4 +1,4 @@
-"""The connection to upstreams: the only module that knows requests.
+"""The connection to upstreams: calls over requests, and their answers as they arrive.
 
 requests' `iter_lines` reads the stream, with an object of ours in place of `response.raw`
 (:class:`_WholeLines`), because by itself it holds tokens back on a body that is not chunked, makes
@@ -7,15 +7,14 @@ body chunk by chunk, that is, token by token.
 """
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from http.cookiejar import DefaultCookiePolicy
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from gateway.dechunk import BadChunk, Dechunker
 from gateway.errors import UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
@@ -49,18 +48,6 @@ _BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str],
 """Foreign error → ours, the first that fits."""
 
 
-def make_session(max_connections: int) -> requests.Session:
-    """A session that many users share: no cookies, no proxies or .netrc of the environment."""
-    session = requests.Session()
-    session.trust_env = False
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": "reasoning-gateway"})
-    adapter = HTTPAdapter(pool_maxsize=max_connections, max_retries=0)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
-
-
 class Transport:
     """Sends calls over one session."""
 
@@ -74,33 +61,32 @@ class Transport:
 
         read_timeout_s: between two reads; None when somebody else watches the time.
         """
-        adapter: Any = self._session.get_adapter(call.url)
-        connections = adapter.poolmanager.connection_from_url(call.url)
-        made = connections.num_connections
         try:
-            try:
-                response = self._try(adapter, call, read_timeout_s)
-            except requests.ConnectionError as error:
-                if connections.num_connections != made or not _was_hung_up(error):
-                    raise
-                # It had given up a connection that was kept: nothing has begun there.
-                response = self._try(adapter, call, read_timeout_s)
+            return Reply(self._send(call, read_timeout_s))
         except requests.RequestException as error:
             for foreign, ours, message, code in _BEFORE_THE_ANSWER:
                 if isinstance(error, foreign):
                     raise ours(message, code=code) from error
             raise
-        return Reply(response)
 
-    def _try(self, adapter: Any, call: Call, read_timeout_s: float | None) -> requests.Response:
+    def _send(self, call: Call, read_timeout_s: float | None) -> requests.Response:
         # The session's own send would ask at each call about proxies, cookies and redirects.
-        response: requests.Response = adapter.send(
-            self._prepare(call),
-            stream=True,
-            verify=self._session.verify is None or self._session.verify,
-            timeout=(self._connect_timeout_s, read_timeout_s),
+        adapter: Any = self._session.get_adapter(call.url)
+        request = self._prepare(call)
+        verify = self._session.verify is None or self._session.verify
+        timeout = (self._connect_timeout_s, read_timeout_s)
+        send: Callable[[], requests.Response] = partial(
+            adapter.send, request, stream=True, verify=verify, timeout=timeout
         )
-        return response
+        pool = adapter.get_connection_with_tls_context(request, verify)
+        made = pool.num_connections
+        try:
+            return send()
+        except requests.ConnectionError as error:
+            if pool.num_connections != made or not _was_hung_up(error):
+                raise
+            # It had given up a connection that was kept: nothing has begun there.
+            return send()
 
     def _prepare(self, call: Call) -> requests.PreparedRequest:
         """What requests makes of a call. The address is read once, not at each call."""

@@ -25,6 +25,9 @@ from gunicorn.workers.ggevent import GeventWorker
 from gateway.current import current
 from gateway.errors import RequestTimeout
 
+_COLLECT_AFTER = 10_000
+"""New objects between two collections, which find next to nothing: turns leave no cycles behind.
+With Python's own 700 they took 3 % of the time of short answers."""
 _TICK_S = 0.1
 _QUIET_S = 0.5
 """The end comes when nothing has been asked for this long: what a proxy sends on a connection that
@@ -48,6 +51,7 @@ class Worker(GeventWorker):
         """What gunicorn calls; the worker ends when it returns."""
         gc.collect()
         gc.freeze()  # what is loaded by now stays: no collection has to look at it again
+        gc.set_threshold(_COLLECT_AFTER, 10, 10)
         self.wsgi.extensions["gateway.checkup"].start()
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:

@@ -1,12 +1,19 @@
 """A connection that an upstream has given up after its last answer costs no turn."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
+import trustme
 
+from gateway.connections import make_session
+from gateway.errors import UpstreamUnreachable
+from gateway.transport import Transport
+from gateway.upstreams.parts import Call
 from tests.live.upstream import CHUNKED, DONE, FINISH, chunked, read_request, say
 from tests.live.wire import ask, request_body, told
 from tests.programs import start_gateway
@@ -14,8 +21,12 @@ from tests.programs import start_gateway
 ANSWER = b"".join([CHUNKED, *chunked([*say("Hello"), FINISH, DONE])])
 
 
+def _encrypted(connection: socket.socket, tls: ssl.SSLContext | None) -> socket.socket:
+    return tls.wrap_socket(connection, server_side=True) if tls else connection
+
+
 @contextmanager
-def forgetful(answers_anew: bool) -> Iterator[str]:
+def forgetful(answers_anew: bool, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """An upstream that answers once a connection, keeps it, and hangs up on the next request.
 
     answers_anew: false: once it has hung up, it hangs up on new connections as well.
@@ -24,10 +35,10 @@ def forgetful(answers_anew: bool) -> Iterator[str]:
     hung_up = threading.Event()
 
     def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            if read_request(connection) and (answers_anew or not hung_up.is_set()):
-                connection.sendall(ANSWER)
-                if read_request(connection):
+        with suppress(OSError), connection, _encrypted(connection, tls) as stream:
+            if read_request(stream) and (answers_anew or not hung_up.is_set()):
+                stream.sendall(ANSWER)
+                if read_request(stream):
                     hung_up.set()
 
     def accept() -> None:
@@ -37,7 +48,7 @@ def forgetful(answers_anew: bool) -> Iterator[str]:
                 threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
 
@@ -59,3 +70,45 @@ def test_an_upstream_that_only_hangs_up_is_told_as_that() -> None:
                 errors.append(told("events", stream.whole()).error)
         assert errors[0] is None
         assert [error and error["code"] for error in errors[1:]] == ["upstream_unreachable"] * 2
+
+
+def lines(transport: Transport, call: Call) -> list[bytes]:
+    """Sends a call and reads the whole answer."""
+    with transport.send(call) as reply:
+        return [line for batch in reply.batches() for line in batch if line]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("answers_anew", [True, False])
+def test_the_same_holds_with_tls(
+    answers_anew: bool, tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
+) -> None:
+    session = make_session(2)
+    session.verify = str(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(session.verify)
+    with forgetful(answers_anew, tls) as url:
+        call = Call(f"{url}/v1/chat/completions", {"Content-Type": "application/json"}, b"{}")
+        transport = Transport(session, 5)
+        first = lines(transport, call)
+        assert first[-1] == DONE.strip()
+        if answers_anew:
+            assert lines(transport, call) == first
+        else:
+            with pytest.raises(UpstreamUnreachable):
+                lines(transport, call)
+
+
+def test_a_server_that_cannot_show_who_it_is_gets_no_request(tls: ssl.SSLContext) -> None:
+    with forgetful(True, tls) as url, pytest.raises(UpstreamUnreachable):
+        lines(Transport(make_session(2), 5), Call(url, {}, b"{}"))

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import transport
+from gateway.connections import make_session
 from gateway.errors import UpstreamBroke
-from gateway.transport import Reply, make_session
+from gateway.transport import Reply
 from tests.core.cuts import cut, every_cut, places
 
 

@@ -60,6 +60,9 @@ class Choices:
         """See Turn.answer; nothing was asked."""
         return []
 
+    def steady(self) -> None:
+        """See Turn.steady. An event of several choices is never the same."""
+
     def record(self) -> dict[str, Any]:
         """Of the first choice; the others are like it."""
         return {"choices": len(self._turns), **self._turns[0].record()}

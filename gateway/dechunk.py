@@ -38,6 +38,12 @@ class Dechunker:
         """What came behind the end."""
         return self._rest
 
+    @property
+    def is_whole(self) -> bool:
+        """The next byte is a chunk's size."""
+        inside = self._left or self._at_end_of_data or self._in_trailers
+        return not (inside or self._rest or self.fault)
+
     def feed(self, data: bytes) -> bytes:
         """The data in it, up to a fault if there is one."""
         data = self._rest + data if self._rest else data

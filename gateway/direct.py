@@ -19,10 +19,10 @@ from gateway.errors import UpstreamBroke
 from gateway.transport import Wire
 
 
-def read(wire: Wire, take: Callable[[list[bytes]], bool]) -> None:
+def read(wire: Wire, take: Callable[[bytes], bool]) -> None:
     """Reads until the body has ended or `take` wants no more for now; raises what either raises.
 
-    take: gets the lines of each read, in the hub, where nothing may wait; true: go on.
+    take: gets what each read brings, in the hub, where nothing may wait; true: go on.
     """
     hub = gevent.get_hub()
     waiter = Waiter(hub)
@@ -30,8 +30,8 @@ def read(wire: Wire, take: Callable[[list[bytes]], bool]) -> None:
 
     def readable() -> None:
         try:
-            lines = wire.receive()
-            goes_on = take(lines) if lines else True
+            data = wire.receive()
+            goes_on = data is None or take(data)
             if wire.is_broken:
                 raise UpstreamBroke("The connection to the upstream broke off.")
             if goes_on and not wire.ended:

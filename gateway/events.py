@@ -54,6 +54,10 @@ class OutputDelta(msgspec.Struct, frozen=True):
     text: str
 
 
+SentOn = type[ReasoningDelta] | type[OutputDelta]
+"""The events that hand a text on as it came."""
+
+
 class ToolCallDelta(msgspec.Struct, frozen=True):
     """A piece of a tool call: an item of `delta.tool_calls`; `index` counts the calls from 0."""
 

@@ -5,6 +5,7 @@ feeds the turn and appends to the stream's log; the response reads the log.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import gevent
@@ -17,17 +18,20 @@ from gateway.direct import Outlet
 from gateway.endpoints import Endpoint
 from gateway.errors import Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
 from gateway.events import Done, Event, Failed, Timings
+from gateway.lane import Lane
 from gateway.metrics import Metrics, Sent
 from gateway.pool import Pool, may_retry
 from gateway.stream import Request, Stream
 from gateway.summarizers import Ask
 from gateway.sweeper import Sweeper
-from gateway.transport import Reply
+from gateway.transport import Reply, Wire
 from gateway.turn import Turn
 from gateway.writer import Writer
 
 _REFUSAL_S = 1.0
 """So long the body of a refusal may take; its status is known already."""
+_ONE_FRAME = 2
+"""Lines: its data and the blank one."""
 _LINGER_S = 1.0
 """So long a finished answer may take to end its body."""
 
@@ -243,19 +247,46 @@ class Relay:
             self._take(stream, lines)
             self._wait_for_room(stream)
             if self._is_direct and (wire := reply.wire()) is not None:
+                take = partial(self._take_received, stream, wire)
                 while not wire.ended:
-                    direct.read(wire, lambda lines: self._take(stream, lines))
+                    direct.read(wire, take)
                     self._wait_for_room(stream)
                 return
+
+    def _take_received(self, stream: Stream, wire: Wire, data: bytes) -> bool:
+        """Takes what was received, the short way or the long; see :meth:`_take`."""
+        if stream.lane is not None and self._passes(stream, stream.lane, data):
+            return stream.log.has_room
+        lines = wire.lines(data)
+        goes_on = self._take(stream, lines) if lines else True
+        stream.lane = stream.find_lane() if len(lines) == _ONE_FRAME and wire.is_whole else None
+        return goes_on
+
+    def _passes(self, stream: Stream, lane: Lane, data: bytes) -> bool:
+        """Takes what was received the short way; false: it can't go there."""
+        if (text := lane.text(data)) is None:
+            return False
+        now = self._clock()
+        if lane.event is not None and not stream.pass_on(lane.frames(text), now):
+            return False
+        stream.reading_since = now
+        events = lane.take(text, now)
+        if lane.event is None:
+            self._follow_up(stream, events, now)
+        return True
 
     def _take(self, stream: Stream, lines: list[bytes]) -> bool:
         """Feeds the turn with one read; false: its reader is too far behind for more."""
         now = self._clock()
         stream.calling_since, stream.reading_since = None, now
-        self._tell(stream, stream.turn.feed(lines, now), now)
+        self._follow_up(stream, stream.turn.feed(lines, now), now)
+        return stream.log.has_room
+
+    def _follow_up(self, stream: Stream, events: Sequence[Event], now: float) -> None:
+        """Hands on what the turn made of a read, and asks the summary model what it wants to."""
+        self._tell(stream, events, now)
         if (ask := stream.turn.ask(now)) is not None:
             stream.writing = gevent.spawn(self._write, stream, ask)
-        return stream.log.has_room
 
     def _wait_for_room(self, stream: Stream) -> None:
         """Until the reader is near enough, and with a turn for everybody else."""

@@ -16,6 +16,7 @@ from gateway.dialects import Dialect
 from gateway.direct import Outlet
 from gateway.errors import ClientLeft, GatewayError
 from gateway.events import Done, Event, Failed
+from gateway.lane import Lane, find_lane
 from gateway.metrics import Sent
 from gateway.pool import Lease
 from gateway.store import Log
@@ -26,6 +27,10 @@ from gateway.upstreams.parts import Call
 
 _LAST = frozenset[type[Event]]([Done, Failed])
 """To look a type up takes a tenth of the time of an `isinstance` that is false."""
+
+
+_MAX_UNTAKEN = 8
+"""So many lanes that no text has gone are made before a stream is known for one that needs none."""
 
 
 class Request(NamedTuple):
@@ -91,6 +96,9 @@ class Stream:
         self._unsent = 0
         self._outlet: Outlet | None = None
         self._dialect: Dialect
+        self.lane: Lane | None = None
+        """The short way for what comes next."""
+        self._untaken = 0
 
     def wait_until_answered(self) -> None:
         """Returns when an upstream has accepted the call; raises what kept it from that."""
@@ -112,11 +120,31 @@ class Stream:
         if outlet is None or outlet.is_behind or not log.is_taken or type(events[-1]) in _LAST:
             log.append(events)
         elif frames := self._dialect.encode(log.pass_by(len(events)), events):
-            self.waiting_since = now
-            self.sent.write(len(frames), now)
-            outlet.send(frames)
-            if outlet.is_behind:
-                log.nudge()
+            self._send(outlet, frames, now)
+
+    def find_lane(self) -> Lane | None:
+        """The short way for what comes next, if it is likely to go there."""
+        if self.lane is not None and not self.lane.was_taken:
+            self._untaken += 1
+        if self._outlet is None or not self.log.is_taken or self._untaken > _MAX_UNTAKEN:
+            return None
+        return find_lane(self.turn.steady(), self._dialect.around)
+
+    def pass_on(self, frames: bytes, now: float) -> bool:
+        """The frames of one event, for the client at once; false: something stands before them."""
+        outlet, log = self._outlet, self.log
+        if outlet is None or outlet.is_behind or not log.is_taken:
+            return False
+        log.pass_by(1)
+        self._send(outlet, frames, now)
+        return True
+
+    def _send(self, outlet: Outlet, frames: bytes, now: float) -> None:
+        self.waiting_since = now
+        self.sent.write(len(frames), now)
+        outlet.send(frames)
+        if outlet.is_behind:
+            self.log.nudge()
 
     def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
         """The number of the first event and what has come; no events: a heartbeat is due."""

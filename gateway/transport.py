@@ -222,6 +222,11 @@ class _WholeLines:
         """The chunks can't be read behind what was given."""
         return self._dechunker.fault is not None
 
+    @property
+    def is_whole(self) -> bool:
+        """See Wire.is_whole."""
+        return not self._tail and self._dechunker.is_whole
+
     def _dechunk(self, received: bytes) -> bytes:
         """The data in what was received; nothing is the end of the connection."""
         if not received:
@@ -295,13 +300,25 @@ class Wire:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def receive(self) -> list[bytes]:
-        """The lines that one read completes; does not wait. Raises UpstreamBroke."""
+    def receive(self) -> bytes | None:
+        """What has arrived; None: nothing. Does not wait. Raises UpstreamBroke."""
         try:
-            lines = self._lines.lines(self._socket.recv(READ_BYTES))
+            return self._socket.recv(READ_BYTES)
         except BlockingIOError:
-            return []
-        except (OSError, urllib3.exceptions.HTTPError) as error:
+            return None
+        except OSError as error:
+            raise UpstreamBroke("The connection to the upstream broke off.") from error
+
+    @property
+    def is_whole(self) -> bool:
+        """What was received so far ended with a chunk and with a line."""
+        return self._lines.is_whole
+
+    def lines(self, received: bytes) -> list[bytes]:
+        """The lines that it completes. Raises UpstreamBroke."""
+        try:
+            lines = self._lines.lines(received)
+        except urllib3.exceptions.HTTPError as error:
             raise UpstreamBroke("The connection to the upstream broke off.") from error
         self.ended, self.is_broken = self._lines.ended, self._lines.is_broken
         return lines

@@ -7,6 +7,7 @@
     turn.fail(error, now)        -> something broke; what is held back comes out first
     turn.ask(now)                -> a question for the summary model, or None; ask after each feed
     turn.answer(written, now)    -> what the answer to it adds
+    turn.steady()                -> what it makes of one more text, if that is always the same
 
 `now` is monotonic seconds of the same clock as `started`. After the last event (Done or Failed)
 :attr:`Turn.ended` is true and every call gives nothing. Only `fail` ends a turn badly: what breaks
@@ -14,6 +15,7 @@ in the stream is shown in :attr:`Turn.fault`, and who feeds the turn fails it, o
 upstream as long as the model has not run.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Protocol
@@ -34,7 +36,8 @@ from gateway.events import (
     Tokens,
     ToolCallDelta,
 )
-from gateway.families import Kind, Segment, Splitter
+from gateway.families import Kind, Segment, Splitter, plain_ascii
+from gateway.lane import Steady
 from gateway.summarizers import Ask, Summarizer, Summary, Written
 from gateway.tokens import estimate, size
 from gateway.upstreams.parts import (
@@ -51,11 +54,22 @@ from gateway.upstreams.parts import (
 
 NOT_DETECTED = "Reasoning not detected."
 """The summary of a reasoning that did not take place."""
+_PLAIN = plain_ascii()
+
+
+class Pattern(Protocol):
+    """See gateway.upstreams.splice."""
+
+    head: bytes
+    tail: bytes
+    kind: type[Content] | type[Reasoning]
 
 
 class Reader(Protocol):
     """Reads an upstream's lines; see gateway.upstreams."""
 
+    @property
+    def pattern(self) -> Pattern | None: ...
     def feed(self, lines: Sequence[bytes]) -> list[Part]: ...
     def close(self) -> list[Part]: ...
 
@@ -190,6 +204,47 @@ class Turn:
                 self._summarizer_usage[name] = self._summarizer_usage.get(name, 0) + count
         if self._phase is Phase.REASONING:
             self._events.extend(map(self._summary_delta, self._summarizer.answer(written)))
+        return self._take()
+
+    def steady(self) -> Steady | None:
+        """What it makes of one more text, if that is what it has made of the one before.
+
+        It holds until something else is fed, or the turn fails.
+        """
+        pattern = self._reader.pattern
+        if pattern is None or self.ended or self.fault is not None:
+            return None
+        kind, plain = self._kind_of(pattern.kind)
+        frame = (pattern.head, pattern.tail, plain)
+        if kind is Kind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking:
+            return Steady(*frame, OutputDelta, self._answered)
+        if kind is Kind.REASONING and self._thinking and "first_reasoning_ms" in self._ms:
+            if not self._shows_trace:
+                return Steady(*frame, None, self._thought)
+            if not self._shows_summary:
+                return Steady(*frame, ReasoningDelta, self._traced)
+        return None
+
+    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[Kind, re.Pattern[bytes]]:
+        """What plain texts that come as this part are, and which texts are plain."""
+        if part is Reasoning:
+            return Kind.REASONING, _PLAIN
+        if self._labelled:
+            return Kind.ANSWER, _PLAIN
+        state = self._splitter.text
+        return (state.kind, state.plain_ascii) if state is not None else (Kind.MARKUP, _PLAIN)
+
+    def _answered(self, text: bytes, now: float) -> list[Event]:
+        self._output_bytes += len(text)
+        return []
+
+    def _traced(self, text: bytes, now: float) -> list[Event]:
+        self._reasoning_bytes += len(text)
+        return []
+
+    def _thought(self, text: bytes, now: float) -> list[Event]:
+        self._now = now
+        self._reasoning(text.decode("ascii"))
         return self._take()
 
     def _read(self, parts: list[Part], now: float) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.config import ReasoningMode
 from gateway.errors import GatewayError
-from gateway.events import Event
+from gateway.events import Event, SentOn
 from gateway.sse import comment, dumps
 
 
@@ -58,6 +58,13 @@ class Dialect:
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         """Spells the events, of which the first is the stream's event number `number`, from 1."""
         raise NotImplementedError
+
+    def around(self, event: SentOn) -> Sequence[bytes]:
+        """What stands before, between and behind the text of such an event in its frames.
+
+        Asked when one has just been spelled; none: that changes from one to the next.
+        """
+        return ()
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         """A sign of life; `elapsed_ms` since the request arrived."""

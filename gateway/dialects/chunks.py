@@ -5,6 +5,7 @@ even the naivest client, which reads `choices[0].delta` of everything, survives 
 """
 
 from collections.abc import Sequence
+from secrets import token_hex
 from typing import Any, ClassVar
 
 import msgspec
@@ -21,6 +22,7 @@ from gateway.events import (
     PromptSummary,
     ReasoningDelta,
     ReasoningSummary,
+    SentOn,
     SummaryDelta,
     ToolCallDelta,
 )
@@ -32,6 +34,8 @@ REASONING_SUMMARY = "reasoning_summary"
 FINAL_OUTPUT = "final_output"
 
 _END = frame(DONE.decode())
+_PROBE = token_hex(16)
+"""Nobody can know it, so no other part of a frame contains it."""
 
 
 class ChunkDialect(Dialect):
@@ -75,6 +79,9 @@ class ChunkDialect(Dialect):
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(map(self._spell, events))
+
+    def around(self, event: SentOn) -> Sequence[bytes]:
+        return self._spell(event(_PROBE)).split(_PROBE.encode())
 
     def say(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
         """A chunk in its phase; see :meth:`chunk`."""

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.config import Config, ModelConfig, plain_name
 from gateway.errors import ConfigError
 from gateway.families.family import Block, Family
-from gateway.families.splitter import Kind, Segment, Splitter
+from gateway.families.splitter import Kind, Segment, Splitter, plain_ascii
 from gateway.families.table import FAMILIES
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Kind",
     "Segment",
     "Splitter",
+    "plain_ascii",
     "thinking_is_off",
 ]
 

@@ -10,7 +10,7 @@ beside them, and no cut of the input changes it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
@@ -97,6 +97,11 @@ class Text:
     @cached_property
     def signs(self) -> re.Pattern[str]:
         return re.compile(f"{self.first_characters.pattern}|[\r\n]")
+
+    @cached_property
+    def plain_ascii(self) -> re.Pattern[bytes]:
+        """A plain piece that is the same in JSON: nothing in it has to be escaped."""
+        return plain_ascii({marker[0] for marker in self.exits})
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
@@ -211,6 +216,12 @@ class Splitter:
             return [Segment(self._state.kind, text)]
         return self._walk(self._held + text, final=False)
 
+    @property
+    def text(self) -> Text | None:
+        """What every plain piece that comes next belongs to, if nothing is held or doubted."""
+        settled = not self._held and not self._skip_newlines and self._unproven is None
+        return self._state if settled and isinstance(self._state, Text) else None
+
     def close(self, *, stopped: bool) -> list[Segment]:
         """The text has ended: gives what was held back.
 
@@ -251,6 +262,13 @@ class Splitter:
             self._skip_newlines = exit.keep is Keep.NOT
         if (marked and exit.proves) or self._state.kind is Kind.ANSWER:
             self._unproven = None
+
+
+def plain_ascii(others: Collection[str] = ()) -> re.Pattern[bytes]:
+    """Printable ASCII that JSON leaves as it is, without some other characters."""
+    excluded = {'"', "\\", *others}
+    allowed = "".join(c for c in map(chr, range(0x20, 0x7F)) if c not in excluded)
+    return re.compile(f"[{re.escape(allowed)}]+".encode())
 
 
 def _any_of(markers: Iterable[str]) -> re.Pattern[str]:

@@ -118,6 +118,11 @@ class ChatReader:
         reader._parsed([b"", line, b""], 0, 3)
         return reader._take()
 
+    @property
+    def pattern(self) -> Splice | None:
+        """What the next line differs from in its text alone, if it is like those before it."""
+        return self._splice if self._splice.head and self._sse.between_events else None
+
     def close(self) -> list[Part]:
         """The body has ended."""
         if self._whole is not None:

@@ -44,8 +44,10 @@ class Splice:
     """The pattern of one stream's frames: learned from one, it stands for those that follow."""
 
     def __init__(self) -> None:
-        self._head = b""
-        self._tail = b""
+        self.head = b""
+        """What stands before the text in a frame's line; "" while nothing is learned."""
+        self.tail = b""
+        """What stands behind it."""
         self.kind: Kind = Content
         """What the text is."""
         self._fruitless = 0
@@ -58,14 +60,14 @@ class Splice:
 
         Each takes two lines: a frame and the blank line behind it.
         """
-        if not self._head:
+        if not self.head:
             return []
-        start, stop = len(self._head), -len(self._tail)
+        start, stop = len(self.head), -len(self.tail)
         if len(lines) == at + 2:
             return [lines[at][start:stop]] if self._fits(lines, at) else []
         end = min(len(lines) - (len(lines) - at) % 2, at + self._reach)
         texts = [line[start:stop] for line in lines[at:end:2]]
-        put_together = self._head + (self._tail + b"\n\n" + self._head).join(texts) + self._tail
+        put_together = self.head + (self.tail + b"\n\n" + self.head).join(texts) + self.tail
         if put_together + b"\n" == b"\n".join(lines[at:end]):
             self._reach = min(2 * self._reach, _FAR)
             return texts
@@ -101,13 +103,13 @@ class Splice:
         for string in _STRING.finditer(line):
             head, tail = line[: string.start(1)], line[string.end(1) :]
             if parse(head + _PROBE + tail) == [kind(_PROBE.decode())]:
-                self._head, self._tail, self.kind = head, tail, kind
+                self.head, self.tail, self.kind = head, tail, kind
                 return
 
     def _fits(self, lines: Sequence[bytes], i: int) -> bool:
         line = lines[i]
         return (
             not lines[i + 1]
-            and line.startswith(self._head)
-            and line.endswith(self._tail, len(self._head))
+            and line.startswith(self.head)
+            and line.endswith(self.tail, len(self.head))
         )

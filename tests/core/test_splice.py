@@ -2,13 +2,14 @@
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.upstreams.parts import Content, End, Finish, Part, Reasoning
 from gateway.upstreams.reader import ChatReader
+from gateway.upstreams.splice import Splice
 from tests.core.cuts import cut, places
 
 HEAD = '{"id":"x","created":1,"choices":[{"index":0,"delta":{"content":'
@@ -21,11 +22,19 @@ FLAGGED = (
 )
 
 
+class Ignorant(Splice):
+    """Learns nothing, and so has nothing to cut by."""
+
+    def learn(self, line: bytes, parse: Callable[[bytes], list[Part]]) -> None:
+        pass
+
+
 class FullParse(ChatReader):
     """Reads without the splice."""
 
-    def _spliced(self, lines: Sequence[bytes], at: int) -> int:
-        return at
+    def __init__(self) -> None:
+        super().__init__()
+        self._splice = Ignorant()
 
 
 def event(data: str) -> bytes:

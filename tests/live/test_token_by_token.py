@@ -1,0 +1,50 @@
+"""An answer of which each token is sent when the one before has arrived: nothing is held back."""
+
+import threading
+from itertools import chain
+
+import pytest
+
+from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
+from tests.live.wire import Frame, ask, request_body, told
+from tests.programs import DRIVERS, start_gateway
+
+THOUGHTS = ["<think>", "I", " should", ' say "so"', " and", " no", " more", ".", "</think>"]
+ANSWER = ["So", " it", " is", ' "quoted"', " here", "\n and", " <b>", " é", *[" more"] * 30]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("format", ["openai", "phased", "events"])
+def test_each_token_arrives_before_the_next_is_sent(driver: str, format: str) -> None:
+    tokens = [*THOUGHTS, *ANSWER]
+    arrived = [threading.Event() for _ in tokens]
+    pieces = chunked(say(*tokens), end=False)
+    script = [CHUNKED, *chain.from_iterable(zip(pieces, arrived, strict=True))]
+    options = {"format": format, "reasoning": "raw"}
+    with Upstream() as upstream, start_gateway(upstream.url, relay_driver=driver) as gateway:
+        upstream.answers("slow", *script, *chunked([FINISH, DONE]))
+        with ask(gateway.url, request_body("slow", gateway=options)) as stream:
+            count, text = 0, ""
+            for frame in stream:
+                text += text_of(frame)
+                while count < len(tokens) and text == shown(tokens[: count + 1]):
+                    arrived[count].set()
+                    count += 1
+            said = told(format, stream.frames, "raw")
+    assert said.answer == "".join(ANSWER)
+    assert said.trace == shown(THOUGHTS)
+
+
+def shown(tokens: list[str]) -> str:
+    """What is seen of them: the text without its tags."""
+    return "".join(token for token in tokens if token not in ("<think>", "</think>"))
+
+
+def text_of(frame: Frame) -> str:
+    """The piece of the trace or the answer that it carries."""
+    if frame.event in ("reasoning_delta", "final_output_delta"):
+        return str(frame.json["text"])
+    if frame.data == "[DONE]" or '"phase":"prompt_summary"' in frame.data or frame.event:
+        return ""
+    [choice] = frame.json["choices"] or [{"delta": {}}]
+    return choice["delta"].get("content") or choice["delta"].get("reasoning_content") or ""

@@ -21,6 +21,7 @@ from gateway.events import Event, SentOn
 
 _MAX_SIZE_BYTES = 8
 """A chunk whose size has more digits is no token."""
+_NOTHING: Sequence[bytes] = ()
 
 
 class Steady(NamedTuple):
@@ -37,44 +38,51 @@ class Steady(NamedTuple):
     """Tells the turn of a text that has come, and when; gives what it says beside that event."""
 
 
-def find_lane(steady: Steady | None, around: Callable[[SentOn], Sequence[bytes]]) -> "Lane | None":
-    """The short way of a turn in this state, if it has one; see Dialect.around."""
-    if steady is None:
-        return None
-    if steady.event is None:
-        return Lane(steady, ())
-    texts = around(steady.event)
-    return Lane(steady, texts) if texts else None
-
-
 class Lane:
     """The short way through one stream."""
 
-    __slots__ = ("_around", "_behind", "_head", "_is_plain", "event", "take", "was_taken")
+    __slots__ = ("_around", "_behind", "_head", "_is_plain", "_steady", "event", "take")
 
     def __init__(self, steady: Steady, around: Sequence[bytes]) -> None:
         """around: what stands before, between and behind the text in what is sent."""
+        self._steady = steady
+        self._around = around
         self._head = steady.head
         self._behind = steady.tail + b"\n\n\r\n"
         self._is_plain = steady.plain.fullmatch
-        self._around = around
         self.event = steady.event
         self.take = steady.take
-        self.was_taken = False
-        """A text has gone this way."""
 
     def text(self, data: bytes) -> bytes | None:
         """The text in what one read brought, if it is one chunk with one plain frame."""
         end = data.find(b"\r\n", 0, _MAX_SIZE_BYTES)
+        if data[:end] != b"%x" % (len(data) - end - 4):
+            return None
         head, behind = self._head, self._behind
-        if end < 0 or not data.startswith(head, end + 2) or not data.endswith(behind):
+        if not data.startswith(head, end + 2) or not data.endswith(behind):
             return None
         text = data[end + 2 + len(head) : -len(behind)]
-        if not self._is_plain(text) or data[:end] != b"%x" % (len(data) - end - 4):
-            return None
-        self.was_taken = True
-        return text
+        return text if self._is_plain(text) else None
 
     def frames(self, text: bytes) -> bytes:
         """What is sent for it."""
         return text.join(self._around)
+
+    def is_for(self, steady: Steady, around: Sequence[bytes]) -> bool:
+        """Whether it was made for this."""
+        return self._around is around and self._steady == steady
+
+
+def find_lane(
+    last: Lane | None, steady: Steady | None, around: Callable[[SentOn], Sequence[bytes]]
+) -> Lane | None:
+    """The short way of a turn in this state, if it has one: the last one, if it still holds.
+
+    around: see Dialect.around.
+    """
+    if steady is None:
+        return None
+    texts = around(steady.event) if steady.event is not None else _NOTHING
+    if not texts and steady.event is not None:
+        return None
+    return last if last is not None and last.is_for(steady, texts) else Lane(steady, texts)

@@ -30,8 +30,6 @@ from gateway.writer import Writer
 
 _REFUSAL_S = 1.0
 """So long the body of a refusal may take; its status is known already."""
-_ONE_FRAME = 2
-"""Lines: its data and the blank one."""
 _LINGER_S = 1.0
 """So long a finished answer may take to end its body."""
 
@@ -259,7 +257,7 @@ class Relay:
             return stream.log.has_room
         lines = wire.lines(data)
         goes_on = self._take(stream, lines) if lines else True
-        stream.lane = stream.find_lane() if len(lines) == _ONE_FRAME and wire.is_whole else None
+        stream.find_lane(wire.is_whole)
         return goes_on
 
     def _passes(self, stream: Stream, lane: Lane, data: bytes) -> bool:

@@ -29,10 +29,6 @@ _LAST = frozenset[type[Event]]([Done, Failed])
 """To look a type up takes a tenth of the time of an `isinstance` that is false."""
 
 
-_MAX_UNTAKEN = 8
-"""So many lanes that no text has gone are made before a stream is known for one that needs none."""
-
-
 class Request(NamedTuple):
     """What a stream is opened for."""
 
@@ -98,7 +94,6 @@ class Stream:
         self._dialect: Dialect
         self.lane: Lane | None = None
         """The short way for what comes next."""
-        self._untaken = 0
 
     def wait_until_answered(self) -> None:
         """Returns when an upstream has accepted the call; raises what kept it from that."""
@@ -122,13 +117,11 @@ class Stream:
         elif frames := self._dialect.encode(log.pass_by(len(events)), events):
             self._send(outlet, frames, now)
 
-    def find_lane(self) -> Lane | None:
-        """The short way for what comes next, if it is likely to go there."""
-        if self.lane is not None and not self.lane.was_taken:
-            self._untaken += 1
-        if self._outlet is None or not self.log.is_taken or self._untaken > _MAX_UNTAKEN:
-            return None
-        return find_lane(self.turn.steady(), self._dialect.around)
+    def find_lane(self, is_between_frames: bool) -> None:
+        """Looks for the short way for what comes next, after something went the long one."""
+        may_go = is_between_frames and self._outlet is not None and self.log.is_taken
+        steady = self.turn.steady() if may_go else None
+        self.lane = find_lane(self.lane, steady, self._dialect.around) if steady else None
 
     def pass_on(self, frames: bytes, now: float) -> bool:
         """The frames of one event, for the client at once; false: something stands before them."""

@@ -62,7 +62,8 @@ class Dialect:
     def around(self, event: SentOn) -> Sequence[bytes]:
         """What stands before, between and behind the text of such an event in its frames.
 
-        Asked when one has just been spelled; none: that changes from one to the next.
+        Asked when one has been spelled; none: that changes from one to the next. As long as it
+        holds, the same object is given.
         """
         return ()
 

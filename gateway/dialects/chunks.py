@@ -48,6 +48,7 @@ class ChunkDialect(Dialect):
         super().__init__(answer)
         self._index = 0
         self._choices: dict[int, ChunkDialect] = {}
+        self._around: dict[SentOn, Sequence[bytes]] = {}
         self._phase = PROMPT_SUMMARY
         self._members: dict[str, Any] = {
             "id": f"chatcmpl-{answer.id}",
@@ -81,12 +82,16 @@ class ChunkDialect(Dialect):
         return b"".join(map(self._spell, events))
 
     def around(self, event: SentOn) -> Sequence[bytes]:
-        return self._spell(event(_PROBE)).split(_PROBE.encode())
+        if event not in self._around:
+            self._around[event] = self._spell(event(_PROBE)).split(_PROBE.encode())
+        return self._around[event]
 
     def say(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
         """A chunk in its phase; see :meth:`chunk`."""
         entering = self.enter(phase)
-        self._phase = phase
+        if phase != self._phase:
+            self._phase = phase
+            self._around.clear()
         return entering + self.chunk(delta, phase, choice=choice, more=more)
 
     def chunk(
@@ -133,6 +138,7 @@ class ChunkDialect(Dialect):
         if extra.chunk:
             self._members |= extra.chunk
             self._head = dumps(self._members)[:-1]
+            self._around.clear()
         if not extra.delta and not extra.choice:
             return b""
         of_choice = f",{dumps(extra.choice)[1:-1]}" if extra.choice else ""

@@ -18,6 +18,7 @@ from tests.core.scripted import DONE, FINISH, contents, delta, make_turn
 MODES: list[ReasoningMode] = ["summary", "raw", "both", "none"]
 HEAD = '{"id":"x","choices":[{"index":0,"delta":{"content":'
 TAIL = '},"finish_reason":null}]}'
+THOUGHT = delta(reasoning_content="thought")
 
 
 def frame(data: Any) -> bytes:
@@ -57,8 +58,8 @@ class Driver:
         data, self._rest = data[:end], data[end:]
         self._tell(self.turn.feed(data.splitlines(), 1))
         is_whole = self._dechunker.is_whole and not self._rest
-        goes_short = self._goes_short and is_whole
-        self._lane = find_lane(self.turn.steady(), self.dialect.around) if goes_short else None
+        steady = self.turn.steady() if self._goes_short and is_whole else None
+        self._lane = find_lane(self._lane, steady, self.dialect.around)
 
     def close(self) -> None:
         self._tell(self.turn.close(2))
@@ -104,7 +105,7 @@ nasty = st.sampled_from(
 )
 odd = st.sampled_from(
     [
-        frame(delta(reasoning_content="a thought")),
+        frame(THOUGHT),
         frame(delta(role="assistant", content="")),
         frame(delta(tool_calls=[{"index": 0, "id": "c", "function": {"name": "f"}}])),
         frame({"choices": [], "usage": {"total_tokens": 3}}),
@@ -144,8 +145,9 @@ BEGINNINGS = [
     contents("<think>", "I think."),
     contents("So", " it"),
     contents("<think>", "I think.", "</think>", "So", " it"),
-    [delta(reasoning_content="I think."), delta(reasoning_content=" More.")],
-    [delta(reasoning_content="I think."), *contents("So", " it")],
+    [THOUGHT] * 3,
+    [THOUGHT, *contents("So", " it")],
+    [*[THOUGHT] * 3, *contents("So", " it", " is"), THOUGHT],
 ]
 
 
@@ -198,3 +200,13 @@ def test_what_json_has_to_escape_does_not() -> None:
 
 def test_a_dialect_that_numbers_its_frames_has_no_short_way_for_its_answer() -> None:
     assert driven([*tokens("So", *[" it"] * 50)], "events", "raw", goes_short=True).taken == 0
+
+
+@pytest.mark.parametrize("format", ["openai", "phased"])
+def test_a_model_that_thinks_again_does_so_in_the_phase_of_its_answer(format: str) -> None:
+    thoughts = [chunk(frame(THOUGHT))] * 4
+    reads = [*thoughts, *tokens("So", " it", " is"), *thoughts]
+    short = driven(reads, format, "raw", goes_short=True)
+    long = driven(reads, format, "raw", goes_short=False)
+    assert b"".join(short.sent) == b"".join(long.sent)
+    assert short.taken == 8

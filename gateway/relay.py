@@ -243,13 +243,17 @@ class Relay:
         stream.reply, stream.reading_since = reply, self._clock()
         for lines in reply.batches():
             self._take(stream, lines)
-            self._wait_for_room(stream)
             if self._is_direct and (wire := reply.wire()) is not None:
-                take = partial(self._take_received, stream, wire)
-                while not wire.ended:
-                    direct.read(wire, take)
-                    self._wait_for_room(stream)
+                self._read_directly(stream, wire)
                 return
+            self._wait_for_room(stream)
+            gevent.sleep(0)  # a socket that always has something never lets others run
+
+    def _read_directly(self, stream: Stream, wire: Wire) -> None:
+        take = partial(self._take_received, stream, wire)
+        while not wire.ended:
+            self._wait_for_room(stream)
+            direct.read(wire, take)
 
     def _take_received(self, stream: Stream, wire: Wire, data: bytes) -> bool:
         """Takes what was received, the short way or the long; see :meth:`_take`."""
@@ -287,11 +291,11 @@ class Relay:
             stream.writing = gevent.spawn(self._write, stream, ask)
 
     def _wait_for_room(self, stream: Stream) -> None:
-        """Until the reader is near enough, and with a turn for everybody else."""
-        stream.reading_since = None
-        stream.log.wait_for_room()
-        gevent.sleep(0)
-        stream.reading_since = self._clock()
+        """Until the reader is near enough."""
+        if not stream.log.has_room:
+            stream.reading_since = None
+            stream.log.wait_for_room()
+            stream.reading_since = self._clock()
 
 
 def _beginning(reply: Reply) -> bytes:

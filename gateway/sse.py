@@ -14,6 +14,7 @@ DONE = b"[DONE]"
 """The data of the message that ends an OpenAI-style stream."""
 
 _BOM = b"\xef\xbb\xbf"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Message(NamedTuple):
@@ -89,7 +90,7 @@ clients split lines, and lets lone surrogates through as they came.
 
 def dumps(value: Any) -> str:
     """Compact JSON in ASCII, for the reasons of :data:`quote`."""
-    return json.dumps(value, separators=(",", ":"))
+    return _encode(value)
 
 
 def frame(data: str, event: str = "", id: str = "") -> bytes:

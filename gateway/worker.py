@@ -159,6 +159,8 @@ def _take_rest(req: Any, client: Any) -> bool:
 
     Closed while its client still sends, a connection would be reset, and with it the answer lost.
     """
+    if not req.body.failed and getattr(req.body.reader, "length", None) == 0:
+        return True  # as nearly always
     with gevent.Timeout(_LINGER_S, False), suppress(Exception):
         while not req.body.failed and req.body.read(_PIECE_BYTES):
             gevent.sleep(0)

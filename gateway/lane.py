@@ -10,18 +10,24 @@ changes; what is sent for it changes in its text alone as well:
 
 Head and tail are the splice's (gateway.upstreams.splice), what stands around is the dialect's, and
 which texts may pass is the turn's: those of which it makes nothing but the event that it makes of
-every one. All others, and whatever is not byte for byte of this shape, go the long way.
+every one. All others, and whatever is not byte for byte of this shape, go the long way. Most texts
+are spelled in one way only; only where a letter may be written in another is a text read and
+spelled anew.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.events import Event, SentOn
+from gateway.sse import quote
 
 _MAX_SIZE_BYTES = 8
 """A chunk whose size has more digits is no token."""
 _NOTHING: Sequence[bytes] = ()
+_read_string = msgspec.json.Decoder(str).decode
 
 
 class Steady(NamedTuple):
@@ -30,18 +36,28 @@ class Steady(NamedTuple):
     head: bytes
     tail: bytes
     """What stands before and behind the text in the upstream's frame, which is one line."""
-    plain: re.Pattern[bytes]
-    """The texts of which this holds: printable ASCII that JSON does not escape."""
+    is_plain: Callable[[str], object]
+    """Whether it holds of a text."""
+    ascii: re.Pattern[bytes]
+    """Texts of which it holds, and that JSON leaves as they are."""
     event: SentOn | None
     """What it becomes; None: nothing that is always sent."""
-    take: Callable[[bytes, float], list[Event]]
+    take: Callable[[str, float], list[Event]]
     """Tells the turn of a text that has come, and when; gives what it says beside that event."""
+
+
+class Passing(NamedTuple):
+    """A text that goes the short way."""
+
+    text: str
+    spelled: bytes
+    """As it stands in what is sent, between the quotation marks."""
 
 
 class Lane:
     """The short way through one stream."""
 
-    __slots__ = ("_around", "_behind", "_head", "_is_plain", "_steady", "event", "take")
+    __slots__ = ("_around", "_behind", "_head", "_is_ascii", "_steady", "event", "take")
 
     def __init__(self, steady: Steady, around: Sequence[bytes]) -> None:
         """around: what stands before, between and behind the text in what is sent."""
@@ -49,24 +65,32 @@ class Lane:
         self._around = around
         self._head = steady.head
         self._behind = steady.tail + b"\n\n\r\n"
-        self._is_plain = steady.plain.fullmatch
+        self._is_ascii = steady.ascii.fullmatch
         self.event = steady.event
         self.take = steady.take
 
-    def text(self, data: bytes) -> bytes | None:
-        """The text in what one read brought, if it is one chunk with one plain frame."""
+    def cut(self, data: bytes) -> Passing | None:
+        """The text in what one read brought, if it is one chunk with one frame, and may pass."""
         end = data.find(b"\r\n", 0, _MAX_SIZE_BYTES)
         if data[:end] != b"%x" % (len(data) - end - 4):
             return None
         head, behind = self._head, self._behind
         if not data.startswith(head, end + 2) or not data.endswith(behind):
             return None
-        text = data[end + 2 + len(head) : -len(behind)]
-        return text if self._is_plain(text) else None
+        spelled = data[end + 2 + len(head) : -len(behind)]
+        if self._is_ascii(spelled):
+            return Passing(spelled.decode("ascii"), spelled)
+        try:
+            text = _read_string(b'"' + spelled + b'"')
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if not text or not self._steady.is_plain(text):
+            return None
+        return Passing(text, quote(text).encode("ascii")[1:-1])
 
-    def frames(self, text: bytes) -> bytes:
-        """What is sent for it."""
-        return text.join(self._around)
+    def frames(self, spelled: bytes) -> bytes:
+        """What is sent for a text."""
+        return spelled.join(self._around)
 
     def is_for(self, steady: Steady, around: Sequence[bytes]) -> bool:
         """Whether it was made for this."""

@@ -266,13 +266,13 @@ class Relay:
 
     def _passes(self, stream: Stream, lane: Lane, data: bytes) -> bool:
         """Takes what was received the short way; false: it can't go there."""
-        if (text := lane.text(data)) is None:
+        if (passing := lane.cut(data)) is None:
             return False
         now = self._clock()
-        if lane.event is not None and not stream.pass_on(lane.frames(text), now):
+        if lane.event is not None and not stream.pass_on(lane.frames(passing.spelled), now):
             return False
         stream.reading_since = now
-        events = lane.take(text, now)
+        events = lane.take(passing.text, now)
         if lane.event is None:
             self._follow_up(stream, events, now)
         return True

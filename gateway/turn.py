@@ -15,7 +15,6 @@ in the stream is shown in :attr:`Turn.fault`, and who feeds the turn fails it, o
 upstream as long as the model has not run.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Protocol
@@ -36,7 +35,7 @@ from gateway.events import (
     Tokens,
     ToolCallDelta,
 )
-from gateway.families import Kind, Segment, Splitter, plain_ascii
+from gateway.families import ALL_PLAIN, Kind, Plain, Segment, Splitter
 from gateway.lane import Steady
 from gateway.summarizers import Ask, Summarizer, Summary, Written
 from gateway.tokens import estimate, size
@@ -54,7 +53,6 @@ from gateway.upstreams.parts import (
 
 NOT_DETECTED = "Reasoning not detected."
 """The summary of a reasoning that did not take place."""
-_PLAIN = plain_ascii()
 
 
 class Pattern(Protocol):
@@ -215,7 +213,7 @@ class Turn:
         if pattern is None or self.ended or self.fault is not None:
             return None
         kind, plain = self._kind_of(pattern.kind)
-        frame = (pattern.head, pattern.tail, plain)
+        frame = (pattern.head, pattern.tail, plain.holds, plain.ascii)
         if kind is Kind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking:
             return Steady(*frame, OutputDelta, self._answered)
         if kind is Kind.REASONING and self._thinking and "first_reasoning_ms" in self._ms:
@@ -225,26 +223,26 @@ class Turn:
                 return Steady(*frame, ReasoningDelta, self._traced)
         return None
 
-    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[Kind, re.Pattern[bytes]]:
+    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[Kind, Plain]:
         """What plain texts that come as this part are, and which texts are plain."""
         if part is Reasoning:
-            return Kind.REASONING, _PLAIN
+            return Kind.REASONING, ALL_PLAIN
         if self._labelled:
-            return Kind.ANSWER, _PLAIN
+            return Kind.ANSWER, ALL_PLAIN
         state = self._splitter.text
-        return (state.kind, state.plain_ascii) if state is not None else (Kind.MARKUP, _PLAIN)
+        return (state.kind, state.plain) if state is not None else (Kind.MARKUP, ALL_PLAIN)
 
-    def _answered(self, text: bytes, now: float) -> list[Event]:
-        self._output_bytes += len(text)
+    def _answered(self, text: str, now: float) -> list[Event]:
+        self._output_bytes += size(text)
         return []
 
-    def _traced(self, text: bytes, now: float) -> list[Event]:
-        self._reasoning_bytes += len(text)
+    def _traced(self, text: str, now: float) -> list[Event]:
+        self._reasoning_bytes += size(text)
         return []
 
-    def _thought(self, text: bytes, now: float) -> list[Event]:
+    def _thought(self, text: str, now: float) -> list[Event]:
         self._now = now
-        self._reasoning(text.decode("ascii"))
+        self._reasoning(text)
         return self._take()
 
     def _read(self, parts: list[Part], now: float) -> None:

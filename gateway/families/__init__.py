@@ -9,18 +9,19 @@ from typing import Any
 from gateway.config import Config, ModelConfig, plain_name
 from gateway.errors import ConfigError
 from gateway.families.family import Block, Family
-from gateway.families.splitter import Kind, Segment, Splitter, plain_ascii
+from gateway.families.splitter import ALL_PLAIN, Kind, Plain, Segment, Splitter
 from gateway.families.table import FAMILIES
 
 __all__ = [
+    "ALL_PLAIN",
     "FAMILIES",
     "Block",
     "Families",
     "Family",
     "Kind",
+    "Plain",
     "Segment",
     "Splitter",
-    "plain_ascii",
     "thinking_is_off",
 ]
 

@@ -10,7 +10,7 @@ beside them, and no cut of the input changes it.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
@@ -65,6 +65,24 @@ class Exit(NamedTuple):
     """It shows that the text is marked up at all."""
 
 
+class Plain(NamedTuple):
+    """Which pieces of text are plain."""
+
+    holds: Callable[[str], object]
+    ascii: re.Pattern[bytes]
+    """Those that are printable ASCII and that JSON leaves as they are."""
+
+
+def _ascii_without(others: Collection[str]) -> re.Pattern[bytes]:
+    excluded = {'"', "\\", *others}
+    allowed = "".join(c for c in map(chr, range(0x20, 0x7F)) if c not in excluded)
+    return re.compile(f"[{re.escape(allowed)}]+".encode())
+
+
+ALL_PLAIN = Plain(bool, _ascii_without(()))
+"""All but the empty one."""
+
+
 class Step(NamedTuple):
     """What a state makes of a text from `at` on."""
 
@@ -99,9 +117,9 @@ class Text:
         return re.compile(f"{self.first_characters.pattern}|[\r\n]")
 
     @cached_property
-    def plain_ascii(self) -> re.Pattern[bytes]:
-        """A plain piece that is the same in JSON: nothing in it has to be escaped."""
-        return plain_ascii({marker[0] for marker in self.exits})
+    def plain(self) -> Plain:
+        """Which pieces are."""
+        return Plain(self.is_plain, _ascii_without({marker[0] for marker in self.exits}))
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
@@ -262,13 +280,6 @@ class Splitter:
             self._skip_newlines = exit.keep is Keep.NOT
         if (marked and exit.proves) or self._state.kind is Kind.ANSWER:
             self._unproven = None
-
-
-def plain_ascii(others: Collection[str] = ()) -> re.Pattern[bytes]:
-    """Printable ASCII that JSON leaves as it is, without some other characters."""
-    excluded = {'"', "\\", *others}
-    allowed = "".join(c for c in map(chr, range(0x20, 0x7F)) if c not in excluded)
-    return re.compile(f"[{re.escape(allowed)}]+".encode())
 
 
 def _any_of(markers: Iterable[str]) -> re.Pattern[str]:

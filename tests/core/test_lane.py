@@ -46,12 +46,12 @@ class Driver:
         self._lane: Lane | None = None
 
     def read(self, data: bytes) -> None:
-        if self._lane is not None and (text := self._lane.text(data)) is not None:
+        if self._lane is not None and (passing := self._lane.cut(data)) is not None:
             self.taken += 1
             if self._lane.event is not None:
-                self.sent.append(self._lane.frames(text))
+                self.sent.append(self._lane.frames(passing.spelled))
                 self._number += 1
-            self._tell(self._lane.take(text, 1))
+            self._tell(self._lane.take(passing.text, 1))
             return
         data = self._rest + self._dechunker.feed(data)
         end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
@@ -193,9 +193,17 @@ def test_a_token_by_itself_goes_the_short_way(format: str, mode: ReasoningMode) 
     assert driven(reads, format, mode, goes_short=True).taken == 100
 
 
-def test_what_json_has_to_escape_does_not() -> None:
-    reads = [*tokens("So", " it", " is", "\n", 'a "word"', "é", "\x7f", " and")]
-    assert driven(reads, "openai", "raw", goes_short=True).taken == 3
+def test_so_does_one_that_is_spelled_anew() -> None:
+    reads = [*tokens("So", " it", 'a "word"', "é", "\x7f", "\U0001f600"), chunk(steady("\\u0041é"))]
+    reads += [chunk(steady("\\u0041é\\/"))]
+    driver = driven(reads, "openai", "raw", goes_short=True)
+    assert driver.taken == 6
+    assert b"".join(driver.sent).count(rb'"content":"A\u00e9/"') == 1
+
+
+def test_a_line_end_waits_for_what_may_follow_it() -> None:
+    reads = [*tokens("So", " it", "\n", " is", " so")]
+    assert driven(reads, "openai", "raw", goes_short=True).taken == 2
 
 
 def test_a_dialect_that_numbers_its_frames_has_no_short_way_for_its_answer() -> None:

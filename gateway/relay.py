@@ -272,21 +272,22 @@ class Relay:
         if lane.event is not None and not stream.pass_on(lane.frames(passing.spelled), now):
             return False
         stream.reading_since = now
-        events = lane.take(passing.text, now)
+        if events := lane.take(passing.text, now):
+            self._tell(stream, events, now)
         if lane.event is None:
-            self._follow_up(stream, events, now)
+            self._ask(stream, now)
         return True
 
     def _take(self, stream: Stream, lines: list[bytes]) -> bool:
         """Feeds the turn with one read; false: its reader is too far behind for more."""
         now = self._clock()
         stream.calling_since, stream.reading_since = None, now
-        self._follow_up(stream, stream.turn.feed(lines, now), now)
+        self._tell(stream, stream.turn.feed(lines, now), now)
+        self._ask(stream, now)
         return stream.log.has_room
 
-    def _follow_up(self, stream: Stream, events: Sequence[Event], now: float) -> None:
-        """Hands on what the turn made of a read, and asks the summary model what it wants to."""
-        self._tell(stream, events, now)
+    def _ask(self, stream: Stream, now: float) -> None:
+        """Asks the summary model what the turn wants to know of it, if anything."""
         if (ask := stream.turn.ask(now)) is not None:
             stream.writing = gevent.spawn(self._write, stream, ask)
 

@@ -52,7 +52,11 @@ class SentenceSplitter:
 
     def feed(self, text: str) -> list[Sentence]:
         """The sentences that this piece finishes."""
+        all_seen = self._seen == len(self._buffer)
         self._buffer += text
+        if all_seen and len(self._buffer) <= MAX_CHARS and not _END.search(text):
+            self._seen = len(self._buffer)  # as after nearly every token
+            return []
         found: list[Sentence] = []
         start = 0
         while (end := self._find_end(start)) is not None:

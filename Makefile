@@ -20,7 +20,8 @@ run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
 
 # Tests that look at the clock have the machine for themselves.
-PATIENT := $(addprefix tests/live/test_,faults.py openapi.py written_summaries.py upstreams.py)
+PATIENT := $(patsubst %,tests/live/test_%.py,faults openapi written_summaries upstreams keys \
+	kept_connections phases token_by_token)
 HASTY := tests/page/test_page_speed.py
 
 test: check sdks

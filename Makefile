@@ -21,7 +21,7 @@ run: $(VENV)/.run
 
 # Tests that look at the clock have the machine for themselves.
 PATIENT := $(patsubst %,tests/live/test_%.py,faults openapi written_summaries upstreams keys \
-	kept_connections phases token_by_token)
+	kept_connections phases token_by_token client_program metrics reload)
 HASTY := tests/page/test_page_speed.py
 
 test: check sdks

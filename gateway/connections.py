@@ -15,8 +15,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-# The patched poll would switch greenlets to ask a question that never waits.
-_poll = gevent.monkey.get_original("select", "poll")
+poll = gevent.monkey.get_original("select", "poll")
+"""Not the patched one, which would switch greenlets to ask a question that never waits."""
 
 
 def make_session(max_connections: int) -> requests.Session:
@@ -71,9 +71,9 @@ class _Kept:
         """Nothing can be read from it: neither an end nor what nobody asked for."""
         if self.sock is None:
             return False
-        poll = _poll()
-        poll.register(self.sock, select.POLLIN)
-        return not poll.poll(0)
+        asked = poll()
+        asked.register(self.sock, select.POLLIN)
+        return not asked.poll(0)
 
 
 class _Connection(_Kept, HTTPConnection):

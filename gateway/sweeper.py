@@ -6,9 +6,9 @@ import socket
 from collections.abc import Callable, Mapping
 
 import gevent
-import gevent.monkey
 
 from gateway.config import Config
+from gateway.connections import poll
 from gateway.errors import (
     ClientLeft,
     ClientStalled,
@@ -21,8 +21,6 @@ from gateway.stream import Stream
 _MAX_SWEEP_S = 1.0
 _CATCH_UP_S = 0.05
 _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
-# The patched poll would switch greenlets to ask a question that never waits.
-_poll = gevent.monkey.get_original("select", "poll")
 
 
 class Sweeper:
@@ -82,13 +80,13 @@ class Sweeper:
 
     def _hung_up(self) -> set[socket.socket]:
         """The clients that have closed their connection, also while nothing is sent to them."""
-        poll = _poll()
+        asked = poll()
         sockets = (stream.request.client for stream in self._streams.values())
         clients = {client.fileno(): client for client in sockets if client}
         for descriptor in clients:
             if descriptor >= 0:
-                poll.register(descriptor, _HUNG_UP)
-        return {clients[descriptor] for descriptor, _ in poll.poll(0)}
+                asked.register(descriptor, _HUNG_UP)
+        return {clients[descriptor] for descriptor, _ in asked.poll(0)}
 
 
 def _overdue(stream: Stream, now: float) -> GatewayError | None:

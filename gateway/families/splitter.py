@@ -113,21 +113,25 @@ class Text:
         return not self.exits or self.signs.search(text) is None
 
     @cached_property
+    def first_characters(self) -> re.Pattern[str]:
+        return re.compile(f"[{re.escape(''.join(sorted(self._firsts)))}]")
+
+    @cached_property
+    def _firsts(self) -> frozenset[str]:
+        return frozenset(marker[0] for marker in self.exits)
+
+    @cached_property
     def signs(self) -> re.Pattern[str]:
         return re.compile(f"{self.first_characters.pattern}|[\r\n]")
 
     @cached_property
     def plain(self) -> Plain:
         """Which pieces are."""
-        return Plain(self.is_plain, _ascii_without({marker[0] for marker in self.exits}))
+        return Plain(self.is_plain, _ascii_without(self._firsts))
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
         return _proper_prefixes(self.exits)
-
-    @cached_property
-    def first_characters(self) -> re.Pattern[str]:
-        return re.compile(f"[{''.join({re.escape(marker[0]) for marker in self.exits})}]")
 
     @cached_property
     def longest_beginning(self) -> int:

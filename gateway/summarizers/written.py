@@ -9,6 +9,7 @@ neither stop nor delay it.
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from gateway.summarizers.base import Ask, Summarizer, Summary, Written
 from gateway.summarizers.extractive import ExtractiveSummarizer
@@ -50,7 +51,6 @@ class WrittenSummarizer(Summarizer):
 
     def __init__(self, prompt: str, budget_words: int) -> None:
         self._prompt = prompt
-        self._prompt_line = ""
         """Read, like the prompt's numbers, when it is first needed: the start waits for nothing."""
         self._extract = ExtractiveSummarizer(prompt, budget_words)
         self._digest = ExtractiveSummarizer(prompt, budget_words)
@@ -63,7 +63,6 @@ class WrittenSummarizer(Summarizer):
         self._held_of_asked: list[str] | None = None
         """… and of that which is; None while no call is under way."""
         self._last_ask_at: float | None = None
-        self._numbers: set[str] = set()
         self._account: list[str] = []
         self._shown: list[str] = []
 
@@ -81,14 +80,11 @@ class WrittenSummarizer(Summarizer):
         )
         if not due or self._held_of_asked is not None:
             return None
-        if self._last_ask_at is None:
-            self._prompt_line = prompt_of([{"role": "user", "content": self._prompt}]).summary
-            self._numbers = _numbers(self._prompt)
         self._last_ask_at = now
         self._asked, rest = _at_a_break("".join(self._new))
         self._new, self._new_bytes = [rest], size(rest)
         self._held_of_asked, self._held = self._held, []
-        self._numbers |= _numbers(self._asked)
+        self._numbers.update(_numbers(self._asked))
         account = "\n".join(self._account[-_REMEMBERED:]) or "(nothing yet)"
         given = (
             f"The prompt:\n{self._prompt_line}\n\nThe account so far:\n{account}\n\n"
@@ -115,6 +111,15 @@ class WrittenSummarizer(Summarizer):
         text = self._digest.close().text
         closing = self._digest.closing(self._shown) if self._shown else text
         return Summary(text, closing, tuple(lines))
+
+    @cached_property
+    def _prompt_line(self) -> str:
+        return prompt_of([{"role": "user", "content": self._prompt}]).summary
+
+    @cached_property
+    def _numbers(self) -> set[str]:
+        """Those of the prompt; those of what is asked about are added."""
+        return _numbers(self._prompt)
 
     def _show(self, lines: Sequence[str]) -> list[str]:
         self._shown += lines

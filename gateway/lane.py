@@ -1,4 +1,4 @@
-"""The short way for a token by itself: from the bytes that come to the bytes that go. Pure.
+"""The short way for a token or a few: from the bytes that come to the bytes that go. Pure.
 
 When tokens come one at a time, each is one HTTP chunk with one frame, and only the text in it
 changes; what is sent for it changes in its text alone as well:
@@ -8,6 +8,8 @@ changes; what is sent for it changes in its text alone as well:
     data: {"id":"b","choices":[{"delta":{"content":" so"},…}],"phase":"final_output"}␊␊
     └────────────────── around ─────────────────┘   └─────────── around ──────────┘
 
+Where the gateway is late, one read brings several such chunks, and their texts go together.
+
 Head and tail are the splice's (gateway.upstreams.splice), what stands around is the dialect's, and
 which texts may pass is the turn's: those of which it makes nothing but the event that it makes of
 every one. All others, and whatever is not byte for byte of this shape, go the long way. Most texts
@@ -15,31 +17,26 @@ are spelled in one way only; only where a letter may be written in another is a 
 spelled anew.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from gateway.events import Event, SentOn
+from gateway.families import Plain
 from gateway.sse import quote
+from gateway.upstreams.splice import Pattern, read_texts
 
 _MAX_SIZE_BYTES = 8
 """A chunk whose size has more digits is no token."""
 _NOTHING: Sequence[bytes] = ()
-_read_string = msgspec.json.Decoder(str).decode
 
 
 class Steady(NamedTuple):
     """What a turn makes of one more text, as long as nothing else comes."""
 
-    head: bytes
-    tail: bytes
-    """What stands before and behind the text in the upstream's frame, which is one line."""
-    is_plain: Callable[[str], object]
-    """Whether it holds of a text."""
-    ascii: re.Pattern[bytes]
-    """Texts of which it holds, and that JSON leaves as they are."""
+    pattern: Pattern
+    """Where the text stands in the upstream's frame, which is one line."""
+    plain: Plain
+    """The texts of which it holds."""
     event: SentOn | None
     """What it becomes; None: nothing that is always sent."""
     take: Callable[[str, float], list[Event]]
@@ -63,30 +60,41 @@ class Lane:
         """around: what stands before, between and behind the text in what is sent."""
         self._steady = steady
         self._around = around
-        self._head = steady.head
-        self._behind = steady.tail + b"\n\n\r\n"
-        self._is_ascii = steady.ascii.fullmatch
+        self._head = steady.pattern.head
+        self._behind = steady.pattern.tail + b"\n\n\r\n"
+        self._is_ascii = steady.plain.ascii.fullmatch
         self.event = steady.event
         self.take = steady.take
 
     def cut(self, data: bytes) -> Passing | None:
-        """The text in what one read brought, if it is one chunk with one frame, and may pass."""
-        end = data.find(b"\r\n", 0, _MAX_SIZE_BYTES)
-        if data[:end] != b"%x" % (len(data) - end - 4):
-            return None
-        head, behind = self._head, self._behind
-        if not data.startswith(head, end + 2) or not data.endswith(behind):
-            return None
-        spelled = data[end + 2 + len(head) : -len(behind)]
+        """The text in what one read brought, if it is chunks of one frame each, and may pass."""
+        texts = self._texts(data)
+        spelled = texts[0] if len(texts) == 1 else b"".join(texts)
         if self._is_ascii(spelled):
+            self._steady.pattern.fits = True
             return Passing(spelled.decode("ascii"), spelled)
-        try:
-            text = _read_string(b'"' + spelled + b'"')
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        text = read_texts(texts)
+        if not text or not self._steady.plain.holds(text):
             return None
-        if not text or not self._steady.is_plain(text):
-            return None
+        self._steady.pattern.fits = True
         return Passing(text, quote(text).encode("ascii")[1:-1])
+
+    def _texts(self, data: bytes) -> list[bytes]:
+        """The insides of the strings in the chunks; none: it is something else."""
+        head, behind = self._head, self._behind
+        texts = []
+        at = 0
+        while at < len(data):
+            begin = data.find(b"\r\n", at, at + _MAX_SIZE_BYTES) + 2
+            text = begin + len(head)
+            end = data.find(behind, text)
+            stop = end + len(behind)
+            size = b"%x" % (stop - begin - 2)
+            if end < 0 or data[at : begin - 2] != size or not data.startswith(head, begin):
+                return []
+            texts.append(data[text:end])
+            at = stop
+        return texts
 
     def frames(self, spelled: bytes) -> bytes:
         """What is sent for a text."""

@@ -26,7 +26,7 @@ from gateway.upstreams.chat import ChatUpstream
 from gateway.upstreams.parts import Call
 
 _LAST = frozenset[type[Event]]([Done, Failed])
-"""To look a type up takes a tenth of the time of an `isinstance` that is false."""
+"""To look a type up takes an eighth of the time of an `isinstance` that is false."""
 
 
 class Request(NamedTuple):

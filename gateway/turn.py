@@ -50,17 +50,10 @@ from gateway.upstreams.parts import (
     ToolCalls,
     Usage,
 )
+from gateway.upstreams.splice import Pattern
 
 NOT_DETECTED = "Reasoning not detected."
 """The summary of a reasoning that did not take place."""
-
-
-class Pattern(Protocol):
-    """See gateway.upstreams.splice."""
-
-    head: bytes
-    tail: bytes
-    kind: type[Content] | type[Reasoning]
 
 
 class Reader(Protocol):
@@ -213,14 +206,13 @@ class Turn:
         if pattern is None or self.ended or self.fault is not None:
             return None
         kind, plain = self._kind_of(pattern.kind)
-        frame = (pattern.head, pattern.tail, plain.holds, plain.ascii)
         if kind is Kind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking:
-            return Steady(*frame, OutputDelta, self._answered)
+            return Steady(pattern, plain, OutputDelta, self._answered)
         if kind is Kind.REASONING and self._thinking and "first_reasoning_ms" in self._ms:
             if not self._shows_trace:
-                return Steady(*frame, None, self._thought)
+                return Steady(pattern, plain, None, self._thought)
             if not self._shows_summary:
-                return Steady(*frame, ReasoningDelta, self._traced)
+                return Steady(pattern, plain, ReasoningDelta, self._traced)
         return None
 
     def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[Kind, Plain]:

@@ -22,7 +22,7 @@ from gateway.upstreams.parts import (
     Usage,
 )
 from gateway.upstreams.said import Hide, error_of, loads, status_of
-from gateway.upstreams.splice import Splice
+from gateway.upstreams.splice import Pattern, Splice
 
 _LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """The fields in which servers put reasoning; the first that is not empty counts, once."""
@@ -93,12 +93,12 @@ class ChatReader:
             end = at + 2 * len(texts)
             if not texts:
                 at = self._parsed(lines, at)
-            elif (text := self._splice.read(texts)) is None:
+            elif (part := self._splice.read(texts)) is None:
                 at = self._parsed(lines, at, end)
             elif end - at == len(lines):
-                return [self._splice.kind(text)] if text else []  # all of it, as nearly always
+                return [part] if part.text else []  # all of it, as nearly always
             else:
-                self._text(self._splice.kind, text)
+                self._text(type(part), part.text)
                 at = end
         return self._take()
 
@@ -119,9 +119,9 @@ class ChatReader:
         return reader._take()
 
     @property
-    def pattern(self) -> Splice | None:
+    def pattern(self) -> Pattern | None:
         """What the next line differs from in its text alone, if it is like those before it."""
-        return self._splice if self._splice.head and self._sse.between_events else None
+        return self._splice.pattern if self._sse.between_events else None
 
     def close(self) -> list[Part]:
         """The body has ended."""

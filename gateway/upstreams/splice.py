@@ -40,16 +40,38 @@ _read_strings = msgspec.json.Decoder(list[str]).decode
 Kind = type[Content] | type[Reasoning]
 
 
+class Pattern:
+    """What stands around the text in the line of a frame, and what the text is."""
+
+    __slots__ = ("fits", "head", "kind", "tail")
+
+    def __init__(self, head: bytes, tail: bytes, kind: Kind) -> None:
+        self.head = head
+        self.tail = tail
+        self.kind = kind
+        self.fits = False
+        """Frames were cut by it since it was last looked at; who cuts says so here."""
+
+
+def read_texts(texts: Sequence[bytes]) -> str | None:
+    """What the insides of strings say together; None: not each of them is one.
+
+    The line feed, which no JSON string can hold, keeps a stray quote or backslash in one text from
+    joining it to the next.
+    """
+    try:
+        strings = _read_strings(b'["' + b'",\n"'.join(texts) + b'"]')
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return "".join(strings) if len(strings) == len(texts) else None
+
+
 class Splice:
     """The pattern of one stream's frames: learned from one, it stands for those that follow."""
 
     def __init__(self) -> None:
-        self.head = b""
-        """What stands before the text in a frame's line; "" while nothing is learned."""
-        self.tail = b""
-        """What stands behind it."""
-        self.kind: Kind = Content
-        """What the text is."""
+        self.pattern: Pattern | None = None
+        """None while nothing is learned."""
         self._fruitless = 0
         self._reach = _FAR
         """So many lines are tried at once: twice as far as the frames have fitted lately, so that
@@ -60,38 +82,36 @@ class Splice:
 
         Each takes two lines: a frame and the blank line behind it.
         """
-        if not self.head:
+        pattern = self.pattern
+        if pattern is None:
             return []
-        start, stop = len(self.head), -len(self.tail)
+        head, tail = pattern.head, pattern.tail
+        start, stop = len(head), -len(tail)
         if len(lines) == at + 2:
-            return [lines[at][start:stop]] if self._fits(lines, at) else []
+            return [lines[at][start:stop]] if _fits(pattern, lines, at) else []
         end = min(len(lines) - (len(lines) - at) % 2, at + self._reach)
         texts = [line[start:stop] for line in lines[at:end:2]]
-        put_together = self.head + (self.tail + b"\n\n" + self.head).join(texts) + self.tail
+        put_together = head + (tail + b"\n\n" + head).join(texts) + tail
         if put_together + b"\n" == b"\n".join(lines[at:end]):
             self._reach = min(2 * self._reach, _FAR)
             return texts
-        fitting = sum(1 for _ in takewhile(lambda i: self._fits(lines, i), range(at, end, 2)))
+        fitting = sum(1 for _ in takewhile(lambda i: _fits(pattern, lines, i), range(at, end, 2)))
         self._reach = max(_NEAR, 4 * fitting)
         return texts[:fitting]
 
-    def read(self, texts: Sequence[bytes]) -> str | None:
-        """What they say together; None: it takes the full parse to read them.
-
-        The line feed, which no JSON string can hold, keeps a stray quote or backslash in one text
-        from joining it to the next.
-        """
-        try:
-            strings = _read_strings(b'["' + b'",\n"'.join(texts) + b'"]')
-        except (msgspec.DecodeError, UnicodeDecodeError):
+    def read(self, texts: Sequence[bytes]) -> Content | Reasoning | None:
+        """What was cut, as one part; None: it takes the full parse to read it."""
+        text = read_texts(texts)
+        if self.pattern is None or text is None:
             return None
-        if len(strings) != len(texts):
-            return None
-        self._fruitless = 0
-        return "".join(strings)
+        self.pattern.fits = True
+        return self.pattern.kind(text)
 
     def learn(self, line: bytes, parse: Callable[[bytes], list[Part]]) -> None:
         """Takes the line of a frame that did not fit; `parse` is the full one, of a new reader."""
+        if self.pattern is not None and self.pattern.fits:
+            self.pattern.fits = False
+            self._fruitless = 0
         if self._fruitless >= _MAX_FRUITLESS or not _STRING.search(line):
             return
         match parse(line):
@@ -103,13 +123,14 @@ class Splice:
         for string in _STRING.finditer(line):
             head, tail = line[: string.start(1)], line[string.end(1) :]
             if parse(head + _PROBE + tail) == [kind(_PROBE.decode())]:
-                self.head, self.tail, self.kind = head, tail, kind
+                self.pattern = Pattern(head, tail, kind)
                 return
 
-    def _fits(self, lines: Sequence[bytes], i: int) -> bool:
-        line = lines[i]
-        return (
-            not lines[i + 1]
-            and line.startswith(self.head)
-            and line.endswith(self.tail, len(self.head))
-        )
+
+def _fits(pattern: Pattern, lines: Sequence[bytes], i: int) -> bool:
+    line = lines[i]
+    return (
+        not lines[i + 1]
+        and line.startswith(pattern.head)
+        and line.endswith(pattern.tail, len(pattern.head))
+    )

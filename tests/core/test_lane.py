@@ -18,6 +18,7 @@ from tests.core.scripted import DONE, FINISH, contents, delta, make_turn
 MODES: list[ReasoningMode] = ["summary", "raw", "both", "none"]
 HEAD = '{"id":"x","choices":[{"index":0,"delta":{"content":'
 TAIL = '},"finish_reason":null}]}'
+SO = contents(" so")
 THOUGHT = delta(reasoning_content="thought")
 
 
@@ -153,7 +154,8 @@ BEGINNINGS = [
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[bytes]:
-    """Reads of a stream: nearly always a chunk each, nearly always a frame a chunk."""
+    """Reads of a stream: a chunk each, or some of them a few; nearly always a frame a chunk."""
+    alone = draw(st.sampled_from([9, 9, 5]))
     begun = [frame(data) for data in draw(st.sampled_from(BEGINNINGS))]
     chunks = [
         draw(odd_chunk)(data) if draw(st.integers(0, 9)) == 9 else chunk(data)
@@ -164,7 +166,7 @@ def streams(draw: st.DrawFn) -> list[bytes]:
     at = 0
     for piece in chunks:
         at += len(piece)
-        if draw(st.integers(0, 9)) < 9:
+        if draw(st.integers(0, 9)) < alone:
             ends.add(at)
     ends |= draw(st.sets(st.integers(1, len(body) - 1), max_size=2))
     return [body[a:b] for a, b in pairwise(sorted({0, *ends, len(body)}))]
@@ -193,6 +195,16 @@ def test_a_token_by_itself_goes_the_short_way(format: str, mode: ReasoningMode) 
     assert driven(reads, format, mode, goes_short=True).taken == 100
 
 
+@pytest.mark.parametrize("mode", ["summary", "raw", "none"])
+def test_so_do_some_that_come_together(mode: ReasoningMode) -> None:
+    texts = ["<think>", *["I ", "think "] * 46, "</think>", "So", " it", *[" it", " é", " is"] * 30]
+    reads = [b"".join(some) for some in zip(*[tokens(*texts)] * 3, strict=True)]
+    driver = driven(reads, "openai", mode, goes_short=True)
+    assert driver.taken == 60
+    long = driven(reads, "openai", mode, goes_short=False)
+    assert b"".join(driver.sent) == b"".join(long.sent)
+
+
 def test_so_does_one_that_is_spelled_anew() -> None:
     reads = [*tokens("So", " it", 'a "word"', "é", "\x7f", "\U0001f600"), chunk(steady("\\u0041é"))]
     reads += [chunk(steady("\\u0041é\\/"))]
@@ -208,6 +220,11 @@ def test_a_line_end_waits_for_what_may_follow_it() -> None:
 
 def test_a_dialect_that_numbers_its_frames_has_no_short_way_for_its_answer() -> None:
     assert driven([*tokens("So", *[" it"] * 50)], "events", "raw", goes_short=True).taken == 0
+
+
+def test_a_server_that_counts_seconds_in_its_frames_is_learned_again() -> None:
+    reads = [chunk(frame({"created": at // 5, **data})) for at, data in enumerate(SO * 200)]
+    assert driven(reads, "openai", "raw", goes_short=True).taken == 160
 
 
 @pytest.mark.parametrize("format", ["openai", "phased"])

@@ -11,7 +11,6 @@ from flask import Blueprint, Response, g, request
 from gateway.catalog import Catalog
 from gateway.config import Config, Format
 from gateway.dialects import DIALECTS, Answer, Dialect, Whole
-from gateway.direct import Outlet
 from gateway.errors import BadRequest, NotFound, UnsupportedMedia
 from gateway.events import Done
 from gateway.families import Families
@@ -25,6 +24,7 @@ from gateway.intake import (
     read_responses,
 )
 from gateway.keys import Keys
+from gateway.outlet import Outlet
 from gateway.receive import read_body
 from gateway.relay import Relay
 from gateway.sse import dumps

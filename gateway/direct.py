@@ -3,37 +3,75 @@
 The ordinary way, the relay's, costs a token two switches of greenlets, a second look at each socket
 and a question about its buffer. Here the event loop's watcher of the upstream's socket calls back,
 the turn is fed, and what comes of it is written to the client's socket, past the server, as a chunk
-of the response that the server has begun. Nothing here waits. Whatever would have to (a client that
-is behind, the first and the last bytes of an answer, a heartbeat) goes the ordinary way, and so
-does everything where the sockets are not plain ones.
+of the response that the server has begun (gateway.outlet). Nothing here waits. Whatever would have
+to (a client that is behind, the first and the last bytes of an answer, a heartbeat) goes the
+ordinary way, and so does everything where the sockets are not plain ones.
+
+Where a stream has a lane (gateway.lane), a token goes by it: then all that happens to the token
+happens in the one function `readable`, because a call costs as much here as the work it does.
 """
 
-import socket
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
 import gevent
 from gevent.hub import Waiter
 
 from gateway.errors import UpstreamBroke
-from gateway.transport import Wire
+from gateway.events import Event
+from gateway.stream import Stream
+from gateway.transport import READ_BYTES, Wire
+
+_BROKE_OFF = "The connection to the upstream broke off."
 
 
-def read(wire: Wire, take: Callable[[bytes], bool]) -> None:
-    """Reads until the body has ended or `take` wants no more for now; raises what either raises.
+class Driven(Protocol):
+    """The relay, as this driver sees it. Nothing in it may wait."""
 
-    take: gets what each read brings, in the hub, where nothing may wait; true: go on.
+    def take(self, stream: Stream, lines: list[bytes]) -> bool:
+        """Feeds the turn; false: its reader is too far behind for more."""
+
+    def tell(self, stream: Stream, events: list[Event], now: float) -> None:
+        """Hands on what the turn made of a text."""
+
+    def ask(self, stream: Stream, now: float) -> None:
+        """Asks the summary model what the turn wants to know, if anything."""
+
+
+def read(stream: Stream, wire: Wire, relay: Driven, clock: Callable[[], float]) -> None:
+    """Reads until the body has ended or the stream's reader is too far behind.
+
+    Raises UpstreamBroke, or what the relay raises.
     """
     hub = gevent.get_hub()
     waiter = Waiter(hub)
-    watcher = hub.loop.io(wire.fileno(), 1)
+    watcher = hub.loop.io(wire.socket.fileno(), 1)
+    receive = wire.socket.recv
 
     def readable() -> None:
         try:
-            data = wire.receive()
-            goes_on = data is None or take(data)
+            try:
+                data = receive(READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise UpstreamBroke(_BROKE_OFF) from error
+            lane = stream.lane
+            if lane is not None and stream.is_clear and (carried := lane.carry(data)) is not None:
+                text, frames = carried
+                stream.reading_since = now = clock()
+                if frames:
+                    stream.pass_on(frames, 1, now)
+                if events := lane.take(text, now):
+                    relay.tell(stream, events, now)
+                if not frames:
+                    relay.ask(stream, now)
+                return
+            lines = wire.lines(data)
+            goes_on = relay.take(stream, lines) if lines else True
+            stream.find_lane(wire.is_whole)
             if wire.is_broken:
-                raise UpstreamBroke("The connection to the upstream broke off.")
+                raise UpstreamBroke(_BROKE_OFF)
             if goes_on and not wire.ended:
                 return
         except BaseException as error:
@@ -49,38 +87,3 @@ def read(wire: Wire, take: Callable[[bytes], bool]) -> None:
     finally:
         watcher.stop()
         watcher.close()
-
-
-class Outlet:
-    """The client's socket under a chunked response, while the server waits for its next piece."""
-
-    def __init__(self, client: socket.socket) -> None:
-        self._client = client
-        self._plain: socket.socket = client._sock  # type: ignore[attr-defined]
-        self._unsent = b""
-        self.is_behind = False
-        """The client has not taken all: the rest has to be flushed before anything else."""
-
-    def send(self, data: bytes) -> None:
-        """Sends data as a chunk, as much of it as goes without waiting."""
-        chunk = b"%x\r\n%s\r\n" % (len(data), data)
-        try:
-            sent = self._plain.send(chunk)
-        except OSError:  # it is full, or whoever flushes is told what it has
-            sent = 0
-        if sent < len(chunk):
-            self._unsent, self.is_behind = chunk[sent:], True
-
-    def flush(self) -> None:
-        """Waits until the rest is sent. Raises OSError when the client is gone."""
-        unsent, self._unsent, self.is_behind = self._unsent, b"", False
-        self._client.sendall(unsent)
-
-
-def outlet(environ: Mapping[str, Any]) -> Outlet | None:
-    """The outlet for the response to a request; None: where the server alone knows how to write."""
-    client = environ.get("gunicorn.socket")
-    if type(client) is not socket.socket or not hasattr(client, "_sock"):
-        return None
-    chunked = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and environ["REQUEST_METHOD"] != "HEAD"
-    return Outlet(client) if chunked else None

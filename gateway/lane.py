@@ -43,14 +43,6 @@ class Steady(NamedTuple):
     """Tells the turn of a text that has come, and when; gives what it says beside that event."""
 
 
-class Passing(NamedTuple):
-    """A text that goes the short way."""
-
-    text: str
-    spelled: bytes
-    """As it stands in what is sent, between the quotation marks."""
-
-
 class Lane:
     """The short way through one stream."""
 
@@ -66,21 +58,29 @@ class Lane:
         self.event = steady.event
         self.take = steady.take
 
-    def cut(self, data: bytes) -> Passing | None:
-        """The text in what one read brought, if it is chunks of one frame each, and may pass."""
-        texts = self._texts(data)
-        spelled = texts[0] if len(texts) == 1 else b"".join(texts)
+    def carry(self, data: bytes) -> tuple[str, bytes] | None:
+        """The text in what one read brought and what is sent for it; None: it may not pass."""
+        begin = data.find(b"\r\n", 0, _MAX_SIZE_BYTES) + 2
+        if data[: begin - 2] == b"%x" % (len(data) - begin - 2):  # one chunk, as nearly always
+            if not data.startswith(self._head, begin) or not data.endswith(self._behind):
+                return None
+            spelled = data[begin + len(self._head) : -len(self._behind)]
+            texts: Sequence[bytes] = (spelled,)
+        else:
+            texts = self._texts(data)
+            spelled = b"".join(texts)
         if self._is_ascii(spelled):
-            self._steady.pattern.fits = True
-            return Passing(spelled.decode("ascii"), spelled)
-        text = read_texts(texts)
-        if not text or not self._steady.plain.holds(text):
-            return None
+            text = spelled.decode("ascii")
+        else:
+            read = read_texts(texts)
+            if not read or not self._steady.plain.holds(read):
+                return None
+            text, spelled = read, quote(read).encode("ascii")[1:-1]
         self._steady.pattern.fits = True
-        return Passing(text, quote(text).encode("ascii")[1:-1])
+        return text, spelled.join(self._around)
 
-    def _texts(self, data: bytes) -> list[bytes]:
-        """The insides of the strings in the chunks; none: it is something else."""
+    def _texts(self, data: bytes) -> Sequence[bytes]:
+        """The insides of the strings in chunks of one frame each; none: it is something else."""
         head, behind = self._head, self._behind
         texts = []
         at = 0
@@ -91,14 +91,10 @@ class Lane:
             stop = end + len(behind)
             size = b"%x" % (stop - begin - 2)
             if end < 0 or data[at : begin - 2] != size or not data.startswith(head, begin):
-                return []
+                return _NOTHING
             texts.append(data[text:end])
             at = stop
         return texts
-
-    def frames(self, spelled: bytes) -> bytes:
-        """What is sent for a text."""
-        return spelled.join(self._around)
 
     def is_for(self, steady: Steady, around: Sequence[bytes]) -> bool:
         """Whether it was made for this."""

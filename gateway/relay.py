@@ -5,7 +5,6 @@ feeds the turn and appends to the stream's log; the response reads the log.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, cast
 
 import gevent
@@ -14,17 +13,16 @@ from gateway import direct
 from gateway.breaker import State
 from gateway.choices import Choices
 from gateway.config import Config
-from gateway.direct import Outlet
 from gateway.endpoints import Endpoint
 from gateway.errors import Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
 from gateway.events import Done, Event, Failed, Timings
-from gateway.lane import Lane
 from gateway.metrics import Metrics, Sent
+from gateway.outlet import Outlet, outlet
 from gateway.pool import Pool, may_retry
 from gateway.stream import Request, Stream
 from gateway.summarizers import Ask
 from gateway.sweeper import Sweeper
-from gateway.transport import Reply, Wire
+from gateway.transport import Reply
 from gateway.turn import Turn
 from gateway.writer import Writer
 
@@ -100,7 +98,7 @@ class Relay:
 
     def outlet(self, environ: Mapping[str, Any]) -> Outlet | None:
         """How the answer to a request may go past the server, if it may."""
-        return direct.outlet(environ) if self._is_direct else None
+        return outlet(environ) if self._is_direct else None
 
     def aside(self, work: Callable[[], bytes]) -> bytes:
         """Does what computes for long in a thread, so that the streams go on."""
@@ -166,7 +164,7 @@ class Relay:
                     stream.tell(turn.feed(reply.unfinished(), now), now)
                     raise
                 now = self._clock()
-                self._tell(stream, turn.close(now), now)
+                self.tell(stream, turn.close(now), now)
         except GatewayError as error:
             if not accepted:
                 self._metrics.attempted(upstream.name, error)
@@ -182,7 +180,7 @@ class Relay:
         now = self._clock()
         stream.tell(stream.turn.answer(written, now), now)
 
-    def _tell(self, stream: Stream, events: Sequence[Event], now: float) -> None:
+    def tell(self, stream: Stream, events: Sequence[Event], now: float) -> None:
         """Hands on what the turn made of a read. Raises what broke in it."""
         turn = stream.turn
         if turn.ended:
@@ -242,51 +240,24 @@ class Relay:
         """Feeds the turn until the body has ended, at the pace of its reader."""
         stream.reply, stream.reading_since = reply, self._clock()
         for lines in reply.batches():
-            self._take(stream, lines)
+            self.take(stream, lines)
             if self._is_direct and (wire := reply.wire()) is not None:
-                self._read_directly(stream, wire)
+                while not wire.ended:
+                    self._wait_for_room(stream)
+                    direct.read(stream, wire, self, self._clock)
                 return
             self._wait_for_room(stream)
             gevent.sleep(0)  # a socket that always has something never lets others run
 
-    def _read_directly(self, stream: Stream, wire: Wire) -> None:
-        take = partial(self._take_received, stream, wire)
-        while not wire.ended:
-            self._wait_for_room(stream)
-            direct.read(wire, take)
-
-    def _take_received(self, stream: Stream, wire: Wire, data: bytes) -> bool:
-        """Takes what was received, the short way or the long; see :meth:`_take`."""
-        if stream.lane is not None and self._passes(stream, stream.lane, data):
-            return stream.log.has_room
-        lines = wire.lines(data)
-        goes_on = self._take(stream, lines) if lines else True
-        stream.find_lane(wire.is_whole)
-        return goes_on
-
-    def _passes(self, stream: Stream, lane: Lane, data: bytes) -> bool:
-        """Takes what was received the short way; false: it can't go there."""
-        if (passing := lane.cut(data)) is None:
-            return False
-        now = self._clock()
-        if lane.event is not None and not stream.pass_on(lane.frames(passing.spelled), now):
-            return False
-        stream.reading_since = now
-        if events := lane.take(passing.text, now):
-            self._tell(stream, events, now)
-        if lane.event is None:
-            self._ask(stream, now)
-        return True
-
-    def _take(self, stream: Stream, lines: list[bytes]) -> bool:
+    def take(self, stream: Stream, lines: list[bytes]) -> bool:
         """Feeds the turn with one read; false: its reader is too far behind for more."""
         now = self._clock()
         stream.calling_since, stream.reading_since = None, now
-        self._tell(stream, stream.turn.feed(lines, now), now)
-        self._ask(stream, now)
+        self.tell(stream, stream.turn.feed(lines, now), now)
+        self.ask(stream, now)
         return stream.log.has_room
 
-    def _ask(self, stream: Stream, now: float) -> None:
+    def ask(self, stream: Stream, now: float) -> None:
         """Asks the summary model what the turn wants to know of it, if anything."""
         if (ask := stream.turn.ask(now)) is not None:
             stream.writing = gevent.spawn(self._write, stream, ask)

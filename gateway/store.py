@@ -34,25 +34,17 @@ class Log:
         self._room.set()
         self.has_room = True
         """The reader is near enough for more to be read."""
+        self.is_taken = False
+        """The reader has taken all there is, and waits for more."""
+        self.next = 1
+        """The number of the next event. Who sends events past the log counts them here."""
         self._events: list[Event] = []
         self._behind = 0
-        self._next = 1
-        self._reader_waits = False
-
-    @property
-    def is_taken(self) -> bool:
-        """The reader has taken all there is, and waits for more."""
-        return self._reader_waits and not self._events
-
-    def pass_by(self, count: int) -> int:
-        """So many events do not come here but go to the reader's client: their first number."""
-        number = self._next
-        self._next += count
-        return number
 
     def append(self, events: Sequence[Event]) -> None:
         """Adds what has happened; never waits."""
         if events:
+            self.is_taken = False
             self._events.extend(events)
             self._behind += sum(_EVENT_CHARS + len(getattr(event, "text", "")) for event in events)
             if self._behind > MAX_BEHIND_CHARS:
@@ -70,13 +62,15 @@ class Log:
 
     def read(self) -> tuple[int, list[Event]]:
         """Waits for events or a nudge; gives the first one's number, from 1, and all of them."""
-        self._reader_waits = True
+        self.is_taken = not self._events
         self._arrived.wait()
         self._arrived.clear()
-        self._reader_waits = False
+        self.is_taken = False
         events, self._events = self._events, []
         self._behind = 0
         if not self.has_room:
             self.has_room = True
             self._room.set()
-        return self.pass_by(len(events)), events
+        number = self.next
+        self.next += len(events)
+        return number, events

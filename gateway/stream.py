@@ -13,11 +13,11 @@ import gevent.event
 
 from gateway.choices import Choices
 from gateway.dialects import Dialect
-from gateway.direct import Outlet
 from gateway.errors import ClientLeft, GatewayError
 from gateway.events import Done, Event, Failed
 from gateway.lane import Lane, find_lane
 from gateway.metrics import Sent
+from gateway.outlet import Outlet
 from gateway.pool import Lease
 from gateway.store import Log
 from gateway.transport import Reply
@@ -107,37 +107,39 @@ class Stream:
         """From now on, what happens while the reader waits is written to the client at once."""
         self._outlet, self._dialect = outlet, dialect
 
+    @property
+    def is_clear(self) -> bool:
+        """Nothing stands between what is sent now and the client."""
+        outlet = self._outlet
+        return outlet is not None and self.log.is_taken and not outlet.is_behind
+
     def tell(self, events: Sequence[Event], now: float) -> None:
         """What has happened: for the client at once, if nothing stands before it, or the log."""
         if not events:
             return
-        outlet, log = self._outlet, self.log
-        if outlet is None or outlet.is_behind or not log.is_taken or type(events[-1]) in _LAST:
-            log.append(events)
-        elif frames := self._dialect.encode(log.pass_by(len(events)), events):
-            self._send(outlet, frames, now)
+        if not self.is_clear or type(events[-1]) in _LAST:
+            self.log.append(events)
+        elif frames := self._dialect.encode(self.log.next, events):
+            self.pass_on(frames, len(events), now)
+        else:
+            self.log.next += len(events)
+
+    def pass_on(self, frames: bytes, count: int, now: float) -> None:
+        """What so many events became is sent to the client at once; the way is clear."""
+        outlet = self._outlet
+        assert outlet is not None, "else the way is not clear"
+        self.log.next += count
+        self.waiting_since = now
+        self.sent.write(len(frames), now)
+        outlet.send(frames)
+        if outlet.is_behind:
+            self.log.nudge()
 
     def find_lane(self, is_between_frames: bool) -> None:
         """Looks for the short way for what comes next, after something went the long one."""
         may_go = is_between_frames and self._outlet is not None and self.log.is_taken
         steady = self.turn.steady() if may_go else None
         self.lane = find_lane(self.lane, steady, self._dialect.around) if steady else None
-
-    def pass_on(self, frames: bytes, now: float) -> bool:
-        """The frames of one event, for the client at once; false: something stands before them."""
-        outlet, log = self._outlet, self.log
-        if outlet is None or outlet.is_behind or not log.is_taken:
-            return False
-        log.pass_by(1)
-        self._send(outlet, frames, now)
-        return True
-
-    def _send(self, outlet: Outlet, frames: bytes, now: float) -> None:
-        self.waiting_since = now
-        self.sent.write(len(frames), now)
-        outlet.send(frames)
-        if outlet.is_behind:
-            self.log.nudge()
 
     def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
         """The number of the first event and what has come; no events: a heartbeat is due."""

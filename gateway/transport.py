@@ -290,24 +290,13 @@ class Wire:
     """The rest of a chunked body, read from its socket by who knows that something is there."""
 
     def __init__(self, lines: _WholeLines, plain: socket.socket) -> None:
+        self.socket = plain
+        """Does not wait."""
         self._lines = lines
-        self._socket = plain
         self.ended = False
         """The body has ended."""
         self.is_broken = False
         """What comes next can't be read; what was received before it counts."""
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def receive(self) -> bytes | None:
-        """What has arrived; None: nothing. Does not wait. Raises UpstreamBroke."""
-        try:
-            return self._socket.recv(READ_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise UpstreamBroke("The connection to the upstream broke off.") from error
 
     @property
     def is_whole(self) -> bool:

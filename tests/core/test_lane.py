@@ -47,12 +47,13 @@ class Driver:
         self._lane: Lane | None = None
 
     def read(self, data: bytes) -> None:
-        if self._lane is not None and (passing := self._lane.cut(data)) is not None:
+        if self._lane is not None and (carried := self._lane.carry(data)) is not None:
             self.taken += 1
-            if self._lane.event is not None:
-                self.sent.append(self._lane.frames(passing.spelled))
+            text, frames = carried
+            if frames:
+                self.sent.append(frames)
                 self._number += 1
-            self._tell(self._lane.take(passing.text, 1))
+            self._tell(self._lane.take(text, 1))
             return
         data = self._rest + self._dechunker.feed(data)
         end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1

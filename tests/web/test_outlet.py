@@ -1,10 +1,10 @@
-"""The direct driver's way out: what a client does not take at once is not lost."""
+"""The way out past the server: what a client does not take at once is not lost."""
 
 import socket
 import threading
 from types import SimpleNamespace
 
-from gateway.direct import Outlet, outlet
+from gateway.outlet import Outlet, outlet
 
 
 def test_what_does_not_fit_is_sent_when_it_is_flushed() -> None:

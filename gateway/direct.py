@@ -20,9 +20,7 @@ from gevent.hub import Waiter
 from gateway.errors import UpstreamBroke
 from gateway.events import Event
 from gateway.stream import Stream
-from gateway.transport import READ_BYTES, Wire
-
-_BROKE_OFF = "The connection to the upstream broke off."
+from gateway.transport import BROKE_OFF, READ_BYTES, Wire
 
 
 class Driven(Protocol):
@@ -55,7 +53,7 @@ def read(stream: Stream, wire: Wire, relay: Driven, clock: Callable[[], float]) 
             except BlockingIOError:
                 return
             except OSError as error:
-                raise UpstreamBroke(_BROKE_OFF) from error
+                raise UpstreamBroke(BROKE_OFF) from error
             lane = stream.lane
             if lane is not None and stream.is_clear and (carried := lane.carry(data)) is not None:
                 text, frames = carried
@@ -71,7 +69,7 @@ def read(stream: Stream, wire: Wire, relay: Driven, clock: Callable[[], float]) 
             goes_on = relay.take(stream, lines) if lines else True
             stream.find_lane(wire.is_whole)
             if wire.is_broken:
-                raise UpstreamBroke(_BROKE_OFF)
+                raise UpstreamBroke(BROKE_OFF)
             if goes_on and not wire.ended:
                 return
         except BaseException as error:

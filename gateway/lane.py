@@ -102,14 +102,12 @@ class Lane:
 
 
 def find_lane(
-    last: Lane | None, steady: Steady | None, around: Callable[[SentOn], Sequence[bytes]]
+    last: Lane | None, steady: Steady, around: Callable[[SentOn], Sequence[bytes]]
 ) -> Lane | None:
     """The short way of a turn in this state, if it has one: the last one, if it still holds.
 
     around: see Dialect.around.
     """
-    if steady is None:
-        return None
     texts = around(steady.event) if steady.event is not None else _NOTHING
     if not texts and steady.event is not None:
         return None

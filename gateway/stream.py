@@ -137,8 +137,7 @@ class Stream:
 
     def find_lane(self, is_between_frames: bool) -> None:
         """Looks for the short way for what comes next, after something went the long one."""
-        may_go = is_between_frames and self._outlet is not None and self.log.is_taken
-        steady = self.turn.steady() if may_go else None
+        steady = self.turn.steady() if is_between_frames and self.is_clear else None
         self.lane = find_lane(self.lane, steady, self._dialect.around) if steady else None
 
     def __iter__(self) -> Iterator[tuple[int, list[Event]]]:

@@ -23,6 +23,7 @@ from gateway.upstreams.parts import Call
 READ_BYTES = 65536
 MAX_LINE_BYTES = 32 * 1024 * 1024
 """A line longer than this is not an answer but an attack or a fault."""
+BROKE_OFF = "The connection to the upstream broke off."
 _MAX_REFUSAL_BYTES = 64 * 1024
 
 _BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str], ...] = (
@@ -137,7 +138,7 @@ class Reply:
             for first in lines:
                 yield [first, *islice(lines, self._lines.count - 1)]
         except requests.RequestException as error:
-            raise UpstreamBroke("The connection to the upstream broke off.") from error
+            raise UpstreamBroke(BROKE_OFF) from error
 
     def unfinished(self) -> list[bytes]:
         """The line that had begun when the body broke off, if any."""
@@ -169,7 +170,7 @@ class Reply:
         try:
             return self._response.content
         except requests.RequestException as error:
-            raise UpstreamBroke("The connection to the upstream broke off.") from error
+            raise UpstreamBroke(BROKE_OFF) from error
 
 
 class _WholeLines:
@@ -308,7 +309,7 @@ class Wire:
         try:
             lines = self._lines.lines(received)
         except urllib3.exceptions.HTTPError as error:
-            raise UpstreamBroke("The connection to the upstream broke off.") from error
+            raise UpstreamBroke(BROKE_OFF) from error
         self.ended, self.is_broken = self._lines.ended, self._lines.is_broken
         return lines
 

@@ -51,7 +51,6 @@ class WrittenSummarizer(Summarizer):
 
     def __init__(self, prompt: str, budget_words: int) -> None:
         self._prompt = prompt
-        """Read, like the prompt's numbers, when it is first needed: the start waits for nothing."""
         self._extract = ExtractiveSummarizer(prompt, budget_words)
         self._digest = ExtractiveSummarizer(prompt, budget_words)
         """Reads what the model wrote and, where it did not, the reasoning itself."""
@@ -114,6 +113,7 @@ class WrittenSummarizer(Summarizer):
 
     @cached_property
     def _prompt_line(self) -> str:
+        """Read, like its numbers, when it is first needed: the start waits for nothing."""
         return prompt_of([{"role": "user", "content": self._prompt}]).summary
 
     @cached_property

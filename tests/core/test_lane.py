@@ -61,7 +61,7 @@ class Driver:
         self._tell(self.turn.feed(data.splitlines(), 1))
         is_whole = self._dechunker.is_whole and not self._rest
         steady = self.turn.steady() if self._goes_short and is_whole else None
-        self._lane = find_lane(self._lane, steady, self.dialect.around)
+        self._lane = find_lane(self._lane, steady, self.dialect.around) if steady else None
 
     def close(self) -> None:
         self._tell(self.turn.close(2))

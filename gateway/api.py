@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, get_args
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response
 
 from gateway.catalog import Catalog
 from gateway.config import Config, Format
@@ -14,6 +14,7 @@ from gateway.dialects import DIALECTS, Answer, Dialect, Whole
 from gateway.errors import BadRequest, NotFound, UnsupportedMedia
 from gateway.events import Done
 from gateway.families import Families
+from gateway.incoming import Incoming, incoming
 from gateway.intake import (
     ChatRequest,
     count_tokens,
@@ -52,15 +53,16 @@ def make_blueprint(
 
     @api.before_app_request
     def name_request() -> None:
-        g.started = clock()
-        g.dialect = _dialect_of(request.path)
+        request = incoming()
+        request.started = clock()
+        request.dialect = _dialect_of(request.path)
         sent = request.headers.get("X-Request-Id", "")
-        g.request_id = sent if _SANE_ID.match(sent) else str(uuid.uuid4())
+        request.id = sent if _SANE_ID.match(sent) else str(uuid.uuid4())
 
     @api.after_app_request
     def return_id(response: Response) -> Response:
         # OpenAI's SDKs read the one, Anthropic's the other.
-        response.headers["X-Request-Id"] = response.headers["request-id"] = g.request_id
+        response.headers["X-Request-Id"] = response.headers["request-id"] = incoming().id
         return response
 
     if config.client_keys:
@@ -69,6 +71,7 @@ def make_blueprint(
         @api.before_request
         def admit() -> None:
             """Before a body is read, and for every route here, whichever may be added."""
+            request = incoming()
             sent = request.headers
             if request.method != "OPTIONS":  # by which a browser asks, without a key, if it may
                 keys.check(sent.get("Authorization", ""), sent.get("x-api-key", ""))
@@ -76,24 +79,27 @@ def make_blueprint(
     @api.post("/v1/chat/completions")
     @api.post(f"/{_FORMATS}/v1/chat/completions")
     def chat_completions(format: Format | None = None) -> Response:
-        body = _body(plain=format == "plain")
-        g.dialect = format_of(body, format, config.default_format)
+        request = incoming()
+        body = _body(request, plain=format == "plain")
+        request.dialect = format_of(body, format, config.default_format)
         return _reply(
+            request,
             read_chat(
                 body,
                 of_path=format,
                 default=config.default_format,
                 max_prompt_chars=config.max_prompt_chars,
-            )
+            ),
         )
 
     @api.post("/v1/messages")
     def messages() -> Response:
-        return _reply(read_messages(_body(), config.messages_summary))
+        request = incoming()
+        return _reply(request, read_messages(_body(request), config.messages_summary))
 
     @api.post("/v1/messages/count_tokens")
     def count() -> Response:
-        answer = {"input_tokens": count_tokens(_body()), "estimated": True}
+        answer = {"input_tokens": count_tokens(_body(incoming())), "estimated": True}
         return Response(
             dumps(answer), content_type="application/json", headers={"X-Token-Count": "estimated"}
         )
@@ -102,7 +108,8 @@ def make_blueprint(
     @api.post("/openai/v1/responses")
     def responses() -> Response:
         summary, other_tools = config.responses_summary, config.responses_other_tools
-        return _reply(read_responses(_body(), summary, other_tools))
+        request = incoming()
+        return _reply(request, read_responses(_body(request), summary, other_tools))
 
     @api.route("/v1/responses/<id>", methods=["GET", "DELETE"])
     @api.post("/v1/responses/<id>/cancel")
@@ -110,7 +117,7 @@ def make_blueprint(
     def kept_response(id: str) -> Response:
         raise NotFound(f"Response with id '{id}' not found: the gateway keeps none.")
 
-    def _body(*, plain: bool = False) -> dict[str, Any]:
+    def _body(request: Incoming, *, plain: bool = False) -> dict[str, Any]:
         """The request's JSON object."""
         if request.mimetype and not request.is_json:
             if plain:
@@ -120,9 +127,9 @@ def make_blueprint(
         body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
         return read_json(body, plain=plain)
 
-    def _reply(asked: ChatRequest) -> Response:
+    def _reply(request: Incoming, asked: ChatRequest) -> Response:
         """Starts the turn and answers in the caller's dialect, streamed or in one piece."""
-        g.dialect = asked.dialect
+        request.dialect = asked.dialect
         asked = turns.settle(asked)
         stream_id = uuid.uuid4().hex
         dialect = DIALECTS[asked.dialect]
@@ -130,13 +137,13 @@ def make_blueprint(
             id=stream_id,
             model=asked.model or "default",
             created=int(time.time()),
-            request_id=g.request_id,
+            request_id=request.id,
             reasoning=asked.options.reasoning,
             include_usage=asked.include_usage,
             echo=asked.echo,
             prompt_tokens=asked.prompt_tokens,
         )
-        caller = Caller(g.request_id, g.started, request.environ.get("gunicorn.socket"))
+        caller = Caller(request.id, request.started, request.environ.get("gunicorn.socket"))
         stream = turns.open(stream_id, asked, caller)
         if asked.stream:
             return _streamed(stream, dialect(answer), relay.outlet(request.environ))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from flask import Flask, Response, g
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import gateway
@@ -17,6 +17,7 @@ from gateway.connections import make_session
 from gateway.dialects import DIALECTS, Dialect
 from gateway.endpoints import Endpoint
 from gateway.families import Families
+from gateway.incoming import Incoming, incoming
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
 from gateway.pool import Pool
@@ -27,6 +28,14 @@ from gateway.transport import Transport
 from gateway.turns import Turns
 from gateway.upstreams.chat import ChatUpstream
 from gateway.writer import Writer
+
+
+class _App(Flask):
+    request_class = Incoming
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view is asynchronous, and Flask would look four times a request."""
+        return func
 
 
 def create_app(
@@ -42,7 +51,7 @@ def create_app(
     session, clock (seconds, monotonic), log and metrics are for tests; the relay, the metrics and
     the health checks are in `app.extensions` for the server.
     """
-    app = Flask("gateway")
+    app = _App("gateway")
     log = log or make_logger(config)
     metrics = metrics or Metrics(worker_number())
     families = Families(config)
@@ -111,13 +120,14 @@ def _register_error_handlers(app: Flask, log: Any, metrics: Metrics) -> None:
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
-        log.error("request failed", request=g.request_id, exc_info=error)
+        log.error("request failed", request=incoming().id, exc_info=error)
         return refuse(errors.GatewayFault("The gateway failed; its log says why."))
 
 
 def _refusal(error: errors.GatewayError) -> Response:
-    dialect = DIALECTS.get(g.get("dialect") or "", Dialect)
-    content_type, body = dialect.refuse(error, g.request_id)
+    request = incoming()
+    dialect = DIALECTS.get(request.dialect or "", Dialect)
+    content_type, body = dialect.refuse(error, request.id)
     response = Response(body, status=error.status, content_type=content_type)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)

@@ -56,7 +56,7 @@ class _Adapter(HTTPAdapter):
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         response = requests.Response()
         response.status_code, response.reason = resp.status, resp.reason
-        response.headers = requests.structures.CaseInsensitiveDict(resp.headers)
+        response.headers = resp.headers  # which don't mind the case either
         response.raw, response.request, response.url = resp, req, req.url or ""
         return response
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template
 
 from gateway.config import Detail, Format, ReasoningMode
+from gateway.incoming import incoming
 
 _POLICY = "; ".join(
     (
@@ -61,6 +62,7 @@ def make_blueprint(version: str, summarizers: Sequence[str]) -> Blueprint:
     @page.after_app_request
     def compress(response: Response) -> Response:
         """The page's files are sent compressed. Nothing else is: least of all a stream."""
+        request = incoming()
         whole = request.endpoint == "static" and response.status_code == 200
         if whole and request.accept_encodings.quality("gzip") > 0:
             etag, _ = response.get_etag()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import requests
 import urllib3
@@ -96,12 +96,19 @@ class Transport:
         if known is None:
             known = self._session.prepare_request(requests.Request(method, call.url))
             self._prepared[method, call.url] = known
-        request = requests.PreparedRequest()
+        request: Any = requests.PreparedRequest()
         request.method, request.url, request.hooks = known.method, known.url, known.hooks
-        request.headers = requests.structures.CaseInsensitiveDict({**known.headers, **call.headers})
-        request.body = call.body
-        request.prepare_content_length(call.body)
-        return request
+        request.headers = _merged(known.headers, call.headers)
+        if call.body is not None:
+            request.body = call.body
+            request.headers["Content-Length"] = str(len(call.body))
+        return cast(requests.PreparedRequest, request)
+
+
+def _merged(general: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """All headers, those of one call before those of all, whatever case they are in."""
+    named = {name.lower() for name in own}
+    return {**{name: of for name, of in general.items() if name.lower() not in named}, **own}
 
 
 def _was_hung_up(error: requests.ConnectionError) -> bool:

@@ -10,6 +10,7 @@ from gateway.intake.body import convert
 from gateway.intake.history import without_reasoning
 from gateway.intake.request import ChatRequest, Options
 
+_FORMATS: tuple[Format, ...] = get_args(Format)
 MAX_CHOICES = 128
 """As many as OpenAI takes."""
 
@@ -36,8 +37,7 @@ def format_of(body: dict[str, Any], of_path: Format | None, default: Format) -> 
     """The format that a request asks for, also when something else in it is wrong."""
     options = body.get("gateway")
     named = options.get("format") if isinstance(options, dict) else None
-    formats: tuple[Format, ...] = get_args(Format)
-    for format in formats:
+    for format in _FORMATS:
         if named == format:
             return format
     return of_path or ("plain" if _is_prompt_request(body, of_path) else default)

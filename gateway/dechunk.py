@@ -9,8 +9,9 @@ import re
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _MAX_LINE_BYTES = 65536
 """A size line or a trailer longer than this is a fault; http.client draws the same line."""
-_MAX_SIZES = 256
-"""So many size lines are remembered."""
+_MAX_SIZES = 4096
+_sizes: dict[bytes, int] = {}
+"""Size lines that were read, of whichever stream, and what they say; at most so many."""
 
 
 class BadChunk(ValueError):
@@ -22,8 +23,6 @@ class Dechunker:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._sizes: dict[bytes, int] = {}
-        """Size lines that were read, and what they say."""
         self._left = 0
         """Bytes of the current chunk that have not come yet."""
         self._at_end_of_data = False
@@ -79,8 +78,7 @@ class Dechunker:
         """The fast path: chunks that are all there and whose sizes were seen; nearly all are."""
         if self._left or self._at_end_of_data or self._in_trailers:
             return at
-        sizes = self._sizes
-        while (end := data.find(b"\r\n", at)) > 0 and (size := sizes.get(data[at:end])):
+        while (end := data.find(b"\r\n", at)) > 0 and (size := _sizes.get(data[at:end])):
             stop = end + 2 + size
             if data[stop : stop + 2] != b"\r\n":
                 break
@@ -102,5 +100,5 @@ class Dechunker:
                 raise BadChunk("a chunk's size can't be read")
             self._left = int(size, 16)
             self._in_trailers = self._left == 0
-            if size == line and self._left and len(self._sizes) < _MAX_SIZES:
-                self._sizes[line] = self._left
+            if size == line and self._left and len(_sizes) < _MAX_SIZES:
+                _sizes[line] = self._left

@@ -103,6 +103,8 @@ class Turn:
         """What broke in the stream, until the turn is failed or another upstream called."""
         self.model_ran = False
         """The model has begun to think or to answer."""
+        self.ended = False
+        """The last event is out."""
         self._phase = Phase.PROMPT
         self._thinking = True
         self._labelled = False
@@ -116,11 +118,6 @@ class Turn:
         self._output_bytes = 0
         self._written = {"calls": 0, "failed": 0}
         self._summarizer_usage: dict[str, int] = {}
-
-    @property
-    def ended(self) -> bool:
-        """The last event is out."""
-        return self._phase is Phase.ENDED
 
     @property
     def lone_end(self) -> bool:
@@ -371,6 +368,7 @@ class Turn:
     def _end(self, event: Done | Failed) -> None:
         self._events.append(event)
         self._phase = Phase.ENDED
+        self.ended = True
 
     def _take(self) -> list[Event]:
         events, self._events = self._events, []

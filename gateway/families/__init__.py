@@ -46,10 +46,7 @@ class Families:
     def find(self, model: str) -> Family:
         """The family of a model by any of its names: with a path, a size or a tag, in any case."""
         find = self._found if len(model) <= _MAX_FOUND_CHARS else self._named
-        family = find(model)
-        if self._marked is None:
-            return family
-        return Family("configured", (), self._marked, starts_inside=family.starts_inside)
+        return find(model)
 
     def splitter(
         self, upstream: str, model: str, body: Mapping[str, Any], starts_inside: bool | None
@@ -76,6 +73,12 @@ class Families:
         return True
 
     def _named(self, model: str) -> Family:
+        family = self._listed(model)
+        if self._marked is None:
+            return family
+        return Family("configured", (), self._marked, starts_inside=family.starts_inside)
+
+    def _listed(self, model: str) -> Family:
         for entry, family in self._own:
             if entry.matches(model):
                 return family

@@ -32,7 +32,7 @@ def tag(name: str) -> Block:
     return Block((f"<{name}>",), (f"</{name}>",))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # equal by all its fields, it would be slow to find
 class Family:
     """One family. What a row leaves out is as for most of them.
 

@@ -1,7 +1,7 @@
 """Words, terms and cuts: what every summarizer needs of a text. Pure functions."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from gateway.summarizers.lexicon import STOP
@@ -32,8 +32,10 @@ def words(text: str) -> float:
     return count_words(_TOKEN.findall(text))
 
 
-def count_words(found: Iterable[str]) -> float:
+def count_words(found: Collection[str]) -> float:
     """How many words the tokens are."""
+    if "".join(found).isascii():
+        return float(len(found))
     return sum(map(_weight, found))
 
 
@@ -78,6 +80,8 @@ def cut(text: str, max_words: float, max_chars: int = 10_000) -> str:
 
     It does not end inside code or a formula, if there is anything before them.
     """
+    if len(text) < max_chars and len(_TOKEN.findall(text)) <= max_words:
+        return text  # as nearly always: no word counts for more than one
     count = 0.0
     end = 0
     for match in _TOKEN.finditer(text):

@@ -19,7 +19,6 @@ Whatever does not pass goes through the full parse, frame by frame.
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 
 import msgspec
 
@@ -95,7 +94,9 @@ class Splice:
         if put_together + b"\n" == b"\n".join(lines[at:end]):
             self._reach = min(2 * self._reach, _FAR)
             return texts
-        fitting = sum(1 for _ in takewhile(lambda i: _fits(pattern, lines, i), range(at, end, 2)))
+        fitting = 0
+        while at + 2 * fitting < end and _fits(pattern, lines, at + 2 * fitting):
+            fitting += 1
         self._reach = max(_NEAR, 4 * fitting)
         return texts[:fitting]
 

@@ -11,7 +11,7 @@ import msgspec
 _SOON_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _FIRST_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0)
 _WHOLE_S = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
-GAP_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
+_GAP_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 
 
 class Instrument(msgspec.Struct, frozen=True, eq=False):
@@ -105,7 +105,7 @@ WRITE_GAP = Instrument(
     "gateway_write_gap_seconds",
     "Between two writes to the same client; heartbeats are writes too",
     (),
-    GAP_S,
+    _GAP_S,
 )
 SENT_BYTES = Instrument(
     "counter", "gateway_sent_bytes_total", "Bytes of answers, without what HTTP adds"

@@ -4,13 +4,15 @@ Each worker counts for itself, in files of a folder that all workers of one guni
 of them can tell the sum (prometheus-client's multiprocess mode). gunicorn.conf.py makes the folder
 and numbers the workers; without it the counts stay in the process.
 
-What happens at every write is added to plain numbers (:class:`Written`) that are carried over to
-the instruments about once a second and when a turn ends. What happens once a turn is read from the
-turn's line in the log, so that the log and the metrics can't disagree.
+What happens at every write (:class:`Written`) and at the end of every turn is added to plain
+numbers that are carried over to the instruments about once a second and when the last open turn
+ends: a dozen of these in a shared file cost a short answer as much as its log line. What happens
+once a turn is read from that line, so that the log and the metrics can't disagree.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -37,10 +39,27 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BREAKER_VALUES: dict[State, int] = {"closed": 0, "trial": 1, "open": 2}
 
 
+class Spread:
+    """Times on their way to a histogram."""
+
+    __slots__ = ("bounds_s", "counts", "total_s")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.bounds_s = instrument.buckets_s
+        self.counts = [0] * (len(self.bounds_s) + 1)
+        """How many were in each bucket; the last has no bound."""
+        self.total_s = 0.0
+
+    def add(self, time_s: float) -> None:
+        """One more."""
+        self.counts[bisect_left(self.bounds_s, time_s)] += 1
+        self.total_s += time_s
+
+
 class Written:
     """What a worker has written to its clients since the last carrying over."""
 
-    __slots__ = ("bytes", "gaps", "gaps_s", "heartbeats")
+    __slots__ = ("bytes", "gaps", "heartbeats")
 
     def __init__(self) -> None:
         self.clear()
@@ -49,9 +68,7 @@ class Written:
         """Begins anew."""
         self.bytes = 0
         self.heartbeats = 0
-        self.gaps = [0] * (len(instruments.GAP_S) + 1)
-        """How many gaps were in each of the histogram's buckets; the last has no bound."""
-        self.gaps_s = 0.0
+        self.gaps = Spread(instruments.WRITE_GAP)
 
 
 class Sent:
@@ -72,8 +89,9 @@ class Sent:
         written = self._written
         if self._last_s is not None:
             gap_s = now - self._last_s
-            written.gaps[bisect_left(instruments.GAP_S, gap_s)] += 1
-            written.gaps_s += gap_s
+            gaps = written.gaps  # its add, without a call: this is once a token
+            gaps.counts[bisect_left(gaps.bounds_s, gap_s)] += 1
+            gaps.total_s += gap_s
             if gap_s > self.longest_gap_s:
                 self.longest_gap_s = gap_s
         self._last_s = now
@@ -109,6 +127,10 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._families = {made: _make(made, self._registry) for made in INSTRUMENTS}
         self._of = cache(self._find)
+        self._counts: defaultdict[tuple[Any, ...], float] = defaultdict(float)
+        """What is to be carried over: instrument and labels → how much was counted."""
+        self._times: dict[tuple[Any, ...], Spread] = {}
+        """The same for histograms."""
         for of_codes in (instruments.TURN_ERRORS, instruments.REFUSALS):
             self._of(of_codes, GatewayFault.code)  # so that already the first is a rise
 
@@ -122,24 +144,28 @@ class Metrics:
 
     def turn_ended(self, record: Mapping[str, Any]) -> None:
         """Counts a turn by its line in the log."""
+        counts = self._counts
         model = (record["family"], record["upstream"])
         blame = record.get("blame", "none")
-        self._of(instruments.TURNS, record["format"], *model, record["end"], blame).inc()
+        counts[instruments.TURNS, record["format"], *model, record["end"], blame] += 1
         if "code" in record:
-            self._of(instruments.TURN_ERRORS, _bounded(record["code"])).inc()
+            counts[instruments.TURN_ERRORS, _bounded(record["code"])] += 1
         for field, instrument in MOMENTS.items():
             if (ms := record.get(field)) is not None:
-                self._of(instrument, *model).observe(ms / 1000)
+                series = (instrument, *model)
+                if series not in self._times:
+                    self._times[series] = Spread(instrument)
+                self._times[series].add(ms / 1000)
         tokens = counted(record["usage"], record["reasoning_tokens"], record["output_tokens"])
         for kind, count in zip(("reasoning", "answer"), tokens, strict=True):
             if count:
-                self._of(instruments.TOKENS, *model, kind).inc(count)
+                counts[instruments.TOKENS, *model, kind] += count
 
         if written := record.get("summarizer"):
             failed = written["failed"]
-            self._of(instruments.SUMMARIZER_CALLS, "failed").inc(failed)
-            self._of(instruments.SUMMARIZER_CALLS, "written").inc(written["calls"] - failed)
-            self._of(instruments.SUMMARIZER_TOKENS).inc(written.get("total_tokens", 0))
+            counts[instruments.SUMMARIZER_CALLS, "failed"] += failed
+            counts[instruments.SUMMARIZER_CALLS, "written"] += written["calls"] - failed
+            counts[instruments.SUMMARIZER_TOKENS,] += written.get("total_tokens", 0)
 
     def refused(self, error: GatewayError) -> None:
         """A request was answered with an error status."""
@@ -154,7 +180,7 @@ class Metrics:
             result = "429" if status == 429 else f"{status // 100}xx"
         else:
             result = _bounded(error.code)
-        self._of(instruments.ATTEMPTS, upstream, result).inc()
+        self._counts[instruments.ATTEMPTS, upstream, result] += 1
 
     def breaker(self, upstream: str, state: State) -> None:
         """The state of an upstream's breaker, when it is new or has changed."""
@@ -174,8 +200,14 @@ class Metrics:
         self._of(instruments.OPEN_STREAMS).set(open_streams)
         self._of(instruments.SENT_BYTES).inc(written.bytes)
         self._of(instruments.HEARTBEATS).inc(written.heartbeats)
-        self._of(instruments.WRITE_GAP).add(written.gaps, written.gaps_s)
+        self._of(instruments.WRITE_GAP).add(written.gaps)
         written.clear()
+        for series, count in self._counts.items():
+            self._of(*series).inc(count)
+        self._counts.clear()
+        for series, spread in self._times.items():
+            self._of(*series).add(spread)
+        self._times.clear()
 
     def _find(self, instrument: Instrument, *labels: str) -> Any:
         """The one series of an instrument that has these labels."""
@@ -186,12 +218,11 @@ class Metrics:
 class _Histogram(Histogram):
     """Takes many observations at once."""
 
-    def add(self, counts: Sequence[int], total_s: float) -> None:
-        """counts: how many for each bucket; total_s: their sum."""
-        for bucket, count in zip(self._buckets, counts, strict=True):
+    def add(self, spread: Spread) -> None:
+        for bucket, count in zip(self._buckets, spread.counts, strict=True):
             if count:
                 bucket.inc(count)
-        self._sum.inc(total_s)
+        self._sum.inc(spread.total_s)
 
 
 def _make(made: Instrument, registry: CollectorRegistry) -> Counter | Gauge | Histogram:

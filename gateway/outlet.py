@@ -1,22 +1,55 @@
-"""The way out past the server: to the client's socket, while the server has nothing to send."""
+"""The client's socket: as the server writes to it, and the way past the server.
+
+A server sends the head of a response by itself, then its body, then the end of the body, each with
+a call to the kernel, and each may be a packet and wake the client. Here the head waits for the
+first bytes of the body, and the last bytes for the end.
+
+While the server has nothing to send, an answer may go past it (gateway.direct).
+"""
 
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 
 class Outlet:
-    """The client's socket under a chunked response that the server has begun."""
+    """Stands in for the socket of one response. What is not named here is the socket's own."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
         self._plain: socket.socket = client._sock  # type: ignore[attr-defined]
         self._unsent = b""
+        self.waits = 1
+        """So often what the server sends leaves with what it sends after it; once for the head."""
         self.is_behind = False
         """The client has not taken all: the rest has to be flushed before anything else."""
 
-    def send(self, data: bytes) -> None:
-        """Sends data as a chunk, as much of it as goes without waiting."""
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def sendall(self, data: bytes) -> None:
+        """What the server calls. Raises OSError when the client is gone."""
+        data = self._unsent + data
+        if self.waits:
+            self.waits -= 1
+            self._unsent = data
+            return
+        self._unsent = b""
+        sent = 0
+        with suppress(BlockingIOError):
+            sent = self._plain.send(data)  # spares gevent's question for the size of the buffer
+        if sent < len(data):
+            self._client.sendall(data[sent:])
+
+    def sendfile(self, *file: Any, **part: Any) -> int:
+        """The server calls this too."""
+        self.flush()
+        return self._client.sendfile(*file, **part)
+
+    def send_chunk(self, data: bytes) -> None:
+        """Sends data past the server, as a chunk of the response that it has begun, as much of it
+        as goes without waiting."""
         chunk = b"%x\r\n%b\r\n" % (len(data), data)
         try:
             sent = self._plain.send(chunk)
@@ -26,15 +59,15 @@ class Outlet:
             self._unsent, self.is_behind = chunk[sent:], True
 
     def flush(self) -> None:
-        """Waits until the rest is sent. Raises OSError when the client is gone."""
+        """Waits until all is sent. Raises OSError when the client is gone."""
         unsent, self._unsent, self.is_behind = self._unsent, b"", False
-        self._client.sendall(unsent)
+        if unsent:
+            self._client.sendall(unsent)
 
 
 def outlet(environ: Mapping[str, Any]) -> Outlet | None:
-    """The outlet for the response to a request; None: where the server alone knows how to write."""
+    """The way past the server for the response to a request; None: only the server knows how to
+    write it."""
     client = environ.get("gunicorn.socket")
-    if type(client) is not socket.socket or not hasattr(client, "_sock"):
-        return None
     chunked = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and environ["REQUEST_METHOD"] != "HEAD"
-    return Outlet(client) if chunked else None
+    return client if isinstance(client, Outlet) and chunked else None

@@ -131,7 +131,7 @@ class Stream:
         self.log.next += count
         self.waiting_since = now
         self.sent.write(len(frames), now)
-        outlet.send(frames)
+        outlet.send_chunk(frames)
         if outlet.is_behind:
             self.log.nudge()
 
@@ -261,6 +261,8 @@ class Body:
                 stream.sent.heartbeat()
             if frames:
                 stream.wrote(len(frames))
+                if outlet is not None and events and type(events[-1]) in _LAST:
+                    outlet.waits += 1  # for the end of the body
                 yield frames
                 if outlet is not None:
                     stream.go_past_the_server(outlet, self._dialect)

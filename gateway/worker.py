@@ -24,6 +24,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from gateway.current import current
 from gateway.errors import RequestTimeout
+from gateway.outlet import Outlet
 
 _COLLECT_AFTER = 10_000
 """New objects between two collections, which find next to nothing: turns leave no cycles behind.
@@ -109,10 +110,14 @@ class Worker(GeventWorker):
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Counts the requests under way; returns when there may be another on the connection."""
         self.busy += 1
+        client = Outlet(sock) if type(sock) is gevent.socket.socket else sock
         try:
-            super().handle_request(listener_name, req, sock, addr)
+            super().handle_request(listener_name, req, client, addr)
         finally:
             self.busy -= 1
+            if client is not sock:
+                with suppress(OSError):  # who is gone is found to be so below
+                    client.flush()
             was_taken = _take_rest(req, sock)
         if not was_taken or not (req.unreader.buf.tell() or self._hears(sock)):
             raise StopIteration

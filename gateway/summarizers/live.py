@@ -72,9 +72,12 @@ class LiveLines:
         most = max(counts.values(), default=1.0)
         best, best_worth = None, least
         for statement in self._stretch:
-            worth = self._worth(statement, counts, most)
-            if worth > best_worth:
-                best, best_worth = statement, worth
+            worth = statement.score + 2.0 * central(statement, counts, most) - 1.5 * statement.weak
+            if worth > best_worth:  # that it was told already can only make it less
+                told = self._told(statement)
+                worth -= 2.0 * max(0.0, told - 0.3) + 50 * (told > 0.7)
+                if worth > best_worth:
+                    best, best_worth = statement, worth
         if best is None:
             return None
         self._stretch.clear()
@@ -83,13 +86,7 @@ class LiveLines:
         self.count += 1
         return shorten(best.text, LINE_WORDS)
 
-    def _worth(self, statement: Statement, counts: Mapping[str, float], most: float) -> float:
+    def _told(self, statement: Statement) -> float:
+        """The share of it that a line has said already, 0 to 1."""
         terms = statement.terms
-        told = max((len(terms & shown) / len(terms) for shown in self.shown), default=0.0)
-        return (
-            statement.score
-            + 2.0 * central(statement, counts, most)
-            - 2.0 * max(0.0, told - 0.3)
-            - 1.5 * statement.weak
-            - 50 * (told > 0.7)
-        )
+        return max((len(terms & shown) for shown in self.shown), default=0) / len(terms)

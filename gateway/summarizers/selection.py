@@ -6,6 +6,7 @@ is the statements only, later ones count for more, and each brings a worth of it
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from math import log
 
 from gateway.summarizers.statements import Statement
@@ -20,7 +21,7 @@ _LEAST_COUNT = 0.3
 def central(statement: Statement, counts: Mapping[str, float], most: float) -> float:
     """How much a statement speaks of what the whole reasoning speaks of, 0 to 1."""
     terms = statement.terms
-    return sum(counts.get(term, 0.0) for term in terms) / most / max(6, len(terms))
+    return sum([counts.get(term, 0.0) for term in terms]) / most / max(6, len(terms))
 
 
 def select(
@@ -40,8 +41,13 @@ def select(
     total = sum(counts.values()) or 1.0
     choice = _Choice(budget_words)
     candidates = []
+
+    @cache
+    def log_share(term: str) -> float:
+        return log(max(counts.get(term, 0.0), _LEAST_COUNT) / total)
+
     for statement in pool:
-        likely = sum(log(max(counts.get(t, 0.0), _LEAST_COUNT) / total) for t in statement.terms)
+        likely = sum(map(log_share, statement.terms))
         if statement is pinned:
             choice.add(statement, likely)
         elif not statement.weak and not (statement.answers and pinned is not None):
@@ -87,7 +93,7 @@ class _Choice:
         if statement.words > self.left or statement in self.chosen:
             return False
         most, terms = WEIGHTS["repeats"], statement.terms
-        if sum(t in self._stems for t in terms) > most * len(terms):
+        if len(terms & self._stems.keys()) > most * len(terms):
             return False
         return all(
             len(terms & c.terms) <= most * min(len(terms), len(c.terms)) for c in self.chosen

@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property, lru_cache
+from operator import mul
 from typing import NamedTuple
 
 from gateway.summarizers import lexicon
@@ -129,7 +130,7 @@ def _capital(text: str) -> str:
 
 def finish(text: str) -> str:
     """With a full stop and without a quotation mark that has no partner."""
-    for opening, closing in _QUOTES.items():
+    for opening, closing in _QUOTES.items() if '"' in text or not text.isascii() else ():
         if (
             (text.count(opening) % 2)
             if opening == closing
@@ -208,7 +209,7 @@ def judge(
         "task": lexicon.TASK.search(text),
         "aside": "(" in text or "（" in text,
     }
-    score = sum(WEIGHTS[sign] * worth for sign, worth in signs.items())
+    score = sum(map(mul, WEIGHTS.values(), signs.values()))  # both in the same order
     weak = question or hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
     return Statement(
         position,

@@ -18,6 +18,7 @@ _TOKEN = re.compile(
 _CJK_FROM, _CJK_WORD, _NO_SPACES_WORD = "\u3040", 0.6, 0.2
 """Words that one character counts for where words are not written apart."""
 _MAX_TERM_CHARS = 40
+_NOTHING = frozenset([""])
 _SUFFIXES = ("ing", "edly", "ed", "ies", "es", "s", "ly")
 _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
 
@@ -47,27 +48,32 @@ def _weight(word: str) -> float:
     return _NO_SPACES_WORD if re.match(f"[{_NO_SPACES}]", word) else 1.0
 
 
-def content(found: Iterable[str]) -> list[str]:
-    """The words that carry meaning: no articles, pronouns, auxiliaries, single letters."""
-    return [
-        t[:_MAX_TERM_CHARS]
-        for t in found
-        if t not in STOP and (len(t) > 1 or t >= "\u3040" or t.isdigit())
-    ]
-
-
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
-    """The word without an English ending; crude, but the same for all forms that matter."""
+    """The word without an English ending; crude, but the same for all forms that matter.
+
+    "" for a word that carries no meaning: an article, a pronoun, an auxiliary, a single letter.
+    """
+    if word in STOP or (len(word) == 1 and word < _CJK_FROM and not word.isdigit()):
+        return ""
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 4:
             return word[: -len(suffix)]
     return word
 
 
+def content(found: Iterable[str]) -> list[str]:
+    """The words that carry meaning."""
+    return [word for word in _terms(found) if stem(word)]
+
+
 def stems(found: Iterable[str]) -> frozenset[str]:
     """What some words speak of: the stems of those that carry meaning."""
-    return frozenset(map(stem, content(found)))
+    return frozenset(map(stem, _terms(found))) - _NOTHING
+
+
+def _terms(found: Iterable[str]) -> list[str]:
+    return [word[:_MAX_TERM_CHARS] for word in found]
 
 
 def one_line(text: str) -> str:

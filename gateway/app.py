@@ -86,7 +86,9 @@ def _endpoints(
     hide = redactor(config.secrets)
 
     def make(upstream: UpstreamConfig) -> Endpoint:
-        connections = session or make_session(upstream.max_streams or config.max_streams)
+        connections = session or make_session(
+            upstream.max_streams or config.max_streams, config.upstream_ca_file
+        )
         return Endpoint(
             ChatUpstream(upstream, hide), Transport(connections, upstream.connect_timeout_s)
         )

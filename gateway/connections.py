@@ -14,18 +14,23 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import create_urllib3_context
 
 poll = gevent.monkey.get_original("select", "poll")
 """Not the patched one, which would switch greenlets to ask a question that never waits."""
 
 
-def make_session(max_connections: int) -> requests.Session:
-    """A session that many users share: no cookies, no proxies or .netrc of the environment."""
+def make_session(max_connections: int, ca_file: str | None = None) -> requests.Session:
+    """A session that many users share: no cookies, no proxies or .netrc of the environment.
+
+    ca_file: certificates of authorities that are trusted beside the common ones. Raises OSError
+    when they can't be read.
+    """
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": "reasoning-gateway"})
-    adapter = _Adapter(pool_maxsize=max_connections, max_retries=0)
+    adapter = _Adapter(ca_file, pool_maxsize=max_connections, max_retries=0)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
@@ -34,11 +39,16 @@ def make_session(max_connections: int) -> requests.Session:
 class _Adapter(HTTPAdapter):
     """For an address or two, always with the same TLS settings."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, ca_file: str | None, **options: Any) -> None:
         self._pools: dict[str | None, Any] = {}
+        self._ca_file = ca_file
         super().__init__(**options)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        if self._ca_file is not None:
+            # What requests trusts comes in beside it.
+            options["ssl_context"] = context = create_urllib3_context()
+            context.load_verify_locations(self._ca_file)
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 

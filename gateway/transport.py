@@ -40,6 +40,13 @@ _BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str],
         "upstream_first_byte_timeout",
     ),
     (
+        requests.exceptions.SSLError,
+        UpstreamUnreachable,
+        "No TLS connection to the upstream could be made. If its certificate is from an authority "
+        "of your own, set UPSTREAM_CA_FILE.",
+        "upstream_unreachable",
+    ),
+    (
         requests.RequestException,
         UpstreamUnreachable,
         "The upstream could not be reached.",

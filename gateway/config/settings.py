@@ -24,6 +24,7 @@ from gateway.config.values import (
     Seconds,
     SummaryRule,
     check_address,
+    check_certificates,
     is_field_text,
 )
 from gateway.errors import ConfigError, explain
@@ -40,6 +41,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = "http://127.0.0.1:9000"
     upstream_api_key: Annotated[
         str | None, Meta(description="Sent to the upstream as `Authorization: Bearer`.")
+    ] = None
+    upstream_ca_file: Annotated[
+        str | None,
+        Meta(
+            description="Certificates (PEM) of authorities of your own, trusted beside the common "
+            "ones when a server of models is called over https."
+        ),
     ] = None
     api_keys: Annotated[
         str | tuple[str, ...] | None,
@@ -167,6 +175,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if not all(map(is_field_text, self.client_keys)):
             raise ValueError("one of API_KEYS can't be sent in a header")
         check_address("UPSTREAM_URL", self.upstream_url)
+        if self.upstream_ca_file is not None:
+            check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)
         if self.summarizer_url is not None:
             check_address("SUMMARIZER_URL", self.summarizer_url)
         names = [upstream.name for upstream in self.upstreams]

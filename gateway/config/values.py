@@ -1,6 +1,7 @@
 """The kinds of values that settings have, and what they have to be."""
 
 import re
+import ssl
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -41,6 +42,16 @@ def check_address(name: str, address: str) -> None:
         known = False
     if not known:
         raise ValueError(f"{name} must be an http or https address, not {address!r}")
+
+
+def check_certificates(name: str, path: str) -> None:
+    """Raises ValueError for what is no file of certificates."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ValueError(f"{name}: {path!r} holds no certificates that can be read") from None
+    except OSError as error:
+        raise ValueError(f"{name}: {path!r} can't be read: {error.strerror}") from None
 
 
 def is_field_text(text: str) -> bool:

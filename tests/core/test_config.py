@@ -163,6 +163,16 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
             {"UPSTREAM_API_KEY": "a\nb"},
             "UPSTREAM_API_KEY can't be sent in a header.",
         ),
+        (
+            "",
+            {"UPSTREAM_CA_FILE": "/nowhere.pem"},
+            "UPSTREAM_CA_FILE: '/nowhere.pem' can't be read: No such file or directory.",
+        ),
+        (
+            f"upstream_ca_file = '{__file__}'",
+            {},
+            f"UPSTREAM_CA_FILE: {__file__!r} holds no certificates that can be read.",
+        ),
         ("", {"API_KEYS": " , "}, "API_KEYS holds no key."),
         ("api_keys = []", {}, "API_KEYS holds no key."),
         ('api_keys = [""]', {}, "API_KEYS holds no key."),

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import requests
 import trustme
 
 from gateway.connections import make_session
@@ -94,12 +95,11 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
 def test_the_same_holds_with_tls(
     answers_anew: bool, tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    session = make_session(2)
-    session.verify = str(tmp_path / "ca.pem")
-    authority.cert_pem.write_to_path(session.verify)
+    ca_file = str(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(ca_file)
     with forgetful(answers_anew, tls) as url:
         call = Call(f"{url}/v1/chat/completions", {"Content-Type": "application/json"}, b"{}")
-        transport = Transport(session, 5)
+        transport = Transport(make_session(2, ca_file), 5)
         first = lines(transport, call)
         assert first[-1] == DONE.strip()
         if answers_anew:
@@ -112,3 +112,34 @@ def test_the_same_holds_with_tls(
 def test_a_server_that_cannot_show_who_it_is_gets_no_request(tls: ssl.SSLContext) -> None:
     with forgetful(True, tls) as url, pytest.raises(UpstreamUnreachable):
         lines(Transport(make_session(2), 5), Call(url, {}, b"{}"))
+
+
+def test_an_authority_of_ones_own_is_named_by_a_setting(
+    tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
+) -> None:
+    ca_file = str(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(ca_file)
+    body = request_body("any", gateway={"format": "events"})
+    with forgetful(True, tls) as url:
+        with start_gateway(url, upstream_ca_file=ca_file) as gateway:
+            for _ in range(3):
+                with ask(gateway.url, body) as stream:
+                    said = told("events", stream.whole())
+                assert (said.error, said.answer) == (None, "Hello")
+        with start_gateway(url) as gateway, ask(gateway.url, body) as stream:
+            error = told("events", stream.whole()).error
+            assert error is not None
+            assert error["code"] == "upstream_unreachable"
+            assert "UPSTREAM_CA_FILE" in error["message"]
+
+
+def test_the_common_authorities_stay_trusted(
+    tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common, own = str(tmp_path / "common.pem"), str(tmp_path / "own.pem")
+    authority.cert_pem.write_to_path(common)
+    trustme.CA().cert_pem.write_to_path(own)
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", common)
+    with forgetful(True, tls) as url:
+        transport = Transport(make_session(2, own), 5)
+        assert lines(transport, Call(url, {}, b"{}"))[-1] == DONE.strip()

@@ -19,6 +19,9 @@ import pyte
 from tests.programs import ROOT
 
 PATIENCE_S = 30
+_SURROUNDINGS = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+"""Without the size of another terminal, which readline puts there, and which a client would believe
+rather than its own."""
 
 
 class Terminal:
@@ -39,7 +42,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, *args],
             cwd=ROOT,
-            env={**os.environ, "TERM": "xterm-256color", "GATEWAY_HISTORY": "", **env},
+            env={**_SURROUNDINGS, "TERM": "xterm-256color", "GATEWAY_HISTORY": "", **env},
             stdin=slave,
             stdout=slave if stdout is None else stdout,
             stderr=slave,

@@ -87,7 +87,7 @@ def _endpoints(
 
     def make(upstream: UpstreamConfig) -> Endpoint:
         connections = session or make_session(
-            upstream.max_streams or config.max_streams, config.upstream_ca_file
+            upstream.max_streams or config.max_streams, config.upstream_certificates
         )
         return Endpoint(
             ChatUpstream(upstream, hide), Transport(connections, upstream.connect_timeout_s)

@@ -20,17 +20,16 @@ poll = gevent.monkey.get_original("select", "poll")
 """Not the patched one, which would switch greenlets to ask a question that never waits."""
 
 
-def make_session(max_connections: int, ca_file: str | None = None) -> requests.Session:
+def make_session(max_connections: int, certificates: str | None = None) -> requests.Session:
     """A session that many users share: no cookies, no proxies or .netrc of the environment.
 
-    ca_file: certificates of authorities that are trusted beside the common ones. Raises OSError
-    when they can't be read.
+    certificates: PEM, of authorities that are trusted beside the common ones.
     """
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers = requests.structures.CaseInsensitiveDict({"User-Agent": "reasoning-gateway"})
-    adapter = _Adapter(ca_file, pool_maxsize=max_connections, max_retries=0)
+    adapter = _Adapter(certificates, pool_maxsize=max_connections, max_retries=0)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
@@ -39,16 +38,16 @@ def make_session(max_connections: int, ca_file: str | None = None) -> requests.S
 class _Adapter(HTTPAdapter):
     """For an address or two, always with the same TLS settings."""
 
-    def __init__(self, ca_file: str | None, **options: Any) -> None:
+    def __init__(self, certificates: str | None, **options: Any) -> None:
         self._pools: dict[str | None, Any] = {}
-        self._ca_file = ca_file
+        self._certificates = certificates
         super().__init__(**options)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        if self._ca_file is not None:
-            # What requests trusts comes in beside it.
+        if self._certificates is not None:
+            # What requests trusts comes in beside them.
             options["ssl_context"] = context = create_urllib3_context()
-            context.load_verify_locations(self._ca_file)
+            context.load_verify_locations(cadata=self._certificates)
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 

@@ -6,8 +6,8 @@ and numbers the workers; without it the counts stay in the process.
 
 What happens at every write (:class:`Written`) and at the end of every turn is added to plain
 numbers that are carried over to the instruments about once a second and when the last open turn
-ends: a dozen of these in a shared file cost a short answer as much as its log line. What happens
-once a turn is read from that line, so that the log and the metrics can't disagree.
+ends: to count a dozen things in a shared file takes seventy calls of functions. What happens once a
+turn is read from the turn's line in the log, so that the log and the metrics can't disagree.
 """
 
 from bisect import bisect_left

@@ -23,6 +23,7 @@ from gateway.config.values import (
     Port,
     Seconds,
     SummaryRule,
+    certificates,
     check_address,
     check_certificates,
     is_field_text,
@@ -202,6 +203,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             api_key_env="SUMMARIZER_API_KEY",
             connect_timeout_s=self.connect_timeout_s,
         )
+
+    @property
+    def upstream_certificates(self) -> str | None:
+        """What UPSTREAM_CA_FILE holds, in PEM."""
+        return certificates(self.upstream_ca_file) if self.upstream_ca_file else None
 
     @property
     def secrets(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -20,6 +21,9 @@ Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
 Count = Annotated[int, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+
+_certificates: dict[str, str] = {}
+"""What files of certificates held that were good, by their paths."""
 
 
 def plain_name(model: str) -> str:
@@ -47,11 +51,21 @@ def check_address(name: str, address: str) -> None:
 def check_certificates(name: str, path: str) -> None:
     """Raises ValueError for what is no file of certificates."""
     try:
-        ssl.create_default_context(cafile=path)
-    except ssl.SSLError:
+        found = Path(path).read_text("ascii", "ignore")  # notes may stand between them
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found)
+    except (ssl.SSLError, ValueError):
         raise ValueError(f"{name}: {path!r} holds no certificates that can be read") from None
     except OSError as error:
         raise ValueError(f"{name}: {path!r} can't be read: {error.strerror}") from None
+    _certificates[path] = found
+
+
+def certificates(path: str) -> str:
+    """What a file held when it was last checked and was good, whatever it holds by now.
+
+    A worker that is started later must not find less; see gateway.current.
+    """
+    return _certificates[path]
 
 
 def is_field_text(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 import re
 from functools import cached_property, lru_cache
-from operator import mul
 from typing import NamedTuple
 
 from gateway.summarizers import lexicon
@@ -130,7 +129,8 @@ def _capital(text: str) -> str:
 
 def finish(text: str) -> str:
     """With a full stop and without a quotation mark that has no partner."""
-    for opening, closing in _QUOTES.items() if '"' in text or not text.isascii() else ():
+    has_quotes = '"' in text or not text.isascii()
+    for opening, closing in _QUOTES.items() if has_quotes else ():
         if (
             (text.count(opening) % 2)
             if opening == closing
@@ -209,7 +209,7 @@ def judge(
         "task": lexicon.TASK.search(text),
         "aside": "(" in text or "（" in text,
     }
-    score = sum(map(mul, WEIGHTS.values(), signs.values()))  # both in the same order
+    score = sum([WEIGHTS[sign] * worth for sign, worth in signs.items()])
     weak = question or hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
     return Statement(
         position,

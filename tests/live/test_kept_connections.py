@@ -1,5 +1,7 @@
 """A connection that an upstream has given up after its last answer costs no turn."""
 
+import os
+import signal
 import socket
 import ssl
 import threading
@@ -16,8 +18,8 @@ from gateway.errors import UpstreamUnreachable
 from gateway.transport import Transport
 from gateway.upstreams.parts import Call
 from tests.live.upstream import CHUNKED, DONE, FINISH, chunked, read_request, say
-from tests.live.wire import ask, request_body, told
-from tests.programs import start_gateway
+from tests.live.wire import ask, request_body, told, until
+from tests.programs import start_gateway, workers_of
 
 ANSWER = b"".join([CHUNKED, *chunked([*say("Hello"), FINISH, DONE])])
 
@@ -79,6 +81,11 @@ def lines(transport: Transport, call: Call) -> list[bytes]:
         return [line for batch in reply.batches() for line in batch if line]
 
 
+def pem(authority: trustme.CA) -> str:
+    """Its own certificate."""
+    return authority.cert_pem.bytes().decode()
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
@@ -93,13 +100,11 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("answers_anew", [True, False])
 def test_the_same_holds_with_tls(
-    answers_anew: bool, tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
+    answers_anew: bool, tls: ssl.SSLContext, authority: trustme.CA
 ) -> None:
-    ca_file = str(tmp_path / "ca.pem")
-    authority.cert_pem.write_to_path(ca_file)
     with forgetful(answers_anew, tls) as url:
         call = Call(f"{url}/v1/chat/completions", {"Content-Type": "application/json"}, b"{}")
-        transport = Transport(make_session(2, ca_file), 5)
+        transport = Transport(make_session(2, pem(authority)), 5)
         first = lines(transport, call)
         assert first[-1] == DONE.strip()
         if answers_anew:
@@ -126,6 +131,12 @@ def test_an_authority_of_ones_own_is_named_by_a_setting(
                 with ask(gateway.url, body) as stream:
                     said = told("events", stream.whole())
                 assert (said.error, said.answer) == (None, "Hello")
+            Path(ca_file).unlink()  # a worker that starts later does not look for it again
+            [worker] = workers_of(gateway)
+            os.kill(worker, signal.SIGKILL)
+            until(lambda: worker not in (left := workers_of(gateway)) and left, 10)
+            with ask(gateway.url, body) as stream:
+                assert told("events", stream.whole()).answer == "Hello"
         with start_gateway(url) as gateway, ask(gateway.url, body) as stream:
             error = told("events", stream.whole()).error
             assert error is not None
@@ -136,10 +147,9 @@ def test_an_authority_of_ones_own_is_named_by_a_setting(
 def test_the_common_authorities_stay_trusted(
     tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    common, own = str(tmp_path / "common.pem"), str(tmp_path / "own.pem")
+    common = str(tmp_path / "common.pem")
     authority.cert_pem.write_to_path(common)
-    trustme.CA().cert_pem.write_to_path(own)
     monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", common)
     with forgetful(True, tls) as url:
-        transport = Transport(make_session(2, own), 5)
+        transport = Transport(make_session(2, pem(trustme.CA())), 5)
         assert lines(transport, Call(url, {}, b"{}"))[-1] == DONE.strip()

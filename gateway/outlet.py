@@ -1,8 +1,7 @@
 """The client's socket: as the server writes to it, and the way past the server.
 
-A server sends the head of a response by itself, then its body, then the end of the body, each with
-a call to the kernel, and each may be a packet and wake the client. Here the head waits for the
-first bytes of the body, and the last bytes for the end.
+A server sends the head of a response by itself, with a call to the kernel of its own, which may be
+a packet of its own and wake the client. Here it waits for the first bytes of the body.
 
 While the server has nothing to send, an answer may go past it (gateway.direct).
 """
@@ -20,8 +19,8 @@ class Outlet:
         self._client = client
         self._plain: socket.socket = client._sock  # type: ignore[attr-defined]
         self._unsent = b""
-        self.waits = 1
-        """So often what the server sends leaves with what it sends after it; once for the head."""
+        self._begun = False
+        """The server has sent something: the head."""
         self.is_behind = False
         """The client has not taken all: the rest has to be flushed before anything else."""
 
@@ -30,12 +29,10 @@ class Outlet:
 
     def sendall(self, data: bytes) -> None:
         """What the server calls. Raises OSError when the client is gone."""
-        data = self._unsent + data
-        if self.waits:
-            self.waits -= 1
-            self._unsent = data
+        if not self._begun:
+            self._begun, self._unsent = True, data
             return
-        self._unsent = b""
+        data, self._unsent = self._unsent + data, b""
         sent = 0
         with suppress(BlockingIOError):
             sent = self._plain.send(data)  # spares gevent's question for the size of the buffer

@@ -261,8 +261,6 @@ class Body:
                 stream.sent.heartbeat()
             if frames:
                 stream.wrote(len(frames))
-                if outlet is not None and events and type(events[-1]) in _LAST:
-                    outlet.waits += 1  # for the end of the body
                 yield frames
                 if outlet is not None:
                     stream.go_past_the_server(outlet, self._dialect)

@@ -19,6 +19,7 @@ from tests.live.upstream import (
     DONE,
     FINISH,
     Upstream,
+    as_json,
     chunked,
     say,
 )
@@ -261,6 +262,19 @@ def test_a_client_that_does_not_read_is_let_go_while_others_are_served() -> None
                 client.close()
         assert "Traceback" not in gateway.output()
         assert "[ERROR]" not in gateway.output()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_client_that_does_not_read_the_end_is_let_go_too(driver: str) -> None:
+    """The whole answer is one write, the last."""
+    message = {"role": "assistant", "content": "0123456789" * 2_000_000}
+    whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    settings = {"stall_timeout_s": 1, "relay_driver": driver}
+    with Upstream() as upstream, start_gateway(upstream.url, **settings) as gateway:
+        upstream.answers("whole", as_json("200 OK", whole))
+        with lazy(gateway.url, "whole", "lazy"):
+            turn = turn_of(gateway, "lazy")
+        assert (turn["end"], turn["code"], turn["blame"]) == ("left", "client_stalled", "client")
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -1,5 +1,5 @@
-"""The client's socket: what a server sends in pieces leaves together, and past the server nothing
-that a client does not take at once is lost."""
+"""The client's socket: a response's head leaves with its first bytes, and past the server nothing that
+a client does not take at once is lost."""
 
 import socket
 import threading
@@ -58,15 +58,6 @@ def test_the_head_leaves_with_the_first_bytes_of_the_body(client: Any) -> None:
     assert client.arrived() == b"HTTP/1.1 200 OK\r\n\r\n5\r\nfirst\r\n"
     way_out.sendall(b"6\r\nsecond\r\n")
     assert client.arrived() == b"6\r\nsecond\r\n"
-
-
-def test_the_last_bytes_leave_with_the_end_also_when_they_are_the_first(client: Any) -> None:
-    way_out = Outlet(client)
-    way_out.waits += 1
-    for piece in (b"head", b"only", b"end"):
-        assert client.arrived() == b""
-        way_out.sendall(piece)
-    assert client.arrived() == b"headonlyend"
 
 
 def test_a_head_without_a_body_leaves_when_it_is_flushed(client: Any) -> None:

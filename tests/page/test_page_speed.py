@@ -6,25 +6,6 @@ import re
 from playwright.sync_api import expect
 
 LONG_TASK_MS = 50
-FIRST_PAINT_MS = 100
-WORK_MS = 35
-"""What WORK takes on a machine for which the limits were set."""
-
-WORK = """() => {
-    const box = document.createElement("div");
-    document.body.append(box);
-    const taken = [];
-    for (let round = 0; round < 5; round += 1) {
-        const begun = performance.now();
-        box.innerHTML = "<p>Some <b>bold</b> words, <i>others</i> and <code>code</code>.</p>"
-            .repeat(1000);
-        box.getBoundingClientRect();
-        box.replaceChildren();
-        taken.push(performance.now() - begun);
-    }
-    box.remove();
-    return Math.min(...taken);
-}"""
 
 PARAGRAPH = "Some **bold** words, `code` and [a link](https://example.org) in a paragraph. " * 3
 SECTION = "\n\n".join(
@@ -97,16 +78,10 @@ def longest_task_ms(demo, count: int, per_second: int) -> float:
     )
 
 
-def slowness(demo) -> float:
-    """How much longer this machine takes, just now, than one for which the limits were set."""
-    return max(1.0, demo.page.evaluate(WORK) / WORK_MS)
-
-
 def stays_smooth(demo, count: int, per_second: int) -> bool:
     """No long task, in one of three goes: a collection of the browser's own may fall into one."""
     for _ in range(3):
-        limit_ms = LONG_TASK_MS * slowness(demo)
-        if longest_task_ms(demo, count, per_second) < limit_ms:
+        if longest_task_ms(demo, count, per_second) < LONG_TASK_MS:
             return True
         demo.page.get_by_test_id("new-chat").click()
     return False
@@ -152,4 +127,4 @@ def test_the_first_paint_is_early(demo):
             "performance.getEntriesByName('first-contentful-paint')[0].startTime"
         )
 
-    assert min(first_paint() for _ in range(5)) < FIRST_PAINT_MS * slowness(demo)
+    assert min(first_paint() for _ in range(5)) < 100

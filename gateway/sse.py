@@ -36,8 +36,6 @@ class Decoder:
         self._data: list[bytes] = []
         self._id: str | None = None
         self._first = True
-        self.between_events = True
-        """No event has begun, or the last one is complete."""
 
     def feed(self, lines: Iterable[bytes]) -> list[Message]:
         """Takes lines without their line ends; gives the messages that they complete."""
@@ -54,8 +52,12 @@ class Decoder:
                 messages.append(self._dispatch())
             else:
                 self._event = ""
-        self.between_events = not self._data and not self._event
         return messages
+
+    @property
+    def between_events(self) -> bool:
+        """No event has begun, or the last one is complete."""
+        return not self._data and not self._event
 
     def close(self) -> list[Message]:
         """The stream has ended: gives a last message that no blank line completed, if any."""

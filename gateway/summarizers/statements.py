@@ -129,8 +129,7 @@ def _capital(text: str) -> str:
 
 def finish(text: str) -> str:
     """With a full stop and without a quotation mark that has no partner."""
-    has_quotes = '"' in text or not text.isascii()
-    for opening, closing in _QUOTES.items() if has_quotes else ():
+    for opening, closing in _QUOTES.items():
         if (
             (text.count(opening) % 2)
             if opening == closing

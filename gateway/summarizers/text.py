@@ -86,8 +86,8 @@ def cut(text: str, max_words: float, max_chars: int = 10_000) -> str:
 
     It does not end inside code or a formula, if there is anything before them.
     """
-    if len(text) < max_chars and len(_TOKEN.findall(text)) <= max_words:
-        return text  # as nearly always: no word counts for more than one
+    if len(text) < max_chars and words(text) <= max_words:
+        return text  # as nearly always
     count = 0.0
     end = 0
     for match in _TOKEN.finditer(text):

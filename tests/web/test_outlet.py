@@ -1,5 +1,5 @@
-"""The client's socket: a response's head leaves with its first bytes, and past the server nothing that
-a client does not take at once is lost."""
+"""The client's socket: a response's head leaves with its first bytes, and nothing is lost that a
+client does not take at once."""
 
 import socket
 import threading

@@ -51,7 +51,7 @@ def create_app(
     session, clock (seconds, monotonic), log and metrics are for tests; the relay, the metrics and
     the health checks are in `app.extensions` for the server.
     """
-    app = _App("gateway")
+    app = _App("gateway", static_folder=None)
     log = log or make_logger(config)
     metrics = metrics or Metrics(worker_number())
     families = Families(config)

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 SHOW = """async (pieces) => {
-    const { MarkdownView } = await import("/static/markdown/view.js");
+    const { MarkdownView } = await import("/static/any/markdown/view.js");
     const element = document.createElement("div");
     const view = new MarkdownView(element);
     for (const piece of pieces) {
@@ -17,7 +17,7 @@ SHOW = """async (pieces) => {
 }"""
 
 BARE = """async (text) => {
-    const { MarkdownView } = await import("/static/markdown/view.js");
+    const { MarkdownView } = await import("/static/any/markdown/view.js");
     const element = document.createElement("div");
     const view = new MarkdownView(element);
     view.append(text);
@@ -113,7 +113,7 @@ def test_markdown_is_shown(page, name):
 def test_what_is_not_closed_yet_is_shown_as_if_it_were(page):
     shown = page.evaluate(
         """async () => {
-            const { MarkdownView } = await import("/static/markdown/view.js");
+            const { MarkdownView } = await import("/static/any/markdown/view.js");
             const element = document.createElement("div");
             const view = new MarkdownView(element);
             const seen = [];
@@ -137,7 +137,7 @@ def test_what_is_not_closed_yet_is_shown_as_if_it_were(page):
 def test_an_answer_grows_without_writing_what_stands(page):
     written = page.evaluate(
         """async () => {
-            const { MarkdownView } = await import("/static/markdown/view.js");
+            const { MarkdownView } = await import("/static/any/markdown/view.js");
             const element = document.createElement("div");
             const view = new MarkdownView(element);
             view.append("# Title\\n\\nA **first** paragraph.\\n\\n- one\\n- tw");

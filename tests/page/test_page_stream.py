@@ -5,7 +5,7 @@ import json
 import pytest
 
 EVERY_CUT = """async ([text, expected]) => {
-    const { SSEParser } = await import("/static/sse.js");
+    const { SSEParser } = await import("/static/any/sse.js");
     const wrong = [];
     const check = (...pieces) => {
         const parser = new SSEParser();
@@ -64,7 +64,7 @@ def test_every_cut_gives_the_same_events(page, name):
 
 
 ADAPT = """async ([format, reasoning, events]) => {
-    const { adapterFor } = await import("/static/formats.js");
+    const { adapterFor } = await import("/static/any/formats.js");
     return events.flatMap(adapterFor(format, reasoning));
 }"""
 

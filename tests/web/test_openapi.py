@@ -23,7 +23,7 @@ def test_every_route_is_described_and_no_other(
         (re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in client.application.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if rule.endpoint != "static"
+        if rule.endpoint != "page.static"
     }
     described = {
         (path, method)

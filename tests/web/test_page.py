@@ -1,10 +1,34 @@
 """How the page's files are sent."""
 
 import gzip
+import re
 
+import pytest
 from flask.testing import FlaskClient
 
-FILE = "/static/page.js"
+FILE = "/static/any/page.js"
+
+
+def test_a_browser_asks_for_a_file_of_the_page_once(client: FlaskClient) -> None:
+    paths = re.findall(r'(?:src|href)="(static/[^"]+)"', client.get("/").text)
+    assert len(paths) > 20
+    for path in paths:
+        with client.get(path) as file:
+            assert file.status_code == 200
+            assert file.cache_control.immutable
+            assert file.cache_control.max_age >= 30 * 24 * 3600
+
+
+def test_under_the_address_of_another_edition_a_file_is_asked_for_again(
+    client: FlaskClient,
+) -> None:
+    with client.get(FILE) as file:
+        assert (file.status_code, file.headers["Cache-Control"]) == (200, "no-cache")
+
+
+@pytest.mark.parametrize("name", ["none.js", "../page.py", "%2e%2e/page.py", "markdown"])
+def test_only_the_page_s_files_are_there(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/static/any/{name}").status_code == 404
 
 
 def test_files_are_compressed_for_those_who_take_it(client: FlaskClient) -> None:

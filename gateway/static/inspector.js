@@ -54,8 +54,7 @@ export class Inspector {
     this.#turn = turn;
     setText($("#inspector-title"), title);
     this.#format.value = turn.record.choice.format;
-    this.#wire.show(turn);
-    this.#draw(true);
+    this.paint({ last: true });
   }
 
   show(opener) {
@@ -77,6 +76,7 @@ export class Inspector {
   /** Draws what is new, if it can be seen. `last`: the turn is over. */
   paint({ last }) {
     if (!this.open || !this.#turn) return;
+    this.#wire.show(this.#turn);
     this.#wire.paint();
     this.#draw(last);
   }

@@ -7,6 +7,7 @@ import { Inspector } from "./inspector.js";
 import { key, rememberKey, saveKey } from "./key.js";
 import { alertWith, setText } from "./lines.js";
 import { fillModels, model, showField } from "./models.js";
+import { Pace } from "./pace.js";
 import { Record } from "./record.js";
 import { requestFor } from "./request.js";
 import * as settings from "./settings.js";
@@ -36,6 +37,7 @@ const template = $("#turn-template");
 const conversation = new Conversation();
 const inspector = new Inspector();
 const pageEnd = new Follower(document.scrollingElement, window);
+const pace = new Pace();
 
 /** The turn that runs, with what stops it; or null. */
 let running = null;
@@ -106,12 +108,14 @@ function showRunning(runs) {
 
 /** Once a frame while something is new: the turn, its pane, the clock, the end of the page. */
 function draw() {
+  const begun = performance.now();
   const turn = running?.turn ?? conversation.last;
-  const now = performance.now() - turn?.sent;
-  const more = turn?.view.paint(now, pageEnd.following);
+  const now = begun - turn?.sent;
+  const more = turn?.view.paint(now, pageEnd.following, pace.chars);
   setText(ui.clock, running ? ` ${clock(now)}` : "");
   inspector.paint({ last: !running });
   pageEnd.keep();
+  if (more) pace.took(performance.now() - begun);
   if (running || more) requestAnimationFrame(draw);
 }
 
@@ -241,6 +245,6 @@ rememberKey();
 let modelsKnown = showModels(begin.model);
 for (const record of Conversation.saved()) {
   const { view } = addTurn(record);
-  while (view.paint(record.marks.end ?? 0, true));
+  view.paint(record.marks.end ?? 0, true);
 }
 scrollTo(0, document.scrollingElement.scrollHeight);

@@ -85,8 +85,9 @@ export class TurnView {
     });
   }
 
-  /** Draws what is new. `follows`: the reader is at the page's end. True: there is more to draw. */
-  paint(now, follows) {
+  /** Draws what is new, of the answer so many characters. `follows`: the reader is at the page's end.
+   * True: there is more to draw. */
+  paint(now, follows, chars) {
     const record = this.#record;
     const { gist, promptSummary, thoughts, calls } = this.#parts;
     gist.hidden = !record.promptSummary;
@@ -95,7 +96,7 @@ export class TurnView {
     if (thoughts.dataset.state === "active" && record.phase === "answer") this.#settle(follows);
     this.#answer.append(record.answer.slice(this.#answered));
     this.#answered = record.answer.length;
-    const more = this.#answer.paint();
+    const more = this.#answer.paint(chars);
     const made = record.calls.filter(Boolean).map(({ name, text }) => `${name}(${text})`);
     setText(calls, made.join("\n"));
     this.#paintStall(now);

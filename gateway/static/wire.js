@@ -37,6 +37,7 @@ export class WireView {
   }
 
   show(turn) {
+    if (turn === this.#turn) return;
     this.#turn = turn;
     this.#filterBy(this.#parts.filter.value);
     this.#pause(false);

@@ -234,3 +234,17 @@ FORMATS = {
 def test_a_format_is_read(page, name):
     format_, reasoning, events, steps = FORMATS[name]
     assert page.evaluate(ADAPT, [format_, reasoning, events]) == steps
+
+
+def test_numbers_are_grouped(page):
+    shown = page.evaluate(
+        """async (numbers) => {
+            const { count } = await import("/static/any/words.js");
+            return numbers.map((number) => count(number, "token"));
+        }""",
+        [0, 1, 999, 1000, 12345, 1234567],
+    )
+    assert shown == [
+        *("0 tokens", "1 token", "999 tokens"),
+        *("1,000 tokens", "12,345 tokens", "1,234,567 tokens"),
+    ]

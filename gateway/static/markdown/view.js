@@ -3,8 +3,6 @@
 import { patch } from "../dom.js";
 import { blocks } from "./blocks.js";
 
-const CHARS_A_PAINT = 6000;
-
 export class MarkdownView {
   #element;
   #waiting = "";
@@ -21,11 +19,11 @@ export class MarkdownView {
     this.#waiting += text.replaceAll("\r", "");
   }
 
-  /** Shows what has arrived, a bounded part at a time. For once a frame; true: there is more. */
-  paint() {
+  /** Shows what has arrived, so many characters of it. For once a frame; true: there is more. */
+  paint(chars = Infinity) {
     if (!this.#waiting) return false;
-    this.#rest += this.#waiting.slice(0, CHARS_A_PAINT);
-    this.#waiting = this.#waiting.slice(CHARS_A_PAINT);
+    this.#rest += this.#waiting.slice(0, chars);
+    this.#waiting = this.#waiting.slice(chars);
     this.#show(true);
     return this.#waiting !== "";
   }

@@ -214,7 +214,7 @@ class _WholeLines:
         """See Reply.wire. What requests has read ahead is in the first batch."""
         under = getattr(getattr(self._buffered, "raw", None), "_sock", None)
         plain = getattr(under, "_sock", None)  # what gevent's socket wraps
-        if plain is None or type(under) is not socket.socket or self.ended:
+        if plain is None or type(under) is not socket.socket or self.ended or self.is_broken:
             return None
         return Wire(self, plain)
 

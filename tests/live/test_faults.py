@@ -84,6 +84,19 @@ def test_a_last_event_without_its_line_end_is_delivered_before_the_failure(
     assert_told(hear(gateway, "unfinished"), "one two")
 
 
+def test_a_bad_chunk_that_came_with_the_first_words_is_told_at_once(
+    upstream: Upstream, gateway: Program
+) -> None:
+    """Also when the upstream says no more and keeps its connection."""
+    never = threading.Event()
+    first = CHUNKED + b"".join(chunked(say("one"), end=False)) + b"zz\r\n"
+    began = time.monotonic()
+    said = hear(gateway, upstream.answers("bad chunk", first, never))
+    never.set()
+    assert_told(said, "one")
+    assert time.monotonic() - began < 10
+
+
 def assert_told(told: Told, least: str = "", code: str | None = "upstream_broke_off") -> None:
     """The text so far was delivered; then `done` where code is None, else a failure with it."""
     assert told.answer.startswith(least)

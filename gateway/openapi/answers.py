@@ -85,7 +85,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "role": {"const": "assistant"},
             "model": _STRING,
             "content": _list(_object({"type": {"enum": ["thinking", "text", "tool_use"]}})),
-            "stop_reason": {"enum": ["end_turn", "max_tokens", "tool_use", "refusal"]},
+            "stop_reason": {
+                "enum": ["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
+            },
             "stop_sequence": _MAYBE,
             "usage": _object({"input_tokens": _COUNT, "output_tokens": _COUNT}),
         }

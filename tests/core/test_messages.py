@@ -26,6 +26,7 @@ from gateway.events import (
     Tokens,
     ToolCallDelta,
 )
+from gateway.openapi.answers import ANSWERS
 from tests.core.cuts import cut
 from tests.core.test_dialects import decode, spell
 
@@ -370,6 +371,10 @@ def test_the_stop_sequence_is_named_where_the_upstream_names_it() -> None:
     assert delta_of([OutputDelta("a"), done])["stop_reason"] == "stop_sequence"
     assert whole([OutputDelta("a"), done])["stop_sequence"] == "END"
     assert whole([call(0, "a", "f", "{}"), done])["stop_reason"] == "tool_use"
+
+
+def test_the_openapi_document_has_every_stop_reason() -> None:
+    assert set(ANSWERS["Message"]["properties"]["stop_reason"]["enum"]) == STOP_REASONS
 
 
 def test_a_refusal_is_told_and_is_the_reason() -> None:

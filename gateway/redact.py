@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """What puts a dot in the place of each of these secrets."""
+    """What puts "…" in the place of each of these secrets."""
     longest_first = sorted(set(filter(None, secrets)), key=len, reverse=True)
     if not longest_first:
         return str

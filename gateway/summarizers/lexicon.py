@@ -104,10 +104,6 @@ META = re.compile(
     |(?:so\s+)?(?:i\s+have|i've\s+got|there's|there\s+is|we\s+have|here's)\s+(?:this|a|the)\s+
        (?:\w+\s+){0,2}(?:problem|riddle|question|puzzle|scenario)\b
     |ready\s+to\b|(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
-    |they\s+(?:want|ask|need|are\s+asking|said|specif|mention|gave|provid|might|may|would|could|'re)
-    |(?:i\s+have|i've\s+got|there's|there\s+is|we\s+have|here's)\s+(?:this|a|the)\s+
-       (?:\w+\s+){0,2}(?:problem|riddle|question|puzzle|scenario)\b
-    |ready\s+to\b|(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
     |(?:the\s+|this\s+)?(?:question|problem|prompt|task|query|request|instructions?|riddle)\s+
        (?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
        |doesn't|might|could|requires?|gives?|gave)\b

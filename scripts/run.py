@@ -1,4 +1,4 @@
-"""Starts the gateway, and a mock model server unless UPSTREAM_URL names a real one: `make run`.
+"""Starts the gateway, and a mock model server unless the settings name a real one: `make run`.
 
 Stops what it has started on Ctrl-C, or when one of the programs ends by itself.
 """
@@ -33,16 +33,17 @@ def main() -> int:
         config = Config.load()
     except ConfigError as error:
         return fail(str(error))
-    mocked = not os.environ.get("UPSTREAM_URL")
+    mocked = not names_upstream(config)
     ports = {"PORT": config.port} | ({"MOCK_PORT": config.mock_port} if mocked else {})
     host = "127.0.0.1" if config.host in ("", "0.0.0.0", "::") else config.host
     for name, port in ports.items():
         if is_taken(host if name == "PORT" else "127.0.0.1", port):
             return fail(f"port {port} is in use; set {name} to another one.")
 
-    upstream = f"http://127.0.0.1:{config.mock_port}" if mocked else config.upstream_url
-    defaults = {"LOG_FORMAT": "console", "DRAIN_TIMEOUT_S": "2"}
-    env = {**defaults, **os.environ, "UPSTREAM_URL": upstream}
+    env = {"LOG_FORMAT": "console", "DRAIN_TIMEOUT_S": "2", **os.environ}
+    upstream = ", ".join(named.url for named in config.served)
+    if mocked:
+        upstream = env["UPSTREAM_URL"] = f"http://127.0.0.1:{config.mock_port}"
     gunicorn = ["gunicorn", "-c", "gunicorn.conf.py", "--log-level", "warning", "wsgi:app"]
     programs = []
     for ending in (signal.SIGTERM, signal.SIGHUP):
@@ -63,6 +64,12 @@ def main() -> int:
         return 0
     finally:
         stop(programs)
+
+
+def names_upstream(config: Config) -> bool:
+    """Does the environment or the settings' file say which model server to ask?"""
+    named = os.environ.get("UPSTREAM_URL") or config.upstreams
+    return bool(named) or config.upstream_url != Config().upstream_url
 
 
 def start(command: list[str], env: dict[str, str]) -> "subprocess.Popen[bytes]":

@@ -191,6 +191,23 @@ def test_with_an_upstream_no_mock_is_started(mock_url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "settings",
+    ['upstream_url = "{}"', '[[upstreams]]\nname = "one"\nurl = "{}"'],
+    ids=["url", "table"],
+)
+def test_an_upstream_of_the_settings_file_is_asked_and_no_mock(
+    settings: str, mock_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(settings.format(mock_url))
+    with make_run(GATEWAY_CONFIG=file) as run:
+        run.wait_for("Ctrl-C stops.")
+        assert mock_url in run.output()
+        assert is_free(run.mock_port)
+        run.ctrl_c()
+
+
+@pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"PORT": "x"}, "gateway: PORT: expected `int`, got `str`."),

@@ -12,7 +12,7 @@ const NAMESPACES = {
 };
 
 /** The document's node for a node of the tree; `parent` gives it its namespace. */
-export function build(node, parent) {
+function build(node, parent) {
   if (typeof node === "string") return new Text(node);
   const element = document.createElementNS(NAMESPACES[node.tag] ?? parent.namespaceURI, node.tag);
   for (const [name, value] of Object.entries(node.attrs)) element.setAttribute(name, value);

@@ -214,7 +214,7 @@ const counted = (usage, reasoning) =>
     },
   };
 
-export const FORMATS = { events, phased, openai, plain, messages, responses };
+const FORMATS = { events, phased, openai, plain, messages, responses };
 
 export function adapterFor(format, reasoning) {
   const adapt = (FORMATS[format] ?? phased)(reasoning);

@@ -45,10 +45,6 @@ export class Inspector {
     return !this.#pane.hidden;
   }
 
-  get turn() {
-    return this.#turn;
-  }
-
   /** Shows a turn; `title` says which. */
   select(turn, title) {
     this.#turn = turn;

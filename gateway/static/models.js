@@ -20,7 +20,7 @@ export async function fillModels(wanted) {
   return listed !== null;
 }
 
-export function chooseModel(name) {
+function chooseModel(name) {
   const listed = [...select.options].some(({ value }) => value && value === name);
   select.value = listed ? name : "";
   field.value = listed ? "" : name;

@@ -37,15 +37,6 @@ export class SSEParser {
     return events;
   }
 
-  /** The stream is over. Returns what is still complete: by the standard, nothing. */
-  close() {
-    this.#line = "";
-    this.#name = "";
-    this.#data = [];
-    this.#raw = "";
-    return [];
-  }
-
   #take(line) {
     if (line === "") return this.#dispatch();
     const colon = line.indexOf(":");

@@ -30,6 +30,7 @@ const ADVICE = {
   413: "Send a shorter prompt.",
 };
 
+/** Its parts are those that the template names with `data-part`. */
 export class TurnView {
   #record;
   #parts;
@@ -45,30 +46,12 @@ export class TurnView {
   constructor(record, template) {
     this.#record = record;
     this.element = template.content.firstElementChild.cloneNode(true);
-    const part = (name) => this.element.querySelector(`[data-part="${name}"]`);
-    const hook = (name) => this.element.querySelector(`[data-testid="${name}"]`);
-    this.#parts = {
-      ...{
-        asked: part("asked"),
-        gist: part("gist"),
-        thoughts: part("thoughts"),
-        title: part("title"),
-      },
-      ...{
-        live: part("live"),
-        liveTitle: part("live-title"),
-        trace: part("trace"),
-        foot: part("foot"),
-      },
-      ...{ traceTitle: part("trace-title"), note: part("note"), stall: part("stall") },
-      ...{ figures: part("figures"), problem: part("problem"), regenerate: part("regenerate") },
-      ...{ promptSummary: hook("prompt-summary"), summary: hook("reasoning-summary") },
-      ...{ answer: hook("final-output"), calls: hook("tool-calls"), error: part("error") },
-    };
-    this.#lines = new Lines(this.#parts.summary);
-    this.#live = new Lines(hook("reasoning-live"));
-    this.#trace = new Lines(hook("reasoning-trace"));
-    this.#traceEnd = new Follower(hook("reasoning-trace"));
+    const parts = this.element.querySelectorAll("[data-part]");
+    this.#parts = Object.fromEntries(Array.from(parts, (part) => [part.dataset.part, part]));
+    this.#lines = new Lines(this.#parts.lines);
+    this.#live = new Lines(this.#parts.liveLines);
+    this.#trace = new Lines(this.#parts.traceLines);
+    this.#traceEnd = new Follower(this.#parts.traceLines);
     this.#answer = new MarkdownView(this.#parts.answer);
     setText(this.#parts.asked, record.prompt);
     this.#begin();

@@ -9,6 +9,7 @@ of a difference is a paired bootstrap over the traces. `docs/summaries.md` says 
 """
 
 import argparse
+import itertools
 import json
 import math
 import random
@@ -21,8 +22,6 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-
-import itertools
 
 from summary_measures import (
     Trace,

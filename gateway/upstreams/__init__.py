@@ -1,10 +1,3 @@
-"""The kinds of model servers: how to ask each, and how to read what it streams.
-
-To add a kind: one file with a class like :class:`gateway.upstreams.chat.ChatUpstream`, and one line
-in the table UPSTREAMS.
+"""Model servers that speak OpenAI's `/chat/completions`: what is sent to them, and how what they
+stream is read, in whichever of its shapes. No I/O.
 """
-
-from gateway.upstreams.chat import ChatUpstream
-
-UPSTREAMS = {"chat": ChatUpstream}
-"""Kind → class."""

@@ -31,8 +31,8 @@ _COLLECT_AFTER = 10_000
 With Python's own 700 they took 3 % of the time of short answers."""
 _TICK_S = 0.1
 _QUIET_S = 0.5
-"""The end comes when nothing has been asked for this long: what a proxy sends on a connection that
-it had kept may be under way. Each answer says `Connection: close` now, so these run out."""
+"""While connections are kept, the end comes when nothing has been asked for this long: what a proxy
+sends on one may be under way. Each answer says `Connection: close` now, so these run out."""
 _PIECE_BYTES = 16384
 _LINGER_S = 5.0
 """So long a body that nobody wants is taken and thrown away."""
@@ -55,6 +55,7 @@ class Worker(GeventWorker):
         gc.set_threshold(_COLLECT_AFTER, 10, 10)
         _settle(self.cfg)
         self.wsgi.extensions["gateway.checkup"].start()
+        self._connections = Pool(self.worker_connections)
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:
             self._tick()
@@ -63,8 +64,9 @@ class Worker(GeventWorker):
         relay = self.wsgi.extensions["gateway"]
         relay.draining = True
         self._wait_for_quiet(relay.drain_timeout_s)
-        relay.stop()
-        self._wait_for_quiet(_LAST_WORDS_S)
+        if self.busy:
+            relay.stop()
+            self._wait_for_quiet(_LAST_WORDS_S)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """What gunicorn calls when it is to end at once; open streams still say so."""
@@ -74,10 +76,10 @@ class Worker(GeventWorker):
         gevent.spawn_later(_HURRY_S, sys.exit, 0)
 
     def _wait_for_quiet(self, timeout_s: float) -> None:
-        """Returns when nothing was asked for some time, or after the timeout."""
+        """Returns when nobody is there or nothing was asked for some time, or after the timeout."""
         deadline = time.monotonic() + timeout_s
         quiet_since = time.monotonic()
-        while time.monotonic() < min(deadline, quiet_since + _QUIET_S):
+        while self._connections and time.monotonic() < min(deadline, quiet_since + _QUIET_S):
             self._tick()
             if self.busy:
                 quiet_since = time.monotonic()
@@ -134,9 +136,8 @@ class Worker(GeventWorker):
     def _serve(self, listener: Any) -> StreamServer:
         listener.setblocking(1)
         tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
-        pool = Pool(self.worker_connections)
         handle = partial(self.handle, _Listener(listener.getsockname()))
-        server = StreamServer(listener, handle=handle, spawn=pool, **tls)
+        server = StreamServer(listener, handle=handle, spawn=self._connections, **tls)
         if self.cfg.workers > 1:
             server.max_accept = 1  # the others want some too
         server.start()

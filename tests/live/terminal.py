@@ -24,6 +24,12 @@ _SURROUNDINGS = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LI
 rather than its own."""
 
 
+def _sit_down() -> None:
+    """What a shell does for a program before it starts it, whoever has started the tests."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A program on a screen of so many columns and rows; use it in a `with`."""
 
@@ -47,7 +53,7 @@ class Terminal:
             stdout=slave if stdout is None else stdout,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_sit_down,
         )
         os.close(slave)
 

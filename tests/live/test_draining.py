@@ -114,12 +114,15 @@ def test_an_answer_without_a_status_yet_ends_in_503(mock_url: str, stream: bool)
         assert gateway.process.wait(5) == 0
 
 
-def test_without_streams_the_end_comes_at_once(mock_url: str) -> None:
-    with start_gateway(mock_url) as gateway:
-        began = time.monotonic()
-        gateway.process.send_signal(signal.SIGTERM)
-        assert gateway.process.wait(10) == 0
-        assert time.monotonic() - began < 3
+def test_without_connections_the_end_comes_at_once(mock_url: str) -> None:
+    def seconds_to_end() -> float:
+        with start_gateway(mock_url) as gateway:
+            began = time.monotonic()
+            gateway.process.send_signal(signal.SIGTERM)
+            assert gateway.process.wait(10) == 0
+            return time.monotonic() - began
+
+    assert min(seconds_to_end() for _ in range(3)) < 1
 
 
 def test_a_stop_in_the_middle_of_the_start_is_not_lost(mock_url: str) -> None:

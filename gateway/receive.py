@@ -12,9 +12,9 @@ import gevent
 from gateway.errors import BadRequest, BodyTooLarge, GatewayError, RequestTimeout
 
 _MIB = 1024 * 1024
-_UNKNOWN_STEP = 16384
+_UNKNOWN_STEP = 2048
 """What is read in one go where the length is not known: it may come in chunks of a byte each, and
-the server needs some 20 ms for so many of those."""
+the server needs some 5 ms for so many of those."""
 
 
 class Source(Protocol):

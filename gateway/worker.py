@@ -33,7 +33,8 @@ _TICK_S = 0.1
 _QUIET_S = 0.5
 """While connections are kept, the end comes when nothing has been asked for this long: what a proxy
 sends on one may be under way. Each answer says `Connection: close` now, so these run out."""
-_PIECE_BYTES = 16384
+_PIECE_BYTES = 2048
+"""In one go, of a body that nobody wants; if each byte is a chunk, so many take 5 ms."""
 _LINGER_S = 5.0
 """So long a body that nobody wants is taken and thrown away."""
 _LAST_WORDS_S = 5.0

@@ -7,6 +7,9 @@ const field = document.querySelector("#model-name");
 
 export const model = () => select.value || field.value.trim();
 
+/** Whether the gateway has listed a model. */
+export const anyListed = () => [...select.options].some(({ value }) => value);
+
 /** Fills the picker; `wanted` is chosen, also when the gateway does not list it. False: the gateway
  * wants another key. */
 export async function fillModels(wanted) {

@@ -6,7 +6,7 @@ import { Follower } from "./follow.js";
 import { Inspector } from "./inspector.js";
 import { key, rememberKey, saveKey } from "./key.js";
 import { alertWith, setText } from "./lines.js";
-import { fillModels, model, showField } from "./models.js";
+import { anyListed, fillModels, model, showField } from "./models.js";
 import { Pace } from "./pace.js";
 import { Record } from "./record.js";
 import { requestFor } from "./request.js";
@@ -121,7 +121,8 @@ function draw() {
 
 /** Sends what the box holds, or says what is missing. */
 async function send() {
-  if (!(await modelsKnown)) refillModels(); // the gateway may have learned the key meanwhile
+  // The gateway may have learned the key meanwhile, or its model server may have been started.
+  if (!(await modelsKnown) || !(model() || anyListed())) refillModels();
   const welcome = await modelsKnown;
   if (running) return;
   if (!welcome) {
@@ -133,13 +134,18 @@ async function send() {
   ui.prompt.setAttribute("aria-invalid", String(!prompt));
   ui.modelName.setAttribute("aria-invalid", String(!model()));
   if (!prompt) complain("Write a prompt first.", ui.prompt);
-  else if (!model()) complain("Name a model first.", ui.modelName);
+  else if (!model()) complain(unnamed(), ui.modelName);
   else {
     complain("");
     ui.prompt.value = "";
     await ask(prompt);
   }
 }
+
+const unnamed = () =>
+  anyListed()
+    ? "Name a model first."
+    : "Name a model first: the gateway can list none. Is the model server running?";
 
 function complain(sentence, field) {
   alertWith(ui.complaint, sentence);

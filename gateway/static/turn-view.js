@@ -40,6 +40,7 @@ export class TurnView {
   #live;
   #trace;
   #traceEnd;
+  #last = false;
   #touched = false; // the reader has opened or closed the thoughts
   #ended = false;
 
@@ -61,7 +62,7 @@ export class TurnView {
     const { thoughts, trace, note } = this.#parts;
     const { format, reasoning } = this.#record.choice;
     thoughts.hidden = format === "plain";
-    if (format === "plain") setText(note, "The plain format carries the answer alone.");
+    setText(note, noteOn(this.#record));
     trace.open = reasoning === "raw";
     thoughts.querySelector("summary").addEventListener("click", () => {
       this.#touched = true;
@@ -147,18 +148,14 @@ export class TurnView {
   #end() {
     this.#ended = true;
     const record = this.#record;
-    const { note, foot, problem, error, answer } = this.#parts;
+    const { note, foot, error, answer } = this.#parts;
     this.#settle(false);
     this.#answer.close();
     answer.dataset.state = record.state;
     foot.hidden = false;
     setText(this.#parts.figures, this.#figures());
-    if (record.state === "done" && !record.answer.trim() && !record.calls.length) {
-      setText(note, "The answer has no text.");
-    } else if (record.finishReason === "length") {
-      setText(note, "The answer was cut at the token limit. Raise Max tokens to read on.");
-    } else if (record.state === "stopped") setText(note, "You stopped this answer.");
-    problem.hidden = record.state !== "failed";
+    setText(note, noteOn(record));
+    this.#offer();
     if (record.state === "failed") alertWith(error, complaint(record.error));
   }
 
@@ -173,14 +170,38 @@ export class TurnView {
 
   /** Only the last turn can be asked again. */
   set last(last) {
-    this.#parts.regenerate.hidden = !last;
-    this.#parts.problem.querySelector("button").hidden = !last;
+    this.#last = last;
+    this.#offer();
+  }
+
+  /** Shows the buttons that make sense, of those that ask again one. */
+  #offer() {
+    const { copy, regenerate, problem, tryAgain } = this.#parts;
+    const { state, answer } = this.#record;
+    copy.hidden = !answer.trim();
+    problem.hidden = state !== "failed";
+    regenerate.hidden = !this.#last || state === "failed";
+    tryAgain.hidden = !this.#last;
   }
 }
 
 const words = (text) => text.trim().split(/\s+/).join(" ");
 const same = (one, other) => words(one) === words(other);
 const oneLineApart = (text) => text.replace(/\n+/g, "\n");
+
+/** What has to be said of how a turn ended, "" of most. */
+function noteOn({ state, finishReason, choice, answer, calls }) {
+  const silent = !answer.trim() && !calls.length;
+  if (state === "stopped") return "You stopped this answer.";
+  if (finishReason === "length" && silent) {
+    return "The model was still thinking at the token limit. Raise Max tokens to read on.";
+  }
+  if (finishReason === "length") {
+    return "The answer was cut at the token limit. Raise Max tokens to read on.";
+  }
+  if (state === "done" && silent) return "The answer has no text.";
+  return choice.format === "plain" ? "The plain format carries the answer alone." : "";
+}
 
 /** The error as a sentence, and what to do. */
 function complaint({ message, code, status }) {

@@ -126,7 +126,11 @@ export class WireView {
   }
 
   #sum() {
-    const { events } = this.#turn;
+    const { events, record } = this.#turn;
+    if (!events.length && record.state !== "running") {
+      setText(this.#parts.sum, "No events: none arrived, or the page was loaded again since.");
+      return;
+    }
     const waiting = events.length - this.#taken;
     const shown = this.#filter ? `${count(this.#matching.length, "event")} of ` : "";
     const sum = `${shown}${count(this.#taken, "event")}, ${bytes(this.#bytes)}`;

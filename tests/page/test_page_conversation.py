@@ -81,6 +81,20 @@ def test_copy_gives_the_answer_as_the_model_wrote_it(demo, named_events):
     assert demo.page.evaluate("navigator.clipboard.readText()") == text
 
 
+def test_where_there_is_no_text_there_is_no_copy(demo):
+    demo.ask_to_the_end("hi", model="tool-calls")
+    expect(demo.tool_calls).to_contain_text("get_weather")
+    expect(demo.of_turn("regenerate")).to_be_visible()
+    expect(demo.of_turn("copy")).to_be_hidden()
+
+
+def test_a_turn_that_failed_has_one_button_to_ask_again(demo):
+    demo.ask("hi", model="error-500")
+    expect(demo.of_turn("try-again")).to_be_visible()
+    expect(demo.of_turn("inspect-turn")).to_be_visible()
+    expect(demo.of_turn("regenerate")).to_be_hidden()
+
+
 def test_an_example_is_sent_with_one_click(demo):
     chip = demo.page.locator(".chip").first
     example = chip.text_content()

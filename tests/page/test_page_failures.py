@@ -159,9 +159,20 @@ def test_no_list_of_models(demo):
 
     demo.prompt.fill("hi")
     demo.send.click()
-    expect(demo.complaint).to_have_text("Name a model first.")
+    expect(demo.complaint).to_have_text(
+        "Name a model first: the gateway can list none. Is the model server running?"
+    )
     expect(demo.model_name).to_be_focused()
 
     demo.model_name.fill("default")
     demo.send.click()
+    expect(demo.answer).to_have_text("Hi! Nice to meet you.")
+
+
+def test_a_model_server_that_starts_later_needs_no_reload(demo):
+    demo.page.route("**/v1/models", lambda route: route.fulfill(status=502, body="{}"))
+    demo.page.reload()
+    expect(demo.model_name).to_be_visible()
+    demo.page.unroute("**/v1/models")
+    demo.ask_to_the_end("hi")
     expect(demo.answer).to_have_text("Hi! Nice to meet you.")

@@ -130,6 +130,15 @@ def test_an_event_is_opened_by_click_and_by_keys(inspected):
     expect(detail).to_contain_text("HTTP 200")
 
 
+def test_a_wire_that_is_empty_after_a_reload_says_why(inspected):
+    inspected.ask_to_the_end("hi", model="default")
+    inspected.page.reload()
+    inspected.page.get_by_test_id("inspect").click()
+    expect(inspected.page.get_by_test_id("wire-sum")).to_have_text(
+        "No events: none arrived, or the page was loaded again since."
+    )
+
+
 def test_the_wire_can_be_filtered(inspected):
     inspected.ask_to_the_end("hi", model="default")
     inspected.page.get_by_test_id("wire-filter").fill("Final_Output")

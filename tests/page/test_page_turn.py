@@ -233,6 +233,13 @@ def test_an_answer_cut_at_the_token_limit_says_so(demo, named_events):
     expect(demo.turns.last).to_contain_text("Raise Max tokens")
 
 
+def test_a_model_that_thinks_until_the_token_limit_is_said_to_do_so(demo):
+    demo.ask_to_the_end("hi", model="never-ends-thinking")
+    expect(demo.turns.last).to_contain_text(
+        "The model was still thinking at the token limit. Raise Max tokens to read on."
+    )
+
+
 def test_an_answer_is_markdown_and_scripts_survive(demo, named_events):
     text = "```\nif x:\n    return 1\n```\n\n**你好**, שלום 👍🏽\n\nשלום world"
     demo.answer_with(

@@ -32,6 +32,8 @@ _KNOWN = frozenset(
     {"role", "content", "tool_calls", "reasoning_opaque", "extra_content", *_LABELLED, *_MIRRORS}
 )
 """What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
+_UNFINISHED = (None, "", "null")
+"""The finish reasons of a choice that goes on; the words are SGLang's, Ollama's and KoboldCpp's."""
 
 
 class _Choice(msgspec.Struct):
@@ -202,7 +204,7 @@ class ChatReader:
             self._delta(delta, content)
         if choice.logprobs and isinstance(choice.logprobs, dict):
             self._add(Other(choice={"logprobs": choice.logprobs}))
-        if choice.finish_reason is not None:
+        if choice.finish_reason not in _UNFINISHED:
             self._add(Finish(str(choice.finish_reason), _stop_sequence(choice)))
 
     def _delta(self, delta: dict[str, Any], content: Any) -> None:

@@ -253,6 +253,21 @@ def test_a_stream_that_is_cut_fails_and_all_text_before_is_there() -> None:
     assert events[-1].error.code == "upstream_broke_off"
 
 
+@pytest.mark.parametrize("none", ["", "null"])
+def test_a_finish_reason_that_names_none_ends_nothing(none: str) -> None:
+    """Some servers send it with each text; a marker may still be cut by two of them."""
+    said = [
+        {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": none}]}
+        for text in ("<thi", "nk>a</th", "ink>b", "c")
+    ]
+    events = run(make_turn("raw"), lines(*said))
+    check_order(events)
+    assert text(events, ReasoningDelta) == "a"
+    assert text(events, OutputDelta) == "bc"
+    assert events[-1].error.code == "upstream_broke_off"
+    assert type(run(make_turn("raw"), lines(*said, FINISH))[-1]) is Done
+
+
 def test_what_was_held_back_comes_out_before_a_failure() -> None:
     events = run(make_turn(), lines(*contents("<thi")))
     assert events[-2] == OutputDelta("<thi")

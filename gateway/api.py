@@ -50,6 +50,70 @@ def make_blueprint(
 ) -> Blueprint:
     """The routes, bound to the services they use."""
     api = Blueprint("api", __name__)
+    _add_hooks(api, config, clock)
+    door = _Door(config, turns, relay)
+
+    @api.post("/v1/chat/completions")
+    @api.post(f"/{_FORMATS}/v1/chat/completions")
+    def chat_completions(format: Format | None = None) -> Response:
+        request = incoming()
+        body = door.read(request, plain=format == "plain")
+        request.dialect = format_of(body, format, config.default_format)
+        return door.answer(
+            request,
+            read_chat(
+                body,
+                of_path=format,
+                default=config.default_format,
+                max_prompt_chars=config.max_prompt_chars,
+            ),
+        )
+
+    @api.post("/v1/messages")
+    def messages() -> Response:
+        request = incoming()
+        return door.answer(request, read_messages(door.read(request), config.messages_summary))
+
+    @api.post("/v1/messages/count_tokens")
+    def count() -> Response:
+        answer = {"input_tokens": count_tokens(door.read(incoming())), "estimated": True}
+        return Response(
+            dumps(answer), content_type="application/json", headers={"X-Token-Count": "estimated"}
+        )
+
+    @api.post("/v1/responses")
+    @api.post("/openai/v1/responses")
+    def responses() -> Response:
+        summary, other_tools = config.responses_summary, config.responses_other_tools
+        request = incoming()
+        return door.answer(request, read_responses(door.read(request), summary, other_tools))
+
+    @api.route("/v1/responses/<id>", methods=["GET", "DELETE"])
+    @api.post("/v1/responses/<id>/cancel")
+    @api.get("/v1/responses/<id>/input_items")
+    def kept_response(id: str) -> Response:
+        raise NotFound(f"Response with id '{id}' not found: the gateway keeps none.")
+
+    @api.get("/v1/models")
+    @api.get(f"/{_FORMATS}/v1/models")
+    def models(format: Format | None = None) -> Response:
+        data = [
+            {
+                "id": model.id,
+                "object": "model",
+                "owned_by": model.owner,
+                "family": families.find(model.own_name).name,
+                "upstream": model.upstream,
+            }
+            for model in catalog.models()
+        ]
+        return Response(dumps({"object": "list", "data": data}), content_type="application/json")
+
+    return api
+
+
+def _add_hooks(api: Blueprint, config: Config, clock: Callable[[], float]) -> None:
+    """What is done before and behind every request, and before those that may want a key."""
 
     @api.before_app_request
     def name_request() -> None:
@@ -76,61 +140,30 @@ def make_blueprint(
             if request.method != "OPTIONS":  # by which a browser asks, without a key, if it may
                 keys.check(sent.get("Authorization", ""), sent.get("x-api-key", ""))
 
-    @api.post("/v1/chat/completions")
-    @api.post(f"/{_FORMATS}/v1/chat/completions")
-    def chat_completions(format: Format | None = None) -> Response:
-        request = incoming()
-        body = _body(request, plain=format == "plain")
-        request.dialect = format_of(body, format, config.default_format)
-        return _reply(
-            request,
-            read_chat(
-                body,
-                of_path=format,
-                default=config.default_format,
-                max_prompt_chars=config.max_prompt_chars,
-            ),
-        )
 
-    @api.post("/v1/messages")
-    def messages() -> Response:
-        request = incoming()
-        return _reply(request, read_messages(_body(request), config.messages_summary))
+class _Door:
+    """Where the requests for a model come in, whatever their kind, and the answers go out."""
 
-    @api.post("/v1/messages/count_tokens")
-    def count() -> Response:
-        answer = {"input_tokens": count_tokens(_body(incoming())), "estimated": True}
-        return Response(
-            dumps(answer), content_type="application/json", headers={"X-Token-Count": "estimated"}
-        )
+    def __init__(self, config: Config, turns: Turns, relay: Relay) -> None:
+        self._config = config
+        self._turns = turns
+        self._relay = relay
 
-    @api.post("/v1/responses")
-    @api.post("/openai/v1/responses")
-    def responses() -> Response:
-        summary, other_tools = config.responses_summary, config.responses_other_tools
-        request = incoming()
-        return _reply(request, read_responses(_body(request), summary, other_tools))
-
-    @api.route("/v1/responses/<id>", methods=["GET", "DELETE"])
-    @api.post("/v1/responses/<id>/cancel")
-    @api.get("/v1/responses/<id>/input_items")
-    def kept_response(id: str) -> Response:
-        raise NotFound(f"Response with id '{id}' not found: the gateway keeps none.")
-
-    def _body(request: Incoming, *, plain: bool = False) -> dict[str, Any]:
+    def read(self, request: Incoming, *, plain: bool = False) -> dict[str, Any]:
         """The request's JSON object."""
         if request.mimetype and not request.is_json:
             if plain:
                 raise BadRequest("No JSON body provided")
             raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
         length, source = request.content_length, request.stream
+        config = self._config
         body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
         return read_json(body, plain=plain)
 
-    def _reply(request: Incoming, asked: ChatRequest) -> Response:
+    def answer(self, request: Incoming, asked: ChatRequest) -> Response:
         """Starts the turn and answers in the caller's dialect, streamed or in one piece."""
         request.dialect = asked.dialect
-        asked = turns.settle(asked)
+        asked = self._turns.settle(asked)
         stream_id = uuid.uuid4().hex
         dialect = DIALECTS[asked.dialect]
         answer = Answer(
@@ -144,27 +177,10 @@ def make_blueprint(
             prompt_tokens=asked.prompt_tokens,
         )
         caller = Caller(request.id, request.started, request.environ.get("gunicorn.socket"))
-        stream = turns.open(stream_id, asked, caller)
+        stream = self._turns.open(stream_id, asked, caller)
         if asked.stream:
-            return _streamed(stream, dialect(answer), relay.outlet(request.environ))
+            return _streamed(stream, dialect(answer), self._relay.outlet(request.environ))
         return _whole(stream, dialect.whole(answer))
-
-    @api.get("/v1/models")
-    @api.get(f"/{_FORMATS}/v1/models")
-    def models(format: Format | None = None) -> Response:
-        data = [
-            {
-                "id": model.id,
-                "object": "model",
-                "owned_by": model.owner,
-                "family": families.find(model.own_name).name,
-                "upstream": model.upstream,
-            }
-            for model in catalog.models()
-        ]
-        return Response(dumps({"object": "list", "data": data}), content_type="application/json")
-
-    return api
 
 
 def _dialect_of(path: str) -> str | None:

@@ -65,15 +65,22 @@ def base_url(url: str) -> str:
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True}, epilog=EPILOG
 )
-@click.option("--url", envvar="GATEWAY_URL", show_envvar=True, default=DEFAULT_URL)
+@click.option(
+    "--url", envvar="GATEWAY_URL", show_envvar=True, default=DEFAULT_URL, help="The gateway."
+)
 @click.option("--api-key", envvar="GATEWAY_API_KEY", show_envvar=True, help="Sent as Bearer.")
 @click.option("--prompt", help="What to ask; what is piped in is added below it.")
 @click.option("--interactive", is_flag=True, help="A conversation; Ctrl-D or /quit ends it.")
 @click.option("--health", is_flag=True, help="Say how the gateway is.")
 @click.option("--check", "to_check", is_flag=True, help="Hold an answer against what is required.")
 @click.option("--model", shell_complete=complete_models, help="Without it, the gateway's choice.")
-@click.option("--format", type=click.Choice(list(FORMATS)), default="events")
-@click.option("--reasoning", type=REASONING, default="summary")
+@click.option(
+    "--format",
+    type=click.Choice(list(FORMATS)),
+    default="events",
+    help="How the answer is asked for.",
+)
+@click.option("--reasoning", type=REASONING, default="summary", help="What to show of it.")
 @click.option("--detail", type=DETAIL, default="auto", help="How long the summary may be.")
 @click.option("--summarizer", type=SUMMARIZER, help="Without it, the gateway's own.")
 @click.option("--events", "output", flag_value="events", help="Each event, then the answer.")

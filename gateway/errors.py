@@ -269,5 +269,5 @@ def explain(error: msgspec.ValidationError) -> tuple[str, str]:
     path = where.rstrip("`").lstrip(".")
     unknown = what.removeprefix("Object contains unknown field `").rstrip("`")
     if unknown != what.rstrip("`"):
-        return (f"{path}.{unknown}" if path else unknown), "is not known"
+        return (f"{path}.{unknown}" if path else unknown), "it is not known"
     return path, what[0].lower() + what[1:]

@@ -104,7 +104,7 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
 @pytest.mark.parametrize(
     ("toml", "environ", "sentence"),
     [
-        (UPSTREAM + "prio = 1", {}, "upstreams[0].prio: is not known."),
+        (UPSTREAM + "prio = 1", {}, "upstreams[0].prio: it is not known."),
         (UPSTREAM + "weight = 0", {}, "upstreams[0].weight: expected `int` >= 1."),
         (UPSTREAM + "models = []", {}, "upstreams[0].models: expected `array` of length >= 1."),
         (UPSTREAM + UPSTREAM, {}, "Two upstreams are called 'a'."),
@@ -183,10 +183,10 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         ("", {"HEARTBEAT_S": "0"}, "HEARTBEAT_S: expected `float` > 0.0."),
         ("", {"HEARTBEAT_S": "nan"}, "HEARTBEAT_S: expected `float` > 0.0."),
         ("", {"DEFAULT_FORMAT": "html"}, "DEFAULT_FORMAT: invalid enum value 'html'."),
-        ("heartbeat = 3", {}, "HEARTBEAT: is not known."),
+        ("heartbeat = 3", {}, "HEARTBEAT: it is not known."),
         ("max_streams = 0", {}, "MAX_STREAMS: expected `int` >= 1."),
         ('[[models]]\nmatch = "a"\nstart = ["<"]', {}, "models[0]: start and end go together."),
-        ('[[models]]\nmatch = "a"\nstop = 1', {}, "models[0].stop: is not known."),
+        ('[[models]]\nmatch = "a"\nstop = 1', {}, "models[0].stop: it is not known."),
         (
             "",
             {"REASONING_START": "<a>"},

@@ -16,7 +16,7 @@ from tests.programs import Program
 
 BREAKS = {
     "no TOML": ("[[upstreams", "could not be read"),
-    "an unknown key": ("prot = 1", "PROT: is not known."),
+    "an unknown key": ("prot = 1", "PROT: it is not known."),
     "a bad value": ('[[upstreams]]\nname = "a"\nurl = "nope"', "url must be an http"),
     "a key that is not set": (
         '[[upstreams]]\nname = "a"\nurl = "http://a.test"\napi_key_env = "NO_SUCH_KEY"',

@@ -486,7 +486,7 @@ CALL = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
             {"gateway": {"format": "plain"}},
             "gateway.format: this path has one format; leave it out.",
         ),
-        ({"gateway": {"made_up": 1}}, "gateway.made_up: is not known."),
+        ({"gateway": {"made_up": 1}}, "gateway.made_up: it is not known."),
         ({"gateway": 1}, "gateway: expected `object | null`, got `int`."),
     ],
 )

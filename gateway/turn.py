@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Protocol
 
+from gateway.account import Account
 from gateway.config import ReasoningMode
 from gateway.errors import GatewayError, UpstreamBroke, UpstreamError, UpstreamRefused
 from gateway.events import (
@@ -31,14 +32,12 @@ from gateway.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
-    Timings,
-    Tokens,
     ToolCallDelta,
 )
 from gateway.families import ALL_PLAIN, Kind, Plain, Segment, Splitter
 from gateway.lane import Steady
 from gateway.summarizers import Ask, Summarizer, Summary, Written
-from gateway.tokens import estimate, size
+from gateway.tokens import size
 from gateway.upstreams.parts import (
     Content,
     End,
@@ -90,7 +89,7 @@ class Turn:
         source: Source,
         summarizer: Summarizer,
     ) -> None:
-        self._started = started
+        self._account = Account(started)
         self._prompt_summary = prompt_summary
         self._shows_trace = reasoning in ("raw", "both")
         self._shows_summary = reasoning in ("summary", "both")
@@ -110,14 +109,8 @@ class Turn:
         self._labelled = False
         self._finish_reason: str | None = None
         self._stop_sequence: str | None = None
-        self._usage: dict[str, Any] | None = None
-        self._ms: dict[str, int] = {}
         self._events: list[Event] = []
         self._now = started
-        self._reasoning_bytes = 0
-        self._output_bytes = 0
-        self._written = {"calls": 0, "failed": 0}
-        self._summarizer_usage: dict[str, int] = {}
 
     @property
     def lone_end(self) -> bool:
@@ -126,16 +119,11 @@ class Turn:
 
     def record(self) -> dict[str, Any]:
         """What the log says of the turn: counts and times, no text."""
-        tokens = self._tokens()
-        counts = {"reasoning_tokens": tokens.reasoning, "output_tokens": tokens.output}
-        record = {**counts, "usage": self._usage, **self._ms}
-        if self._written["calls"]:
-            record["summarizer"] = {**self._written, **self._summarizer_usage}
-        return record
+        return self._account.record()
 
     def elapsed_ms(self, now: float) -> int:
         """Milliseconds since the request arrived."""
-        return round((now - self._started) * 1000)
+        return self._account.elapsed_ms(now)
 
     def start(self, now: float) -> list[Event]:
         """The first event, before the upstream is called."""
@@ -147,7 +135,7 @@ class Turn:
     def call(self, upstream: str, model: str) -> None:
         """This upstream is asked now; what another one said before is forgotten."""
         self._reader, self._splitter = self._source(upstream, model)
-        self._usage = None
+        self._account.usage = None
         self.fault = None
 
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
@@ -185,11 +173,7 @@ class Turn:
     def answer(self, written: Written, now: float) -> list[Event]:
         """Takes the answer to the last ask. One that comes too late is counted, not shown."""
         self._now = now
-        self._written["calls"] += 1
-        self._written["failed"] += written.text is None
-        for name, count in (written.usage or {}).items():
-            if isinstance(count, int) and name.endswith("_tokens"):
-                self._summarizer_usage[name] = self._summarizer_usage.get(name, 0) + count
+        self._account.add_written(written)
         if self._phase is Phase.REASONING:
             self._events.extend(map(self._summary_delta, self._summarizer.answer(written)))
         return self._take()
@@ -205,7 +189,7 @@ class Turn:
         kind, plain = self._kind_of(pattern.kind)
         if kind is Kind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking:
             return Steady(pattern, plain, OutputDelta, self._answered)
-        if kind is Kind.REASONING and self._thinking and "first_reasoning_ms" in self._ms:
+        if kind is Kind.REASONING and self._thinking and "first_reasoning_ms" in self._account.ms:
             if not self._shows_trace:
                 return Steady(pattern, plain, None, self._thought)
             if not self._shows_summary:
@@ -222,11 +206,11 @@ class Turn:
         return (state.kind, state.plain) if state is not None else (Kind.MARKUP, ALL_PLAIN)
 
     def _answered(self, text: str, now: float) -> list[Event]:
-        self._output_bytes += size(text)
+        self._account.output_bytes += size(text)
         return []
 
     def _traced(self, text: str, now: float) -> list[Event]:
-        self._reasoning_bytes += size(text)
+        self._account.reasoning_bytes += size(text)
         return []
 
     def _thought(self, text: str, now: float) -> list[Event]:
@@ -256,12 +240,12 @@ class Turn:
                 self.model_ran = True
                 self._close_splitter(stopped=False)
                 self._begin_output()
-                self._output_bytes += sum(map(_call_bytes, calls))
+                self._account.output_bytes += sum(map(_call_bytes, calls))
                 self._events.extend(map(ToolCallDelta, calls))
             case Other(delta, choice, chunk):
                 self._extra(Extra(delta, choice, chunk))
             case Usage(usage):
-                self._usage = usage
+                self._account.usage = usage
             case Finish(reason, stop_sequence):
                 self._close_splitter(stopped=reason == "stop")
                 self._finish_reason, self._stop_sequence = reason, stop_sequence
@@ -298,7 +282,7 @@ class Turn:
     def _reasoning(self, text: str) -> None:
         """Reasoning after the answer has begun is part of the trace, never of the summary."""
         self._thinking = True
-        self._reasoning_bytes += size(text)
+        self._account.reasoning_bytes += size(text)
         if self._phase is Phase.PROMPT:
             self._phase = Phase.REASONING
         self._mark("first_reasoning_ms")
@@ -315,7 +299,7 @@ class Turn:
         if text:
             self._begin_output()
             self._thinking = False
-            self._output_bytes += size(text)
+            self._account.output_bytes += size(text)
             self._events.append(OutputDelta(text))
 
     def _begin_output(self, *, reasoned: bool = True) -> None:
@@ -350,11 +334,11 @@ class Turn:
         self._end(
             Done(
                 reason,
-                self._usage,
-                self._timings_at_end(),
-                self._tokens(),
+                self._account.usage,
+                self._account.timings(self._now),
+                self._account.tokens(),
                 self._stop_sequence,
-                self._summarizer_usage or None,
+                self._account.summarizer_usage,
             )
         )
 
@@ -363,7 +347,7 @@ class Turn:
         if self.ended:
             return
         self._close_splitter(stopped=False)
-        self._end(Failed(error, self._timings_at_end()))
+        self._end(Failed(error, self._account.timings(self._now)))
 
     def _end(self, event: Done | Failed) -> None:
         self._events.append(event)
@@ -374,16 +358,8 @@ class Turn:
         events, self._events = self._events, []
         return events
 
-    def _tokens(self) -> Tokens:
-        return Tokens(estimate(self._reasoning_bytes), estimate(self._output_bytes))
-
     def _mark(self, name: str) -> None:
-        if name not in self._ms:
-            self._ms[name] = self.elapsed_ms(self._now)
-
-    def _timings_at_end(self) -> Timings:
-        self._mark("total_ms")
-        return Timings(**self._ms)
+        self._account.mark(name, self._now)
 
 
 def _call_bytes(call: Mapping[str, Any]) -> int:

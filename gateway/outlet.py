@@ -68,3 +68,13 @@ def outlet(environ: Mapping[str, Any]) -> Outlet | None:
     client = environ.get("gunicorn.socket")
     chunked = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and environ["REQUEST_METHOD"] != "HEAD"
     return client if isinstance(client, Outlet) and chunked else None
+
+
+def hang_up(client: socket.socket) -> None:
+    """Ends a client's connection; what waits for it is woken.
+
+    gevent's own shutdown would wake a waiting send with an error that gunicorn logs; the plain
+    socket's lets it end like any connection that was closed.
+    """
+    with suppress(OSError):  # it may be gone already
+        getattr(client, "_sock", client).shutdown(socket.SHUT_RDWR)

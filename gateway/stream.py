@@ -5,7 +5,6 @@ import socket
 import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import gevent
@@ -17,7 +16,7 @@ from gateway.errors import ClientLeft, GatewayError
 from gateway.events import Done, Event, Failed
 from gateway.lane import Lane, find_lane
 from gateway.metrics import Sent
-from gateway.outlet import Outlet
+from gateway.outlet import Outlet, hang_up
 from gateway.pool import Lease
 from gateway.store import Log
 from gateway.transport import Reply
@@ -191,18 +190,16 @@ class Stream:
         """The client has left or does not read: what waits for it is woken and ends."""
         self.left = why
         if self.request.client is not None:
-            # gevent's own shutdown would wake a waiting send with an error that gunicorn logs; the
-            # plain socket's lets it end like any connection that was closed.
-            plain = getattr(self.request.client, "_sock", self.request.client)
-            with suppress(OSError):  # it may be gone already
-                plain.shutdown(socket.SHUT_RDWR)
+            hang_up(self.request.client)
         self.answered.set()
         self.log.nudge()
 
     def fail(self, error: GatewayError) -> None:
         """Ends the stream from outside; its pump hands the error to the turn."""
         if self.pump is not None:
-            self.pump.kill(error, block=False)
+            gevent.spawn(
+                self.pump.kill, error, block=False
+            )  # killed before it began, it tells none
 
     def close(self) -> None:
         """Ends the turn if it has not ended, and with it the call to the upstream. Idempotent."""

@@ -24,7 +24,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from gateway.current import current
 from gateway.errors import RequestTimeout
-from gateway.outlet import Outlet
+from gateway.outlet import Outlet, hang_up
 
 _COLLECT_AFTER = 10_000
 """New objects between two collections, which find next to nothing: turns leave no cycles behind.
@@ -33,6 +33,8 @@ _TICK_S = 0.1
 _QUIET_S = 0.5
 """While connections are kept, the end comes when nothing has been asked for this long: what a proxy
 sends on one may be under way. Each answer says `Connection: close` now, so these run out."""
+_MAKING_ROOM = 8
+"""Such a part of the silent connections is let go in a tick in which no other could be taken."""
 _PIECE_BYTES = 2048
 """In one go, of a body that nobody wants; if each byte is a chunk, so many take 5 ms."""
 _LINGER_S = 5.0
@@ -57,6 +59,8 @@ class Worker(GeventWorker):
         _settle(self.cfg)
         self.wsgi.extensions["gateway.checkup"].start()
         self._connections = Pool(self.worker_connections)
+        self._silent: dict[Any, None] = {}
+        """Connections on which nothing comes, the one that has been silent for longest first."""
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:
             self._tick()
@@ -87,6 +91,9 @@ class Worker(GeventWorker):
 
     def _tick(self) -> None:
         self.notify()
+        if self._connections.full():
+            for client in list(self._silent)[: 1 + len(self._silent) // _MAKING_ROOM]:
+                hang_up(client)  # others may want to ask something
         gevent.sleep(_TICK_S)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
@@ -122,17 +129,23 @@ class Worker(GeventWorker):
                 with suppress(OSError):  # who is gone is found to be so below
                     client.flush()
             was_taken = _take_rest(req, sock)
-        if not was_taken or not (req.unreader.buf.tell() or self._hears(sock)):
+        if was_taken and req.unreader.buf.tell():
+            gevent.sleep(0)  # who asks without a pause never lets others run
+        elif not was_taken or not self._hears(sock):
             raise StopIteration
 
     def _hears(self, client: Any) -> bool:
         """Waits for the first byte of a request, as long as a silent connection is kept."""
         if self.cfg.is_ssl and client.pending():
             return True
-        with suppress(TimeoutError):
+        self._silent[client] = None
+        try:
             wait_read(client.fileno(), timeout=self.cfg.keepalive)
-            return True
-        return False
+        except TimeoutError:
+            return False
+        finally:
+            del self._silent[client]
+        return True
 
     def _serve(self, listener: Any) -> StreamServer:
         listener.setblocking(1)

@@ -1,0 +1,81 @@
+"""Clients that ask without a pause, and clients that hold connections and ask nothing, keep nobody
+else from being served."""
+
+import socket
+import threading
+from contextlib import ExitStack, suppress
+
+from tests.live.test_slow_clients import answer, connect
+from tests.live.wire import ask, get, request_body, told
+from tests.programs import Program, start_gateway
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
+CONNECTIONS = 201
+"""As many as a worker with one place holds at once."""
+
+
+def test_requests_without_a_pause_on_one_connection_let_others_run(mock_url: str) -> None:
+    """Each is sent before the one before it is answered, and all answers are read."""
+    with start_gateway(mock_url) as gateway, connect(gateway) as greedy:
+        answered = threading.Event()
+
+        def send() -> None:
+            with suppress(OSError):
+                while True:
+                    greedy.sendall(HEALTH * 500)
+
+        def take() -> None:
+            with suppress(OSError):
+                while greedy.recv(1 << 20):
+                    answered.set()
+
+        for work in (send, take):
+            threading.Thread(target=work, daemon=True).start()
+        assert answered.wait(10)
+        with ask(gateway.url, request_body("default@tps=50", gateway={"format": "events"})) as s:
+            assert told("events", s.whole()).error is None
+        greedy.shutdown(socket.SHUT_RDWR)
+
+
+def is_open(client: socket.socket) -> bool:
+    client.settimeout(0)
+    try:
+        return client.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def fill(gateway: Program, held: ExitStack) -> list[socket.socket]:
+    """All connections that a worker takes; every second one has asked something before."""
+    clients = []
+    for number in range(CONNECTIONS):
+        clients.append(held.enter_context(connect(gateway)))
+        if number % 2:
+            clients[-1].sendall(HEALTH)
+            assert answer(clients[-1])[0] == 200
+    return clients
+
+
+def test_silent_connections_give_way_to_those_who_ask(mock_url: str) -> None:
+    """The one that has been silent for longest first."""
+    with start_gateway(mock_url, max_streams=1) as gateway, ExitStack() as held:
+        first, *_, last = fill(gateway, held)
+        for _ in range(3):
+            assert get(f"{gateway.url}/health")["status"] == "ok"  # within 5 s
+        with ask(gateway.url, request_body("default@tps=0", gateway={"format": "events"})) as s:
+            assert told("events", s.whole()).error is None
+        assert not is_open(first)
+        assert is_open(last)
+        assert "Traceback" not in gateway.output()
+        assert "[ERROR]" not in gateway.output()
+
+
+def test_a_stream_is_not_silent(mock_url: str) -> None:
+    with start_gateway(mock_url, max_streams=1) as gateway, ExitStack() as held:
+        body = request_body("slow-start@delay=3,tps=0", gateway={"format": "events"})
+        stream = held.enter_context(ask(gateway.url, body))
+        fill(gateway, held)
+        assert get(f"{gateway.url}/health")["open_streams"] == 1
+        assert told("events", stream.whole()).error is None

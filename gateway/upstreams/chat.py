@@ -110,13 +110,13 @@ class ChatUpstream:
 def _retry_after_s(headers: Mapping[str, str]) -> int | None:
     """When to come back: in seconds, or a date, which counts from the answer's own."""
     after = headers.get("Retry-After", "")
-    if after.isdecimal():
-        return int(after)
     try:
+        if after.isdecimal():
+            return int(after)
         then, now = map(parsedate_to_datetime, (after, headers.get("Date", "")))
         return max(0, ceil((then - now).total_seconds()))
-    except (TypeError, ValueError):  # no date, or one with a time zone and one without
-        return None
+    except (TypeError, ValueError, OverflowError):
+        return None  # no number or date that makes sense, or one date with a zone and one without
 
 
 def _base(url: str) -> str:

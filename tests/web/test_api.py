@@ -499,6 +499,19 @@ def test_openai_and_not_streamed_answer_with_the_status(
             assert response.headers["Retry-After"] == "7"
 
 
+@pytest.mark.parametrize(
+    "after", ["9" * 5000, "Sat, 21 Nov 2026 19:00:00 +99999999999999999999", "-1", "soon", ""]
+)
+def test_a_retry_after_that_says_nothing_is_none(
+    client: FlaskClient, upstream: responses.RequestsMock, after: str
+) -> None:
+    headers = {"Retry-After": after, "Date": "Sat, 21 Nov 2026 19:00:00 GMT"}
+    upstream.post(COMPLETIONS, status=429, json={"error": "Slowly."}, headers=headers)
+    response = ask(client, stream=False)
+    assert (response.status_code, failure(response)["message"]) == (429, "Slowly.")
+    assert "Retry-After" not in response.headers
+
+
 @pytest.mark.parametrize("format", ["phased", "events", "plain"])
 @pytest.mark.parametrize(("status", "expected", "type"), REFUSALS)
 def test_the_others_have_begun_and_say_it_in_the_stream(

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import pytest
 import requests
 import responses
@@ -609,6 +610,21 @@ def test_clients_do_not_retry_by_themselves_once_the_model_has_run(
         assert response.status_code == 502
         assert response.headers.get("x-should-retry") == ("false" if model_ran else None)
     assert "x-should-retry" not in ask(client, "/openai/v1/chat/completions").headers
+
+
+@pytest.mark.parametrize("format", ["phased", "events", "plain"])
+def test_a_stream_that_is_stopped_as_soon_as_it_was_opened_says_so(
+    client: FlaskClient, upstream: responses.RequestsMock, format: str
+) -> None:
+    """Before its upstream was even called."""
+    upstream.add_callback("POST", COMPLETIONS, lambda _: gevent.sleep(60))
+    response = client.post(
+        f"/{format}/v1/chat/completions", json={"messages": MESSAGES, "stream": True}
+    )
+    client.application.extensions["gateway"].stop()
+    with gevent.Timeout(5):
+        assert "The gateway was stopped" in response.text
+    assert client.get("/health").json["open_streams"] == 0
 
 
 def test_a_full_gateway_refuses(

@@ -9,7 +9,8 @@ import client
 from gateway.config import Config, setting_names
 from gateway.dialects import DIALECTS
 from gateway.errors import CODES
-from gateway.families import FAMILIES, Family
+from gateway.families import FAMILIES, Families, Family
+from gateway.summarizers import SUMMARIZERS, Summarizers
 from scripts.write_docs import PARTS, with_parts
 from terminal.formats import FORMATS
 from tests.programs import ROOT
@@ -78,6 +79,18 @@ def test_every_link_leads_somewhere(page: str) -> None:
     folder = ROOT if page == "README.md" else ROOT / "docs"
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", DOCS[page]):
         assert (folder / target).exists(), target
+
+
+@pytest.mark.parametrize("page", ["settings.md", "models.md"])
+def test_every_example_of_the_settings_file_is_taken(page: str, tmp_path: Path) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", DOCS[page], re.DOTALL)
+    assert examples
+    for example in examples:
+        (tmp_path / "gateway.toml").write_text(example)
+        environ = dict.fromkeys(re.findall(r'api_key_env = "(\w+)"', example), "a-key")
+        config = Config.load({"GATEWAY_CONFIG": str(tmp_path / "gateway.toml"), **environ})
+        Families(config)
+        Summarizers(config, SUMMARIZERS)
 
 
 def test_every_option_and_exit_status_of_the_client() -> None:

@@ -72,9 +72,9 @@ export class Inspector {
   /** Draws what is new, if it can be seen. `last`: the turn is over. */
   paint({ last }) {
     if (!this.open || !this.#turn) return;
+    this.#draw(last); // first, for the list gets the room that is left
     this.#wire.show(this.#turn);
     this.#wire.paint();
-    this.#draw(last);
   }
 
   #draw(always) {

@@ -143,8 +143,10 @@ export class WireView {
     const { list, detail } = this.#parts;
     detail.hidden = !event;
     setText(detail, event ? readable(event.raw) : "");
-    if (event) list.setAttribute("aria-activedescendant", `wire-${position}`);
-    else list.removeAttribute("aria-activedescendant");
+    if (event) {
+      list.setAttribute("aria-activedescendant", `wire-${position}`);
+      this.#reveal(position); // the detail has taken some of the list's room
+    } else list.removeAttribute("aria-activedescendant");
     this.#refresh();
   }
 
@@ -162,7 +164,6 @@ export class WireView {
     }[event.key];
     if (next === undefined || last < 0) return;
     event.preventDefault();
-    this.#reveal(Math.min(next, last));
     this.#choose(Math.min(next, last));
   }
 

@@ -130,6 +130,18 @@ def test_an_event_is_opened_by_click_and_by_keys(inspected):
     expect(detail).to_contain_text("HTTP 200")
 
 
+def test_a_wire_that_is_opened_late_is_at_its_end_and_keeps_what_is_chosen_in_view(demo):
+    demo.page.set_viewport_size({"width": 1280, "height": 1200})
+    demo.ask_to_the_end("Explain recursion", model="default@tps=0")
+    demo.page.get_by_test_id("inspect").click()
+    last = demo.wire.locator(".wire-row", has_text="finish_reason")
+    expect(last).to_be_in_viewport(ratio=0.9)
+
+    last.click()
+    expect(demo.page.get_by_test_id("wire-detail")).to_be_visible()
+    expect(demo.wire.locator('[aria-selected="true"]')).to_be_in_viewport(ratio=0.9)
+
+
 def test_a_wire_that_is_empty_after_a_reload_says_why(inspected):
     inspected.ask_to_the_end("hi", model="default")
     inspected.page.reload()

@@ -194,7 +194,8 @@ class Relay:
     def _move_on(self, stream: Stream, error: GatewayError) -> bool:
         """Leases the next upstream, if the turn may still go to another and there is one."""
         tried = [*stream.given_up, stream.lease.upstream]
-        if stream.turn.model_ran or len(tried) >= self._config.max_attempts:
+        turn = stream.turn
+        if turn.model_ran or turn.ended or len(tried) >= self._config.max_attempts:
             return False
         if not may_retry(error):
             return False
@@ -206,7 +207,7 @@ class Relay:
             return False  # what went wrong says more than that nobody is left
         stream.given_up[stream.lease.upstream] = error.code
         stream.lease = lease
-        stream.turn.call(lease.upstream, lease.model)
+        turn.call(lease.upstream, lease.model)
         return True
 
     def _end(self, stream: Stream, error: GatewayError) -> None:

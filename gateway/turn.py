@@ -135,7 +135,7 @@ class Turn:
     def call(self, upstream: str, model: str) -> None:
         """This upstream is asked now; what another one said before is forgotten."""
         self._reader, self._splitter = self._source(upstream, model)
-        self._account.usage = None
+        self._account.usage = self._finish_reason = self._stop_sequence = None
         self.fault = None
 
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:

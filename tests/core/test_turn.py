@@ -292,6 +292,15 @@ def test_a_model_that_had_finished_is_not_taken_down() -> None:
     assert type(events[-1]) is Done
 
 
+def test_the_finish_reason_of_an_upstream_that_was_given_up_is_forgotten() -> None:
+    turn = make_turn()
+    assert run(turn, lines(FINISH), close=False)[1:] == []
+    turn.call("another", "any")
+    events = run(turn, lines(*contents("Hi")))
+    assert text(events, OutputDelta) == "Hi"
+    assert events[-1].error.code == "upstream_broke_off"
+
+
 def test_nothing_comes_after_the_end() -> None:
     turn = make_turn()
     events = run(turn, lines(*contents("Hi"), FINISH, DONE, *contents("more")), lines(DONE))

@@ -133,6 +133,24 @@ def test_silent_and_broken_upstreams_are_given_up_before_the_first_word(
         together(check, SILENCES | BROKEN)
 
 
+def test_nobody_else_is_asked_for_an_answer_that_is_whole(
+    tmp_path: Path, first: Upstream, second: Upstream
+) -> None:
+    """Though it was empty, and the connection broke off behind its end."""
+    first.answers("empty", CHUNKED + b"".join(chunked([FINISH, DONE], end=False)) + b"zz\r\n")
+    first.answers("next", RESET)
+    for model in ("empty", "next"):
+        second.answers(model, *GOOD)
+    with gateway_with(
+        tmp_path, table("a", first.url), table("b", second.url, priority=2)
+    ) as gateway:
+        with ask(gateway.url, request_body("empty", **EVENTS), request_id="empty") as stream:
+            assert told("events", stream.whole()).answer == ""
+        with ask(gateway.url, request_body("next", **EVENTS)) as stream:
+            assert told("events", stream.whole()).answer == "Hi!"
+    assert [seen.body["model"] for seen in second.seen] == ["next"]
+
+
 def test_an_upstream_that_is_full_is_passed_over(
     tmp_path: Path, first: Upstream, second: Upstream
 ) -> None:

@@ -112,9 +112,9 @@ class Completion:
     def _tool_call(self, delta: dict[str, Any]) -> None:
         call = self._tool_calls.setdefault(delta["index"], {})
         for name, value in delta.items():
-            if name == "function" and isinstance(value, dict):
+            if name == "function":
                 function = call.setdefault("function", {})
-                for member, piece in value.items():
+                for member, piece in value.items() if isinstance(value, dict) else ():
                     _append(function, member, piece)
             elif name != "index" and value is not None:
                 call[name] = value

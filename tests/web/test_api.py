@@ -627,6 +627,17 @@ def test_a_stream_that_is_stopped_as_soon_as_it_was_opened_says_so(
     assert client.get("/health").json["open_streams"] == 0
 
 
+def test_a_tool_call_that_is_none_is_not_our_failure(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    pieces = ["x", None, {"name": "f"}, 5, {"arguments": "{}"}, []]
+    calls = [{"tool_calls": [{"index": 0, "id": "c", "function": piece}]} for piece in pieces]
+    answers(upstream, *[{"choices": [{"index": 0, "delta": call}]} for call in calls], FINISH)
+    message = ask(client, stream=False).json["choices"][0]["message"]
+    [call] = message["tool_calls"]
+    assert call["function"] == {"name": "f", "arguments": "{}"}
+
+
 def test_a_full_gateway_refuses(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:

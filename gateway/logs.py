@@ -1,7 +1,8 @@
 """The log: one line a turn, never a prompt, an answer or a key."""
 
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -16,7 +17,7 @@ def make_logger(config: Config) -> Any:
         else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
     )
     return structlog.wrap_logger(
-        structlog.WriteLogger(sys.stdout),
+        structlog.WriteLogger(cast(TextIO, _Lossy(sys.stdout))),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -25,3 +26,18 @@ def make_logger(config: Config) -> Any:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(config.log_level),
     )
+
+
+class _Lossy:
+    """A file that loses what it can't take: no answer ends because a disk is full."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: characters that its encoding lacks
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()

@@ -1,5 +1,7 @@
 """One line a turn that says how it went, and nothing of what was said in it."""
 
+import errno
+import io
 import json
 import re
 import time
@@ -10,10 +12,10 @@ import pytest
 import responses
 from flask.testing import FlaskClient
 
-from gateway import Config
+from gateway import Config, create_app
 from gateway.logs import make_logger
 from tests.programs import ROOT
-from tests.web.conftest import COMPLETIONS, answers
+from tests.web.conftest import COMPLETIONS, UPSTREAM, answers
 
 KEY = "sk-of-the-gateway"
 PROMPT = "words-of-the-prompt"
@@ -148,3 +150,21 @@ def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
     log.info("turn", model="two\nlines\u2028 and \x1b[31m", usage={"completion_tokens": 1})
     [line] = capsys.readouterr().out.splitlines()
     assert json.loads(line)["event"] == "turn"
+
+
+class Broken(io.StringIO):
+    """Standard output on a disk that is full."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_can_not_be_written_costs_no_answer(
+    upstream: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", Broken())
+    client = create_app(Config(upstream_url=UPSTREAM)).test_client()
+    play(upstream, "done")
+    body = {"messages": [{"role": "user", "content": PROMPT}], "stream": True}
+    assert client.post("/v1/chat/completions", json=body).text.endswith("data: [DONE]\n\n")
+    assert b'end="done"' in client.get("/metrics").data

@@ -18,6 +18,7 @@ import gevent
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import wait_read
+from gunicorn.http.errors import ParseException
 from gunicorn.sock import ssl_context
 from gunicorn.util import write_error
 from gunicorn.workers.ggevent import GeventWorker
@@ -111,6 +112,8 @@ class Worker(GeventWorker):
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What gunicorn calls when a head could not be read."""
         if not isinstance(exc, RequestTimeout):
+            if isinstance(exc, ParseException):
+                _hide_quotes(exc)
             super().handle_error(req, client, addr, exc)
             return
         self.wsgi.extensions["gateway.metrics"].refused(exc)
@@ -178,6 +181,14 @@ class _Listener(NamedTuple):
 
     def getsockname(self) -> Any:
         return self.name
+
+
+def _hide_quotes(fault: ParseException) -> None:
+    """What could not be read would be logged, and may be a key, or the end of a prompt whose
+    client counted characters for bytes."""
+    for name, value in vars(fault).items():
+        if isinstance(value, str | bytes) and name != "msg":  # gunicorn's own words
+            setattr(fault, name, "…")
 
 
 def _take_rest(req: Any, client: Any) -> bool:

@@ -1,19 +1,28 @@
 """Keys of clients at the running gateway: connections that go on, keys that change."""
 
 import json
+import socket
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 
 from tests.live.test_reload import reload
 from tests.live.test_upstreams import gateway_with, table
 from tests.live.wire import request_body, until
-from tests.programs import start_gateway
+from tests.programs import Program, start_gateway
 
 DOOR = "/events/v1/chat/completions"
 OLD, NEW = "sk-old", "sk-new"
+
+
+@pytest.fixture(scope="module")
+def gateway(mock_url: str) -> Iterator[Program]:
+    with start_gateway(mock_url, api_keys=OLD) as gateway:
+        yield gateway
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -48,6 +57,25 @@ def test_a_refusal_does_not_wait_for_the_body(mock_url: str) -> None:
         answer = connection.getresponse()
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         connection.close()
+
+
+GARBLED = {
+    "a line of its own": f"GET /health HTTP/1.1\r\nBearer {OLD}\r\n\r\n",
+    "in the address": f"GET /v1/models?key={OLD}\1 HTTP/1.1\r\n\r\n",
+    "behind its length": f"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n{{{OLD}\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("place", GARBLED)
+def test_what_is_garbled_is_not_logged(gateway: Program, place: str) -> None:
+    """Prompts stand there as well as keys: behind a Content-Length in characters, not in bytes."""
+    refused = gateway.output().count("Invalid request")
+    with socket.create_connection(urlsplit(gateway.url).netloc.split(":"), timeout=20) as client:
+        client.sendall(GARBLED[place].encode())
+        while client.recv(65536):
+            pass
+    until(lambda: gateway.output().count("Invalid request") > refused)
+    assert OLD not in gateway.output()
 
 
 def test_a_key_is_changed_by_a_reload(tmp_path: Path, mock_url: str) -> None:

@@ -197,9 +197,8 @@ class Stream:
     def fail(self, error: GatewayError) -> None:
         """Ends the stream from outside; its pump hands the error to the turn."""
         if self.pump is not None:
-            gevent.spawn(
-                self.pump.kill, error, block=False
-            )  # killed before it began, it tells none
+            # By another greenlet: a pump that is killed before it began tells nobody.
+            gevent.spawn(self.pump.kill, error, block=False)
 
     def close(self) -> None:
         """Ends the turn if it has not ended, and with it the call to the upstream. Idempotent."""

@@ -105,6 +105,18 @@ def test_every_format_of_the_client() -> None:
         assert f"`{name}`" in DOCS["client.md"]
 
 
+def test_the_design_page_names_every_module_and_no_other() -> None:
+    tree = DOCS["design.md"].split("```")[1].split("gateway/\n")[1].split("tests/")[0]
+    named = {name.rstrip("/") for line in tree.splitlines() for name in _names(line)}
+    there = {path.name for path in (ROOT / "gateway").iterdir() if not path.name.startswith("__")}
+    assert named == there
+
+
+def _names(line: str) -> list[str]:
+    """The files and folders at the beginning of a line of the tree."""
+    return re.split(r" {2,}", line.strip())[0].split()
+
+
 def test_the_changelog_names_no_file_that_is_gone() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):

@@ -4,8 +4,8 @@ const one = (number) => number.toFixed(1);
 
 /** "850 ms", "3.2 s", "2 min 5 s" */
 export function duration(ms) {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  return ms < 60_000 ? `${one(ms / 1000)} s` : minutes(ms);
+  if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`;
+  return ms < 59_950 ? `${one(ms / 1000)} s` : minutes(Math.round(ms / 1000) * 1000);
 }
 
 /** In whole seconds, for a clock that runs: "12 s", "2 min 5 s" */

@@ -218,3 +218,13 @@ def test_the_pane_shows_the_turn_that_was_asked_for(demo):
     expect(demo.page.get_by_role("heading", name="Turn 1").last).to_be_visible()
     demo.page.get_by_test_id("wire-filter").fill("first")
     expect(demo.wire.locator(".wire-row").first).to_contain_text("prompt_summary")
+
+
+def test_a_duration_is_given_in_the_unit_that_it_rounds_to(demo):
+    shown = demo.page.evaluate(
+        """async () => {
+            const { duration } = await import("/static/any/words.js");
+            return [0, 999.4, 999.6, 59940, 59960, 125400].map(duration);
+        }"""
+    )
+    assert shown == ["0 ms", "999 ms", "1.0 s", "59.9 s", "1 min 0 s", "2 min 5 s"]

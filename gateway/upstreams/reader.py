@@ -240,11 +240,12 @@ class ChatReader:
         return Content if self._tagged_thoughts else Reasoning
 
     def _item(self, item: Any) -> None:
-        """An item of a content list, as Mistral sends them."""
-        if isinstance(item, dict):
-            if item.get("type") == "thinking":
-                self._text(Reasoning, _joined(item.get("thinking"), "text"))
-            else:
+        """An item of a content list, as Mistral and Databricks send them."""
+        match item:
+            case {"type": "thinking" | "reasoning"}:
+                thoughts = item.get("thinking") or item.get("summary")
+                self._text(Reasoning, _joined(thoughts, "text"))
+            case _:
                 self._text(Content, _joined([item], "text"))
 
     def _text(self, kind: type[Content] | type[Reasoning], text: str) -> None:

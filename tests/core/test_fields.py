@@ -51,6 +51,19 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
             "cd",
         ),
         ([{"content": [{"type": "thinking", "thinking": "a"}]}, {"content": "c"}], "a", "c"),
+        # Databricks has a summary in such an item.
+        (
+            [
+                {
+                    "content": [
+                        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}]}
+                    ]
+                },
+                {"content": [{"type": "text", "text": "c"}]},
+            ],
+            "a",
+            "c",
+        ),
         # Anthropic through LiteLLM.
         (
             [
@@ -87,6 +100,7 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
         # Nonsense is survived.
         ([{"reasoning": 1, "reasoning_details": "x", "thinking_blocks": {}}], "x", ""),
         ([{"content": [1, None, {}, {"type": "text", "text": 5}]}], "", ""),
+        ([{"content": [{"type": ["reasoning"], "summary": "a"}, {"type": "reasoning"}]}], "", ""),
         ([{"content": "c", "extra_content": {"google": 1}}], "", "c"),
     ],
 )

@@ -40,6 +40,9 @@ _PIECE_BYTES = 2048
 """In one go, of a body that nobody wants; if each byte is a chunk, so many take 5 ms."""
 _LINGER_S = 5.0
 """So long a body that nobody wants is taken and thrown away."""
+_AFTER_STREAMS_S = 1.0
+"""Whoever takes nothing is let go by the kernel so long after STALL_TIMEOUT_S, at which streams are
+let go by the sweeper, who knows them. It may be no stream that is not taken, but a page."""
 _LAST_WORDS_S = 5.0
 """For streams that are ended before their time to say so."""
 _HURRY_S = 1.0
@@ -99,6 +102,8 @@ class Worker(GeventWorker):
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serves a connection, once something comes on it."""
+        patience_s = current().stall_timeout_s + _AFTER_STREAMS_S
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * patience_s))
         if self._hears(client):
             super().handle(listener, client, addr)
         else:
@@ -126,6 +131,8 @@ class Worker(GeventWorker):
         client = Outlet(sock) if type(sock) is gevent.socket.socket else sock
         try:
             super().handle_request(listener_name, req, client, addr)
+        except TimeoutError as gone:  # it took nothing, or its machine does not answer
+            raise StopIteration from gone
         finally:
             self.busy -= 1
             if client is not sock:

@@ -5,6 +5,8 @@ import socket
 import threading
 from contextlib import ExitStack, suppress
 
+import pytest
+
 from tests.live.test_slow_clients import answer, connect
 from tests.live.wire import ask, get, request_body, told
 from tests.programs import Program, start_gateway
@@ -79,3 +81,14 @@ def test_a_stream_is_not_silent(mock_url: str) -> None:
         fill(gateway, held)
         assert get(f"{gateway.url}/health")["open_streams"] == 1
         assert told("events", stream.whole()).error is None
+
+
+def test_who_does_not_read_is_let_go_whatever_the_answer(mock_url: str) -> None:
+    """Also where it is no stream, for which the sweeper looks."""
+    with start_gateway(mock_url, stall_timeout_s=1) as gateway, connect(gateway) as lazy:
+        lazy.settimeout(15)
+        asked = b"GET /openapi.json HTTP/1.1\r\nHost: gateway\r\n\r\n" * 100
+        with pytest.raises(ConnectionError):  # and no TimeoutError
+            lazy.sendall(asked * 1000)
+        assert "Traceback" not in gateway.output()
+        assert "[ERROR]" not in gateway.output()

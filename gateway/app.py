@@ -26,7 +26,7 @@ from gateway.relay import Relay
 from gateway.summarizers import SUMMARIZERS, Summarizers
 from gateway.transport import Transport
 from gateway.turns import Turns
-from gateway.upstreams.chat import ChatUpstream
+from gateway.upstreams import UPSTREAMS
 from gateway.writer import Writer
 
 
@@ -90,7 +90,8 @@ def _endpoints(
             upstream.max_streams or config.max_streams, config.upstream_certificates
         )
         return Endpoint(
-            ChatUpstream(upstream, hide), Transport(connections, upstream.connect_timeout_s)
+            UPSTREAMS[upstream.kind](upstream, hide),
+            Transport(connections, upstream.connect_timeout_s),
         )
 
     return make

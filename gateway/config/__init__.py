@@ -2,7 +2,7 @@
 
 from gateway.config.models import ModelConfig
 from gateway.config.settings import Config, setting_names, worker_number
-from gateway.config.upstreams import UpstreamConfig
+from gateway.config.upstreams import UpstreamConfig, UpstreamKind
 from gateway.config.values import (
     Detail,
     Format,
@@ -22,6 +22,7 @@ __all__ = [
     "ReasoningMode",
     "SummaryRule",
     "UpstreamConfig",
+    "UpstreamKind",
     "is_glob",
     "plain_name",
     "setting_names",

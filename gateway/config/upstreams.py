@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import Meta
 from gateway.config.values import Count, Seconds, check_address, is_field_text, is_glob
 from gateway.errors import ConfigError
 
+UpstreamKind = Literal["chat"]
 UPSTREAM_LIMITS = (
     "connect_timeout_s",
     "first_byte_timeout_s",
@@ -26,6 +27,8 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     name: Annotated[str, Meta(min_length=1)]
     url: str
     """Base, `…/v1` or full `…/chat/completions`."""
+    kind: UpstreamKind = "chat"
+    """What it speaks; see gateway.upstreams."""
     api_key: str | None = None
     api_key_env: str | None = None
     """The environment variable that holds the key."""

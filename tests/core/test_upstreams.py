@@ -1,0 +1,51 @@
+"""What every kind of upstream keeps to."""
+
+from typing import Any, get_args
+
+import pytest
+
+from gateway.config import UpstreamConfig, UpstreamKind
+from gateway.upstreams import UPSTREAMS
+
+URL = "http://models.test/v1"
+
+
+def test_the_settings_know_every_kind() -> None:
+    assert set(UPSTREAMS) == set(get_args(UpstreamKind))
+
+
+@pytest.fixture(params=UPSTREAMS)
+def upstream(request: pytest.FixtureRequest) -> Any:
+    kind = request.param
+    return UPSTREAMS[kind](
+        UpstreamConfig(name="a", kind=kind, url=URL, api_key="secret", headers={"X-Team": "search"})
+    )
+
+
+def test_whatever_is_asked_goes_to_its_address_with_its_key(upstream: Any) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    for call in (upstream.completion(body, "m", "id"), upstream.models("id")):
+        assert call.url.startswith(URL)
+        assert "secret" in str(call.headers)
+        assert call.headers["X-Team"] == "search"
+
+
+def test_it_reads_nothing_into_silence(upstream: Any) -> None:
+    reader = upstream.reader()
+    assert reader.feed([b"", b": a comment"]) == []
+    assert reader.close() == []
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"data": 1}'])
+def test_a_list_of_models_that_is_none_is_told_apart_from_an_empty_one(
+    upstream: Any, body: bytes
+) -> None:
+    assert upstream.model_ids(body) is None
+    assert upstream.model_ids(b'{"data": []}') == []
+
+
+@pytest.mark.parametrize("status", [301, 401, 404, 429, 500])
+def test_a_refusal_keeps_its_status_and_says_something(upstream: Any, status: int) -> None:
+    refused = upstream.refusal(status, {}, b"<html>no</html>")
+    assert refused.upstream_status == status
+    assert refused.message.endswith(".")

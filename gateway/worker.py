@@ -43,6 +43,7 @@ _LINGER_S = 5.0
 _AFTER_STREAMS_S = 1.0
 """Whoever takes nothing is let go by the kernel so long after STALL_TIMEOUT_S, at which streams are
 let go by the sweeper, who knows them. It may be no stream that is not taken, but a page."""
+_HAS_USER_TIMEOUT = hasattr(socket, "TCP_USER_TIMEOUT")  # Linux has it
 _LAST_WORDS_S = 5.0
 """For streams that are ended before their time to say so."""
 _HURRY_S = 1.0
@@ -102,8 +103,9 @@ class Worker(GeventWorker):
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serves a connection, once something comes on it."""
-        patience_s = current().stall_timeout_s + _AFTER_STREAMS_S
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * patience_s))
+        if _HAS_USER_TIMEOUT and client.family in (socket.AF_INET, socket.AF_INET6):
+            patience_s = current().stall_timeout_s + _AFTER_STREAMS_S
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * patience_s))
         if self._hears(client):
             super().handle(listener, client, addr)
         else:

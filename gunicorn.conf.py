@@ -6,6 +6,7 @@ Nothing heavy is imported here: gevent has to patch the standard library first, 
 import itertools
 import math
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -33,6 +34,19 @@ timeout = 60
 graceful_timeout = int(_config.drain_timeout_s) + 10
 # It would want a place to write to, which a container need not have.
 control_socket_disable = True
+
+
+def _allow_files(needed):
+    """Raises the limit of open files as far as it may: a shell's, or systemd's, is mostly 1024."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY:
+        needed = min(needed, most)
+    if resource.RLIM_INFINITY != allowed < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+
+
+# Two sockets a stream, and some files of its own.
+_allow_files(2 * _config.max_streams + 300)
 
 _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 

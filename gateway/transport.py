@@ -6,6 +6,7 @@ a blank line, which in SSE ends an event, of a CRLF that two reads cut in half, 
 body chunk by chunk, that is, token by token.
 """
 
+import errno
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ import requests
 import urllib3
 
 from gateway.dechunk import BadChunk, Dechunker
-from gateway.errors import UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from gateway.errors import Full, UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.upstreams.parts import Call
 
 READ_BYTES = 65536
@@ -65,13 +66,17 @@ class Transport:
         self._prepared: dict[tuple[str, str], requests.PreparedRequest] = {}
 
     def send(self, call: Call, read_timeout_s: float | None = None) -> "Reply":
-        """Sends a call and waits for the status. Raises UpstreamTimeout or UpstreamUnreachable.
+        """Sends a call and waits for the status.
+
+        Raises UpstreamTimeout, UpstreamUnreachable, or Full when no more files may be opened.
 
         read_timeout_s: between two reads; None when somebody else watches the time.
         """
         try:
             return Reply(self._send(call, read_timeout_s))
         except requests.RequestException as error:
+            if _lacks_files(error):
+                raise Full("The gateway can open no more connections.") from error
             for foreign, ours, message, code in _BEFORE_THE_ANSWER:
                 if isinstance(error, foreign):
                     raise ours(message, code=code) from error
@@ -123,6 +128,15 @@ def _was_hung_up(error: requests.ConnectionError) -> bool:
     cause = error.args[0] if error.args else None
     why = cause.args[-1] if isinstance(cause, urllib3.exceptions.ProtocolError) else None
     return isinstance(why, ConnectionError)
+
+
+def _lacks_files(error: BaseException | None) -> bool:
+    """Did it come to this because too many files are open here?"""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__context__
+    return False
 
 
 class Reply:

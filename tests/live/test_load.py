@@ -1,16 +1,20 @@
 """Many streams at once are all whole, and one too many is told so at once."""
 
+import os
+import re
+import resource
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from tests.live.wire import FORMATS, ask, get, request_body, told, until
-from tests.programs import Program, start_gateway
+from tests.programs import Program, start_gateway, workers_of
 
 STREAMS = 200
 PLACES = 5
@@ -101,3 +105,34 @@ def test_no_failure_keeps_a_place(small: Program) -> None:
                 with ask(small.url, body) as stream:
                     stream.response.read()
     until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
+
+
+@contextmanager
+def files(soft: int) -> Iterator[None]:
+    """Programs that are started meanwhile may have so many files open."""
+    before = resource.prlimit(0, resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_limit_of_files_is_raised_to_what_the_places_need(mock_url: str) -> None:
+    with files(200), start_gateway(mock_url, max_streams=100) as gateway:
+        limits = Path(f"/proc/{workers_of(gateway)[0]}/limits").read_text()
+    assert re.search(r"Max open files +500 ", limits)
+
+
+def test_a_lack_of_files_is_not_the_upstreams_fault(mock_url: str) -> None:
+    with start_gateway(mock_url, max_streams=100, breaker_failures=1) as gateway:
+        worker = workers_of(gateway)[0]
+        most = resource.prlimit(worker, resource.RLIMIT_NOFILE)[1]
+        with requests.Session() as session:
+            assert session.get(f"{gateway.url}/health", timeout=5).ok
+            open_now = max(map(int, os.listdir(f"/proc/{worker}/fd"))) + 1
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (open_now, most))
+            body = request_body("default@tps=0", gateway={"format": "openai"})
+            refused = session.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=5)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "gateway_full")
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (1000, most))
+            answer = session.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=5)
+            assert answer.text.endswith("[DONE]\n\n")

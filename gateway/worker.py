@@ -10,7 +10,7 @@ import gc
 import socket
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -66,6 +66,7 @@ class Worker(GeventWorker):
         self._connections = Pool(self.worker_connections)
         self._silent: dict[Any, None] = {}
         """Connections on which nothing comes, the one that has been silent for longest first."""
+        self._tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
         servers = [self._serve(listener) for listener in self.sockets]
         while self.alive:
             self._tick()
@@ -106,10 +107,20 @@ class Worker(GeventWorker):
         if _HAS_USER_TIMEOUT and client.family in (socket.AF_INET, socket.AF_INET6):
             patience_s = current().stall_timeout_s + _AFTER_STREAMS_S
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * patience_s))
-        if self._hears(client):
+        if not self._hears(client):
+            client.close()
+        elif self._tls is None:
             super().handle(listener, client, addr)
         else:
-            client.close()
+            with suppress(OSError, RequestTimeout):  # it speaks no TLS, or does not go on
+                encrypted = self._tls.wrap_socket(
+                    client, server_side=True, do_handshake_on_connect=False
+                )
+                with closing(encrypted):
+                    with self.timeout_ctx():
+                        encrypted.do_handshake()
+                    if self._hears(encrypted):
+                        super().handle(listener, encrypted, addr)
 
     def timeout_ctx(self) -> gevent.Timeout:
         """What gunicorn reads a head in, whose first bytes are there."""
@@ -148,7 +159,7 @@ class Worker(GeventWorker):
 
     def _hears(self, client: Any) -> bool:
         """Waits for the first byte of a request, as long as a silent connection is kept."""
-        if self.cfg.is_ssl and client.pending():
+        if hasattr(client, "pending") and client.pending():
             return True
         self._silent[client] = None
         try:
@@ -161,9 +172,8 @@ class Worker(GeventWorker):
 
     def _serve(self, listener: Any) -> StreamServer:
         listener.setblocking(1)
-        tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
         handle = partial(self.handle, _Listener(listener.getsockname()))
-        server = StreamServer(listener, handle=handle, spawn=self._connections, **tls)
+        server = StreamServer(listener, handle=handle, spawn=self._connections)
         if self.cfg.workers > 1:
             server.max_accept = 1  # the others want some too
         server.start()

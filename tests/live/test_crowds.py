@@ -2,13 +2,18 @@
 else from being served."""
 
 import socket
+import sys
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
+import requests
+import trustme
 
 from tests.live.test_slow_clients import answer, connect
-from tests.live.wire import ask, get, request_body, told
+from tests.live.wire import ask, get, request_body, told, until
 from tests.programs import Program, start_gateway
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
@@ -92,3 +97,34 @@ def test_who_does_not_read_is_let_go_whatever_the_answer(mock_url: str) -> None:
             lazy.sendall(asked * 1000)
         assert "Traceback" not in gateway.output()
         assert "[ERROR]" not in gateway.output()
+
+
+@pytest.fixture
+def encrypted(mock_url: str, tmp_path: Path) -> Iterator[tuple[Program, str]]:
+    """A gateway with TLS and one place, and the authority that vouches for it."""
+    authority = trustme.CA()
+    identity = authority.issue_cert("127.0.0.1")
+    pem, trusted = str(tmp_path / "server.pem"), str(tmp_path / "trusted.pem")
+    identity.private_key_and_cert_chain_pem.write_to_path(pem)
+    authority.cert_pem.write_to_path(trusted)
+    env = {"UPSTREAM_URL": mock_url, "PORT": "0", "WEB_CONCURRENCY": "1", "MAX_STREAMS": "1"}
+    gunicorn = str(Path(sys.executable).parent / "gunicorn")
+    args = [gunicorn, "-c", "gunicorn.conf.py", "--certfile", pem, "--keyfile", pem, "wsgi:app"]
+    with Program(args, r"Listening at: (https://\S+)", env | {"REQUEST_TIMEOUT_S": "1"}) as gateway:
+        yield gateway, trusted
+
+
+def test_the_same_holds_with_tls(encrypted: tuple[Program, str]) -> None:
+    """Whoever does not go on with it is let go as well, and is no fault of the gateway."""
+    gateway, trusted = encrypted
+    with ExitStack() as held:
+        clients = [held.enter_context(connect(gateway)) for _ in range(CONNECTIONS)]
+        for number, client in enumerate(clients):
+            client.sendall((b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01")[number % 2][: number // 2])
+        for _ in range(2):
+            requests.get(f"{gateway.url}/health", verify=trusted, timeout=10).raise_for_status()
+        until(lambda: not any(is_open(client) for client in clients[2:]), within_s=15)
+    url = f"{gateway.url}/events/v1/chat/completions"
+    body = request_body("default@tps=0")
+    assert "event: done" in requests.post(url, json=body, verify=trusted, timeout=10).text
+    assert "Traceback" not in gateway.output()

@@ -39,6 +39,11 @@ class Outlet:
         if sent < len(data):
             self._client.sendall(data[sent:])
 
+    def send(self, data: bytes) -> int:
+        """The server calls this for `100 Continue`, once, though a part of it might have gone."""
+        self._client.sendall(data)
+        return len(data)
+
     def sendfile(self, *file: Any, **part: Any) -> int:
         """The server calls this too."""
         self.flush()

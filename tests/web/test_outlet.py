@@ -22,6 +22,7 @@ class Client:
         self._theirs.settimeout(30)
         self._sock.setblocking(False)
         self.sendall, self.sendfile = self._patient.sendall, self._patient.sendfile
+        self.send = self._sock.send
 
     def arrived(self) -> bytes:
         """What has been sent since it was last asked."""
@@ -100,6 +101,19 @@ def test_what_does_not_fit_is_not_lost(client: Any, past_the_server: bool) -> No
     reader.join(30)
     chunk = b"4c4b40\r\n" + data + b"\r\n" if past_the_server else data
     assert read == [b"head,first," + chunk]
+
+
+def test_what_is_said_before_the_head_is_sent_whole(client: Any) -> None:
+    """`100 Continue`, for which the server calls `send` once; an answer may stand before it."""
+    way_out = Outlet(client)
+    data = b"0123456789" * 500_000
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(client.read_to_the_end()))
+    reader.start()
+    assert way_out.send(data) == len(data)
+    client.end()
+    reader.join(30)
+    assert read == [data]
 
 
 def test_only_under_a_chunked_response_there_is_a_way_past_the_server(client: Any) -> None:

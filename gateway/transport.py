@@ -194,11 +194,16 @@ class Reply:
                 yield piece
 
     def json(self) -> bytes:
-        """The whole body. Raises UpstreamError when it can't be read."""
+        """The whole body, where it is no longer than a line may be. Raises UpstreamBroke."""
+        body = bytearray()
         try:
-            return self._response.content
+            for piece in self._response.iter_content(READ_BYTES):
+                body += piece
+                if len(body) > MAX_LINE_BYTES:
+                    raise UpstreamBroke("The upstream sent an answer that is too long.")
         except requests.RequestException as error:
             raise UpstreamBroke(BROKE_OFF) from error
+        return bytes(body)
 
 
 class _WholeLines:

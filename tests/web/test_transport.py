@@ -99,3 +99,26 @@ def test_no_cookie_of_an_upstream_is_kept() -> None:
     request = urllib.request.Request("http://127.0.0.1/")
     session.cookies.extract_cookies(Answer(), request)
     assert list(session.cookies) == []
+
+
+def test_a_list_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MAX_LINE_BYTES", 100_000)
+    response = requests.Response()
+    response.status_code = 200
+    response.raw = Endless()
+    with Reply(response) as reply, pytest.raises(UpstreamBroke):
+        reply.json()
+    assert response.raw.given < 300_000
+
+
+class Endless(Reads):
+    """A `raw` that has always more, up to a million bytes."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.given = 0
+
+    def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:
+        while self.given < 1_000_000:
+            self.given += amount
+            yield b"[" * amount

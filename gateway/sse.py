@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 DONE = b"[DONE]"
 """The data of the message that ends an OpenAI-style stream."""
 
+MAX_EVENT_BYTES = 32 * 1024 * 1024
+"""What is read of an event that does not end: no model says as much in one."""
+
 _BOM = b"\xef\xbb\xbf"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 

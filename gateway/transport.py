@@ -19,10 +19,11 @@ import urllib3
 
 from gateway.dechunk import BadChunk, Dechunker
 from gateway.errors import Full, UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from gateway.sse import MAX_EVENT_BYTES
 from gateway.upstreams.parts import Call
 
 READ_BYTES = 65536
-MAX_LINE_BYTES = 32 * 1024 * 1024
+MAX_LINE_BYTES = MAX_EVENT_BYTES
 """A line longer than this is not an answer but an attack or a fault."""
 BROKE_OFF = "The connection to the upstream broke off."
 _MAX_REFUSAL_BYTES = 64 * 1024

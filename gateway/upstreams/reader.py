@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.sse import DONE, Decoder, Message
+from gateway.sse import DONE, MAX_EVENT_BYTES, Decoder, Message
 from gateway.upstreams.calls import Calls, join_calls
 from gateway.upstreams.parts import (
     Content,
@@ -76,6 +76,7 @@ class ChatReader:
         self._splice = Splice()
         self._calls = Calls()
         self._whole: list[bytes] | None = None
+        self._held_bytes = 0
         self._begun = False
         self._of_answer: tuple[Any, Any] = (None, None)
         self._parts: list[Part] = []
@@ -88,7 +89,8 @@ class ChatReader:
             self._begin(lines)
         if self._whole is not None:
             self._whole.extend(lines)
-            return []
+            self._hold(lines)
+            return self._take()
         at = 0
         while at < len(lines):
             texts = self._splice.cut(lines, at) if self._sse.between_events else []
@@ -102,7 +104,18 @@ class ChatReader:
             else:
                 self._text(type(part), part.text)
                 at = end
+        if self._sse.between_events:
+            self._held_bytes = 0
+        else:
+            self._hold(lines)
         return self._take()
+
+    def _hold(self, lines: Sequence[bytes]) -> None:
+        """These do not end what has begun."""
+        self._held_bytes += sum(map(len, lines))
+        if self._held_bytes > MAX_EVENT_BYTES:
+            self._whole, self._sse = None, Decoder()
+            self._add(Fault("The upstream sent an event that is too long.", "upstream_bad_chunk"))
 
     def _parsed(self, lines: Sequence[bytes], at: int, end: int | None = None) -> int:
         """The full parse, of one event if no end is given: gives how far it went."""

@@ -439,3 +439,29 @@ def test_no_tokenization_changes_the_text(pieces: list[str], where: list[int]) -
     assert [e for e in joined(first) if type(e) is OutputDelta] == [
         e for e in joined(again) if type(e) is OutputDelta
     ]
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [[b'data: {"choices":', *[b"data: " + b" " * 94] * 9], [b'{"choices":', *[b" " * 99] * 9]],
+    ids=["an event", "a body that is no stream"],
+)
+def test_what_does_not_end_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch, endless: list[bytes]
+) -> None:
+    monkeypatch.setattr("gateway.upstreams.reader.MAX_EVENT_BYTES", 5000)
+    is_stream = endless[0].startswith(b"data")
+    turn = make_turn()
+    said = turn.start(0)
+    turn.call("a", "any")
+    if is_stream:
+        said += turn.feed(lines(*contents("one"), "x" * 4000), 1)
+    for _ in range(5):
+        said += turn.feed(endless, 1)
+        assert turn.fault is None
+    said += turn.feed(endless, 1)
+    assert turn.fault is not None
+    assert turn.fault.code == "upstream_bad_chunk"
+    said += turn.fail(turn.fault, 1)
+    assert isinstance(said[-1], Failed)
+    assert text(said, OutputDelta) == ("one" if is_stream else "")

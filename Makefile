@@ -22,7 +22,8 @@ run: $(VENV)/.run
 # Tests that look at the clock have the machine for themselves. The longest files come first, so that
 # both processes end at the same time.
 PATIENT := $(patsubst %,tests/live/test_%.py,faults openapi written_summaries upstreams keys \
-	kept_connections phases token_by_token client_program metrics reload)
+	kept_connections phases token_by_token client_program client_terminal metrics reload make_run \
+	markdown readme container mock_upstream)
 HASTY := tests/page/test_page_speed.py
 
 test: check sdks

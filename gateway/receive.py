@@ -12,7 +12,7 @@ import gevent
 from gateway.errors import BadRequest, BodyTooLarge, GatewayError, RequestTimeout
 
 _MIB = 1024 * 1024
-_UNKNOWN_STEP = 2048
+PIECE_BYTES = 2048
 """What is read in one go where the length is not known: it may come in chunks of a byte each, and
 the server needs some 5 ms for so many of those."""
 
@@ -36,7 +36,7 @@ def read_body(source: Source, length: int | None, max_bytes: int, timeout_s: flo
     began = time.monotonic()
     while length is None or size < length:
         deadline = began + timeout_s * (1 + size // _MIB)
-        step = _UNKNOWN_STEP if length is None else min(_MIB, length - size)
+        step = PIECE_BYTES if length is None else min(_MIB, length - size)
         piece = _read(source, step, deadline - time.monotonic())
         if not piece:
             break

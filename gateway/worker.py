@@ -26,6 +26,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from gateway.current import current
 from gateway.errors import RequestTimeout
 from gateway.outlet import Outlet, hang_up
+from gateway.receive import PIECE_BYTES
 
 _COLLECT_AFTER = 10_000
 """New objects between two collections, which find next to nothing: turns leave no cycles behind.
@@ -36,8 +37,6 @@ _QUIET_S = 0.5
 sends on one may be under way. Each answer says `Connection: close` now, so these run out."""
 _MAKING_ROOM = 8
 """Such a part of the silent connections is let go in a tick in which no other could be taken."""
-_PIECE_BYTES = 2048
-"""In one go, of a body that nobody wants; if each byte is a chunk, so many take 5 ms."""
 _LINGER_S = 5.0
 """So long a body that nobody wants is taken and thrown away."""
 _AFTER_STREAMS_S = 1.0
@@ -218,11 +217,11 @@ def _take_rest(req: Any, client: Any) -> bool:
     if not req.body.failed and getattr(req.body.reader, "length", None) == 0:
         return True  # as nearly always
     with gevent.Timeout(_LINGER_S, False), suppress(Exception):
-        while not req.body.failed and req.body.read(_PIECE_BYTES):
+        while not req.body.failed and req.body.read(PIECE_BYTES):
             gevent.sleep(0)
         if not req.body.failed:
             return True
         client.shutdown(socket.SHUT_WR)
-        while client.recv(_PIECE_BYTES):
+        while client.recv(PIECE_BYTES):
             gevent.sleep(0)
     return False

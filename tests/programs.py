@@ -85,13 +85,16 @@ def start_mock(*options: str) -> Program:
     return Program(args, r"mock upstream on (http://\S+)")
 
 
-def boot_gateway(upstream_url: str, **settings: object) -> Program:
-    """`gunicorn -c gunicorn.conf.py wsgi:app` with one worker on a free port, not yet ready."""
+def boot_gateway(upstream_url: str, *options: str, **settings: object) -> Program:
+    """`gunicorn -c gunicorn.conf.py wsgi:app` with one worker on a free port, not yet ready.
+
+    options: of gunicorn, beside those.
+    """
     env = {"UPSTREAM_URL": upstream_url, "PORT": "0", "WEB_CONCURRENCY": "1"}
     env |= {name.upper(): str(value) for name, value in settings.items()}
     gunicorn = str(Path(sys.executable).parent / "gunicorn")
-    args = [gunicorn, "-c", "gunicorn.conf.py", "wsgi:app"]
-    gateway = Program(args, r"Listening at: (http://\S+)", env)
+    args = [gunicorn, "-c", "gunicorn.conf.py", *options, "wsgi:app"]
+    gateway = Program(args, r"Listening at: (\S+)", env)
     gateway.wait_for(r"Booting worker")
     return gateway
 

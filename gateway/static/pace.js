@@ -9,7 +9,7 @@ const MOST_CHARS = 6000;
 
 export class Pace {
   /** For the next frame. The first one meets code that the browser has yet to compile. */
-  chars = 500;
+  chars = LEAST_CHARS;
 
   /** The frame that drew so many took `ms`. */
   took(ms) {

@@ -2,7 +2,6 @@
 else from being served."""
 
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -14,7 +13,7 @@ import trustme
 
 from tests.live.test_slow_clients import answer, connect
 from tests.live.wire import ask, get, request_body, told, until
-from tests.programs import Program, start_gateway
+from tests.programs import Program, boot_gateway, start_gateway
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
 CONNECTIONS = 201
@@ -107,10 +106,8 @@ def encrypted(mock_url: str, tmp_path: Path) -> Iterator[tuple[Program, str]]:
     pem, trusted = str(tmp_path / "server.pem"), str(tmp_path / "trusted.pem")
     identity.private_key_and_cert_chain_pem.write_to_path(pem)
     authority.cert_pem.write_to_path(trusted)
-    env = {"UPSTREAM_URL": mock_url, "PORT": "0", "WEB_CONCURRENCY": "1", "MAX_STREAMS": "1"}
-    gunicorn = str(Path(sys.executable).parent / "gunicorn")
-    args = [gunicorn, "-c", "gunicorn.conf.py", "--certfile", pem, "--keyfile", pem, "wsgi:app"]
-    with Program(args, r"Listening at: (https://\S+)", env | {"REQUEST_TIMEOUT_S": "1"}) as gateway:
+    settings = {"max_streams": 1, "request_timeout_s": 1}
+    with boot_gateway(mock_url, "--certfile", pem, "--keyfile", pem, **settings) as gateway:
         yield gateway, trusted
 
 

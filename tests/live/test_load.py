@@ -112,8 +112,10 @@ def files(soft: int) -> Iterator[None]:
     """Programs that are started meanwhile may have so many files open."""
     before = resource.prlimit(0, resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_the_limit_of_files_is_raised_to_what_the_places_need(mock_url: str) -> None:

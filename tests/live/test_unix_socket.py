@@ -2,27 +2,25 @@
 
 import json
 import socket
-import sys
 from pathlib import Path
 
 from tests.live.wire import request_body
-from tests.programs import Program
+from tests.programs import boot_gateway
 
 
 def test_a_stream_by_a_unix_socket(mock_url: str, tmp_path: Path) -> None:
     path = tmp_path / "gateway.sock"
-    gunicorn = str(Path(sys.executable).parent / "gunicorn")
-    args = [gunicorn, "-c", "gunicorn.conf.py", "-b", f"unix:{path}", "wsgi:app"]
-    env = {"UPSTREAM_URL": mock_url, "WEB_CONCURRENCY": "1"}
     body = json.dumps(request_body("default@tps=0", gateway={"format": "plain"})).encode()
     head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
     head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with Program(args, r"Listening at: (unix:\S+)", env) as gateway:
-        gateway.wait_for("Booting worker")
-        with socket.socket(socket.AF_UNIX) as client, client.makefile("rb") as answer:
-            client.settimeout(20)
-            client.connect(str(path))
-            client.sendall(head + body)
-            said = answer.read()
+    with (
+        boot_gateway(mock_url, "-b", f"unix:{path}"),
+        socket.socket(socket.AF_UNIX) as client,
+        client.makefile("rb") as answer,
+    ):
+        client.settimeout(20)
+        client.connect(str(path))
+        client.sendall(head + body)
+        said = answer.read()
     assert said.startswith(b"HTTP/1.1 200 ")
     assert b"data: [DONE]" in said

@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gateway.current import current, reread
 from gateway.errors import ConfigError
+from gateway.loaded import current, reread
 
 try:
     _fault = reread()
@@ -24,7 +24,7 @@ _config = current()
 
 bind = f"{_config.host}:{_config.port}"
 workers = _config.workers
-worker_class = "gateway.worker.Worker"
+worker_class = "gateway.server.worker.Worker"
 # Some above the streams, so that health checks and refusals get through when they are all open.
 worker_connections = _config.max_streams + 200
 keepalive = 75

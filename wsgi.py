@@ -1,6 +1,6 @@
 """The WSGI application, for `gunicorn -c gunicorn.conf.py wsgi:app`."""
 
 from gateway import create_app
-from gateway.current import current
+from gateway.loaded import current
 
 app = create_app(current())

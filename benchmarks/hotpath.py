@@ -27,15 +27,15 @@ from typing import Any, get_args
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from gateway.apis import DIALECTS, Answer
 from gateway.config import Config, Format, ReasoningMode
-from gateway.dechunk import Dechunker
-from gateway.dialects import DIALECTS, Answer
-from gateway.events import Event, OutputDelta, ReasoningDelta
-from gateway.families import Families
-from gateway.sse import Decoder
-from gateway.summarizers import SUMMARIZERS
-from gateway.turn import Turn
-from gateway.upstreams.reader import ChatReader
+from gateway.core.events import Event, OutputDelta, ReasoningDelta
+from gateway.core.families import Families
+from gateway.core.sse import Decoder
+from gateway.core.summarizers import SUMMARIZERS
+from gateway.core.turn import Turn
+from gateway.transport.chunked import Dechunker
+from gateway.upstreams.chat_reader import ChatReader
 
 FRAMES_A_READ = (1, 8, 64, 250)
 COUNTED = (1, 64)

@@ -21,7 +21,7 @@ try:
     from llm_router_utils.sglang.srt.parser.reasoning_parser import ReasoningParser
 
     from gateway.config import Config
-    from gateway.families import Families, Kind
+    from gateway.core.families import Families, Kind
 except ImportError as missing:
     sys.stderr.write(
         f"{missing.name} is missing: pip install canitoolcall llm-router-utils, beside what the "

@@ -35,8 +35,8 @@ from summary_measures import (
     words,
 )
 
-from gateway.summarizers import SUMMARIZERS, prompt_of
-from gateway.summarizers.text import stem
+from gateway.core.summarizers import SUMMARIZERS, prompt_of
+from gateway.core.summarizers.text import stem
 
 BUDGETS = (30, 60, 120)
 COLUMNS = (

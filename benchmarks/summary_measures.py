@@ -14,7 +14,7 @@ from functools import cached_property
 
 from summary_lexicon import ANSWERS, META, OPENER, RETRACTS, STOP
 
-from gateway.summarizers.text import stem
+from gateway.core.summarizers.text import stem
 
 _CJK = r"\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af"
 _TOKEN = re.compile(

@@ -9,25 +9,26 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 import gateway
-from gateway import api, errors, ops, page
-from gateway.catalog import Catalog
-from gateway.checkup import Checkup
+from gateway import errors
+from gateway.apis import DIALECTS, Dialect
 from gateway.config import Config, UpstreamConfig, worker_number
-from gateway.connections import make_session
-from gateway.dialects import DIALECTS, Dialect
-from gateway.endpoints import Endpoint
-from gateway.families import Families
-from gateway.incoming import Incoming, incoming
-from gateway.logs import make_logger
-from gateway.metrics import Metrics
-from gateway.pool import Pool
-from gateway.redact import redactor
-from gateway.relay import Relay
-from gateway.summarizers import SUMMARIZERS, Summarizers
-from gateway.transport import Transport
-from gateway.turns import Turns
+from gateway.core.families import Families
+from gateway.core.summarizers import SUMMARIZERS, Summarizers
+from gateway.observe.log import make_logger
+from gateway.observe.metrics import Metrics
+from gateway.relay.relay import Relay
+from gateway.relay.summary_writer import Writer
+from gateway.relay.turns import Turns
+from gateway.routing.client import Endpoint
+from gateway.routing.health_checks import Checkup
+from gateway.routing.models import Catalog
+from gateway.routing.pool import Pool
+from gateway.routing.redact import redactor
+from gateway.transport.client import Transport
+from gateway.transport.session import make_session
 from gateway.upstreams import UPSTREAMS
-from gateway.writer import Writer
+from gateway.web import api, ops, page
+from gateway.web.request import Incoming, incoming
 
 
 class _App(Flask):
@@ -70,7 +71,7 @@ def create_app(
     catalog = Catalog(config.served, endpoints, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
-    app.extensions["gateway.checkup"] = Checkup(config, pool, endpoints, log)
+    app.extensions["gateway.health_checks"] = Checkup(config, pool, endpoints, log)
 
     app.register_blueprint(api.make_blueprint(config, turns, relay, catalog, families, clock))
     app.register_blueprint(ops.make_blueprint(relay, pool, metrics, clock, gateway.__version__))

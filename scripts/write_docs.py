@@ -6,8 +6,8 @@ A part stands between `<!-- name -->` and `<!-- /name -->`. A test fails when on
 import sys
 from pathlib import Path
 
-from gateway.families import FAMILIES, Block, Family
-from gateway.instruments import INSTRUMENTS, Instrument
+from gateway.core.families import FAMILIES, Block, Family
+from gateway.observe.instruments import INSTRUMENTS, Instrument
 from scripts import client_docs
 
 ROOT = Path(__file__).parent.parent

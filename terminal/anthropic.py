@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.sse import Message
+from gateway.core.sse import Message
 from terminal.stream import Event, parse, record
 
 _FINISH_REASONS = {

@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.spinner import Spinner
 from rich.text import Text
 
-from gateway import tokens
+from gateway.core import tokens
 from terminal.markdown import Answer
 from terminal.output import Output, ToolCalls, to_stdout
 from terminal.region import Region

@@ -1,6 +1,6 @@
 """Every format of the gateway becomes one stream of events, named as in `events`. No I/O.
 
-Bytes -> lines -> messages (:mod:`gateway.sse`) -> events, by the adapter in :mod:`.formats`.
+Bytes -> lines -> messages (:mod:`gateway.core.sse`) -> events, by the adapter in :mod:`.formats`.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from gateway.sse import DONE, Decoder, Message
+from gateway.core.sse import DONE, Decoder, Message
 
 CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 """Characters that could steer a terminal: left out of what is shown."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from gateway import tokens
+from gateway.core import tokens
 from terminal.output import compact
 from terminal.stream import Event, record
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 
-from gateway.sse import Decoder
+from gateway.core.sse import Decoder
 
 HABITS = {"reads": 74, "leaves": 14, "dawdles": 8, "stalls": 4}
 READ_S = 60.0

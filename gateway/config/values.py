@@ -63,7 +63,7 @@ def check_certificates(name: str, path: str) -> None:
 def certificates(path: str) -> str:
     """What a file held when it was last checked and was good, whatever it holds by now.
 
-    A worker that is started later must not find less; see gateway.current.
+    A worker that is started later must not find less; see gateway.loaded.
     """
     return _certificates[path]
 

@@ -13,11 +13,11 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import msgspec
 
 from gateway.config import UpstreamConfig
+from gateway.core.parts import Call
+from gateway.core.sse import dumps
 from gateway.errors import UpstreamRefused
-from gateway.sse import dumps
-from gateway.upstreams.parts import Call
-from gateway.upstreams.reader import ChatReader
-from gateway.upstreams.said import Hide, error_of, loads
+from gateway.upstreams.chat_reader import ChatReader
+from gateway.upstreams.error_bodies import Hide, error_of, loads
 
 _COMPLETIONS = "/chat/completions"
 

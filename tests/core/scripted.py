@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 from gateway.config import Config, ReasoningMode
-from gateway.events import (
+from gateway.core.events import (
     Event,
     OutputDelta,
     ReasoningDelta,
     SummaryDelta,
 )
-from gateway.families import Families
-from gateway.summarizers import ExtractiveSummarizer, Summarizer
-from gateway.turn import Turn
-from gateway.upstreams.reader import ChatReader
+from gateway.core.families import Families
+from gateway.core.summarizers import ExtractiveSummarizer, Summarizer
+from gateway.core.turn import Turn
+from gateway.upstreams.chat_reader import ChatReader
 
 FINISH = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
 USAGE = {"choices": [], "usage": {"total_tokens": 3}}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gateway.config import Config, setting_names
-from gateway.instruments import INSTRUMENTS
+from gateway.observe.instruments import INSTRUMENTS
 from tests.programs import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from gateway.errors import CODES
-from gateway.instruments import INSTRUMENTS, Instrument
+from gateway.observe.instruments import INSTRUMENTS, Instrument
 from tests.programs import ROOT
 
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboard.json").read_text())

@@ -13,10 +13,10 @@ import pytest
 import requests
 import trustme
 
-from gateway.connections import make_session
+from gateway.core.parts import Call
 from gateway.errors import UpstreamUnreachable
-from gateway.transport import Transport
-from gateway.upstreams.parts import Call
+from gateway.transport.client import Transport
+from gateway.transport.session import make_session
 from tests.live.upstream import CHUNKED, DONE, FINISH, chunked, read_request, say
 from tests.live.wire import ask, request_body, told, until
 from tests.programs import start_gateway, workers_of

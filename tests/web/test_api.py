@@ -444,7 +444,7 @@ def test_the_unforeseen_is_a_500_without_internals(
     def explode(*_: object) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr("gateway.turns.prompt_of", explode)
+    monkeypatch.setattr("gateway.relay.turns.prompt_of", explode)
     client.application.testing = False
     response = ask(client)
     assert response.status_code == 500

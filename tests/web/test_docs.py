@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import client
+from gateway.apis import DIALECTS
 from gateway.config import Config, setting_names
-from gateway.dialects import DIALECTS
+from gateway.core.families import FAMILIES, Families, Family
+from gateway.core.summarizers import SUMMARIZERS, Summarizers
 from gateway.errors import CODES
-from gateway.families import FAMILIES, Families, Family
-from gateway.summarizers import SUMMARIZERS, Summarizers
 from scripts.write_docs import PARTS, with_parts
 from terminal.formats import FORMATS
 from tests.programs import ROOT
@@ -50,7 +50,7 @@ def test_no_error_code_is_made_up_on_the_way() -> None:
 
 
 def test_every_event() -> None:
-    source = (ROOT / "gateway/dialects/events.py").read_text()
+    source = (ROOT / "gateway/apis/chat/events.py").read_text()
     names = set(re.findall(r'yield "(\w+)"', source)) | {"heartbeat"}
     assert len(names) == 9
     for name in names:

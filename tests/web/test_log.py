@@ -13,7 +13,7 @@ import responses
 from flask.testing import FlaskClient
 
 from gateway import Config, create_app
-from gateway.logs import make_logger
+from gateway.observe.log import make_logger
 from tests.programs import ROOT
 from tests.web.conftest import COMPLETIONS, UPSTREAM, answers
 

@@ -10,8 +10,8 @@ import responses
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.families import FAMILIES
-from gateway.instruments import INSTRUMENTS
+from gateway.core.families import FAMILIES
+from gateway.observe.instruments import INSTRUMENTS
 from tests.web.conftest import COMPLETIONS, answers
 
 FINISH = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import pytest
 from flask.testing import FlaskClient
 
+from gateway.apis import DIALECTS
 from gateway.config import Format
-from gateway.dialects import DIALECTS
 from gateway.errors import CODES
 
 

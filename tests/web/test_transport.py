@@ -9,10 +9,10 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import transport
-from gateway.connections import make_session
 from gateway.errors import UpstreamBroke
-from gateway.transport import Reply
+from gateway.transport import client as transport
+from gateway.transport.client import Reply
+from gateway.transport.session import make_session
 from tests.core.cuts import cut, every_cut, places
 
 

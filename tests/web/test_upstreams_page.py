@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Config, UpstreamConfig
-from gateway.families import Families
+from gateway.core.families import Families
 from tests.programs import ROOT
 
 PAGE = (ROOT / "docs/upstreams.md").read_text()

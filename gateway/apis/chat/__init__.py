@@ -1,0 +1,1 @@
+"""OpenAI's chat completions in four formats: `phased`, `events`, `openai` and `plain`."""

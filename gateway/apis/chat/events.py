@@ -1,0 +1,76 @@
+"""`events`: named events with ids, for clients written for the gateway."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from gateway.apis.base import Dialect
+from gateway.apis.chat.completion import Completion
+from gateway.core.events import (
+    Choice,
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    PromptSummary,
+    ReasoningDelta,
+    ReasoningSummary,
+    SummaryDelta,
+    ToolCallDelta,
+)
+from gateway.core.sse import dumps, frame, quote
+
+
+class EventsDialect(Dialect):
+    whole = Completion
+
+    def encode(self, number: int, events: Sequence[Event]) -> bytes:
+        return b"".join(
+            frame(data, name, str(number + offset))
+            for offset, event in enumerate(events)
+            for name, data in _spell(event)
+        )
+
+    def heartbeat(self, elapsed_ms: int) -> bytes:
+        return frame(f'{{"elapsed_ms":{elapsed_ms}}}', "heartbeat")
+
+
+def _spell(event: Event) -> Iterator[tuple[str, str]]:
+    """Name and data of an event; nothing for those that this dialect leaves out."""
+    match event:
+        case OutputDelta(text):
+            yield "final_output_delta", _text(text)
+        case ReasoningDelta(text):
+            yield "reasoning_delta", _text(text)
+        case SummaryDelta(line):
+            yield "reasoning_summary_delta", _text(line + "\n")
+        case ReasoningSummary(text):
+            yield "reasoning_summary", _text(text)
+        case PromptSummary(text, ttft_ms):
+            yield "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms})
+        case ToolCallDelta(call):
+            yield "tool_call_delta", dumps(_tool_call(call))
+        case Done(finish_reason, timings=timings):
+            data = {"finish_reason": finish_reason, "usage": event.usage_in_all}
+            yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
+        case Failed(error):
+            yield "failed", dumps(error.body())
+        case Extra() | Choice():
+            pass  # unknown fields of OpenAI deltas have no name here, and there is one choice
+
+
+def _text(text: str) -> str:
+    return f'{{"text":{quote(text)}}}'
+
+
+def _tool_call(call: dict[str, object]) -> dict[str, object]:
+    function = call.get("function")
+    named = function if isinstance(function, dict) else {}
+    data = {
+        "index": call["index"],
+        "id": call.get("id"),
+        "name": named.get("name"),
+        "arguments": named.get("arguments"),
+    }
+    return {key: value for key, value in data.items() if value is not None}

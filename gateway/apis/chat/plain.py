@@ -1,0 +1,40 @@
+"""`plain`: the answer alone."""
+
+from collections.abc import Sequence
+
+from gateway.apis.base import Dialect
+from gateway.apis.chat.completion import Completion
+from gateway.core.events import Done, Event, Failed, OutputDelta
+from gateway.core.sse import comment, dumps, frame, quote
+from gateway.errors import GatewayError
+
+
+class PlainDialect(Dialect):
+    whole = Completion
+
+    def begin(self) -> bytes:
+        # Nothing is shown before the answer, but proxies and clients should see that it is alive.
+        return comment("connected")
+
+    def encode(self, number: int, events: Sequence[Event]) -> bytes:
+        return b"".join(map(_spell, events))
+
+    @classmethod
+    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
+        return cls.content_type, _error(error).decode()
+
+
+def _spell(event: Event) -> bytes:
+    match event:
+        case OutputDelta(text):
+            return frame(f'{{"choices":[{{"delta":{{"content":{quote(text)}}}}}]}}')
+        case Done():
+            return frame("[DONE]")
+        case Failed(error):
+            return _error(error)
+    return b""
+
+
+def _error(error: GatewayError) -> bytes:
+    message = f"Server error: {error.message}" if error.status == 500 else error.message
+    return frame(dumps({"error": message, "code": error.status}))

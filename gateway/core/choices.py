@@ -1,0 +1,86 @@
+"""Several choices of one answer (`n` above 1): a turn for each, fed with the same lines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.core.events import Choice, Done, Event, Failed
+from gateway.core.summarizers import Written
+from gateway.core.turn import Turn
+from gateway.errors import GatewayError
+
+
+class Choices:
+    """Looks like a turn. Its events carry their choice's number; one end comes for them all."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self._turns = turns
+        self._ends: dict[int, Done | Failed] = {}
+        self.ended = False
+
+    @property
+    def fault(self) -> GatewayError | None:
+        """See Turn.fault; of the first choice that has one."""
+        return next((turn.fault for turn in self._turns if turn.fault is not None), None)
+
+    @property
+    def lone_end(self) -> bool:
+        """See Turn.lone_end."""
+        return any(turn.lone_end for turn in self._turns)
+
+    @property
+    def model_ran(self) -> bool:
+        """See Turn.model_ran."""
+        return any(turn.model_ran for turn in self._turns)
+
+    def start(self, now: float) -> list[Event]:
+        """See Turn.start."""
+        return self._number([turn.start(now) for turn in self._turns])
+
+    def call(self, upstream: str, model: str) -> None:
+        """See Turn.call."""
+        for turn in self._turns:
+            turn.call(upstream, model)
+
+    def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
+        """See Turn.feed."""
+        return self._number([turn.feed(lines, now) for turn in self._turns])
+
+    def close(self, now: float) -> list[Event]:
+        """See Turn.close."""
+        return self._number([turn.close(now) for turn in self._turns])
+
+    def fail(self, error: GatewayError, now: float) -> list[Event]:
+        """See Turn.fail."""
+        return self._number([turn.fail(error, now) for turn in self._turns])
+
+    def ask(self, now: float) -> None:
+        """See Turn.ask. Several choices ask no model: it would be a call for each of them."""
+
+    def answer(self, written: Written, now: float) -> list[Event]:
+        """See Turn.answer; nothing was asked."""
+        return []
+
+    def steady(self) -> None:
+        """See Turn.steady. An event of several choices is never the same."""
+
+    def record(self) -> dict[str, Any]:
+        """Of the first choice; the others are like it."""
+        return {"choices": len(self._turns), **self._turns[0].record()}
+
+    def elapsed_ms(self, now: float) -> int:
+        """See Turn.elapsed_ms."""
+        return self._turns[0].elapsed_ms(now)
+
+    def _number(self, events_of_turns: list[list[Event]]) -> list[Event]:
+        numbered: list[Event] = []
+        for index, events in enumerate(events_of_turns):
+            for event in events:
+                if isinstance(event, Done | Failed):
+                    self._ends[index] = event
+                if not isinstance(event, Failed):
+                    numbered.append(Choice(index, event))
+        if not self.ended and len(self._ends) == len(self._turns):
+            self.ended = True
+            ends = self._ends.values()
+            numbered.append(next((end for end in ends if isinstance(end, Failed)), self._ends[0]))
+        return numbered

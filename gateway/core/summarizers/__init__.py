@@ -1,0 +1,36 @@
+"""What the reader is shown while the model thinks. One table, SUMMARIZERS.
+
+To add a summarizer: one file with a :class:`Summarizer`, one line here.
+"""
+
+from gateway.config import Detail
+from gateway.core.summarizers.base import Ask, Summarizer, Summary, Written
+from gateway.core.summarizers.choice import MODEL, OFF, Summarizers
+from gateway.core.summarizers.extractive import ExtractiveSummarizer
+from gateway.core.summarizers.prompt import Prompt, prompt_of
+from gateway.core.summarizers.written import WrittenSummarizer
+
+__all__ = [
+    "BUDGET_WORDS",
+    "MODEL",
+    "OFF",
+    "SUMMARIZERS",
+    "Ask",
+    "ExtractiveSummarizer",
+    "Prompt",
+    "Summarizer",
+    "Summarizers",
+    "Summary",
+    "Written",
+    "WrittenSummarizer",
+    "prompt_of",
+]
+
+BUDGET_WORDS: dict[Detail, int] = {"concise": 30, "auto": 60, "detailed": 120}
+"""How many words the summary proper may have."""
+
+SUMMARIZERS: dict[str, type[Summarizer]] = {
+    "extractive": ExtractiveSummarizer,
+    "model": WrittenSummarizer,
+}
+"""Name → class."""

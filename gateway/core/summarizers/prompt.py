@@ -1,0 +1,179 @@
+"""The prompt in one line: its opening, which names the topic, and what is actually asked.
+
+No model is called: the line is there before the upstream is. Code, logs and attachments are named,
+not shown. Only the two ends of a long prompt are read, so that the time does not grow with it.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gateway.core.summarizers.blocks import name_blocks
+from gateway.core.summarizers.sentences import sentences
+from gateway.core.summarizers.text import content, cut, one_line, stems, tokens, words
+
+MAX_WORDS = 30
+MAX_CHARS = 160
+_OPENING_WORDS = 10
+_OPENING_CHARS = 70
+_HEAD_CHARS, _TAIL_CHARS = 900, 1100
+"""How much of the two ends of a long prompt is read."""
+_MOST_SENTENCES = 200
+_NO_TEXT = "(no text)"
+_FOLLOW_UP = "Follow-up: "
+_FOLLOW_UP_TERMS = 6
+"""A later message with fewer words of its own needs the topic of the one before."""
+
+_ASKS = re.compile(
+    r"(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
+    r"|write|give|list|show|find|fix|translate|compare|describe|summari[sz]e|calculate|compute"
+    r"|solve|create|make|tell|help|implement|prove|convert|name|choose|pick|rate|grade|review"
+    r"|suggest|recommend|generate|design|analy[sz]e|classify|extract|identify|determine|count|sort"
+    r"|answer|rewrite|improve|debug|refactor|add|draft|plan|evaluate)\b"
+    r"|请|帮|写|解释|翻译|计算|比较|总结|如何|怎么|为什么|什么",
+    re.IGNORECASE,
+)
+_WANTS = re.compile(
+    r"\b(?:I need|I want|I'd like|I would like|I'm trying to|please|your task"
+    r"|can you|could you)\b|请",
+    re.IGNORECASE,
+)
+_POLITE = re.compile(
+    r"^(?:(?:please|can you|could you|would you|hi|hello|hey|dear \w+|thanks|thank you|你好|您好)"
+    r"(?: there| all)?(?:[\s,!.，。！]+|$))+",
+    re.IGNORECASE,
+)
+_FORM = re.compile(
+    r"^(?:end|begin|start|finish|format|respond|reply|answer|output|return|do not|don't|no|only"
+    r"|use|keep|be|thanks|thank you|cheers|regards)\b",
+    re.IGNORECASE,
+)
+"""Orders about the form of the answer, which often stand last."""
+
+
+class Prompt(NamedTuple):
+    """What is asked: the last user message."""
+
+    summary: str
+    """One line of at most 30 words and 160 characters."""
+    text: str
+    """Its text, "" if there is none; for a summarizer of reasoning."""
+
+
+def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
+    """The prompt of a conversation; messages that are not the user's are never shown."""
+    asked = [m.get("content") for m in messages if m.get("role") == "user"]
+    if len(asked) > 1 and _shows_results(messages):
+        asked.pop()
+    if not asked:
+        return Prompt(_NO_TEXT, "")
+    text, attachments = _parts(asked[-1])
+    named = _windows(text)
+    topic = _topic(named, asked[-2]) if len(asked) > 1 else None
+    after = " ".join(filter(None, [topic, attachments]))
+    before = _FOLLOW_UP if topic is not None else ""
+    taken = words(before + after)
+    room = MAX_CHARS - len(before) - len(after) - bool(after)
+    line = f"{before}{_line(named, MAX_WORDS - taken, room)} {after}".strip()
+    return Prompt(cut(line, MAX_WORDS, MAX_CHARS) or _NO_TEXT, text)
+
+
+def _shows_results(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Is the end a user's message without words behind a tool's result, to show its images?"""
+    before, last = messages[-2], messages[-1]
+    shown = before.get("role") == "tool" and last.get("role") == "user"
+    return shown and not _parts(last.get("content"))[0]
+
+
+def _windows(text: str) -> str:
+    text = name_blocks(text)
+    if len(text) > _HEAD_CHARS + _TAIL_CHARS:
+        return f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"
+    return text
+
+
+def _topic(text: str, before: object) -> str | None:
+    """For a message too short to stand alone, the two top words of the one before; else None."""
+    if len(content(tokens(text[:_HEAD_CHARS]))) >= _FOLLOW_UP_TERMS:
+        return None
+    found = [t for t in content(tokens(_windows(_parts(before)[0]))) if t.isalpha() and len(t) > 2]
+    top = [term for term, _ in Counter(found).most_common(2)]
+    return f"({', '.join(top)})" if top else ""
+
+
+def _line(text: str, max_words: float, max_chars: int) -> str:
+    whole = one_line(text)
+    if len(whole) <= max_chars and words(whole) <= max_words:
+        return whole
+    found = sentences(text)[:_MOST_SENTENCES]
+    bags = [stems(tokens(sentence)) for sentence in found]
+    counts = Counter(term for bag in bags for term in bag)
+    best = max(range(len(found)), key=lambda i: (_ask_score(found, i, bags[i], counts), -i))
+    first = next((i for i in range(best) if words(_polite(found[i])) >= 3), best)
+    ask = _polite(found[best])
+    if best == first:
+        return cut(ask, max_words, max_chars)
+    long = max(_OPENING_WORDS, max_words - words(ask))
+    wide = max(_OPENING_CHARS, max_chars - len(ask) - 3)
+    opening = cut(_polite(found[first]), long, wide).rstrip("….")
+    left = max_words - words(opening)
+    return f"{opening} … {cut(ask, left, max_chars - len(opening) - 3)}"
+
+
+def _polite(sentence: str) -> str:
+    """The sentence without greetings and requests for kindness."""
+    return one_line(_POLITE.sub("", sentence)) or one_line(sentence)
+
+
+def _ask_score(
+    found: Sequence[str], index: int, bag: frozenset[str], counts: Mapping[str, int]
+) -> float:
+    sentence = found[index]
+    bare = _POLITE.sub("", sentence)
+    return (
+        2.5 * sentence.endswith(("?", "？"))
+        + 2.5 * bool(_ASKS.match(bare))
+        + 1.5 * bool(_WANTS.search(sentence))
+        + 0.8 * (index == 0)
+        + 0.7 * (index == len(found) - 1)
+        + 0.1 * min(5, sum(counts[term] > 1 for term in bag))
+        - 0.03 * max(0.0, words(sentence) - 20)
+        - 1.0 * sentence.startswith(("-", "*", "•", "(", "|"))
+        - 2.0 * bool(_FORM.match(bare))
+        - 5.0 * (words(bare) < 3)
+    )
+
+
+def _parts(content: object) -> tuple[str, str]:
+    """The text of a message and a phrase that names what is attached to it."""
+    if isinstance(content, str):
+        return content, ""
+    if not isinstance(content, list):
+        return "", ""
+    texts = []
+    kinds: dict[str, list[str]] = {}
+    for part in content:
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            texts.append(part["text"])
+        elif isinstance(part, dict):
+            kinds.setdefault(_kind(part), []).append(_file_name(part))
+    named = [_attached(kind, names) for kind, names in kinds.items()]
+    return "\n".join(texts), f"+ {', '.join(named)}" if named else ""
+
+
+def _kind(part: Mapping[str, Any]) -> str:
+    kind = str(part.get("type", "")).removeprefix("input_").removesuffix("_url")
+    return kind if kind in ("image", "audio", "file", "video") else "attachment"
+
+
+def _file_name(part: Mapping[str, Any]) -> str:
+    inner = part.get("file")
+    name = part.get("filename") or (inner.get("filename") if isinstance(inner, dict) else None)
+    return one_line(name)[:40] if isinstance(name, str) else ""
+
+
+def _attached(kind: str, names: Sequence[str]) -> str:
+    count = len(names)
+    shown = f" ({names[0]})" if count == 1 and names[0] else ""
+    return f"{count} {kind}{'s' if count > 1 else ''}{shown}"

@@ -1,0 +1,124 @@
+"""From sentences to statements: what a sentence is, given those before it.
+
+Reasoning has sections. Under a heading like "Analyze the request" the prompt is said again; after
+"Draft:" comes what the answer will say; what follows "Suppose that …" holds only if that does.
+"""
+
+from typing import NamedTuple
+
+from gateway.core.summarizers import lexicon
+from gateway.core.summarizers.sentences import FENCES, Sentence
+from gateway.core.summarizers.statements import Prompt, Statement, clean, judge
+from gateway.core.summarizers.text import words
+
+_MAX_LABEL_CHARS = 40
+_MAX_NAMES = 4
+_LEAST_CODE_LINES = 3
+_TELL_EACH = 20
+"""Lines after which code that goes on is told of."""
+
+
+class Reading(NamedTuple):
+    """What one sentence brought."""
+
+    statement: Statement | None
+    drafted: bool
+    retracts: bool
+    """It takes back what was said just before."""
+    turns: bool
+    """A new step of thought begins with it."""
+
+
+_NOTHING = Reading(None, drafted=False, retracts=False, turns=False)
+
+
+class Reader:
+    """Reads the sentences of one reasoning in their order."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+        self._position = 0
+        self._restates = False
+        self._drafts = False
+        self._supposes = False
+        self._label = ""
+        self._language = ""
+        self._code_lines = 0
+        self._names: list[str] = []
+
+    @property
+    def position(self) -> int:
+        """The number of sentences so far."""
+        return self._position
+
+    def read(self, sentence: Sentence) -> Reading:
+        """Takes the next sentence."""
+        self._position += 1
+        raw = sentence.text.strip()
+        if sentence.in_code or (sentence.begins_line and lexicon.is_code(raw)):
+            return self._code_line(raw)
+        plain = clean(raw)
+        self._sections(sentence, raw)
+        if sentence.begins_paragraph:
+            self._supposes = False
+        retracts = bool(lexicon.RETRACTS.match(raw.lstrip(" *_-")))
+        turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw))
+        statement = self._statement(raw, plain) or self._end_of_code().statement
+        if lexicon.SUPPOSITION.match(plain):
+            self._supposes = True
+        return Reading(statement, self._drafts, retracts, turns)
+
+    def _sections(self, sentence: Sentence, raw: str) -> None:
+        if not sentence.begins_line:
+            return
+        heading = bool(lexicon.HEADING.match(sentence.text))
+        if heading:
+            self._restates = bool(lexicon.RESTATES.search(raw))
+        if heading or raw.endswith((":", "：")):
+            self._drafts = bool(lexicon.DRAFTS.search(raw)) or (self._drafts and not heading)
+
+    def _statement(self, raw: str, plain: str) -> Statement | None:
+        if self._restates:
+            return None
+        if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw):
+            self._label = "Answer: " if raw.isascii() else "答案："
+            return None
+        labelled, self._label = self._label + raw, ""
+        follows = self._supposes and bool(lexicon.FOLLOWS.match(plain))
+        return judge(labelled, self._position, self._prompt, self._drafts, follows)
+
+    def _code_line(self, line: str) -> Reading:
+        """Code is told of by its size and the names that it defines."""
+        if line.startswith(FENCES):
+            language = line.strip("`~ ")[:_MAX_LABEL_CHARS]
+            ended = self._end_of_code()
+            self._language = language
+            return ended
+        self._code_lines += 1
+        match = lexicon.DEFINES.match(line)
+        if match and len(self._names) < _MAX_NAMES:
+            self._names.append(match[1][:_MAX_LABEL_CHARS])
+        if self._code_lines % _TELL_EACH:
+            return _NOTHING
+        return _NOTHING._replace(statement=self._code(" so far"))
+
+    def _end_of_code(self) -> Reading:
+        told = self._code() if self._code_lines >= _LEAST_CODE_LINES else None
+        self._code_lines = 0
+        self._language = ""
+        self._names = []
+        return _NOTHING._replace(statement=told)
+
+    def _code(self, so_far: str = "") -> Statement:
+        names = f": {', '.join(self._names)}" if self._names else ""
+        text = f"⟨{self._language or 'code'}, {self._code_lines} lines{so_far}{names}⟩"
+        return Statement(
+            self._position,
+            text,
+            words(text),
+            frozenset([*self._names, text]),
+            score=0.0,
+            answers=False,
+            concludes=False,
+            weak=True,
+        )

@@ -1,0 +1,1 @@
+"""Which upstream a request goes to, which models there are, which upstreams are healthy."""

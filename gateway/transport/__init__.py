@@ -1,0 +1,1 @@
+"""Bytes from upstreams: the only room that imports requests and urllib3."""

@@ -1,0 +1,329 @@
+"""Reads the answer of a chat server: lines in, parts out.
+
+Servers that answer a stream request with one JSON body are understood as well.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.core.parts import (
+    Content,
+    End,
+    Fault,
+    Finish,
+    Other,
+    Part,
+    Reasoning,
+    ToolCalls,
+    Usage,
+)
+from gateway.core.sse import DONE, MAX_EVENT_BYTES, Decoder, Message
+from gateway.upstreams.error_bodies import Hide, error_of, loads, status_of
+from gateway.upstreams.frame_template import Pattern, Splice
+from gateway.upstreams.tool_calls import Calls, join_calls
+
+_LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+"""The fields in which servers put reasoning; the first that is not empty counts, once."""
+_MIRRORS = ("reasoning_details", "thinking_blocks")
+"""Lists in which servers repeat it; they count where there is no such field."""
+_KNOWN = frozenset(
+    {"role", "content", "tool_calls", "reasoning_opaque", "extra_content", *_LABELLED, *_MIRRORS}
+)
+"""What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
+_UNFINISHED = (None, "", "null")
+"""The finish reasons of a choice that goes on; the words are SGLang's, Ollama's and KoboldCpp's."""
+
+
+class _Choice(msgspec.Struct):
+    index: Any = 0
+    delta: dict[str, Any] | None = None
+    message: dict[str, Any] | None = None
+    logprobs: Any = None
+    finish_reason: Any = None
+    stop_reason: Any = None
+    matched_stop: Any = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: dict[str, Any] | None = None
+    error: Any = None
+    system_fingerprint: Any = None
+    service_tier: Any = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+
+
+_JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
+    Content: lambda texts: Content("".join(texts)),
+    Reasoning: lambda texts: Reasoning("".join(texts)),
+    ToolCalls: lambda pieces: ToolCalls(join_calls(pieces)),
+}
+"""The kinds of parts of which neighbours are one, and how."""
+
+
+class ChatReader:
+    """Reads the lines of one answer into the parts of one of its choices."""
+
+    def __init__(self, choice: int = 0, hide: Hide = str) -> None:
+        self._choice_index = choice
+        self._hide = hide
+        self._tagged_thoughts = False
+        self._sse = Decoder()
+        self._splice = Splice()
+        self._calls = Calls()
+        self._whole: list[bytes] | None = None
+        self._held_bytes = 0
+        self._begun = False
+        self._of_answer: tuple[Any, Any] = (None, None)
+        self._parts: list[Part] = []
+        self._pieces: list[Any] = []
+        self._kind: type[Part] = Content
+
+    def feed(self, lines: Sequence[bytes]) -> list[Part]:
+        """Takes the lines of one read, without line ends."""
+        if not self._begun:
+            self._begin(lines)
+        if self._whole is not None:
+            self._whole.extend(lines)
+            self._hold(lines)
+            return self._take()
+        at = 0
+        while at < len(lines):
+            texts = self._splice.cut(lines, at) if self._sse.between_events else []
+            end = at + 2 * len(texts)
+            if not texts:
+                at = self._parsed(lines, at)
+            elif (part := self._splice.read(texts)) is None:
+                at = self._parsed(lines, at, end)
+            elif end - at == len(lines):
+                return [part] if part.text else []  # all of it, as nearly always
+            else:
+                self._text(type(part), part.text)
+                at = end
+        if self._sse.between_events:
+            self._held_bytes = 0
+        else:
+            self._hold(lines)
+        return self._take()
+
+    def _hold(self, lines: Sequence[bytes]) -> None:
+        """These do not end what has begun."""
+        self._held_bytes += sum(map(len, lines))
+        if self._held_bytes > MAX_EVENT_BYTES:
+            self._whole, self._sse = None, Decoder()
+            self._add(Fault("The upstream sent an event that is too long.", "upstream_bad_chunk"))
+
+    def _parsed(self, lines: Sequence[bytes], at: int, end: int | None = None) -> int:
+        """The full parse, of one event if no end is given: gives how far it went."""
+        if end is None:
+            end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
+            if end - at == 2 and self._sse.between_events:
+                self._splice.learn(lines[at], self._parts_of)
+        for message in self._sse.feed(lines[at:end]):
+            self._message(message)
+        return end
+
+    def _parts_of(self, line: bytes) -> list[Part]:
+        """What one line says by itself, further down in a stream."""
+        reader = ChatReader(self._choice_index)
+        reader._parsed([b"", line, b""], 0, 3)
+        return reader._take()
+
+    @property
+    def pattern(self) -> Pattern | None:
+        """What the next line differs from in its text alone, if it is like those before it."""
+        return self._splice.pattern if self._sse.between_events else None
+
+    def close(self) -> list[Part]:
+        """The body has ended."""
+        if self._whole is not None:
+            self._body(b"\n".join(self._whole))
+        for message in self._sse.close():
+            self._message(message)
+        return self._take()
+
+    def _begin(self, lines: Sequence[bytes]) -> None:
+        """An answer whose first words are a brace is not a stream but one JSON body."""
+        first = next((line.lstrip() for line in lines if line.strip()), None)
+        if first is not None:
+            self._begun = True
+            if first.startswith(b"{"):
+                self._whole = []
+
+    def _take(self) -> list[Part]:
+        self._flush()
+        parts, self._parts = self._parts, []
+        return parts
+
+    def _message(self, message: Message) -> None:
+        data = message.data.strip()
+        if data == DONE:
+            self._add(End())
+        elif data.startswith(b"{"):
+            self._chunk(data, named_error=message.event == "error")
+        # Anything else is not a chunk but somebody's sign of life.
+
+    def _chunk(self, data: bytes, *, named_error: bool) -> None:
+        chunk = _parse(data)
+        if chunk is None:
+            self._add(
+                Fault("The upstream sent a chunk that could not be read.", "upstream_bad_chunk")
+            )
+            return
+        if chunk.error is not None or named_error:
+            self._fault(loads(data))
+        elif chunk.choices is None and not chunk.usage:
+            # Not a chunk: an error in one of the shapes that have no "error" key, or nothing.
+            value = loads(data)
+            if "message" in error_of(value, self._hide):
+                self._fault(value)
+        else:
+            self._content(chunk, [choice.delta for choice in chunk.choices or ()])
+
+    def _body(self, data: bytes) -> None:
+        """One JSON body in place of a stream: the answer in one chunk, or an error."""
+        chunk = _parse(data)
+        if chunk is None or chunk.choices is None:
+            self._fault(loads(data))
+        else:
+            self._content(chunk, [choice.message for choice in chunk.choices])
+            self._add(End())
+
+    def _content(self, chunk: _Chunk, deltas: list[dict[str, Any] | None]) -> None:
+        if (chunk.system_fingerprint, chunk.service_tier) != self._of_answer:
+            self._name_answer(chunk)
+        for choice, delta in zip(chunk.choices or (), deltas, strict=True):
+            if (choice.index or 0) == self._choice_index:
+                self._choice(delta or {}, choice)
+        if chunk.usage:
+            self._add(Usage(chunk.usage))
+
+    def _name_answer(self, chunk: _Chunk) -> None:
+        """Most servers repeat these in every chunk; they are said once."""
+        self._of_answer = (chunk.system_fingerprint, chunk.service_tier)
+        named = zip(("system_fingerprint", "service_tier"), self._of_answer, strict=True)
+        if given := {name: value for name, value in named if value is not None}:
+            self._add(Other(chunk=given))
+
+    def _choice(self, delta: dict[str, Any], choice: _Choice) -> None:
+        content = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str):
+            self._text(Content, content)  # as nearly every delta is
+        else:
+            self._delta(delta, content)
+        if choice.logprobs and isinstance(choice.logprobs, dict):
+            self._add(Other(choice={"logprobs": choice.logprobs}))
+        if choice.finish_reason not in _UNFINISHED:
+            self._add(Finish(str(choice.finish_reason), _stop_sequence(choice)))
+
+    def _delta(self, delta: dict[str, Any], content: Any) -> None:
+        self._text(Reasoning, _reasoning_of(delta))
+        if isinstance(content, str):
+            self._text(self._kind_of(content, delta), content)
+        elif isinstance(content, list):
+            for item in content:
+                self._item(item)
+        calls = delta.get("tool_calls")
+        if calls and isinstance(calls, list):
+            for call in calls:
+                if isinstance(call, dict):
+                    self._piece(ToolCalls, self._calls.number(call))
+        other = {
+            name: value
+            for name, value in delta.items()
+            if name not in _KNOWN and value not in (None, [], {})
+        }
+        if other:
+            self._add(Other(other))
+
+    def _fault(self, value: Any) -> None:
+        error = error_of(value, self._hide)
+        message = error.get("message") or "The upstream reported an error in its answer."
+        self._add(Fault(message, error.get("code") or "upstream_error", status_of(error)))
+
+    def _kind_of(self, content: str, delta: dict[str, Any]) -> type[Content] | type[Reasoning]:
+        """Google flags thoughts, or tags them, or both; with tags the text says it itself."""
+        if not _is_thought(delta.get("extra_content")):
+            return Content
+        self._tagged_thoughts = self._tagged_thoughts or "<thought>" in content
+        return Content if self._tagged_thoughts else Reasoning
+
+    def _item(self, item: Any) -> None:
+        """An item of a content list, as Mistral and Databricks send them."""
+        match item:
+            case {"type": "thinking" | "reasoning"}:
+                thoughts = item.get("thinking") or item.get("summary")
+                self._text(Reasoning, _joined(thoughts, "text"))
+            case _:
+                self._text(Content, _joined([item], "text"))
+
+    def _text(self, kind: type[Content] | type[Reasoning], text: str) -> None:
+        if text:
+            self._piece(kind, text)
+
+    def _piece(self, kind: type[Part], piece: Any) -> None:
+        if kind is not self._kind:
+            self._flush()
+            self._kind = kind
+        self._pieces.append(piece)
+
+    def _flush(self) -> None:
+        if self._pieces:
+            self._parts.append(_JOINED[self._kind](self._pieces))
+            self._pieces.clear()
+
+    def _add(self, part: Part) -> None:
+        self._flush()
+        self._parts.append(part)
+
+
+def _stop_sequence(choice: _Choice) -> str | None:
+    """The text that stopped the model, in vLLM's place or SGLang's. A number is a token's."""
+    found = (choice.stop_reason, choice.matched_stop)
+    return next((text for text in found if isinstance(text, str)), None)
+
+
+def _reasoning_of(delta: dict[str, Any]) -> str:
+    """What a delta labels as reasoning, in whichever of its places."""
+    for field in _LABELLED:
+        text = delta.get(field)
+        if text and isinstance(text, str):
+            return text
+    details = delta.get("reasoning_details")
+    return (
+        _joined(details, "text")
+        or _joined(details, "summary")
+        or _joined(delta.get("thinking_blocks"), "thinking")
+    )
+
+
+def _joined(items: Any, member: str) -> str:
+    """The text of the items of a list, or a text that stands in its place."""
+    if isinstance(items, str):
+        return items
+    if not isinstance(items, list):
+        return ""
+    texts = (item.get(member) for item in items if isinstance(item, dict))
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _is_thought(extra: Any) -> bool:
+    google = extra.get("google") if isinstance(extra, dict) else None
+    return isinstance(google, dict) and google.get("thought") is True
+
+
+def _parse(data: bytes) -> _Chunk | None:
+    try:
+        return _decode(data)
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Broken UTF-8 is what a lenient parser is for.
+        try:
+            return msgspec.convert(loads(data), _Chunk)
+        except msgspec.ValidationError:
+            return None

@@ -1,0 +1,52 @@
+"""For operators: is it alive, should it get traffic, what has it done; and what it can be asked."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify
+
+from gateway.core.sse import dumps
+from gateway.observe.metrics import CONTENT_TYPE, Metrics
+from gateway.relay.relay import Relay
+from gateway.routing.pool import Pool
+from gateway.web.openapi.document import document
+
+
+def make_blueprint(
+    relay: Relay,
+    pool: Pool,
+    metrics: Metrics,
+    clock: Callable[[], float],
+    version: str,
+) -> Blueprint:
+    """The routes, bound to the services they report on."""
+    ops = Blueprint("ops", __name__)
+    started = clock()
+
+    @ops.get("/health")
+    def health() -> Response:
+        return jsonify(
+            status="ok",
+            version=version,
+            uptime_s=round(clock() - started, 3),
+            open_streams=relay.open_streams,
+            upstreams=[standing._asdict() for standing in pool.standings(clock())],
+        )
+
+    @ops.get("/ready")
+    def ready() -> tuple[Response, int]:
+        if relay.draining:
+            return jsonify(status="draining"), 503
+        if not pool.usable(clock()):
+            return jsonify(status="no upstream"), 503
+        return jsonify(status="ready"), 200
+
+    @ops.get("/metrics")
+    def read_metrics() -> Response:
+        relay.count()
+        return Response(relay.aside(metrics.text), content_type=CONTENT_TYPE)
+
+    @ops.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(dumps(document(version)), content_type="application/json")
+
+    return ops

@@ -1,0 +1,375 @@
+"""Every dialect spells every event, or leaves it out on purpose; decoded again, the texts agree."""
+
+import json
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, get_args
+
+import pytest
+import sseclient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.apis import DIALECTS, Answer, Completion, Dialect
+from gateway.apis.history import answer_of
+from gateway.config import Format, ReasoningMode
+from gateway.core.events import (
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    PromptSummary,
+    ReasoningDelta,
+    ReasoningSummary,
+    SummaryDelta,
+    Timings,
+    ToolCallDelta,
+)
+from gateway.core.turn import NOT_DETECTED
+from gateway.errors import UpstreamBroke
+
+ODD = 'a "quoted" \\ line\n\u2028\u2029\x85 é🤔'
+CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{"}}
+MORE = {"index": 0, "function": {"arguments": "}"}}
+BEFORE: list[Event] = [
+    PromptSummary("What is 2+2?", 1),
+    ReasoningDelta("I add. "),
+    SummaryDelta("I add."),
+    ReasoningDelta("It is 4."),
+    ReasoningSummary("I add. It is 4.", "It is 4."),
+]
+TURN: list[Event] = [
+    *BEFORE,
+    OutputDelta(ODD),
+    OutputDelta(" 4."),
+    Extra({"refusal": "no"}),
+    ToolCallDelta(CALL),
+    ToolCallDelta(MORE),
+    Done("stop", {"total_tokens": 3}, Timings(1, 2, 3, 4, 5)),
+]
+ENDS = {"done", "message_stop", "response.completed", "response.incomplete"}
+"""Named events that say: this answer is whole."""
+FAILED = Failed(UpstreamBroke("It broke off."), Timings(1))
+
+
+def make(name: str, **options: Any) -> Dialect:
+    return DIALECTS[name](Answer(id="1", model="m", created=7, **options))
+
+
+def spell(dialect: Dialect, batches: Iterable[list[Event]]) -> bytes:
+    """A whole stream, the events numbered as the relay numbers them."""
+    stream, number = dialect.begin(), 1
+    for batch in batches:
+        stream += dialect.encode(number, batch)
+        number += len(batch)
+    return stream
+
+
+def decode(stream: bytes) -> list[tuple[str, Any]]:
+    """Name and data of each event, as an independent parser sees them."""
+    events = sseclient.SSEClient([stream]).events()
+    return [(e.event, e.data if e.data == "[DONE]" else json.loads(e.data)) for e in events]
+
+
+def deltas(stream: bytes, field: str) -> str:
+    """All text that chunks carry in one field of their deltas."""
+    chunks = [data for _, data in decode(stream) if isinstance(data, dict)]
+    choices = [choice for chunk in chunks for choice in chunk.get("choices", [])]
+    return "".join(choice["delta"].get(field) or "" for choice in choices)
+
+
+def test_the_table_has_every_format_of_the_settings() -> None:
+    assert set(DIALECTS) >= set(get_args(Format))
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("event", [*TURN, FAILED], ids=lambda event: type(event).__name__)
+def test_every_event_has_a_place_or_none(name: str, event: Event) -> None:
+    frames = make(name).encode(1, [event])
+    assert frames == b"" or frames.endswith(b"\n\n")
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_wire_rules_hold(name: str) -> None:
+    stream = spell(make(name, include_usage=True), [TURN]) + make(name).heartbeat(7)
+    assert stream.isascii()
+    assert b"\r" not in stream
+    blocks = stream.split(b"\n\n")
+    assert blocks.pop() == b""
+    for block in blocks:
+        data = [line for line in block.split(b"\n") if line.startswith(b"data")]
+        assert block.startswith(b": ") or len(data) == 1, "one data line an event"
+        assert all(line.startswith(b"data: ") for line in data)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_batches_change_nothing(name: str) -> None:
+    together = spell(make(name), [TURN])
+    assert spell(make(name), [[event] for event in TURN]) == together
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("at", range(1, len(TURN)))
+def test_a_failure_at_any_point_is_seen(name: str, at: int) -> None:
+    events = decode(spell(make(name), [TURN[:at], [FAILED]]))
+    failures = [data for _, data in events if isinstance(data, dict) and "error" in data]
+    assert len(failures) == 1
+    assert "It broke off." in json.dumps(failures)
+    assert not any(name in ENDS for name, _ in events)
+    chunks = [data for _, data in events if isinstance(data, dict)]
+    assert not any(c.get("finish_reason") for chunk in chunks for c in chunk.get("choices", []))
+
+
+def answer_told(name: str, stream: bytes) -> str:
+    """The text of the answer in a stream of this dialect."""
+    named = decode(stream)
+    match name:
+        case "plain" | "openai":
+            return deltas(stream, "content")
+        case "phased":
+            return answer_of(deltas(stream, "content"))
+        case "events":
+            return "".join(data["text"] for name, data in named if name == "final_output_delta")
+        case "messages":
+            said = [data["delta"] for name, data in named if name == "content_block_delta"]
+            return "".join(delta.get("text", "") for delta in said)
+        case "responses":
+            return "".join(d["delta"] for name, d in named if name == "response.output_text.delta")
+    raise AssertionError(f"how does {name} tell the answer?")
+
+
+def answer_in(body: dict[str, Any]) -> str:
+    """The text of an answer in one piece."""
+    if "choices" in body:
+        return str(body["choices"][0]["message"]["content"])
+    parts = body.get("content") or [p for item in body["output"] for p in item.get("content", [])]
+    return "".join(part["text"] for part in parts if part["type"] in ("text", "output_text"))
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@given(texts=st.lists(st.text(), max_size=5))
+def test_the_answer_is_the_same_in_every_dialect(name: str, texts: list[str]) -> None:
+    events = [*BEFORE, *map(OutputDelta, texts), TURN[-1]]
+    answer = "".join(texts)
+    for reasoning in get_args(ReasoningMode):
+        assert answer_told(name, spell(make(name, reasoning=reasoning), [events])) == answer
+        whole = DIALECTS[name].whole(Answer(id="1", model="m", created=7, reasoning=reasoning))
+        whole.add(events)
+        assert answer_in(whole.body()) == answer
+
+
+def test_events() -> None:
+    named = decode(spell(make("events"), [TURN]))
+    assert named == [
+        ("prompt_summary", {"text": "What is 2+2?", "ttft_ms": 1}),
+        ("reasoning_delta", {"text": "I add. "}),
+        ("reasoning_summary_delta", {"text": "I add.\n"}),
+        ("reasoning_delta", {"text": "It is 4."}),
+        ("reasoning_summary", {"text": "I add. It is 4."}),
+        ("final_output_delta", {"text": ODD}),
+        ("final_output_delta", {"text": " 4."}),
+        ("tool_call_delta", {"index": 0, "id": "call_1", "name": "f", "arguments": "{"}),
+        ("tool_call_delta", {"index": 0, "arguments": "}"}),
+        (
+            "done",
+            {
+                "finish_reason": "stop",
+                "usage": {"total_tokens": 3},
+                "timings": {
+                    "prompt_summary_ms": 1,
+                    "first_reasoning_ms": 2,
+                    "first_summary_ms": 3,
+                    "first_output_ms": 4,
+                    "total_ms": 5,
+                },
+            },
+        ),
+    ]
+    assert make("events").encode(12, [OutputDelta("a")]) == (
+        b'id: 12\nevent: final_output_delta\ndata: {"text":"a"}\n\n'
+    )
+    assert make("events").heartbeat(15000) == b'event: heartbeat\ndata: {"elapsed_ms":15000}\n\n'
+    assert decode(make("events").encode(1, [FAILED])) == [("failed", FAILED.error.body())]
+
+
+def test_phased() -> None:
+    stream = spell(make("phased"), [TURN])
+    assert deltas(stream, "content") == (
+        "[Prompt Summary] What is 2+2?\n\n[Reasoning Summary] I add.\nIt is 4.\n\n" + ODD + " 4."
+    )
+    assert deltas(stream, "reasoning_content") == "I add. It is 4."
+    announced = [data["phase"] for name, data in decode(stream) if name == "phase"]
+    assert announced == ["prompt_summary", "reasoning", "reasoning_summary", "final_output"]
+    chunks = [data for _, data in decode(stream) if data != "[DONE]"]
+    assert all(chunk["object"] == "chat.completion.chunk" for chunk in chunks)
+    assert {(chunk["id"], chunk["created"], chunk["model"]) for chunk in chunks} == {
+        ("chatcmpl-1", 7, "m")
+    }
+    assert chunks[1]["ttft_ms"] == 1
+    assert chunks[1]["choices"][0]["delta"]["role"] == "assistant"
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    assert chunks[-1]["timings"]["total_ms"] == 5
+    assert decode(stream)[-1][1] == "[DONE]"
+
+
+def test_phases_only_move_forward_when_a_model_thinks_again() -> None:
+    events = [*BEFORE[:1], OutputDelta("a"), ReasoningDelta("again"), OutputDelta("b")]
+    for name in ("phased", "openai"):
+        phases = [data["phase"] for _, data in decode(spell(make(name), [events]))]
+        rank = ["prompt_summary", "final_output"].index
+        assert all(rank(a) <= rank(b) for a, b in pairwise(phases))
+
+
+def test_openai_has_nothing_that_a_strict_client_has_not_seen() -> None:
+    stream = spell(make("openai", include_usage=True), [[PASSED_ON[1]], TURN])
+    assert all(line.startswith(b"data: ") for line in stream.split(b"\n") if line)
+    assert make("openai").heartbeat(1) == b": ping\n\n"
+    *chunks, usage, end = [data for _, data in decode(stream)]
+    assert end == "[DONE]"
+    assert (usage["choices"], usage["usage"]) == ([], {"total_tokens": 3})
+    for chunk in chunks:
+        constant = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 7}
+        assert chunk | constant | {"model": "m"} == chunk
+        assert "usage" not in chunk
+        [choice] = chunk["choices"]
+        assert choice.keys() == {"index", "delta", "finish_reason"}
+    fields = ({"reasoning_content", "reasoning"}, {"content"}, {"tool_calls"}, {"refusal"})
+    first, *middle, last = [chunk["choices"][0] for chunk in chunks]
+    assert first == {
+        "index": 0,
+        "delta": {"role": "assistant", "content": ""},
+        "finish_reason": None,
+    }
+    for choice in middle:
+        assert choice["finish_reason"] is None
+        assert choice["delta"].keys() in fields
+        assert all(choice["delta"].values()), "nothing is there to be empty"
+    assert last == {"index": 0, "delta": {}, "finish_reason": "stop"}
+
+
+def test_openai_says_reasoning_in_both_fields_and_breaks_with_their_text() -> None:
+    stream = spell(make("openai"), [[e for e in TURN if not isinstance(e, ReasoningDelta)]])
+    summary = "What is 2+2?\n\nI add.\n\nIt is 4.\n\n"
+    assert deltas(stream, "reasoning_content") == deltas(stream, "reasoning") == summary
+    for _, chunk in decode(stream)[1:-1]:
+        assert chunk["choices"][0]["delta"].get("reasoning", "x").strip() != ""
+
+
+def test_openai_both_has_the_summary_in_a_field_of_its_own() -> None:
+    stream = spell(make("openai", reasoning="both"), [TURN])
+    assert deltas(stream, "reasoning_content") == "What is 2+2?\n\nI add. It is 4."
+    assert deltas(stream, "reasoning_summary") == "I add.\n\nIt is 4.\n\n"
+
+
+@pytest.mark.parametrize("name", ["phased", "openai"])
+def test_usage_comes_only_when_it_was_asked_for(name: str) -> None:
+    def usages(**options: Any) -> list[Any]:
+        stream = spell(make(name, **options), [TURN])
+        return [d["usage"] for _, d in decode(stream) if isinstance(d, dict) and "usage" in d]
+
+    assert usages() == []
+    assert usages(include_usage=True) == [{"total_tokens": 3}]
+
+
+def test_plain() -> None:
+    assert spell(make("plain"), [TURN]).startswith(b": connected\n\ndata: ")
+    assert decode(spell(make("plain"), [[TURN[0], OutputDelta("a"), TURN[-1]]])) == [
+        ("message", {"choices": [{"delta": {"content": "a"}}]}),
+        ("message", "[DONE]"),
+    ]
+    assert decode(make("plain").encode(1, [FAILED])) == [
+        ("message", {"error": "It broke off.", "code": 502})
+    ]
+
+
+def complete(events: list[Event], **options: Any) -> dict[str, Any]:
+    completion = Completion(Answer(id="1", model="m", created=7, **options))
+    completion.add(events)
+    body: dict[str, Any] = json.loads(json.dumps(completion.body()))
+    return body
+
+
+def test_the_answer_that_is_not_streamed() -> None:
+    body = complete(TURN)
+    assert body["choices"] == [
+        {
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": f"{ODD} 4.",
+                "reasoning_content": "I add. It is 4.",
+                "reasoning": "I add. It is 4.",
+                "tool_calls": [
+                    {
+                        "id": "call_1",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": "{}"},
+                    }
+                ],
+                "refusal": "no",
+            },
+            "finish_reason": "stop",
+            "logprobs": None,
+        }
+    ]
+    assert body["usage"] == {"total_tokens": 3}
+    assert body["phases"] == {
+        "prompt_summary": "What is 2+2?",
+        "reasoning_summary": "I add. It is 4.",
+    }
+
+
+LOGPROBS = {"content": [{"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}]}
+PASSED_ON: list[Event] = [
+    TURN[0],
+    Extra({}, chunk={"system_fingerprint": "fp_1", "service_tier": "flex"}),
+    OutputDelta("a"),
+    Extra({}, choice={"logprobs": LOGPROBS}),
+    OutputDelta("a"),
+    Extra({}, choice={"logprobs": LOGPROBS}),
+    Extra({"refusal": "no"}),
+    TURN[-1],
+]
+
+
+@pytest.mark.parametrize("name", ["phased", "openai"])
+def test_what_the_upstream_says_beside_the_text_goes_through(name: str) -> None:
+    chunks = [d for _, d in decode(spell(make(name, include_usage=True), [PASSED_ON]))][:-1]
+    marked = [chunk for chunk in chunks if chunk.get("system_fingerprint") == "fp_1"]
+    assert marked == chunks[-len(marked) :]
+    assert all(chunk["service_tier"] == "flex" for chunk in marked)
+    choices = [chunk["choices"][0] for chunk in marked if chunk["choices"]]
+    assert [c["logprobs"] for c in choices if "logprobs" in c] == [LOGPROBS] * 2
+    assert "".join(c["delta"].get("content", "") for c in choices) == "aa"
+    [refusing] = [c for c in marked if c["choices"] and c["choices"][0]["delta"].get("refusal")]
+    assert refusing["phase"] == "final_output"
+
+
+def test_not_streamed_it_goes_through_as_well() -> None:
+    body = complete([*PASSED_ON])
+    assert (body["system_fingerprint"], body["service_tier"]) == ("fp_1", "flex")
+    assert body["choices"][0]["logprobs"] == {"content": LOGPROBS["content"] * 2}
+    assert complete(TURN)["choices"][0]["logprobs"] is None
+    assert complete([*PASSED_ON]) == body, "the events are as they were"
+
+
+def test_not_streamed_raw_and_none() -> None:
+    raw = [e for e in TURN if not isinstance(e, SummaryDelta | ReasoningSummary)]
+    body = complete(raw, reasoning="raw")
+    assert body["choices"][0]["message"]["reasoning"] == "I add. It is 4."
+    assert body["phases"]["reasoning"] == "I add. It is 4."
+    none = [e for e in raw if not isinstance(e, ReasoningDelta)]
+    assert "reasoning" not in complete(none, reasoning="none")["choices"][0]["message"]
+
+
+def test_not_streamed_a_failure_is_kept_for_the_caller() -> None:
+    completion = Completion(Answer(id="a", model="m", created=7))
+    completion.add([*TURN[:4], FAILED])
+    assert completion.error is FAILED.error
+
+
+def test_not_detected_is_told_in_formats_that_append() -> None:
+    events = [TURN[0], ReasoningSummary(NOT_DETECTED, NOT_DETECTED), OutputDelta("a"), TURN[-1]]
+    content = deltas(spell(make("phased"), [events]), "content")
+    assert content == f"[Prompt Summary] What is 2+2?\n\n[Reasoning Summary] {NOT_DETECTED}\n\na"

@@ -1,0 +1,439 @@
+"""Anthropic's protocol, held to by a strict reader: any turn, however its events are batched."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.apis import DIALECTS, Answer, Dialect
+from gateway.apis.messages.stream import Message
+from gateway.config import ReasoningMode
+from gateway.core.events import (
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    PromptSummary,
+    ReasoningDelta,
+    ReasoningSummary,
+    SummaryDelta,
+    Timings,
+    Tokens,
+    ToolCallDelta,
+)
+from gateway.errors import GatewayError, UpstreamBroke, UpstreamRefused, UpstreamTimeout
+from gateway.web.openapi.answers import ANSWERS
+from tests.core.apis.test_dialects import decode, spell
+from tests.core.cuts import cut
+
+DONE = Done("stop", None, Timings(), Tokens(3, 4))
+FAILED = Failed(UpstreamBroke("It broke off."), Timings())
+STOP_REASONS = {"end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"}
+MEMBERS = {"thinking_delta": "thinking", "text_delta": "text", "input_json_delta": "partial_json"}
+DELTAS = {"thinking": "thinking_delta", "text": "text_delta", "tool_use": "input_json_delta"}
+
+
+class StrictReader:
+    """Takes events in the order that Anthropic documents, and no other."""
+
+    def __init__(self) -> None:
+        self.content: list[dict[str, Any]] = []
+        self.texts: list[str] = []
+        self.open = self.signed = False
+        self.ended = ""
+        self.delta: dict[str, Any] | None = None
+
+    def read(self, named: Sequence[tuple[str, Any]]) -> "StrictReader":
+        (first, start), *rest = named
+        assert first == "message_start"
+        assert set(start) == {"type", "message"}
+        assert start["message"]["content"] == []
+        assert isinstance(start["message"]["usage"]["input_tokens"], int)
+        for name, data in rest:
+            assert data["type"] == name
+            assert not self.ended, "nothing comes after the end"
+            getattr(self, name)(**{key: value for key, value in data.items() if key != "type"})
+        assert self.ended
+        return self
+
+    def ping(self) -> None:
+        pass
+
+    def content_block_start(self, index: int, content_block: dict[str, Any]) -> None:
+        assert not self.open
+        assert self.delta is None
+        assert index == len(self.content)
+        self.open, self.signed, self.texts = True, False, []
+        self.content.append(content_block)
+        match content_block:
+            case {"type": "thinking", "thinking": "", "signature": "", **more}:
+                assert not more
+            case {"type": "text", "text": "", **more}:
+                assert not more
+            case {"type": "tool_use", "input": {}, "id": str(id), "name": str(), **more}:
+                assert not more
+                assert id
+            case _:
+                pytest.fail(f"not a block: {content_block}")
+
+    def content_block_delta(self, index: int, delta: dict[str, Any]) -> None:
+        assert self.open
+        assert index == len(self.content) - 1
+        assert not self.signed, "the signature ends a block"
+        kind = self.content[-1]["type"]
+        if delta["type"] == "signature_delta":
+            assert kind == "thinking"
+            assert set(delta) == {"type", "signature"}
+            self.signed = True
+            self.content[-1]["signature"] = delta["signature"]
+            return
+        assert DELTAS[kind] == delta["type"]
+        assert set(delta) == {"type", MEMBERS[delta["type"]]}
+        self.texts.append(delta[MEMBERS[delta["type"]]])
+
+    def content_block_stop(self, index: int) -> None:
+        assert self.open
+        assert index == len(self.content) - 1
+        self.open = False
+        text, block = "".join(self.texts), self.content[-1]
+        if block["type"] == "tool_use":
+            block["input"] = json.loads(text or "{}")
+        else:
+            block[block["type"]] = text
+            assert self.signed is (block["type"] == "thinking")
+
+    def message_delta(self, delta: dict[str, Any], usage: dict[str, Any]) -> None:
+        assert not self.open
+        assert self.delta is None
+        assert set(delta) == {"stop_reason", "stop_sequence"}
+        assert delta["stop_reason"] in STOP_REASONS
+        counts = {name: count for name, count in usage.items() if name.endswith("_tokens")}
+        assert set(counts) >= {"input_tokens", "output_tokens"}
+        assert all(type(count) is int for count in counts.values())
+        self.delta = {**delta, "usage": usage}
+
+    def message_stop(self) -> None:
+        assert self.delta is not None
+        self.ended = "message_stop"
+
+    def error(self, error: dict[str, Any], request_id: str) -> None:
+        assert set(error) == {"type", "message"}
+        self.ended = "error"
+
+
+def make(**options: Any) -> Dialect:
+    return DIALECTS["messages"](Answer(id="1", model="m", created=7, request_id="req_1", **options))
+
+
+def read(events: Sequence[Event], **options: Any) -> StrictReader:
+    return StrictReader().read(decode(spell(make(**options), [list(events)])))
+
+
+def whole(events: Sequence[Event], **options: Any) -> dict[str, Any]:
+    message = Message(Answer(id="1", model="m", created=7, **options))
+    message.add(events)
+    body: dict[str, Any] = json.loads(json.dumps(message.body()))
+    return body
+
+
+def call(index: int | None, id: str = "", name: str = "", arguments: str = "") -> ToolCallDelta:
+    function = {"name": name, "arguments": arguments}
+    return ToolCallDelta({"index": index, "id": id or None, "function": function})
+
+
+texts = st.text(min_size=1, max_size=9)
+objects = st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5), max_size=3)
+
+
+@st.composite
+def tool_calls(draw: st.DrawFn, index: int) -> list[Event]:
+    """One call: its name first, then its arguments, cut anywhere."""
+    arguments = json.dumps(draw(objects))
+    places = draw(st.lists(st.integers(0, 99), max_size=4))
+    return [
+        call(index, f"call_{index}", f"f{index}"),
+        *(call(index, arguments=piece) for piece in cut(arguments, places)),
+    ]
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> tuple[list[Event], ReasoningMode, dict[str, Any]]:
+    """The events of a turn in an order that events.py allows, and who is to see what of them."""
+    mode: ReasoningMode = draw(st.sampled_from(["summary", "raw", "both", "none"]))
+    traced, summed = mode in ("raw", "both"), mode in ("summary", "both")
+    trace = st.builds(ReasoningDelta, texts)
+    thinking = [trace] * traced + [st.builds(SummaryDelta, texts)] * summed
+    events: list[Event] = [PromptSummary("What is 2+2?", 1)]
+    if thinking:
+        events += draw(st.lists(st.one_of(thinking), max_size=4))
+    if summed:
+        events.append(ReasoningSummary(draw(texts), draw(st.text(max_size=5))))
+    said = st.lists(st.one_of(st.builds(OutputDelta, texts), *[trace] * traced), max_size=6)
+    tracks: list[list[Event]] = [draw(said)]
+    tracks += [draw(tool_calls(index)) for index in range(draw(st.integers(0, 3)))]
+    order = draw(st.permutations([at for at, track in enumerate(tracks) for _ in track]))
+    events += [tracks[at].pop(0) for at in order]
+    events.append(draw(st.sampled_from([DONE, FAILED])))
+    echoes = [{}, {"display": "omitted"}] if mode == "none" else [{}]
+    return events, mode, draw(st.sampled_from(echoes))
+
+
+@given(turns(), st.data())
+def test_any_turn_is_valid_and_nothing_is_lost(
+    turn: tuple[list[Event], ReasoningMode, dict[str, Any]], data: st.DataObject
+) -> None:
+    events, mode, echo = turn
+    places = data.draw(st.lists(st.integers(0, 99), max_size=5))
+    stream = spell(make(reasoning=mode, echo=echo), cut(events, places))
+    found = StrictReader().read(decode(stream))
+    assert "".join(b["text"] for b in found.content if b["type"] == "text") == "".join(
+        event.text for event in events if isinstance(event, OutputDelta)
+    )
+    arguments: dict[str, str] = {}
+    for event in events:
+        if isinstance(event, ToolCallDelta):
+            name = f"f{event.call['index']}"
+            arguments[name] = arguments.get(name, "") + event.call["function"]["arguments"]
+    called = {b["name"]: b["input"] for b in found.content if b["type"] == "tool_use"}
+    assert called == {name: json.loads(text) for name, text in arguments.items()}
+    if events[-1] is FAILED:
+        assert found.ended == "error"
+        return
+    body = whole(events, reasoning=mode, echo=echo)
+    assert found.content == body["content"]
+    assert found.delta == {k: body[k] for k in ("stop_reason", "stop_sequence", "usage")}
+    thoughts = [b["thinking"] for b in found.content if b["type"] == "thinking"]
+    if mode == "none":
+        assert thoughts == [""] * len(echo)
+    elif mode == "raw":
+        assert "".join(thoughts[1:]) == "".join(
+            event.text for event in events if isinstance(event, ReasoningDelta)
+        )
+
+
+THOUGHTS: list[Event] = [
+    PromptSummary("What is 2+2?", 1),
+    ReasoningDelta("I add. "),
+    SummaryDelta("I add."),
+    ReasoningDelta("It is 4."),
+    ReasoningSummary("I add. It is 4.", "It is 4."),
+]
+
+
+def shown(events: Sequence[Event], mode: ReasoningMode, **echo: Any) -> list[tuple[str, Any]]:
+    """Type and text of each block."""
+    content = read([*events, DONE], reasoning=mode, echo=echo).content
+    return [(b["type"], b.get(b["type"], b.get("input"))) for b in content]
+
+
+def test_the_summary_has_a_block_of_its_own_and_grows() -> None:
+    assert shown(summed(THOUGHTS), "summary") == [
+        ("thinking", "What is 2+2?\n\n"),
+        ("thinking", "I add.\n\nIt is 4.\n\n"),
+    ]
+
+
+def summed(events: list[Event]) -> list[Event]:
+    return [event for event in events if not isinstance(event, ReasoningDelta)]
+
+
+def test_both_has_the_trace_live_and_then_the_whole_summary() -> None:
+    assert shown([*THOUGHTS, OutputDelta("4.")], "both") == [
+        ("thinking", "What is 2+2?\n\n"),
+        ("thinking", "I add. It is 4."),
+        ("thinking", "I add. It is 4.\n\n"),
+        ("text", "4."),
+    ]
+
+
+def test_omitted_thinking_is_one_empty_block() -> None:
+    assert shown([THOUGHTS[0], OutputDelta("4.")], "none", display="omitted") == [
+        ("thinking", ""),
+        ("text", "4."),
+    ]
+
+
+def test_a_model_that_thinks_again_gets_another_block() -> None:
+    again = [OutputDelta("a"), ReasoningDelta("again"), OutputDelta("b")]
+    assert shown([THOUGHTS[0], *again], "raw")[1:] == [
+        ("text", "a"),
+        ("thinking", "again"),
+        ("text", "b"),
+    ]
+
+
+def test_signatures_are_there_and_differ() -> None:
+    signatures = [block["signature"] for block in read([*THOUGHTS, DONE]).content]
+    assert all(signatures)
+    assert len(set(signatures)) == len(signatures)
+
+
+def steps(*events: Event) -> list[str]:
+    """What each event gives, in short."""
+    dialect, found = make(), []
+    for event in events:
+        named = decode(dialect.encode(1, [event]))
+        found.append(
+            " ".join(
+                f"{name.removeprefix('content_block_')}{d.get('index', '')}" for name, d in named
+            )
+        )
+    return found
+
+
+def test_the_first_of_two_calls_streams_and_the_next_begins_when_it_is_whole() -> None:
+    assert steps(
+        call(0, "a", "f"),
+        call(0, arguments='{"x":'),
+        call(1, "b", "g"),
+        call(1, arguments='{"y":1'),
+        call(0, arguments="2}"),
+        call(1, arguments="}"),
+        DONE,
+    ) == [
+        "",
+        "start0 delta0",
+        "",
+        "",
+        "delta0 stop0 start1 delta1",
+        "delta1",
+        "stop1 message_delta message_stop",
+    ]
+
+
+def test_the_prompts_block_is_whole_at_once_and_omitted_thinking_goes_on() -> None:
+    assert steps(THOUGHTS[0]) == ["start0 delta0 delta0 stop0"]
+    omitted = make(reasoning="none", echo={"display": "omitted"})
+    named = [name for name, _ in decode(omitted.encode(1, THOUGHTS[:1]))]
+    assert named == ["content_block_start"]
+
+
+def test_text_streams_after_a_whole_call_and_waits_for_one_that_is_not() -> None:
+    whole_call = call(0, "a", "f", "{}")
+    assert steps(whole_call, OutputDelta("x")) == ["start0 delta0", "stop0 start1 delta1"]
+    assert steps(call(0, "a", "f", "{"), OutputDelta("x"), call(0, arguments="}")) == [
+        "start0 delta0",
+        "",
+        "delta0 stop0 start1 delta1",
+    ]
+
+
+def test_a_call_without_arguments_an_id_or_a_name() -> None:
+    content = whole([call(0, "a", "f"), call(1, "", "g", "{}"), DONE])["content"]
+    assert content == [
+        {"type": "tool_use", "id": "a", "name": "f", "input": {}},
+        {"type": "tool_use", "id": "toolu_1_1", "name": "g", "input": {}},
+    ]
+
+
+def test_a_name_in_pieces() -> None:
+    events = [call(0, "a", "get_"), call(0, "a", "weather"), call(0, arguments="{}"), DONE]
+    assert whole(events)["content"][0]["name"] == "get_weather"
+
+
+@pytest.mark.parametrize("arguments", ["{oops", "[1]", "7", "nonsense"])
+def test_arguments_that_are_no_object_are_not_lost(arguments: str) -> None:
+    [block] = whole([call(0, "a", "f", arguments), DONE])["content"]
+    assert block["input"] == {"INVALID_JSON": arguments}
+
+
+def end(finish_reason: str, *events: Event) -> str:
+    done = Done(finish_reason, None, Timings())
+    reason: str = whole([*events, done])["stop_reason"]
+    assert delta_of([*events, done])["stop_reason"] == reason
+    return reason
+
+
+def delta_of(events: Sequence[Event], **options: Any) -> dict[str, Any]:
+    delta = read(events, **options).delta
+    assert delta is not None
+    return delta
+
+
+def test_stop_reasons() -> None:
+    tool = call(0, "a", "f", "{}")
+    assert end("stop") == "end_turn"
+    assert end("length") == "max_tokens"
+    assert end("content_filter") == "refusal"
+    assert end("tool_calls", tool) == "tool_use"
+    assert end("stop", tool) == "tool_use"
+    assert end("length", tool) == "max_tokens"
+    assert end("tool_calls") == "end_turn"
+    assert end("made_up") == "end_turn"
+
+
+def test_the_stop_sequence_is_named_where_the_upstream_names_it() -> None:
+    done = Done("stop", None, Timings(), stop_sequence="END")
+    assert delta_of([OutputDelta("a"), done])["stop_reason"] == "stop_sequence"
+    assert whole([OutputDelta("a"), done])["stop_sequence"] == "END"
+    assert whole([call(0, "a", "f", "{}"), done])["stop_reason"] == "tool_use"
+
+
+def test_the_openapi_document_has_every_stop_reason() -> None:
+    assert set(ANSWERS["Message"]["properties"]["stop_reason"]["enum"]) == STOP_REASONS
+
+
+def test_a_refusal_is_told_and_is_the_reason() -> None:
+    events = [Extra({"refusal": "I can't "}), Extra({"refusal": "help."}), Extra({"audio": {}})]
+    assert whole([*events, DONE])["content"] == [{"type": "text", "text": "I can't help."}]
+    assert end("stop", *events) == "refusal"
+
+
+def usage(given: dict[str, Any] | None) -> tuple[int, int, int, int, str | None]:
+    done = Done("stop", given, Timings(), Tokens(3, 4))
+    found = whole([done], prompt_tokens=5)["usage"]
+    assert found == delta_of([done], prompt_tokens=5)["usage"]
+    return (
+        found["input_tokens"],
+        found["cache_read_input_tokens"],
+        found["output_tokens"],
+        found["output_tokens_details"]["thinking_tokens"],
+        found.get("estimated"),
+    )
+
+
+def test_usage_is_the_upstreams_else_an_estimate() -> None:
+    figures = {"prompt_tokens": 10, "completion_tokens": 20}
+    thinking = {"completion_tokens_details": {"reasoning_tokens": 8}}
+    cached = {"prompt_tokens_details": {"cached_tokens": 4}}
+    assert usage(None) == (5, 0, 7, 3, "all")
+    assert usage(figures) == (10, 0, 20, 3, "thinking_tokens")
+    assert usage({**figures, "completion_tokens": 2}) == (10, 0, 2, 2, "thinking_tokens")
+    assert usage(figures | thinking | cached) == (6, 4, 20, 8, None)
+    nonsense = {"prompt_tokens": "a", "completion_tokens": -1, "completion_tokens_details": 1}
+    assert usage(nonsense) == (5, 0, 7, 3, "all")
+
+
+def test_the_summary_models_tokens_stand_apart() -> None:
+    done = Done("stop", None, Timings(), summarizer_usage={"prompt_tokens": 9})
+    assert delta_of([done])["usage"]["summarizer"] == {"prompt_tokens": 9}
+
+
+@pytest.mark.parametrize(
+    ("error", "type"),
+    [
+        (UpstreamBroke("x"), "api_error"),
+        (UpstreamTimeout("x"), "timeout_error"),
+        (UpstreamRefused(429, "x"), "rate_limit_error"),
+    ],
+)
+def test_an_error_is_the_last_event(error: GatewayError, type: str) -> None:
+    found = decode(spell(make(), [[OutputDelta("a"), Failed(error, Timings())]]))
+    assert [name for name, _ in found[-3:]] == [
+        "content_block_delta",
+        "content_block_stop",
+        "error",
+    ]
+    assert found[-1][1] == {
+        "type": "error",
+        "error": {"type": type, "message": "x"},
+        "request_id": "req_1",
+    }
+
+
+def test_heartbeats_are_events() -> None:
+    assert make().heartbeat(7) == b'event: ping\ndata: {"type":"ping"}\n\n'

@@ -1,0 +1,270 @@
+"""The Responses dialect: valid items in a valid order, and no word of the model's lost."""
+
+import json
+from typing import Any
+
+import pytest
+import sseclient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.apis import DIALECTS, Answer
+from gateway.core.events import (
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    PromptSummary,
+    ReasoningDelta,
+    ReasoningSummary,
+    SummaryDelta,
+    Timings,
+    ToolCallDelta,
+)
+from gateway.errors import UpstreamBroke
+
+PROMPT = PromptSummary("What is 2+2?", 1)
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2}
+DONE = Done("stop", USAGE, Timings(total_ms=1500))
+LOGPROBS = [{"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}]
+
+
+def call(index: int, arguments: str = "", **more: Any) -> ToolCallDelta:
+    """A piece of a call; the first has `id` and `name`."""
+    function = {"arguments": arguments, **({"name": more.pop("name")} if "name" in more else {})}
+    return ToolCallDelta({"index": index, "function": function, **more})
+
+
+def answer(**options: Any) -> Answer:
+    return Answer(id="1", model="m", created=7, **{"reasoning": "both", **options})
+
+
+def stream(events: list[Event], **options: Any) -> list[dict[str, Any]]:
+    """The data of the events, as an independent parser sees them."""
+    dialect = DIALECTS["responses"](answer(**options))
+    sent = dialect.begin() + dialect.encode(1, events)
+    return [json.loads(event.data) for event in sseclient.SSEClient([sent]).events()]
+
+
+def output(events: list[Event], **options: Any) -> list[dict[str, Any]]:
+    """The output of the answer in one piece, without what never differs."""
+    whole = DIALECTS["responses"].whole(answer(**options))
+    whole.add(events)
+    return list(whole.body()["output"])
+
+
+def outline(items: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Type and text of each item."""
+    return [
+        (
+            item["type"],
+            item.get("arguments")
+            or "".join(p.get("text", "") + p.get("refusal", "") for p in item.get("content", [])),
+        )
+        for item in items
+    ]
+
+
+class Client:
+    """Puts the items together from the deltas alone, as a client does, and checks their order."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.open: set[int] = set()
+
+    def read(self, event: dict[str, Any]) -> None:
+        name = event["type"].removeprefix("response.")
+        if name == "output_item.added":
+            assert event["output_index"] == len(self.items)
+            self.items.append({"id": event["item"]["id"], "parts": {}, "whole": None})
+            self.open.add(event["output_index"])
+        elif "output_index" in event:
+            assert event["output_index"] in self.open
+            item = self.items[event["output_index"]]
+            if name == "output_item.done":
+                assert event["item"]["id"] == item["id"]
+                item["whole"] = event["item"]
+                self.open.remove(event["output_index"])
+            else:
+                self.grow(item, name, event)
+
+    def grow(self, item: dict[str, Any], name: str, event: dict[str, Any]) -> None:
+        assert event["item_id"] == item["id"]
+        index = event.get("summary_index", event.get("content_index"))
+        of = ("summary" if "summary_index" in event else "content") if index is not None else "call"
+        key = (of, index)
+        if name.endswith("part.added"):
+            assert key not in item["parts"]
+            assert index == sum(1 for other, _ in item["parts"] if other == of)
+            item["parts"][key] = ""
+        elif name.endswith(".delta"):
+            item["parts"][key] = item["parts"].get(key, "") + event["delta"]
+        else:
+            part = event.get("part", event)
+            said = part.get("text", part.get("refusal", part.get("arguments")))
+            assert said == item["parts"].get(key, "")
+
+    def check(self, final: list[dict[str, Any]]) -> None:
+        assert not self.open
+        assert [item["whole"] for item in self.items] == final
+        for item in self.items:
+            texts = {k: v for k, v in item["parts"].items() if k[0] != "call"}
+            parts = [
+                (of, part.get("text", part.get("refusal")))
+                for of in ("summary", "content")
+                for part in item["whole"].get(of, [])
+            ]
+            assert sorted(parts) == sorted((of, text) for (of, _), text in texts.items())
+
+
+words = st.text(max_size=5)
+before = st.lists(
+    st.builds(ReasoningDelta, words.filter(bool)) | st.builds(SummaryDelta, words.filter(bool))
+)
+after = st.lists(
+    st.builds(OutputDelta, words)
+    | st.builds(ReasoningDelta, words.filter(bool))
+    | st.builds(Extra, st.builds(dict, refusal=words.filter(bool)))
+    | st.builds(call, st.integers(0, 2), st.sampled_from(["", "{", "}", '{"a":1}', "nope"]))
+)
+ends = st.sampled_from(
+    [DONE, Done("length", None, Timings()), Failed(UpstreamBroke("It broke."), Timings())]
+)
+
+
+@given(before, after, ends)
+def test_any_turn_is_told_in_valid_items_and_no_word_is_lost(
+    thought: list[Event], said: list[Event], end: Event
+) -> None:
+    events = [PROMPT, *thought, ReasoningSummary("I add.", "So 4."), *said, end]
+    found, client = stream(events), Client()
+    for number, event in enumerate(found):
+        assert event["sequence_number"] == number
+        client.read(event)
+    final = found[-1]["response"]
+    client.check(final["output"])
+    assert final["output"] == output(events)
+    assert len({item["id"] for item in final["output"]}) == len(final["output"])
+    texts = outline(final["output"])
+    told = "".join(text for type, text in texts if type == "message")
+    expected = "".join(
+        e.text if isinstance(e, OutputDelta) else e.delta["refusal"] if isinstance(e, Extra) else ""
+        for e in said
+    )
+    assert sorted(told) == sorted(expected), "texts and refusals are parts of their own"
+    thoughts = "".join(e.text for e in [*thought, *said] if isinstance(e, ReasoningDelta))
+    assert "".join(text for type, text in texts if type == "reasoning") == thoughts
+
+
+def test_text_after_a_call_and_thoughts_after_text_are_items_of_their_own() -> None:
+    events = [
+        PROMPT,
+        ReasoningDelta("I think."),
+        ReasoningSummary("", ""),
+        OutputDelta("I look. "),
+        ReasoningDelta("Again."),
+        call(0, id="c1", name="f"),
+        call(0, "{}"),
+        OutputDelta("Done."),
+        DONE,
+    ]
+    assert outline(output(events)) == [
+        ("reasoning", "I think."),
+        ("message", "I look. "),
+        ("reasoning", "Again."),
+        ("function_call", "{}"),
+        ("message", "Done."),
+    ]
+
+
+def test_calls_that_come_in_turns_are_told_apart() -> None:
+    events = [
+        PROMPT,
+        call(0, id="c1", name="f"),
+        call(1, id="c2", name="g"),
+        call(0, '{"a":'),
+        call(1, "{}"),
+        call(0, "1}"),
+        call(2, name="h"),
+        DONE,
+    ]
+    calls = [item for item in output(events, reasoning="none") if item["type"] == "function_call"]
+    assert [(c["call_id"], c["name"], c["arguments"], c["status"]) for c in calls] == [
+        ("c1", "f", '{"a":1}', "completed"),
+        ("c2", "g", "{}", "completed"),
+        ("call_1_2", "h", "", "completed"),
+    ]
+    found = stream(events, reasoning="none")
+    assert [e["type"].removeprefix("response.") for e in found[2:8]] == [
+        "output_item.added",
+        "function_call_arguments.delta",
+        "output_item.added",
+        "function_call_arguments.delta",
+        "function_call_arguments.delta",
+        "function_call_arguments.done",
+    ]
+
+
+def test_a_call_is_over_as_soon_as_something_else_follows() -> None:
+    events = [PROMPT, call(0, "{}", id="c1", name="f"), call(1, "{}", id="c2", name="g"), DONE]
+    done = [
+        event["output_index"]
+        for event in stream(events, reasoning="none")[:8]
+        if event["type"] == "response.output_item.done"
+    ]
+    assert done == [0]
+
+
+def test_a_refusal_is_a_part_of_the_message() -> None:
+    events = [PROMPT, Extra({"refusal": "I "}), Extra({"refusal": "can't."}), DONE]
+    [message] = output(events, reasoning="none")
+    assert message["content"] == [{"type": "refusal", "refusal": "I can't."}]
+    types = [event["type"] for event in stream(events, reasoning="none")]
+    assert types.count("response.refusal.delta") == 2
+    assert "response.refusal.done" in types
+
+
+@pytest.mark.parametrize("reasoning", ["none", "raw"])
+def test_logprobs_stand_by_the_text(reasoning: str) -> None:
+    rated = Extra({}, choice={"logprobs": {"content": LOGPROBS}})
+    events = [
+        PROMPT,
+        *([ReasoningDelta("a"), rated] if reasoning == "raw" else []),
+        OutputDelta("a"),
+        rated,
+        OutputDelta("b"),
+        Extra({}, choice={"logprobs": {"content": None}}),
+        Extra({}, chunk={"service_tier": "flex"}),
+        DONE,
+    ]
+    assert output(events, reasoning=reasoning)[-1]["content"] == [
+        {"type": "output_text", "text": "ab", "annotations": [], "logprobs": LOGPROBS}
+    ]
+    found = stream(events, reasoning=reasoning)
+    deltas = [e for e in found if e["type"] == "response.output_text.delta"]
+    assert [(e["delta"], e["logprobs"]) for e in deltas] == [("a", []), ("", LOGPROBS), ("b", [])]
+    assert found[-1]["response"]["service_tier"] == "flex"
+
+
+def test_what_the_summary_model_cost_is_told_apart() -> None:
+    events = [PROMPT, Done("stop", USAGE, Timings(), summarizer_usage={"prompt_tokens": 9})]
+    usage = stream(events)[-1]["response"]["usage"]
+    assert (usage["total_tokens"], usage["summarizer"]) == (3, {"prompt_tokens": 9})
+    assert usage["estimated"] == "reasoning_tokens"
+
+
+def test_a_keepalive_comes_at_most_once_a_minute() -> None:
+    dialect = DIALECTS["responses"](answer())
+    dialect.begin()
+    beats = [dialect.heartbeat(ms) for ms in (15_000, 59_999, 60_000, 75_000, 130_000)]
+    assert [b"keepalive" in beat for beat in beats] == [False, False, True, False, True]
+    assert all(beat.startswith(b": ping\n\n") for beat in beats)
+    assert beats[2].endswith(b'data: {"type":"keepalive","sequence_number":2}\n\n')
+
+
+def test_too_many_requests_is_a_code_that_clients_know() -> None:
+    error = UpstreamBroke("Slow down.")
+    error.status = 429
+    [*_, failed] = stream([PROMPT, Failed(error, Timings())])
+    assert failed["response"]["error"]["code"] == "rate_limit_exceeded"

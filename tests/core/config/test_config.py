@@ -1,0 +1,225 @@
+"""Settings are read once, and a fault stops the start with one sentence that names it."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, ModelConfig, setting_names
+from gateway.core.families import Families
+from gateway.errors import ConfigError
+
+
+def load(tmp_path: Path, toml: str = "", **environ: str) -> Config:
+    path = tmp_path / "gateway.toml"
+    path.write_text(toml)
+    return Config.load({"GATEWAY_CONFIG": str(path), **environ})
+
+
+def test_defaults_need_nothing(tmp_path: Path) -> None:
+    assert load(tmp_path) == Config()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    config = load(tmp_path, "heartbeat_s = 3\nport = 81", PORT="82")
+    assert (config.heartbeat_s, config.port) == (3, 82)
+
+
+def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
+    assert load(tmp_path, UPSTREAM_API_KEY="", PORT="").upstream_api_key is None
+
+
+@pytest.mark.parametrize(
+    ("toml", "environ"),
+    [
+        ("", {"API_KEYS": " k-1 ,k-2,\n"}),
+        ('api_keys = "k-1,k-2"', {}),
+        ('api_keys = ["k-1", "k-2"]', {}),
+        ('api_keys = ["other"]', {"API_KEYS": "k-1,k-2"}),
+    ],
+)
+def test_the_keys_of_clients_are_a_list(tmp_path: Path, toml: str, environ: dict[str, str]) -> None:
+    config = load(tmp_path, toml, **environ)
+    assert config.client_keys == ("k-1", "k-2")
+    assert {"k-1", "k-2"} <= set(config.secrets)
+
+
+def test_without_keys_of_clients_there_are_none(tmp_path: Path) -> None:
+    assert load(tmp_path, API_KEYS="").client_keys == ()
+
+
+def test_models_come_from_the_file(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        '[[models]]\nmatch = "mine*"\nstart = ["<a>"]\nend = ["</a>"]\nstarts_inside = true',
+    )
+    assert config.models == (
+        ModelConfig(match="mine*", start=("<a>",), end=("</a>",), starts_inside=True),
+    )
+
+
+def test_upstreams_come_from_the_file(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        """
+        idle_timeout_s = 7
+        [[upstreams]]
+        name = "local"
+        url = "http://127.0.0.1:8000/v1"
+        models = ["qwen3-*"]
+        [[upstreams]]
+        name = "far"
+        url = "https://far.test"
+        api_key_env = "FAR_KEY"
+        idle_timeout_s = 9
+        rename = { fast = "org/Model" }
+        """,
+        FAR_KEY=" sk-1\n",
+        FIRST_BYTE_TIMEOUT_S="8",
+    )
+    local, far = config.served
+    assert (local.name, local.models, local.priority, local.weight) == ("local", ("qwen3-*",), 1, 1)
+    assert (local.api_key, far.api_key) == (None, "sk-1")
+    assert far.rename == {"fast": "org/Model"}
+    assert [u.idle_timeout_s for u in config.served] == [7, 9]
+    assert [u.first_byte_timeout_s for u in config.served] == [8, 8]
+    assert [u.connect_timeout_s for u in config.served] == [5, 5]
+
+
+def test_without_a_table_there_is_one_upstream(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        UPSTREAM_URL="http://a.test",
+        UPSTREAM_API_KEY="k",
+        TOTAL_TIMEOUT_S="9",
+    )
+    [alone] = config.served
+    assert (alone.name, alone.url, alone.api_key) == ("default", "http://a.test", "k")
+    assert alone.total_timeout_s == 9
+    assert alone.models == ("*",)
+
+
+UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "environ", "sentence"),
+    [
+        (UPSTREAM + "prio = 1", {}, "upstreams[0].prio: it is not known."),
+        (UPSTREAM + "weight = 0", {}, "upstreams[0].weight: expected `int` >= 1."),
+        (UPSTREAM + "models = []", {}, "upstreams[0].models: expected `array` of length >= 1."),
+        (UPSTREAM + UPSTREAM, {}, "Two upstreams are called 'a'."),
+        (
+            '[[upstreams]]\nname = "a"',
+            {},
+            "upstreams[0]: object missing required field `url`.",
+        ),
+        (
+            UPSTREAM + UPSTREAM.replace('"a"', '"b"').replace("http:", "ftp:"),
+            {},
+            "upstreams[1]: url must be an http or https address, not 'ftp://a.test'.",
+        ),
+        (
+            UPSTREAM.replace(".test", ":port"),
+            {},
+            "upstreams[0]: url must be an http or https address, not 'http://a:port'.",
+        ),
+        (
+            UPSTREAM + 'api_key_env = "NO_KEY"',
+            {"NO_KEY": " "},
+            "upstreams[0].api_key_env: the environment has no NO_KEY.",
+        ),
+        (
+            UPSTREAM + 'api_key_env = "KEY"\napi_key = "x"',
+            {"KEY": "k"},
+            "upstreams[0]: give api_key or api_key_env, not both.",
+        ),
+        (
+            UPSTREAM + 'api_key_env = "KEY"',
+            {"KEY": "a\nb"},
+            "upstreams[0]: 'api_key' can't be sent in a header.",
+        ),
+        (
+            UPSTREAM + 'headers = { "X-A" = "ü" }',
+            {},
+            "upstreams[0]: 'X-A' can't be sent in a header.",
+        ),
+        (
+            UPSTREAM + 'rename = { "fast*" = "x" }',
+            {},
+            "upstreams[0]: rename: 'fast*' must be a name without wildcards.",
+        ),
+        (
+            UPSTREAM + 'rename = { fast = "" }',
+            {},
+            "upstreams[0].rename[...]: expected `str` of length >= 1.",
+        ),
+        (
+            UPSTREAM + 'health_path = "health"',
+            {},
+            "upstreams[0].health_path: expected `str` matching regex '^/'.",
+        ),
+        (
+            "",
+            {"UPSTREAM_API_KEY": "a\nb"},
+            "UPSTREAM_API_KEY can't be sent in a header.",
+        ),
+        (
+            "",
+            {"UPSTREAM_CA_FILE": "/nowhere.pem"},
+            "UPSTREAM_CA_FILE: '/nowhere.pem' can't be read: No such file or directory.",
+        ),
+        (
+            f"upstream_ca_file = '{__file__}'",
+            {},
+            f"UPSTREAM_CA_FILE: {__file__!r} holds no certificates that can be read.",
+        ),
+        ("", {"API_KEYS": " , "}, "API_KEYS holds no key."),
+        ("api_keys = []", {}, "API_KEYS holds no key."),
+        ('api_keys = [""]', {}, "API_KEYS holds no key."),
+        ("", {"API_KEYS": "k,schlüssel"}, "One of API_KEYS can't be sent in a header."),
+        ("api_keys = 7", {}, "API_KEYS: expected `str | array | null`, got `int`."),
+        ("", {"PORT": "x"}, "PORT: expected `int`, got `str`."),
+        ("", {"PORT": "70000"}, "PORT: expected `int` <= 65535."),
+        ("", {"HEARTBEAT_S": "0"}, "HEARTBEAT_S: expected `float` > 0.0."),
+        ("", {"HEARTBEAT_S": "nan"}, "HEARTBEAT_S: expected `float` > 0.0."),
+        ("", {"DEFAULT_FORMAT": "html"}, "DEFAULT_FORMAT: invalid enum value 'html'."),
+        ("heartbeat = 3", {}, "HEARTBEAT: it is not known."),
+        ("max_streams = 0", {}, "MAX_STREAMS: expected `int` >= 1."),
+        ('[[models]]\nmatch = "a"\nstart = ["<"]', {}, "models[0]: start and end go together."),
+        ('[[models]]\nmatch = "a"\nstop = 1', {}, "models[0].stop: it is not known."),
+        (
+            "",
+            {"REASONING_START": "<a>"},
+            "REASONING_START and REASONING_END go together.",
+        ),
+        (
+            "",
+            {"UPSTREAM_URL": "localhost:9000"},
+            "UPSTREAM_URL must be an http or https address, not 'localhost:9000'.",
+        ),
+    ],
+)
+def test_a_fault_is_one_sentence(
+    tmp_path: Path, toml: str, environ: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, toml, **environ)
+    assert caught.value.message == sentence
+
+
+def test_a_named_file_must_be_there_and_readable(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
+        Config.load({"GATEWAY_CONFIG": str(tmp_path / "none.toml")})
+    with pytest.raises(ConfigError, match="could not be read"):
+        load(tmp_path, "a = [")
+
+
+def test_a_family_that_is_not_known_is_named() -> None:
+    with pytest.raises(ConfigError, match="'nope' of 'mine' is not known; choose one of tags"):
+        Families(Config(models=(ModelConfig(match="mine", family="nope"),)))
+
+
+@pytest.mark.parametrize("name", setting_names())
+def test_every_setting_has_a_description(name: str) -> None:
+    annotation = Config.__annotations__[name]
+    assert any(getattr(meta, "description", None) for meta in annotation.__metadata__)

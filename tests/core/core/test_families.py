@@ -1,0 +1,484 @@
+"""Reasoning is told from the answer, however the text was cut, and no character is lost."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config import Config, ModelConfig
+from gateway.core.families import FAMILIES, Families, Family, Kind, Segment, thinking_is_off
+from tests.core.cuts import cut, every_cut, places
+
+BY_NAME = {family.name: family for family in FAMILIES}
+
+
+def segments(
+    family: Family, pieces: list[str], starts_inside: bool | None = None, stopped: bool = True
+) -> list[Segment]:
+    splitter = family.splitter(starts_inside)
+    found = [segment for piece in pieces for segment in splitter.feed(piece)]
+    found += splitter.close(stopped=stopped)
+    assert all(segment.text and segment.kind is not Kind.MARKUP for segment in found)
+    return found
+
+
+def run(family: Family, pieces: list[str], *options: bool, **named: bool) -> tuple[str, str]:
+    """Reasoning and answer of a text; a recast text counts as the answer alone."""
+    found = segments(family, pieces, *options, **named)
+    texts = {kind: "".join(s.text for s in found if s.kind is kind) for kind in Kind}
+    if texts[Kind.RECAST]:
+        assert texts[Kind.ANSWER] == ""
+        return "", texts[Kind.RECAST]
+    return texts[Kind.REASONING], texts[Kind.ANSWER]
+
+
+def split(family: Family, text: str, **options: bool) -> tuple[str, str]:
+    """Reasoning and answer, the same for every cut."""
+    results = {run(family, pieces, **options) for pieces in every_cut(text)}
+    assert len(results) == 1, results
+    return results.pop()
+
+
+TAGS = BY_NAME["tags"]
+OPENED = BY_NAME["think-opened"]
+NATURAL = BY_NAME["natural"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("<think>a</think>b", "a", "b"),
+        ("<think>\na\n</think>\n\nb", "a", "b"),
+        ("\n<think>a</think>b", "a", "b"),
+        ("  <think>a</think>b", "a", "b"),
+        ("<thinking>a</thinking>b", "a", "b"),
+        ("<reasoning>a</reasoning>b", "a", "b"),
+        ("[THINK]a[/THINK]b", "a", "b"),
+        ("<think>a</thinking>b</think>c", "a</thinking>b", "c"),
+        ("<think>a</think><think>b</think>c", "ab", "c"),
+        ("<think></think>b", "", "b"),
+        ("<think>a", "a", ""),
+        ("<think>a</think", "a</think", ""),
+        ("<think>if x </thin y</think>b", "if x </thin y", "b"),
+        ("<think>a\n\n\nb</think>c", "a\n\n\nb", "c"),
+        ("<think>a</think>b <think>c</think>", "a", "b <think>c</think>"),
+        ("Use `<think>` here", "", "Use `<think>` here"),
+        ("a <think>b</think>", "", "a <think>b</think>"),
+        ("<thi", "", "<thi"),
+        ("<thinker>a", "", "<thinker>a"),
+        ("  a", "", "  a"),
+        ("\r\n<think>a\r\n</think>\r\nb\r\n", "a", "b\r\n"),
+        ("<think>先想🤔</think>答\u2028", "先想🤔", "答\u2028"),
+        ("<think>a\ud83d</think>\ude00b", "a\ud83d", "\ude00b"),
+        ("", "", ""),
+    ],
+)
+def test_tags(text: str, reasoning: str, answer: str) -> None:
+    assert split(TAGS, text) == (reasoning, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("a</think>b", "a", "b"),
+        ("\na\n</think>\n\nb", "a", "b"),
+        ("<think>a</think>b", "a", "b"),
+        ("\n<think>\na</think>b", "a", "b"),
+        ("</think>b", "", "b"),
+        ("a</think>b</think>c", "a", "b</think>c"),
+    ],
+)
+def test_the_template_has_opened_the_reasoning(text: str, reasoning: str, answer: str) -> None:
+    assert split(OPENED, text) == (reasoning, answer)
+
+
+def test_an_end_that_never_comes() -> None:
+    text = "No marker was ever seen."
+    assert split(OPENED, text, stopped=True) == ("", text)
+    assert split(OPENED, text, stopped=False) == (text, "")
+    assert split(TAGS, text, starts_inside=True, stopped=False) == (text, "")
+    assert split(OPENED, text, starts_inside=False) == ("", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        (
+            "Let me think about it. Two and two. Therefore, it is 4.",
+            "Let me think about it. Two and two. ",
+            "Therefore, it is 4.",
+        ),
+        ("Let's analyze it.\nThe answer is 4.", "Let's analyze it.\n", "The answer is 4."),
+        ("Let me think. X. In conclusion, 4.", "Let me think. X. ", "In conclusion, 4."),
+        ("Let me think. ATherefore, no.", "Let me think. ATherefore, no.", ""),
+        ("Therefore, it is 4.", "", "Therefore, it is 4."),
+        ("It is 4. Let me think.", "", "It is 4. Let me think."),
+    ],
+)
+def test_spoken_markers_stay_in_the_text(text: str, reasoning: str, answer: str) -> None:
+    assert split(NATURAL, text) == (reasoning, answer)
+
+
+def blocks(family: Family) -> list[tuple[str, str]]:
+    """Every start marker of a family with every end that fits it."""
+    return [(start, end) for b in family.blocks for start in b.start for end in b.end]
+
+
+TAGGED = [family for family in FAMILIES if not family.spoken and not family.grammar]
+EVERY_BLOCK = [
+    pytest.param(family, start, end, id=f"{family.name} {start} {end}")
+    for family in TAGGED
+    for start, end in blocks(family)
+]
+
+
+@pytest.mark.parametrize(("family", "start", "end"), EVERY_BLOCK)
+class TestEveryBlockOfEveryFamily:
+    def test_explicit(self, family: Family, start: str, end: str) -> None:
+        for text in (
+            f"{start}2 < 3{end}It is 42.",
+            f"{start}\n2 < 3\n{end}\n\nIt is 42.",
+            f"\n{start}2 < 3{end}It is 42.",
+        ):
+            assert split(family, text, starts_inside=False) == ("2 < 3", "It is 42.")
+
+    def test_opened_by_the_template(self, family: Family, start: str, end: str) -> None:
+        for text in (f"2 < 3{end}It is 42.", f"{start}2 < 3{end}It is 42."):
+            assert split(family, text, starts_inside=True) == ("2 < 3", "It is 42.")
+
+    def test_no_reasoning(self, family: Family, start: str, end: str) -> None:
+        assert split(family, "It is 42.", starts_inside=False) == ("", "It is 42.")
+
+    def test_empty(self, family: Family, start: str, end: str) -> None:
+        assert split(family, f"{start}\n\n{end}It is 42.") == ("", "It is 42.")
+
+    def test_cut_off_by_length(self, family: Family, start: str, end: str) -> None:
+        assert split(family, f"{start}2 < 3", stopped=False) == ("2 < 3", "")
+        assert split(family, "2 < 3", starts_inside=True, stopped=False) == ("2 < 3", "")
+
+    def test_false_beginnings_of_the_end(self, family: Family, start: str, end: str) -> None:
+        almost = end[:-1]
+        text = f"{start}if {almost}~ then{end}It is 42."
+        assert split(family, text) == (f"if {almost}~ then", "It is 42.")
+
+    def test_consecutive_blocks(self, family: Family, start: str, end: str) -> None:
+        text = f"{start}a{end}\n{start}b{end}c"
+        assert split(family, text) == ("ab", "c")
+
+    def test_a_literal_marker_in_the_answer(self, family: Family, start: str, end: str) -> None:
+        if not family.anywhere and not family.preface:
+            for answer in (f"Write {start}x{end} so.", f"Write `{end}`.", f"```\n{end}\n```\n!"):
+                assert split(family, answer, starts_inside=False) == ("", answer)
+                assert split(family, f"{start}a{end}{answer}") == ("a", answer)
+
+    def test_thinking_again(self, family: Family, start: str, end: str) -> None:
+        if family.anywhere:
+            text = f"{start}a{end}b{start}c{end}d"
+            assert split(family, text) == ("ac", "bd")
+
+
+WRAPPED = [
+    pytest.param(family, start, end, id=f"{family.name} {start} {end}")
+    for family in FAMILIES
+    for wrapper in family.wrappers
+    for start in wrapper.start or ("",)
+    for end in wrapper.end
+]
+
+
+@pytest.mark.parametrize(("family", "start", "end"), WRAPPED)
+def test_answer_wrappers_are_removed(family: Family, start: str, end: str) -> None:
+    block_start, block_end = blocks(family)[0]
+    for text in (
+        f"{block_start}a{block_end}{start}It is 42.{end}",
+        f"{block_start}\na\n{block_end}\n\n{start}\nIt is 42.\n{end}\n",
+        f"{block_start}a{block_end}{start}It is 42.",
+    ):
+        assert split(family, text) == ("a", "It is 42.")
+    if start:
+        assert split(family, f"{start}It is 42.{end}", starts_inside=False) == ("", "It is 42.")
+
+
+TOOLS = [
+    pytest.param(family, tool, id=f"{family.name} {tool.strip()}")
+    for family in TAGGED
+    for tool in family.tools
+]
+
+
+@pytest.mark.parametrize(("family", "tool"), TOOLS)
+def test_a_tool_call_ends_the_reasoning_and_stays_text(family: Family, tool: str) -> None:
+    start, end = blocks(family)[0]
+    call = f'{tool.strip()}{{"a": "{start}x{end}"}}'
+    space = tool[: len(tool) - len(tool.lstrip())]
+    reasoning, answer = split(family, f"{start}I call it.{space}{call}")
+    assert (reasoning.strip(), answer) == ("I call it.", call)
+    reasoning, answer = split(family, f"I call it.{space}{call}", starts_inside=True)
+    assert (reasoning.strip(), answer) == ("I call it.", call)
+    reasoning, answer = split(family, f"{start}a{end}Calling.{space}{call}")
+    assert (reasoning, answer) == ("a", f"Calling.{space}{call}")
+
+
+def test_a_tool_marker_that_counts_at_the_start_of_a_line_only() -> None:
+    text = "I write <｜DSML｜tool_calls> here.</think>b"
+    assert split(BY_NAME["deepseek-v4"], text) == ("I write <｜DSML｜tool_calls> here.", "b")
+
+
+def test_a_tool_marker_in_the_reasoning_of_a_family_that_closes_its_blocks_is_text() -> None:
+    text = "[THINK]Write [TOOL_CALLS] so.[/THINK][TOOL_CALLS]f[ARGS]{}"
+    assert split(BY_NAME["mistral"], text) == ("Write [TOOL_CALLS] so.", "[TOOL_CALLS]f[ARGS]{}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is 4.<|close|>response<|sep|>",
+        "<|open|>response<|sep|>It is 4.<|close|>response<|sep|><|close|>message<|sep|>",
+    ],
+)
+def test_an_answer_whose_wrapper_the_template_has_opened(text: str) -> None:
+    assert split(BY_NAME["kimi-k3"], text, starts_inside=False) == ("", "It is 4.")
+
+
+HARMONY = BY_NAME["harmony"]
+HEAD = "<|start|>assistant"
+FINAL = f"{HEAD}<|channel|>final<|message|>"
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        (f"<|channel|>analysis<|message|>a<|end|>{FINAL}b<|return|>", "a", "b"),
+        (f"{HEAD}<|channel|>analysis<|message|>a<|end|>{FINAL}b", "a", "b"),
+        ("<|channel|>final<|message|>b<|return|>", "", "b"),
+        (
+            f"<|channel|>analysis<|message|>a<|end|>{HEAD}<|channel|>analysis<|message|>c<|end|>"
+            f"{FINAL}b",
+            "ac",
+            "b",
+        ),
+        (
+            f"<|channel|>analysis<|message|>a<|end|>{HEAD}<|channel|>commentary<|message|>"
+            f"I look.<|end|>{FINAL}b",
+            "a",
+            "I look.b",
+        ),
+        (
+            f"<|channel|>analysis<|message|>a<|end|>{HEAD}<|channel|>commentary to=functions.f "
+            '<|constrain|>json<|message|>{"x": 1}<|call|>',
+            "a",
+            '<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"x": 1}<|call|>',
+        ),
+        (
+            f"<|channel|>analysis<|message|>a<|end|>{HEAD} to=functions.f<|channel|>commentary"
+            "<|message|>{}<|call|>",
+            "a",
+            f"{HEAD} to=functions.f<|channel|>commentary<|message|>{{}}<|call|>",
+        ),
+        ("<|channel|>analysis<|message|>a", "a", ""),
+        ("<|channel|>analysis", "", ""),
+        ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>fin", "a", ""),
+        ("analysisWe add.assistantfinalfour", "We add.", "four"),
+        (
+            f"<|channel|>analysis<|message|>Not <|call|> or <|channel|>final.<|end|>{FINAL}b",
+            "Not <|call|> or <|channel|>final.",
+            "b",
+        ),
+        (
+            "<|channel|>commentary to=functions.f<|message|>{}<|call|>"
+            f"{HEAD}<|channel|>analysis<|message|>a<|end|>{FINAL}b",
+            "a",
+            "<|channel|>commentary to=functions.f<|message|>{}<|call|>b",
+        ),
+        ("<|channel|>final b", "", " b"),
+        (f"<|channel|>commentary?We need a.<|end|>{FINAL}b", "?We need a.", "b"),
+        ("<|channel|>final <|constrain|>json<|message|>{}", "", "{}"),
+        (
+            f"<|channel|>commentary to=assistant<|channel|>analysis<|message|>a<|end|>{FINAL}b",
+            "a",
+            "b",
+        ),
+        (f"<|channel|>??<|end|>{HEAD}<|channel|>analysis<|message|>a<|end|>{FINAL}b", "a", "b"),
+        (
+            '<|channel|>analysis to=functions.f<|message|>{"x": 1}',
+            "",
+            '<|channel|>analysis to=functions.f<|message|>{"x": 1}',
+        ),
+        ("It is 4.", "", "It is 4."),
+        ("analysis is a branch of mathematics.", "", "analysis is a branch of mathematics."),
+    ],
+)
+def test_harmony(text: str, reasoning: str, answer: str) -> None:
+    assert split(HARMONY, text) == (reasoning, answer)
+
+
+def test_harmony_opened_by_the_prompt() -> None:
+    assert split(HARMONY, f"a<|end|>{FINAL}b", starts_inside=True) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("I think.</think>Hi", "I think.Hi"),
+        ("I think.\n</think>\n\nHi", "I think.Hi"),
+        ("</think>Hi", "Hi"),
+    ],
+)
+def test_a_lone_end_marker_is_dropped_and_told(text: str, answer: str) -> None:
+    for pieces in every_cut(text):
+        splitter = TAGS.splitter()
+        found = [s for piece in pieces for s in splitter.feed(piece)]
+        found += splitter.close(stopped=True)
+        assert "".join(s.text for s in found) == answer
+        assert splitter.lone_end
+
+
+@pytest.mark.parametrize(
+    "text", ["<think>a</think>b</think>c", "`</think>`", "A <think> and its </think>", "</thin"]
+)
+def test_other_end_markers_are_not_lone(text: str) -> None:
+    splitter = TAGS.splitter()
+    splitter.feed(text)
+    splitter.close(stopped=True)
+    assert not splitter.lone_end
+
+
+def markers(family: Family) -> list[str]:
+    """Everything that a family looks for, and can leave out."""
+    grammars = [family.splitter(inside)._grammar for inside in (False, True)]
+    return sorted({m for g in grammars for s in g.states.values() for m in s.exits})
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@given(data=st.data(), places=places, starts_inside=st.booleans(), stopped=st.booleans())
+def test_no_cut_changes_the_result_and_no_character_is_lost(
+    family: Family, data: st.DataObject, places: list[int], starts_inside: bool, stopped: bool
+) -> None:
+    marks = markers(family)
+    fragments = st.sampled_from([*marks, *(m[:-1] for m in marks), "\n", " ", "a", "<", "b. "])
+    text = "".join(data.draw(st.lists(fragments, max_size=12)))
+    whole = run(family, [text], starts_inside, stopped)
+    assert run(family, cut(text, places), starts_inside, stopped) == whole
+
+    found = segments(family, [text], starts_inside, stopped)
+    kept = "".join(s.text for s in found if s.kind is not Kind.RECAST)
+    rest = iter(text)
+    assert all(character in rest for character in kept), "made up, or out of order"
+    if any(s.kind is Kind.RECAST for s in found):
+        assert found[-1].text == text
+    elif not family.grammar:  # harmony's headers are left out too
+        lost = len(text) - len(kept)
+        droppable = sum(text.count(marker) * len(marker) for marker in marks)
+        assert lost <= droppable + sum(map(text.count, "\n ")), "lost"
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("deepseek-ai/DeepSeek-R1", "think-opened"),
+        ("deepseek-r1:70b", "think-opened"),
+        ("openrouter/deepseek/deepseek-r1", "think-opened"),
+        ("accounts/fireworks/models/qwen3-8b", "think-tools"),
+        ("Qwen/Qwen3-30B-A3B-Thinking-2507", "think-opened-tools"),
+        ("zai-org/GLM-4.5", "think-tools"),
+        ("zai-org/GLM-4.7", "think-opened-tools"),
+        ("mistralai/Magistral-Small-2509", "mistral"),
+        ("accounts/fireworks/models/glm-4p7", "think-opened-tools"),
+        ("accounts/fireworks/models/deepseek-v3p1", "deepseek-v3"),
+        ("qwen3:8b", "think-tools"),
+        ("Qwen/Qwen3.5-9B", "think-opened-tools"),
+        ("openai/gpt-oss-120b:free", "harmony"),
+        ("nvidia/Llama-3_3-Nemotron-Super-49B-v1_5", "think"),
+        ("nvidia/NVIDIA-Nemotron-Nano-9B-v2", "think-opened"),
+        ("upstage/Solar-Open2", "solar-open2"),
+        ("stepfun-ai/step3", "think-opened"),
+        ("stepfun-ai/Step-3.5-Flash", "step-3.5"),
+        ("tencent/Hunyuan-A13B-Instruct", "hunyuan-a13b"),
+        ("baidu/ERNIE-4.5-21B-A3B-Thinking", "ernie-4.5"),
+        ("mistralai/Magistral-Small-2506", "think"),
+        ("mock-natural", "natural"),
+        ("nobody/knows", "tags"),
+        ("", "tags"),
+    ],
+)
+def test_a_model_finds_its_family_by_any_of_its_names(model: str, family: str) -> None:
+    assert Families(Config()).find(model).name == family
+
+
+def test_the_operators_entries_come_first() -> None:
+    families = Families(
+        Config(
+            models=(
+                ModelConfig(match="Mine*", start=("<ponder>",), end=("</ponder>",)),
+                ModelConfig(match="*/qwen3*", family="natural"),
+                ModelConfig(match="opened", starts_inside=True),
+            )
+        )
+    )
+    assert split(families.find("me/mine-7b"), "<ponder>a</ponder>b") == ("a", "b")
+    assert split(families.find("mine"), "<think>a</think>b") == ("", "<think>a</think>b")
+    assert families.find("x/qwen3-8b").name == "natural"
+    assert families.find("opened").starts_inside
+
+
+def test_configured_markers_replace_every_familys() -> None:
+    families = Families(Config(reasoning_start="<<", reasoning_end=">>"))
+    assert split(families.find("qwen3-8b"), "<<a>>b") == ("a", "b")
+    assert split(families.find("any"), "<think>a</think>b") == ("", "<think>a</think>b")
+    assert families.find("deepseek-r1").starts_inside
+
+
+@pytest.mark.parametrize("unit", ["<", "</thin", "<think>"])
+def test_time_is_linear(unit: str) -> None:
+    """10 MB take seconds; they would take hours if it were not."""
+    text = unit * (10_000_000 // len(unit))
+    pieces = [text[i : i + 1000] for i in range(0, len(text), 1000)]
+    for starts_inside in (False, True):
+        reasoning, answer = run(TAGS, pieces, starts_inside, stopped=False)
+        assert len(reasoning) + len(answer) >= len(text) - len("<think>")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"chat_template_kwargs": {"enable_thinking": False}},
+        {"chat_template_kwargs": {"thinking": False}},
+        {"reasoning_effort": "none"},
+        {"think": False},
+        {"reasoning": {"enabled": False}},
+        {"thinking": {"type": "disabled"}},
+    ],
+)
+def test_a_request_that_turns_thinking_off_starts_outside(body: dict[str, object]) -> None:
+    assert thinking_is_off(body)
+    families = Families(Config())
+    splitter = families.splitter("u", "deepseek-r1", body, None)
+    assert splitter.feed("It is 4.") == [Segment(Kind.ANSWER, "It is 4.")]
+    said = families.splitter("u", "deepseek-r1", body, True)
+    assert said.feed("I think.") == [Segment(Kind.REASONING, "I think.")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"chat_template_kwargs": {"enable_thinking": True}},
+        {"chat_template_kwargs": None, "reasoning": 1, "thinking": "x", "think": None},
+        {"reasoning_effort": "low", "thinking": {"type": "enabled"}},
+    ],
+)
+def test_others_do_not(body: dict[str, object]) -> None:
+    assert not thinking_is_off(body)
+
+
+def test_what_was_learned_of_a_model_holds_for_it_alone() -> None:
+    families = Families(Config())
+    assert families.learn_that_it_starts_inside("u", "mine")
+    assert not families.learn_that_it_starts_inside("u", "mine")
+
+    def first(upstream: str, model: str, said: bool | None = None) -> Kind:
+        return families.splitter(upstream, model, {}, said).feed("text")[0].kind
+
+    assert first("u", "mine") is Kind.REASONING
+    assert first("u", "mine", False) is Kind.ANSWER
+    assert first("u", "other") is Kind.ANSWER
+    assert first("v", "mine") is Kind.ANSWER

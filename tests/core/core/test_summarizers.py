@@ -1,0 +1,223 @@
+"""Summaries say what was stated, within their budget, whatever the pieces."""
+
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config import Detail
+from gateway.core.summarizers import BUDGET_WORDS, SUMMARIZERS, ExtractiveSummarizer, Summary
+from gateway.core.summarizers.sentences import sentences
+from gateway.core.summarizers.text import words
+from tests.core.cuts import cut, places
+
+LONG = """Okay, let me figure out what the user wants here. The train leaves at 9:40.
+It arrives at 11:10, so the journey takes 90 minutes in total.
+Hmm, wait. The distance is 120 km between both cities.
+Speed is distance divided by time, so 120 / 1.5 = 80 km/h for the whole way.
+
+Maybe there is a stop that I should take into account? The problem names no stop at all.
+Let me check the times again. From 9:40 to 11:10 there are exactly 90 minutes, or 1.5 hours.
+Multiplying back, 80 km/h times 1.5 hours gives 120 km, which is the distance.
+Therefore, the average speed of the train is 80 km/h.
+"""
+
+
+def account(name: str, pieces: list[str], budget: int = 60) -> tuple[list[str], Summary]:
+    summarizer = SUMMARIZERS[name]("How fast is the train?", budget)
+    lines = [line for piece in pieces for line in summarizer.feed(piece)]
+    summary = summarizer.close()
+    return lines + list(summary.lines), summary._replace(lines=())
+
+
+@pytest.mark.parametrize("name", SUMMARIZERS)
+class TestEverySummarizer:
+    def test_short_reasoning_is_its_own_summary(self, name: str) -> None:
+        text = "I should greet in one sentence. Keep it short."
+        assert account(name, [text]) == ([], Summary(text, text))
+
+    def test_no_reasoning_gives_nothing(self, name: str) -> None:
+        assert account(name, []) == ([], Summary("", ""))
+        assert account(name, [" \n"]) == ([], Summary("", ""))
+
+    @pytest.mark.parametrize("detail", BUDGET_WORDS)
+    def test_a_summary_keeps_its_budget_and_states_the_conclusion(
+        self, name: str, detail: Detail
+    ) -> None:
+        _, summary = account(name, [LONG * 5], BUDGET_WORDS[detail])
+        assert 0 < words(summary.text) <= BUDGET_WORDS[detail]
+        assert "average speed of the train is 80 km/h" in summary.text
+        assert "Okay" not in summary.text
+
+    def test_live_lines_come_while_the_model_thinks(self, name: str) -> None:
+        lines, _ = account(name, [LONG, LONG])
+        assert len(lines) >= 2
+        assert all(line == line.strip() and "\n" not in line for line in lines)
+
+    @given(text=st.text(max_size=400), where=places)
+    def test_any_text_in_any_pieces(self, name: str, text: str, where: list[int]) -> None:
+        whole = account(name, [text])
+        assert account(name, cut(text, where)) == whole
+        assert words(whole[1].text) <= 60
+
+    @given(where=places)
+    def test_no_cut_changes_the_account(self, name: str, where: list[int]) -> None:
+        assert account(name, cut(LONG, where)) == account(name, [LONG])
+
+    @pytest.mark.parametrize("piece", ["a", "a ", "word. ", "\n", "```\n", "。"])
+    def test_long_texts_take_linear_time(self, name: str, piece: str) -> None:
+        began = time.process_time()
+        account(name, [piece * 100] * 1000)
+        assert time.process_time() - began < 10
+
+
+def embedded(text: str, prompt: str = "", budget: int = 60) -> tuple[list[str], Summary]:
+    summarizer = ExtractiveSummarizer(prompt, budget)
+    return summarizer.feed(text), summarizer.close()
+
+
+FILLER = "The tank of the red lorry holds exactly {} litres of diesel fuel on day {}.\n"
+PADDING = "".join(FILLER.format(100 + 7 * day, day) for day in range(30))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Okay, so the ball costs 5 cents.", "The ball costs 5 cents."),
+        ("**Result:** the ball costs 5 cents", "Result: the ball costs 5 cents."),
+        ("1.  Hmm, wait, well, the ball costs 5 cents.", "The ball costs 5 cents."),
+        ("No alarm was heard there.", "No alarm was heard there."),
+        ("嗯，这个球的价格是五分钱。", "这个球的价格是五分钱。"),
+        ("get_user(id) returns the row.", "get_user(id) returns the row."),
+        ("x = 5 follows from that.", "x = 5 follows from that."),
+        ("$$\na = b\n$$", "$$ a = b $$"),
+    ],
+)
+def test_openers_and_marks_are_taken_off(said: str, shown: str) -> None:
+    assert embedded(said)[1].text.rstrip(".") == shown.rstrip(".")
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        "Let me think about how to solve it.",
+        "The user wants to know the price of the ball.",
+        "I need to figure out what the ball costs here.",
+        "让我仔细想一想这个问题应该怎么解决。",
+        "Write the final line in the required format with the answer.",
+    ],
+)
+def test_talk_and_notes_on_form_are_not_shown(talk: str) -> None:
+    lines, summary = embedded(PADDING + f"{talk}\n" * 3 + PADDING)
+    assert not any(talk[:20] in line for line in [*lines, summary.text])
+
+
+def test_a_question_is_no_result() -> None:
+    _, summary = embedded(PADDING + "What could the price of the ball be in the end?\n" * 3)
+    assert "What could" not in " ".join([summary.text, summary.closing])
+
+
+@pytest.mark.parametrize(
+    "taken_back",
+    ["Wait, no, that's wrong.", "No, that is not right.", "Scratch that.", "不对，算错了。"],
+)
+def test_what_is_taken_back_is_not_shown(taken_back: str) -> None:
+    text = f"{PADDING}Therefore, the answer is 999 litres.\n{taken_back}\n{PADDING}"
+    lines, summary = embedded(text)
+    assert not any("999" in line for line in [*lines, *summary])
+
+
+def test_the_last_answer_is_the_one_that_counts() -> None:
+    text = f"{PADDING}The answer is 410 litres.\n{PADDING}So the answer is 733 litres.\n"
+    _, summary = embedded(text)
+    assert "733" in summary.text
+    assert "410" not in summary.text
+
+
+def test_what_is_only_thought_of_is_no_conclusion() -> None:
+    text = f"{PADDING}So the answer is 733 litres.\nMaybe the answer is 999 litres.\n"
+    _, summary = embedded(text)
+    assert "answer is 733" in summary.text
+    assert "999" not in summary.closing
+
+
+def test_the_closing_is_what_the_lines_do_not_show() -> None:
+    lines, summary = embedded(f"{PADDING}So the answer is 733 litres.\n")
+    assert lines
+    assert summary.closing == "The answer is 733 litres."
+
+
+def test_lines_that_repeat_the_prompt_are_not_in_the_summary() -> None:
+    prompt = "The old bridge carries four walkers and one single lamp across the dark river."
+    _, summary = embedded(prompt + "\n" + PADDING, prompt)
+    assert "old bridge" not in summary.text
+
+
+def test_code_is_named_by_its_size_and_names() -> None:
+    code = "```python\n" + "def add(a, b):\n    return a + b\n\n" * 40 + "```\n"
+    lines, summary = embedded(PADDING + code * 2 + PADDING)
+    assert any(line.startswith("⟨python, ") and "add" in line for line in lines)
+    assert "return a + b" not in " ".join([*lines, summary.text, summary.closing])
+
+
+@pytest.mark.parametrize(
+    "span", ["`first. Second thing`", "$a. B$", "\\(a. B\\)", "\\[\nx. Y\n\\]", "$$\nx\n\n$$"]
+)
+def test_formulas_and_code_are_never_cut(span: str) -> None:
+    text = PADDING + f"The lorry number {span} is blue and 12 metres long.\n" * 4
+    lines, summary = embedded(text, budget=30)
+    for shown in [*lines, summary.text]:
+        assert shown.count("`") % 2 == 0
+        assert shown.count("$") % 2 == 0
+        assert shown.count("\\(") == shown.count("\\)")
+        assert shown.count("\\[") == shown.count("\\]")
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("One. Two! Three? Four… Five", 5),
+        ("e.g. this one, Dr. Who, No. 5 and 3.14 go on", 1),
+        ("一。二！三？四；五", 5),
+        ("پہلا جملہ۔ دوسرا جملہ؟ تیسرا", 3),
+        ("पहला वाक्य। दूसरा वाक्य॥ तीसरा", 3),
+        ("`a. B` and \\(c. D\\) and E", 1),
+        ("```\na. B\nc\n```", 4),
+        ('He said "Go." Then he left.', 2),
+    ],
+)
+def test_where_sentences_end(text: str, ends: int) -> None:
+    assert len(sentences(text)) == ends
+
+
+def test_watching_is_quiet_but_never_silent() -> None:
+    summarizer = ExtractiveSummarizer("", 60)
+    shown_at = [0.0]
+    at = 0.0
+    for day in range(1000):
+        text = FILLER.format(100 + 7 * day, day).replace("red", f"lorry{day} from town{day % 37}")
+        at += len(text) / 4
+        shown_at += [at] * len(summarizer.feed(text))
+    gaps = [b - a for a, b in pairwise(shown_at)]
+    assert shown_at[1] <= 60
+    assert max(gaps) <= 350
+    assert 2.5 <= 1000 * len(gaps) / shown_at[-1] <= 6
+
+
+def test_a_snapshot_changes_nothing() -> None:
+    watched, alone = ExtractiveSummarizer("", 60), ExtractiveSummarizer("", 60)
+    for _ in range(20):
+        assert watched.feed(LONG) == alone.feed(LONG)
+        assert words(watched.snapshot(30)) <= 30
+    assert watched.close() == alone.close()
+
+
+def test_the_summary_of_a_long_reasoning_is_ready_at_once() -> None:
+    summarizer = ExtractiveSummarizer("", 60)
+    for day in range(5000):
+        summarizer.feed(FILLER.format(100 + 7 * day, day).replace("red", f"lorry{day}"))
+    began = time.process_time()
+    summarizer.close()
+    assert time.process_time() - began < 0.05

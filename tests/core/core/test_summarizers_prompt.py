@@ -1,0 +1,148 @@
+"""The prompt's line names the topic and what is asked, and nothing else."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.summarizers import prompt_of
+from gateway.core.summarizers.text import words
+
+
+def ask(text: object, *before: tuple[str, str]) -> str:
+    messages = [{"role": role, "content": content} for role, content in before]
+    return prompt_of([*messages, {"role": "user", "content": text}]).summary
+
+
+def test_a_short_prompt_is_its_own_summary() -> None:
+    assert ask("hi") == "hi"
+    assert ask("What is 2+2?") == "What is 2+2?"
+    assert ask("5的阶乘是多少？") == "5的阶乘是多少？"
+    assert ask(" two\n lines ") == "two lines"
+
+
+def test_a_long_prompt_is_its_topic_and_what_is_asked() -> None:
+    story = "I keep a list of dictionaries that comes from a large JSON file of orders. " + (
+        "Every order has a date, a customer and a total, and some totals are missing. " * 8
+    )
+    summary = ask(f"{story}\nHow do I sort it by two keys? Thanks.")
+    assert summary.startswith("I keep a list of dictionaries")
+    assert "How do I sort it by two keys?" in summary
+
+
+def test_only_the_last_user_message_counts() -> None:
+    before = [("system", "Be a pirate."), ("user", "What is 2+2?"), ("assistant", "4")]
+    assert ask("And 3+3?", *before) == "Follow-up: And 3+3?"
+    assert "pirate" not in prompt_of([{"role": "system", "content": "Be a pirate."}]).summary
+
+
+def test_code_and_attachments_are_named_not_dumped() -> None:
+    assert ask("Why?\n```python\nx = 1\ny = 2\n```") == "Why? ⟨python, 2 lines⟩"
+    parts = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": "data:..."}},
+        {"type": "image_url", "image_url": {"url": "data:..."}},
+        {"type": "file", "file": {}},
+    ]
+    assert ask(parts) == "What is this? + 2 images, 1 file"
+    named = {"type": "file", "file": {"filename": "report.pdf"}}
+    assert ask([parts[0], named]) == "What is this? + 1 file (report.pdf)"
+
+
+def test_a_short_follow_up_names_the_topic_before_it() -> None:
+    before = [
+        ("user", "How do I write a parser? The parser reads tokens of a grammar."),
+        ("assistant", "So"),
+    ]
+    assert ask("and in Rust?", *before) == "Follow-up: and in Rust? (parser, write)"
+    long = "Please compare recursive descent with table-driven methods for ambiguous languages."
+    assert ask(long, *before) == long
+
+
+def test_logs_and_tracebacks_are_named_by_their_last_line() -> None:
+    trace = (
+        'Traceback (most recent call last):\n  File "a.py", line 3\n    foo()\nValueError: bad\n'
+    )
+    assert ask(f"{trace}Please fix it.") == "⟨traceback: ValueError: bad⟩ Please fix it."
+    log = "2024-01-01 12:00:00 INFO ok\n" * 3000 + "2024-01-01 12:00:01 ERROR out of memory\n"
+    summary = ask(f"My server dies every night. Here is the log:\n{log}What should I do?")
+    assert summary.startswith("My server dies every night")
+    assert summary.endswith("What should I do?")
+
+
+def test_greetings_and_orders_about_the_form_are_not_the_ask() -> None:
+    story = "A warehouse holds 36 crates and each crate contains 8 boxes of the same size. "
+    text = f"Hello! {story}How many boxes are there now? {'It was cold. ' * 12}End with a line."
+    summary = ask(text)
+    assert summary.startswith("A warehouse holds 36 crates")
+    assert summary.endswith("How many boxes are there now?")
+
+
+@pytest.mark.parametrize("content", [None, [], "", "  ", [{"type": "text"}], [{}]])
+def test_a_prompt_without_text_still_has_a_line(content: object) -> None:
+    assert ask(content)
+
+
+@given(st.text())
+def test_any_prompt_gives_one_short_line(text: str) -> None:
+    summary = ask(text)
+    assert 0 < len(summary) <= 160
+    assert words(summary) <= 30
+    assert "\n" not in summary
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "A sentence of some words, which says nothing. ",
+        "x",
+        "a? ",
+        "```a\n",
+        "。",
+        "\n",
+        "1. a\n",
+        "<a>\n\n</a>\n",
+        "<a>\n",
+    ],
+)
+def test_a_prompt_of_any_length_takes_no_time(piece: str) -> None:
+    text = piece * (100_000 // len(piece)) + "</b>"
+    began = time.process_time()
+    ask(text)
+    assert time.process_time() - began < 0.05
+
+
+def test_a_message_that_only_shows_a_tools_images_is_not_the_prompt() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    before = [("user", "What is in a.png?"), ("assistant", None), ("tool", "[image 1]")]
+    assert ask([image], *before) == "What is in a.png?"
+    assert ask([image, {"type": "text", "text": "And here?"}], *before).startswith("Follow-up: And")
+    assert ask([image], ("tool", "[image 1]")) == "+ 1 image"
+    assert ask([image], ("user", "hi"), ("assistant", "hello")).endswith("+ 1 image")
+
+
+def test_what_clients_wrap_in_tags_is_named() -> None:
+    reminder = "<system-reminder>\nUse these notes:\n# style\nUse tabs.\n</system-reminder>"
+    story = "The cat sat on the mat. It was a good cat.\n"
+    document = f'<document id="1">\n{story * 20}</document>'
+    assert ask(f"{reminder}\n\nFix the failing test.") == (
+        "⟨system-reminder, 3 lines⟩ Fix the failing test."
+    )
+    assert ask(f"{reminder}\nhi") == "⟨system-reminder, 3 lines⟩ hi"
+    assert ask(f"Summarise this:\n{document}") == "Summarise this: ⟨document, 20 lines⟩"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The ask itself is in a tag.
+        ("<notes>\na\nb\n</notes>\n<question>\nWhat is\n2+2?\n</question>", "2+2?"),
+        ("<context>\nThe sum of\n2 and 2?\n</context>", "2 and 2?"),
+        # Not an element of several lines, or none at all.
+        ("<b>What</b> is 2+2?", "<b>What</b> is 2+2?"),
+        ("<p>What is 2+2?\nSay it.", "2+2?"),
+    ],
+)
+def test_tags_do_not_hide_what_is_asked(text: str, expected: str) -> None:
+    assert expected in ask(text)

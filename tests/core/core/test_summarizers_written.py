@@ -1,0 +1,202 @@
+"""Summaries written by a model: asked for at a pace, checked, and never waited for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config import Config, ModelConfig
+from gateway.core.events import Done, OutputDelta, ReasoningSummary, SummaryDelta
+from gateway.core.summarizers import (
+    OFF,
+    SUMMARIZERS,
+    Ask,
+    ExtractiveSummarizer,
+    Summarizers,
+    Written,
+    WrittenSummarizer,
+)
+from gateway.core.summarizers.written import ASK_GAP_S, ASK_TOKENS
+from gateway.errors import BadRequest, ConfigError
+from tests.core.scripted import FINISH, contents, lines, make_turn
+
+STEP = "The train covers 120 km in 2 hours, so its speed is 60 km/h. "
+FIRST = "The tank holds 40 litres of water, and the pump moves 8 litres a minute. "
+SECOND = "Dividing 40 litres by 8 litres a minute gives 5 minutes for the whole tank. "
+PART = STEP * (ASK_TOKENS * 4 // len(STEP) + 1)
+GOOD = Written("**Finding the speed**\n\nThe train goes at 60 km/h.", {"total_tokens": 9})
+
+
+def asked(summarizer: WrittenSummarizer, text: str = PART, now: float = 0) -> Ask:
+    """What it asks after this text."""
+    summarizer.feed(text)
+    ask = summarizer.ask(now)
+    assert ask is not None
+    return ask
+
+
+def test_a_part_is_asked_for_when_enough_is_new_and_time_has_passed() -> None:
+    summarizer = WrittenSummarizer("How fast is the train?", 60)
+    summarizer.feed(PART[: ASK_TOKENS * 2])
+    assert summarizer.ask(0) is None
+    asked(summarizer)
+    summarizer.feed(PART)
+    assert summarizer.ask(ASK_GAP_S + 1) is None, "never two in flight"
+    summarizer.answer(GOOD)
+    assert summarizer.ask(ASK_GAP_S - 0.1) is None
+    assert summarizer.ask(ASK_GAP_S) is not None
+
+
+def test_a_call_has_the_prompt_the_account_and_only_what_is_new() -> None:
+    summarizer = WrittenSummarizer("How fast is the train?", 60)
+    first = asked(summarizer)
+    summarizer.answer(GOOD)
+    second = asked(summarizer, FIRST * 30, ASK_GAP_S)
+    [system, user] = second.messages
+    assert system["role"] == "system"
+    assert "How fast is the train?" in user["content"]
+    assert "**Finding the speed** The train goes at 60 km/h." in user["content"]
+    assert "pump" in user["content"]
+    assert "covers 120 km" not in user["content"]
+    assert "(nothing yet)" in first.messages[1]["content"]
+
+
+def test_what_the_model_wrote_is_one_line_with_its_heading() -> None:
+    summarizer = WrittenSummarizer("", 60)
+    asked(summarizer)
+    assert summarizer.answer(GOOD) == ["**Finding the speed** The train goes at 60 km/h."]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        Written(None),
+        Written(""),
+        Written("**Heading alone**"),
+        Written("The train goes at 61 km/h."),
+        Written("**Step 3** The train goes at 60 km/h."),
+    ],
+    ids=["failed", "empty", "no sentence", "an invented number", "one in the heading"],
+)
+def test_otherwise_the_extractive_lines_are_shown(written: Written) -> None:
+    text = (FIRST + SECOND + STEP) * 12
+    first, *later = ExtractiveSummarizer("", 60).feed(text)
+    summarizer = WrittenSummarizer("", 60)
+    assert summarizer.feed(text) == [first]
+    assert summarizer.ask(0) is not None
+    assert summarizer.answer(written) == later
+    assert len(later) > 1
+
+
+def test_numbers_count_in_any_spelling_and_from_the_prompt() -> None:
+    summarizer = WrittenSummarizer("A crate of 12 costs how much?", 60)
+    asked(summarizer, "It is 1,250.50 in all. " * 70)
+    assert summarizer.answer(Written("Twelve (12) crates cost 1250.5 in all.")) != []
+    assert summarizer.close().lines == ()
+
+
+def test_a_number_is_not_cut_where_a_part_ends() -> None:
+    summarizer = WrittenSummarizer("", 60)
+    ask = asked(summarizer, PART + "So it is 60")
+    assert ask.messages[1]["content"].rstrip().endswith("So it is \n</reasoning>")
+    summarizer.answer(GOOD)
+    second = asked(summarizer, "25 km in all. " * 120, ASK_GAP_S)
+    assert "6025 km" in second.messages[1]["content"]
+
+
+def test_the_first_line_does_not_wait_for_the_model() -> None:
+    assert WrittenSummarizer("", 60).feed(FIRST + SECOND) == ExtractiveSummarizer("", 60).feed(
+        FIRST + SECOND
+    )
+
+
+def test_the_summary_proper_is_made_of_the_account() -> None:
+    summarizer = WrittenSummarizer("How fast is the train?", 60)
+    asked(summarizer)
+    summarizer.answer(GOOD)
+    summary = summarizer.close()
+    assert summary.text.startswith("The train goes at 60 km/h.")
+    assert "**" not in summary.text
+
+
+def test_what_was_not_answered_in_time_is_summed_up_all_the_same() -> None:
+    summarizer = WrittenSummarizer("", 60)
+    asked(summarizer, FIRST * 30 + SECOND)
+    summary = summarizer.close()
+    assert "5 minutes" in summary.text
+
+
+def test_what_is_left_is_read_from_the_beginning_of_a_sentence() -> None:
+    steps = "".join(f"Before that, tank {n} takes {n} minutes to be full. " for n in range(10, 99))
+    for more in range(60):
+        summarizer = WrittenSummarizer("", 120)
+        summarizer.feed(steps + "x" * more)
+        assert summarizer.close().text.startswith("Before that")
+
+
+@given(st.lists(st.text(max_size=400), max_size=20), st.data())
+def test_no_text_and_no_answer_makes_it_fail(texts: list[str], data: st.DataObject) -> None:
+    summarizer = WrittenSummarizer("", 30)
+    for now, text in enumerate(texts):
+        summarizer.feed(text * 10)
+        if summarizer.ask(now * ASK_GAP_S) is not None:
+            summarizer.answer(Written(data.draw(st.none() | st.text(max_size=80))))
+    summarizer.close()
+
+
+def test_a_turn_asks_and_is_answered() -> None:
+    turn = make_turn(summarizer=WrittenSummarizer("", 60))
+    turn.start(0)
+    turn.feed(lines(*contents(f"<think>{PART}")), 1)
+    assert turn.ask(1) is not None
+    [line] = turn.answer(GOOD, 2)
+    assert line == SummaryDelta("**Finding the speed** The train goes at 60 km/h.")
+    events = turn.feed(lines(*contents("</think>It is fast."), FINISH, "[DONE]"), 3)
+    assert [type(event) for event in events] == [ReasoningSummary, OutputDelta, Done]
+    assert events[-1].usage_in_all == {"summarizer": {"total_tokens": 9}}  # type: ignore[union-attr]
+    assert turn.record()["summarizer"] == {"calls": 1, "failed": 0, "total_tokens": 9}
+
+
+def test_an_answer_that_comes_after_the_reasoning_is_counted_not_shown() -> None:
+    turn = make_turn(summarizer=WrittenSummarizer("", 60))
+    turn.start(0)
+    turn.feed(lines(*contents(f"<think>{PART}")), 1)
+    assert turn.ask(1) is not None
+    shown = turn.feed(lines(*contents("</think>It is fast.")), 2)
+    assert SummaryDelta in map(type, shown) or ReasoningSummary in map(type, shown)
+    assert turn.ask(20) is None
+    assert turn.answer(GOOD, 20) == []
+    assert turn.feed(lines(FINISH, "[DONE]"), 21)[-1].summarizer_usage == {"total_tokens": 9}  # type: ignore[union-attr]
+
+
+# --- Choosing -------------------------------------------------------------------------------------
+
+WITH_MODEL = {"summarizer_url": "http://127.0.0.1:1", "summarizer_model": "small"}
+
+
+def test_a_request_chooses_then_the_model_then_the_setting() -> None:
+    models = (ModelConfig(match="quiet-*", summarizer=OFF),)
+    choice = Summarizers(Config(summarizer="model", models=models, **WITH_MODEL), SUMMARIZERS)
+    assert choice.name("any", None) == "model"
+    assert choice.name("org/Quiet-7b", None) == OFF
+    assert choice.name("quiet-7b", "extractive") == "extractive"
+
+
+def test_a_request_can_not_choose_what_is_not_offered() -> None:
+    with pytest.raises(BadRequest, match=r"one of extractive, off") as caught:
+        Summarizers(Config(), SUMMARIZERS).name("any", "model")
+    assert caught.value.param == "gateway.summarizer"
+    with pytest.raises(BadRequest, match="SUMMARIZER_PER_REQUEST"):
+        Summarizers(Config(summarizer_per_request=False), SUMMARIZERS).name("any", OFF)
+
+
+@pytest.mark.parametrize("name", ["model", "magic"])
+def test_a_setting_that_can_not_be_kept_stops_the_start(name: str) -> None:
+    with pytest.raises(ConfigError, match="SUMMARIZER"):
+        Summarizers(Config(summarizer=name), SUMMARIZERS)
+    with pytest.raises(ConfigError, match="SUMMARIZER"):
+        Summarizers(Config(models=(ModelConfig(match="*", summarizer=name),)), SUMMARIZERS)
+
+
+def test_url_and_model_go_together() -> None:
+    with pytest.raises(ValueError, match="go together"):
+        Config(summarizer_url="http://127.0.0.1:1")

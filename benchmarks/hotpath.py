@@ -33,7 +33,7 @@ from gateway.core.events import Event, OutputDelta, ReasoningDelta
 from gateway.core.families import Families
 from gateway.core.sse import Decoder
 from gateway.core.summarizers import SUMMARIZERS
-from gateway.core.turn import Turn
+from gateway.core.turn import Reading, Turn
 from gateway.transport.chunked import Dechunker
 from gateway.upstreams.chat_reader import ChatReader
 
@@ -104,9 +104,8 @@ def turn(reasoning: ReasoningMode) -> Turn:
         started=0.0,
         prompt_summary="How many primes are there?",
         reasoning=reasoning,
-        source=lambda _upstream, model: (
-            ChatReader(),
-            Families(Config()).splitter("", model, {}, None),
+        source=lambda _upstream, model: Reading(
+            ChatReader(), Families(Config()).splitter("", model, {}, None), "tags"
         ),
         summarizer=SUMMARIZERS["extractive"]("How many primes are there?", 60),
     )

@@ -5,20 +5,18 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from flask import Flask, Response
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from flask import Flask
 
 import gateway
-from gateway import errors
-from gateway.apis import DIALECTS, Dialect
 from gateway.config import Config, UpstreamConfig, worker_number
 from gateway.core.families import Families
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
 from gateway.observe.log import make_logger
 from gateway.observe.metrics import Metrics
+from gateway.relay.pump import Pump
 from gateway.relay.relay import Relay
-from gateway.relay.summary_writer import Writer
-from gateway.relay.turns import Turns
+from gateway.relay.summary_writer import SummaryWriter
+from gateway.relay.turns import TurnFactory
 from gateway.routing.client import Endpoint
 from gateway.routing.health_checks import Checkup
 from gateway.routing.models import Catalog
@@ -28,7 +26,9 @@ from gateway.transport.client import Transport
 from gateway.transport.session import make_session
 from gateway.upstreams import UPSTREAMS
 from gateway.web import api, ops, page
-from gateway.web.request import Incoming, incoming
+from gateway.web.inference import Inference
+from gateway.web.refusals import register_error_handlers
+from gateway.web.request import Incoming
 
 
 class _App(Flask):
@@ -65,18 +65,20 @@ def create_app(
     endpoints = {upstream.name: make_endpoint(upstream) for upstream in config.served}
     summarizers = Summarizers(config, SUMMARIZERS)
     server = config.summarizer_server
-    writer = Writer(config, *make_endpoint(server), families, clock) if server else None
-    relay = Relay(config, pool, endpoints, writer, clock, log, metrics)
-    turns = Turns(relay, endpoints, families, summarizers, metrics, log)
+    writer = SummaryWriter(config, *make_endpoint(server), families, clock) if server else None
+    turns = TurnFactory(endpoints, families, summarizers, metrics, log)
+    pump = Pump(config, pool, endpoints, writer, clock, log, metrics)
+    relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
+    inference = Inference(config, turns, relay)
     catalog = Catalog(config.served, endpoints, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.health_checks"] = Checkup(config, pool, endpoints, log)
 
-    app.register_blueprint(api.make_blueprint(config, turns, relay, catalog, families, clock))
+    app.register_blueprint(api.make_blueprint(config, inference, catalog, families, clock))
     app.register_blueprint(ops.make_blueprint(relay, pool, metrics, clock, gateway.__version__))
     app.register_blueprint(page.make_blueprint(gateway.__version__, summarizers.per_request))
-    _register_error_handlers(app, log, metrics)
+    register_error_handlers(app, log, metrics)
     return app
 
 
@@ -96,57 +98,3 @@ def _endpoints(
         )
 
     return make
-
-
-def _register_error_handlers(app: Flask, log: Any, metrics: Metrics) -> None:
-    """Every error leaves in the form of the dialect that the caller speaks."""
-
-    def refuse(error: errors.GatewayError) -> Response:
-        metrics.refused(error)
-        return _refusal(error)
-
-    @app.errorhandler(errors.GatewayError)
-    def known(error: errors.GatewayError) -> Response:
-        return refuse(error)
-
-    @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> Response:
-        response = refuse(_from_http(error))
-        for name, value in error.get_headers():
-            if name == "Allow":
-                response.headers[name] = value
-        return response
-
-    @app.errorhandler(RecursionError)
-    def nested(error: RecursionError) -> Response:
-        # Only a body can be deep enough; where it is noticed depends on the stack.
-        return refuse(errors.BadRequest("The body is nested too deeply."))
-
-    @app.errorhandler(Exception)
-    def unforeseen(error: Exception) -> Response:
-        log.error("request failed", request=incoming().id, exc_info=error)
-        return refuse(errors.GatewayFault("The gateway failed; its log says why."))
-
-
-def _refusal(error: errors.GatewayError) -> Response:
-    request = incoming()
-    dialect = DIALECTS.get(request.dialect or "", Dialect)
-    content_type, body = dialect.refuse(error, request.id)
-    response = Response(body, status=error.status, content_type=content_type)
-    if error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
-    if error.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if error.model_ran:
-        response.headers["x-should-retry"] = "false"
-    return response
-
-
-def _from_http(error: HTTPException) -> errors.GatewayError:
-    if isinstance(error, MethodNotAllowed):
-        return errors.MethodNotAllowed("This path does not know this method; see the Allow header.")
-    if error.code == 404:
-        return errors.NotFound(
-            "There is nothing at this path; /openapi.json lists those there are."
-        )
-    return errors.BadRequest(f"The request could not be read: {error.description}")

@@ -37,6 +37,26 @@ import msgspec
 Blame = Literal["operator", "caller", "client", "upstream", "gateway"]
 
 
+class ErrorInfo(msgspec.Struct, frozen=True):
+    """An error as plain data: what a client is told of it, and what the log says."""
+
+    message: str
+    type: str = "server_error"
+    param: str | None = None
+    code: str | None = None
+    status: int = 500
+    """The HTTP status that the error has before a stream has begun."""
+    retry_after_s: int | None = None
+    blame: Blame = "gateway"
+    model_ran: bool = False
+    """The model has worked for the request: an automatic retry would pay for it twice."""
+
+    def body(self) -> dict[str, Any]:
+        """The OpenAI error body."""
+        said = {name: getattr(self, name) for name in ("message", "type", "param", "code")}
+        return {"error": said}
+
+
 class GatewayError(Exception):
     """The root of the tree. `message` is one sentence that says what to change."""
 
@@ -57,16 +77,28 @@ class GatewayError(Exception):
         if code is not None:
             self.code = code
 
-    def body(self) -> dict[str, Any]:
-        """The OpenAI error body."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.type,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
+    @property
+    def info(self) -> ErrorInfo:
+        """The error as plain data."""
+        return ErrorInfo(
+            self.message,
+            self.type,
+            self.param,
+            self.code,
+            self.status,
+            self.retry_after_s,
+            self.blame,
+            self.model_ran,
+        )
+
+
+class TurnFailed(GatewayError):
+    """Raises the error that ended a turn, where the answer is not a stream."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(info.message, param=info.param, code=info.code)
+        self.type, self.status, self.blame = info.type, info.status, info.blame
+        self.retry_after_s, self.model_ran = info.retry_after_s, info.model_ran
 
 
 class ConfigError(GatewayError):

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from gateway.config import Detail, Format, ReasoningMode
-from gateway.core.events import Event, SentOn
+from gateway.core.events import Event
 from gateway.core.sse import comment, dumps
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +62,7 @@ class Answer(msgspec.Struct, frozen=True):
 class Whole(Protocol):
     """The same answer in one piece: takes the events; then it has an error, or a body."""
 
-    error: GatewayError | None
+    error: ErrorInfo | None
 
     def __init__(self, answer: Answer) -> None: ...
     def add(self, events: Sequence[Event]) -> None: ...
@@ -89,19 +89,11 @@ class Dialect:
         """Spells the events, of which the first is the stream's event number `number`, from 1."""
         raise NotImplementedError
 
-    def around(self, event: SentOn) -> Sequence[bytes]:
-        """What stands before, between and behind the text of such an event in its frames.
-
-        Asked when one has been spelled; none: that changes from one to the next. As long as it
-        holds, the same object is given.
-        """
-        return ()
-
     def heartbeat(self, elapsed_ms: int) -> bytes:
         """A sign of life; `elapsed_ms` since the request arrived."""
         return comment("ping")
 
     @classmethod
-    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
+    def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
         """Content type and body of an answer that never became a stream."""
         return "application/json", dumps(error.body())

@@ -21,7 +21,7 @@ from gateway.core.parts import (
 )
 from gateway.core.sse import DONE, MAX_EVENT_BYTES, Decoder, Message
 from gateway.upstreams.error_bodies import Hide, error_of, loads, status_of
-from gateway.upstreams.frame_template import Pattern, Splice
+from gateway.upstreams.frame_template import FrameTemplate, PartType, TemplateLearner
 from gateway.upstreams.tool_calls import Calls, join_calls
 
 _LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
@@ -73,7 +73,7 @@ class ChatReader:
         self._hide = hide
         self._tagged_thoughts = False
         self._sse = Decoder()
-        self._splice = Splice()
+        self._learner = TemplateLearner()
         self._calls = Calls()
         self._whole: list[bytes] | None = None
         self._held_bytes = 0
@@ -93,17 +93,21 @@ class ChatReader:
             return self._take()
         at = 0
         while at < len(lines):
-            texts = self._splice.cut(lines, at) if self._sse.between_events else []
-            end = at + 2 * len(texts)
-            if not texts:
+            template = self._learner.template if self._sse.between_events else None
+            texts = template.texts_of_lines(lines, at) if template is not None else None
+            if not texts or template is None:
                 at = self._parsed(lines, at)
-            elif (part := self._splice.read(texts)) is None:
+                continue
+            end = at + 2 * len(texts)
+            text = template.decode(texts)
+            if text is None:
                 at = self._parsed(lines, at, end)
-            elif end - at == len(lines):
-                return [part] if part.text else []  # all of it, as nearly always
-            else:
-                self._text(type(part), part.text)
-                at = end
+                continue
+            template.has_fitted = True
+            if end - at == len(lines):
+                return [template.part(text)] if text else []  # all of it, as nearly always
+            self._text(template.part, text)
+            at = end
         if self._sse.between_events:
             self._held_bytes = 0
         else:
@@ -122,7 +126,7 @@ class ChatReader:
         if end is None:
             end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
             if end - at == 2 and self._sse.between_events:
-                self._splice.learn(lines[at], self._parts_of)
+                self._learner.learn(lines[at], self._parts_of)
         for message in self._sse.feed(lines[at:end]):
             self._message(message)
         return end
@@ -134,9 +138,10 @@ class ChatReader:
         return reader._take()
 
     @property
-    def pattern(self) -> Pattern | None:
-        """What the next line differs from in its text alone, if it is like those before it."""
-        return self._splice.pattern if self._sse.between_events else None
+    def template(self) -> tuple[FrameTemplate, PartType] | None:
+        """The frame that the answer repeats, and what its text is; None while unknown."""
+        template = self._learner.template if self._sse.between_events else None
+        return (template, template.part) if template is not None else None
 
     def close(self) -> list[Part]:
         """The body has ended."""

@@ -42,8 +42,8 @@ def make_blueprint(
 
     @ops.get("/metrics")
     def read_metrics() -> Response:
-        relay.count()
-        return Response(relay.aside(metrics.text), content_type=CONTENT_TYPE)
+        relay.update_metrics()
+        return Response(relay.run_in_thread(metrics.text), content_type=CONTENT_TYPE)
 
     @ops.get("/openapi.json")
     def openapi() -> Response:

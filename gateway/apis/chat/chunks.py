@@ -5,7 +5,6 @@ even the naivest client, which reads `choices[0].delta` of everything, survives 
 """
 
 from collections.abc import Sequence
-from secrets import token_hex
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -22,7 +21,6 @@ from gateway.core.events import (
     PromptSummary,
     ReasoningDelta,
     ReasoningSummary,
-    SentOn,
     SummaryDelta,
     ToolCallDelta,
 )
@@ -34,8 +32,6 @@ REASONING_SUMMARY = "reasoning_summary"
 FINAL_OUTPUT = "final_output"
 
 _END = frame(DONE.decode())
-_PROBE = token_hex(16)
-"""Nobody can know it, so no other part of a frame contains it."""
 
 
 class ChunkDialect(Dialect):
@@ -48,7 +44,6 @@ class ChunkDialect(Dialect):
         super().__init__(answer)
         self._index = 0
         self._choices: dict[int, ChunkDialect] = {}
-        self._around: dict[SentOn, Sequence[bytes]] = {}
         self._phase = PROMPT_SUMMARY
         self._members: dict[str, Any] = {
             "id": f"chatcmpl-{answer.id}",
@@ -81,17 +76,10 @@ class ChunkDialect(Dialect):
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(map(self._spell, events))
 
-    def around(self, event: SentOn) -> Sequence[bytes]:
-        if event not in self._around:
-            self._around[event] = self._spell(event(_PROBE)).split(_PROBE.encode())
-        return self._around[event]
-
     def say(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
         """A chunk in its phase; see :meth:`chunk`."""
         entering = self.enter(phase)
-        if phase != self._phase:
-            self._phase = phase
-            self._around.clear()
+        self._phase = phase
         return entering + self.chunk(delta, phase, choice=choice, more=more)
 
     def chunk(
@@ -124,9 +112,9 @@ class ChunkDialect(Dialect):
                 return self.say(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
             case Extra():
                 return self._extra(event)
-            case Choice(index, Done() as done):
+            case ChoiceEvent(index, Done() as done):
                 return self._choice(index)._finish(done)
-            case Choice(index, event):
+            case ChoiceEvent(index, event):
                 return self._choice(index)._spell(event)
             case Done():
                 finish = b"" if self._choices else self._finish(event)
@@ -138,7 +126,6 @@ class ChunkDialect(Dialect):
         if extra.chunk:
             self._members |= extra.chunk
             self._head = dumps(self._members)[:-1]
-            self._around.clear()
         if not extra.delta and not extra.choice:
             return b""
         of_choice = f",{dumps(extra.choice)[1:-1]}" if extra.choice else ""
@@ -163,7 +150,7 @@ class ChunkDialect(Dialect):
 
     def _usage(self, done: Done) -> bytes:
         """The chunk with the usage, if it was asked for and is known."""
-        usage = done.usage_in_all
+        usage = done.total_usage
         if not self.answer.include_usage or usage is None:
             return b""
         return frame(f'{self._head},"choices":[],"usage":{dumps(usage)}}}')

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.apis.base import Answer
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -17,7 +17,7 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 
 class Completion:
@@ -36,7 +36,7 @@ class Completion:
         self._of_answer: dict[str, Any] = {}
         self._done: Done | None = None
         self._choices: dict[int, Completion] = {}
-        self.error: GatewayError | None = None
+        self.error: ErrorInfo | None = None
 
     def add(self, events: Sequence[Event]) -> None:
         """Takes the next events."""
@@ -64,7 +64,7 @@ class Completion:
                     self._done = event
                 case Failed(error):
                     self.error = error
-                case Choice(index, inner):
+                case ChoiceEvent(index, inner):
                     self._choices.setdefault(index, Completion(self._answer)).add([inner])
                 case SummaryDelta():
                     pass  # the summary proper says it better
@@ -85,7 +85,7 @@ class Completion:
         if len(choices) > 1:
             for choice, of_body in zip(choices, body["choices"], strict=True):
                 of_body["phases"] = choice._phases()
-        usage = self._done.usage_in_all
+        usage = self._done.total_usage
         return body if usage is None else body | {"usage": usage}
 
     def _choice(self, index: int) -> dict[str, Any]:

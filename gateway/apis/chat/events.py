@@ -7,7 +7,7 @@ import msgspec
 from gateway.apis.base import Dialect
 from gateway.apis.chat.completion import Completion
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -52,11 +52,11 @@ def _spell(event: Event) -> Iterator[tuple[str, str]]:
         case ToolCallDelta(call):
             yield "tool_call_delta", dumps(_tool_call(call))
         case Done(finish_reason, timings=timings):
-            data = {"finish_reason": finish_reason, "usage": event.usage_in_all}
+            data = {"finish_reason": finish_reason, "usage": event.total_usage}
             yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
         case Failed(error):
             yield "failed", dumps(error.body())
-        case Extra() | Choice():
+        case Extra() | ChoiceEvent():
             pass  # unknown fields of OpenAI deltas have no name here, and there is one choice
 
 

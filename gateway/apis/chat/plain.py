@@ -6,7 +6,7 @@ from gateway.apis.base import Dialect
 from gateway.apis.chat.completion import Completion
 from gateway.core.events import Done, Event, Failed, OutputDelta
 from gateway.core.sse import comment, dumps, frame, quote
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 
 class PlainDialect(Dialect):
@@ -20,7 +20,7 @@ class PlainDialect(Dialect):
         return b"".join(map(_spell, events))
 
     @classmethod
-    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
+    def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
         return cls.content_type, _error(error).decode()
 
 
@@ -35,6 +35,6 @@ def _spell(event: Event) -> bytes:
     return b""
 
 
-def _error(error: GatewayError) -> bytes:
+def _error(error: ErrorInfo) -> bytes:
     message = f"Server error: {error.message}" if error.status == 500 else error.message
     return frame(dumps({"error": message, "code": error.status}))

@@ -16,7 +16,7 @@ import msgspec
 from gateway.apis.base import Answer
 from gateway.apis.tool_calls import piece_of
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -130,7 +130,7 @@ class Blocks:
                 if isinstance(refusal := delta.get("refusal"), str):
                     self.refused = True
                     self._write("text", "text", refusal)
-            case Done() | Failed() | Choice():
+            case Done() | Failed() | ChoiceEvent():
                 pass  # there is one choice, and its end is close()
         return self._steps(closing=False)
 

@@ -15,7 +15,7 @@ from gateway.apis.messages.content_blocks import Blocks, Grown, Started, Step, S
 from gateway.apis.usage import count
 from gateway.core.events import Done, Event, Failed
 from gateway.core.sse import dumps, frame, quote
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 _STOP_REASONS = {
     "length": "max_tokens",
@@ -57,7 +57,7 @@ class Message:
         self._content: list[dict[str, Any]] = []
         self._texts: list[str] = []
         self._done: Done | None = None
-        self.error: GatewayError | None = None
+        self.error: ErrorInfo | None = None
 
     def add(self, events: Sequence[Event]) -> None:
         """Takes the next events."""
@@ -157,7 +157,7 @@ class MessagesDialect(Dialect):
                 return _delta(index, "signature_delta", "signature", signature) + stop
 
     @classmethod
-    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
+    def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
         return "application/json", dumps(_error(error, request_id))
 
 
@@ -213,7 +213,7 @@ def _counts(input: int, output: int, cached: int) -> dict[str, Any]:
     }
 
 
-def _error(error: GatewayError, request_id: str) -> dict[str, Any]:
+def _error(error: ErrorInfo, request_id: str) -> dict[str, Any]:
     """Anthropic's error object. A type says what a client can do, and follows from the status."""
     otherwise = "api_error" if error.status >= 500 else "invalid_request_error"
     type = _ERROR_TYPES.get(error.status, otherwise)

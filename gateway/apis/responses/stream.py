@@ -12,7 +12,7 @@ from gateway.apis.base import Answer, Dialect
 from gateway.apis.responses.output_items import Items, Sink
 from gateway.apis.usage import Counts, count
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -25,7 +25,7 @@ from gateway.core.events import (
     ToolCallDelta,
 )
 from gateway.core.sse import comment, dumps, frame, quote
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 _KEEPALIVE_MS = 60_000
 """Some clients' watchdogs count events, and look for one at least every five minutes."""
@@ -72,7 +72,7 @@ class Response:
             **_UNSAID,
             **answer.echo,
         }
-        self.error: GatewayError | None = None
+        self.error: ErrorInfo | None = None
 
     def body(self) -> dict[str, Any]:
         """The object as it is now."""
@@ -105,7 +105,7 @@ class Response:
                 self._finish(event)
             case Failed(error):
                 self._fail(error)
-            case Choice():
+            case ChoiceEvent():
                 pass  # there is one
 
     def _extra(self, extra: Extra) -> None:
@@ -130,7 +130,7 @@ class Response:
             self._body["completed_at"] = self._answer.created + seconds
         self._sink.event(f"response.{status}", response=self._body)
 
-    def _fail(self, error: GatewayError) -> None:
+    def _fail(self, error: ErrorInfo) -> None:
         self.error = error
         self._items.close("incomplete")
         # Two codes are all that the type of a failed response has.

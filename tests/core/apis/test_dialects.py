@@ -50,7 +50,7 @@ TURN: list[Event] = [
 ]
 ENDS = {"done", "message_stop", "response.completed", "response.incomplete"}
 """Named events that say: this answer is whole."""
-FAILED = Failed(UpstreamBroke("It broke off."), Timings(1))
+FAILED = Failed(UpstreamBroke("It broke off.").info, Timings(1))
 
 
 def make(name: str, **options: Any) -> Dialect:

@@ -31,7 +31,7 @@ from tests.core.apis.test_dialects import decode, spell
 from tests.core.cuts import cut
 
 DONE = Done("stop", None, Timings(), Tokens(3, 4))
-FAILED = Failed(UpstreamBroke("It broke off."), Timings())
+FAILED = Failed(UpstreamBroke("It broke off.").info, Timings())
 STOP_REASONS = {"end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"}
 MEMBERS = {"thinking_delta": "thinking", "text_delta": "text", "input_json_delta": "partial_json"}
 DELTAS = {"thinking": "thinking_delta", "text": "text_delta", "tool_use": "input_json_delta"}
@@ -422,7 +422,7 @@ def test_the_summary_models_tokens_stand_apart() -> None:
     ],
 )
 def test_an_error_is_the_last_event(error: GatewayError, type: str) -> None:
-    found = decode(spell(make(), [[OutputDelta("a"), Failed(error, Timings())]]))
+    found = decode(spell(make(), [[OutputDelta("a"), Failed(error.info, Timings())]]))
     assert [name for name, _ in found[-3:]] == [
         "content_block_delta",
         "content_block_stop",

@@ -129,7 +129,7 @@ after = st.lists(
     | st.builds(call, st.integers(0, 2), st.sampled_from(["", "{", "}", '{"a":1}', "nope"]))
 )
 ends = st.sampled_from(
-    [DONE, Done("length", None, Timings()), Failed(UpstreamBroke("It broke."), Timings())]
+    [DONE, Done("length", None, Timings()), Failed(UpstreamBroke("It broke.").info, Timings())]
 )
 
 
@@ -266,5 +266,5 @@ def test_a_keepalive_comes_at_most_once_a_minute() -> None:
 def test_too_many_requests_is_a_code_that_clients_know() -> None:
     error = UpstreamBroke("Slow down.")
     error.status = 429
-    [*_, failed] = stream([PROMPT, Failed(error, Timings())])
+    [*_, failed] = stream([PROMPT, Failed(error.info, Timings())])
     assert failed["response"]["error"]["code"] == "rate_limit_exceeded"

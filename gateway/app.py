@@ -1,13 +1,14 @@
 """Builds the application: the services once, then the blueprints that use them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import requests
 from flask import Flask
 
 import gateway
+from gateway.apis import APIS, Api, dialects_of
 from gateway.config import Config, UpstreamConfig, worker_number
 from gateway.core.families import Families
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
@@ -28,11 +29,11 @@ from gateway.upstreams import UPSTREAMS
 from gateway.web import api, ops, page
 from gateway.web.inference import Inference
 from gateway.web.refusals import register_error_handlers
-from gateway.web.request import Incoming
+from gateway.web.request import GatewayRequest
 
 
 class _App(Flask):
-    request_class = Incoming
+    request_class = GatewayRequest
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view is asynchronous, and Flask would look four times a request."""
@@ -42,6 +43,7 @@ class _App(Flask):
 def create_app(
     config: Config,
     *,
+    apis: Sequence[Api] = APIS,
     session: requests.Session | None = None,
     clock: Callable[[], float] = time.monotonic,
     log: Any = None,
@@ -49,8 +51,8 @@ def create_app(
 ) -> Flask:
     """The WSGI application. Raises ConfigError for what only the tables can check.
 
-    session, clock (seconds, monotonic), log and metrics are for tests; the relay, the metrics and
-    the health checks are in `app.extensions` for the server.
+    apis: the client APIs to serve. session, clock (seconds, monotonic), log and metrics are for
+    tests; the relay, the metrics and the health checks are in `app.extensions` for the server.
     """
     app = _App("gateway", static_folder=None)
     log = log or make_logger(config)
@@ -69,16 +71,19 @@ def create_app(
     turns = TurnFactory(endpoints, families, summarizers, metrics, log)
     pump = Pump(config, pool, endpoints, writer, clock, log, metrics)
     relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
-    inference = Inference(config, turns, relay)
+    dialects = dialects_of(apis)
+    inference = Inference(config, dialects, turns, relay)
     catalog = Catalog(config.served, endpoints, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.health_checks"] = Checkup(config, pool, endpoints, log)
 
-    app.register_blueprint(api.make_blueprint(config, inference, catalog, families, clock))
-    app.register_blueprint(ops.make_blueprint(relay, pool, metrics, clock, gateway.__version__))
-    app.register_blueprint(page.make_blueprint(gateway.__version__, summarizers.per_request))
-    register_error_handlers(app, log, metrics)
+    app.register_blueprint(api.make_blueprint(config, apis, inference, catalog, families, clock))
+    app.register_blueprint(
+        ops.make_blueprint(apis, relay, pool, metrics, clock, gateway.__version__)
+    )
+    app.register_blueprint(page.make_blueprint(apis, gateway.__version__, summarizers.per_request))
+    register_error_handlers(app, dialects, log, metrics)
     return app
 
 

@@ -5,12 +5,14 @@ GatewayError
 ├── CallerError            the caller's: 4xx, nobody else is to blame
 │   ├── BadRequest         400
 │   ├── InvalidKey         401: it has none of the keys that let clients in
+│   ├── ModelNotAllowed    403: its key does not cover the model
 │   ├── NotFound           404
 │   │   └── UnknownModel   no upstream serves it
 │   ├── MethodNotAllowed   405
 │   ├── RequestTimeout     408: it did not send its request in time
 │   ├── BodyTooLarge       413
-│   └── UnsupportedMedia   415
+│   ├── UnsupportedMedia   415
+│   └── KeyLimit           429: its key has as many open streams as it may have
 ├── ClientLeft             nobody's: the reader closed the connection
 │   └── ClientStalled      it took nothing for too long and was let go
 ├── UpstreamError          the upstream's: 502
@@ -101,6 +103,13 @@ class TurnFailed(GatewayError):
         self.retry_after_s, self.model_ran = info.retry_after_s, info.model_ran
 
 
+_MAX_SHOWN = 200
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
+
+
 class ConfigError(GatewayError):
     """A setting is unknown or has a bad value."""
 
@@ -123,6 +132,17 @@ class InvalidKey(CallerError):
     code = "invalid_api_key"
 
 
+class ModelNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "model_not_allowed"
+    param = "model"
+
+    def __init__(self, model: str, allowed: Sequence[str]) -> None:
+        named = f"the model {_short(model)!r}" if model else "a request that names no model"
+        super().__init__(f"This key does not cover {named}; it covers {', '.join(allowed)}.")
+
+
 class NotFound(CallerError):
     status = 404
     code = "not_found"
@@ -131,11 +151,11 @@ class NotFound(CallerError):
 class UnknownModel(NotFound):
     code = "model_not_found"
     param = "model"
-    _MAX_SHOWN = 200
 
     def __init__(self, model: str, known: Sequence[str]) -> None:
-        shown = model if len(model) <= self._MAX_SHOWN else f"{model[: self._MAX_SHOWN]}…"
-        super().__init__(f"No upstream serves the model {shown!r}; there is {', '.join(known)}.")
+        super().__init__(
+            f"No upstream serves the model {_short(model)!r}; there is {', '.join(known)}."
+        )
 
 
 class MethodNotAllowed(CallerError):
@@ -156,6 +176,13 @@ class BodyTooLarge(CallerError):
 class UnsupportedMedia(CallerError):
     status = 415
     code = "unsupported_media_type"
+
+
+class KeyLimit(CallerError):
+    status = 429
+    type = "rate_limit_error"
+    code = "key_limit"
+    retry_after_s = 1
 
 
 class ClientLeft(GatewayError):

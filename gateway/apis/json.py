@@ -9,13 +9,16 @@ from gateway.errors import BadRequest, explain
 T = TypeVar("T")
 
 
-def read_json(data: bytes, *, plain: bool = False) -> dict[str, Any]:
-    """The JSON object of a body. `plain`: say it in the words of that format's contract."""
+def read_json(data: bytes, not_json: str | None = None) -> dict[str, Any]:
+    """The JSON object of a body. Raises BadRequest.
+
+    not_json: the message for a body that is no JSON, where a format's contract words it.
+    """
     try:
         body = msgspec.json.decode(data)
     except ValueError as error:
-        if plain:
-            raise BadRequest("No JSON body provided") from None
+        if not_json is not None:
+            raise BadRequest(not_json) from None
         raise BadRequest(f"The body is not valid JSON: {error}.") from None
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.config.keys import KeyConfig, Principal
 from gateway.config.models import ModelConfig
 from gateway.config.upstreams import UPSTREAM_LIMITS, UpstreamConfig, completed
 from gateway.config.values import (
@@ -30,7 +31,7 @@ from gateway.config.values import (
 )
 from gateway.errors import ConfigError, explain
 
-_TABLES = ("upstreams", "models")
+_TABLES = ("upstreams", "models", "keys")
 """What only the file can hold."""
 
 
@@ -158,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = "json"
     upstreams: tuple[UpstreamConfig, ...] = ()
     models: tuple[ModelConfig, ...] = ()
+    keys: tuple[KeyConfig, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.reasoning_start is None) != (self.reasoning_end is None):
@@ -184,12 +186,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two upstreams are called {name!r}")
+        holders = [table.name for table in self.keys]
+        for name in holders:
+            if holders.count(name) > 1:
+                raise ValueError(f"two keys are called {name!r}")
 
     @property
     def client_keys(self) -> tuple[str, ...]:
         """The keys that let a client in; none: everybody may come in."""
         keys = self.api_keys.split(",") if isinstance(self.api_keys, str) else self.api_keys
         return tuple(filter(None, map(str.strip, keys or ())))
+
+    @property
+    def principals(self) -> list[tuple[str, Principal]]:
+        """The keys that let a client in, each with its holder; none: every client may come in."""
+        unnamed = enumerate(self.client_keys, 1)
+        return [
+            *((key, Principal(name=f"key-{number}")) for number, key in unnamed),
+            *((table.key or "", table.principal) for table in self.keys),
+        ]
 
     @property
     def summarizer_server(self) -> UpstreamConfig | None:
@@ -214,7 +229,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """What no error of a server may show."""
         server = self.summarizer_server
         servers = [*self.served, server] if server else self.served
-        return [*self.client_keys, *(secret for one in servers for secret in one.secrets)]
+        clients = [key for key, _ in self.principals]
+        return [*clients, *(secret for one in servers for secret in one.secrets)]
 
     @property
     def served(self) -> tuple[UpstreamConfig, ...]:
@@ -258,7 +274,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 zip(config.upstreams, settings.get("upstreams", ()), strict=True)
             )
         )
-        return msgspec.structs.replace(config, upstreams=upstreams)
+        keys = tuple(
+            table.completed(f"keys[{index}]", environ) for index, table in enumerate(config.keys)
+        )
+        return msgspec.structs.replace(config, upstreams=upstreams, keys=keys)
 
 
 def setting_names() -> list[str]:

@@ -6,10 +6,10 @@ from typing import Any, cast
 import gevent
 
 from gateway.apis import ChatRequest
-from gateway.config import Config
+from gateway.config import Config, Principal
 from gateway.core.choices import Choices
 from gateway.core.turn import Turn
-from gateway.errors import Draining, Full
+from gateway.errors import Draining, Full, KeyLimit, ModelNotAllowed
 from gateway.observe.metrics import Metrics, Sent
 from gateway.relay.delivery import Delivery
 from gateway.relay.pump import Pump
@@ -71,12 +71,13 @@ class Relay:
     ) -> Delivery:
         """Starts a run and its delivery: the first event is in the queue when this returns.
 
-        Raises Full, Draining, or what Pool.pick raises.
+        Raises Full, Draining, ModelNotAllowed, KeyLimit, or what Pool.pick raises.
         """
         if self._stopped:
             raise Draining("The gateway is being stopped; try again in a moment.")
         if len(self._runs) >= self._config.max_streams:
             raise Full("The gateway serves as many streams as it can; try again in a moment.")
+        self._check_limits(context.principal, request.model)
         lease = self._pool.pick(request.model, self._clock())
         try:
             turn.call(lease.upstream, lease.model)
@@ -91,6 +92,15 @@ class Relay:
         self._pump.start(run)
         self._sweeper.wake()
         return delivery
+
+    def _check_limits(self, principal: Principal, model: str) -> None:
+        if not principal.may_use(model):
+            raise ModelNotAllowed(model, principal.models)
+        limit = principal.max_streams
+        if limit is not None:
+            own = sum(run.context.principal.name == principal.name for run in self._runs.values())
+            if own >= limit:
+                raise KeyLimit(f"This key may have {limit} open streams; wait until one ends.")
 
     def delivery_ended(self, run: Run) -> None:
         """A client has its answer or has left: a run without a client ends. Idempotent."""

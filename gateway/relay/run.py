@@ -13,6 +13,7 @@ import gevent
 import gevent.event
 
 from gateway.apis import ChatRequest
+from gateway.config import Principal
 from gateway.core.choices import Choices
 from gateway.core.turn import Turn
 from gateway.errors import ClientLeft, GatewayError
@@ -33,6 +34,8 @@ class RequestContext:
     request_id: str
     started: float
     """When the request arrived, in monotonic seconds."""
+    principal: Principal
+    """The client, as its key names it."""
     client: socket.socket | None
     """The client's connection, to notice that the client has left."""
 
@@ -109,6 +112,7 @@ class Run:
         """The log line of the run."""
         record: dict[str, Any] = {
             "request": self.context.request_id,
+            "key": self.context.principal.name,
             "format": self.request.dialect,
             "model": self.request.model[:_MAX_LOGGED_NAME],
             "upstream": self.lease.upstream,

@@ -2,11 +2,12 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
 
-from gateway.apis import DIALECTS, Answer, ChatRequest, Dialect, Whole
+from gateway.apis import Answer, Api, Dialect, Whole
 from gateway.apis.json import read_json
 from gateway.config import Config
 from gateway.core.events import Done
@@ -18,7 +19,7 @@ from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
 from gateway.server.body import read_body
 from gateway.server.response_socket import Outlet
-from gateway.web.request import Incoming
+from gateway.web.request import GatewayRequest
 
 STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
@@ -29,28 +30,44 @@ STREAM_HEADERS = {
 class Inference:
     """Answers requests for a model, whatever their API."""
 
-    def __init__(self, config: Config, turns: TurnFactory, relay: Relay) -> None:
+    def __init__(
+        self,
+        config: Config,
+        dialects: Mapping[str, type[Dialect]],
+        turns: TurnFactory,
+        relay: Relay,
+    ) -> None:
+        """dialects: by the names of their formats."""
         self._config = config
+        self._dialects = dialects
         self._turns = turns
         self._relay = relay
 
-    def read_body(self, request: Incoming, *, plain: bool = False) -> dict[str, Any]:
-        """The request's JSON object. Raises UnsupportedMedia, BadRequest or a reading error."""
+    def read_body(self, request: GatewayRequest, format: str | None = None) -> dict[str, Any]:
+        """The request's JSON object. Raises UnsupportedMedia, BadRequest or a reading error.
+
+        format: the one that the path names, which may word its own errors.
+        """
+        not_json = self._dialects[format].not_json if format is not None else None
         if request.mimetype and not request.is_json:
-            if plain:
-                raise BadRequest("No JSON body provided")
+            if not_json is not None:
+                raise BadRequest(not_json)
             raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
         length, source = request.content_length, request.stream
         config = self._config
         body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
-        return read_json(body, plain=plain)
+        return read_json(body, not_json)
 
-    def answer(self, request: Incoming, asked: ChatRequest) -> Response:
-        """Starts the run and answers in the client's dialect, streamed or in one piece."""
-        request.dialect = asked.dialect
-        asked = self._turns.resolve_options(asked)
+    def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
+        """Reads the request, starts the run and answers, streamed or in one piece.
+
+        format: the one that the path names, if it does.
+        """
+        body = self.read_body(request, format)
+        request.dialect = api.format_of(body, format, self._config)
+        asked = self._turns.resolve_options(api.read(body, format, self._config))
         stream_id = uuid.uuid4().hex
-        dialect = DIALECTS[asked.dialect]
+        dialect = self._dialects[asked.dialect]
         answer = Answer(
             id=stream_id,
             model=asked.model or "default",
@@ -62,7 +79,7 @@ class Inference:
             prompt_tokens=asked.prompt_tokens,
         )
         client = request.environ.get("gunicorn.socket")
-        context = RequestContext(request.id, request.started, client)
+        context = RequestContext(request.id, request.started, request.principal, client)
         turn = self._turns.make(asked, request.started)
         delivery = self._relay.open(stream_id, asked, context, turn)
         if asked.stream:

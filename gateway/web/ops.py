@@ -1,9 +1,10 @@
 """For operators: is it alive, should it get traffic, what has it done; and what it can be asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response, jsonify
 
+from gateway.apis import Api
 from gateway.core.sse import dumps
 from gateway.observe.metrics import CONTENT_TYPE, Metrics
 from gateway.relay.relay import Relay
@@ -12,6 +13,7 @@ from gateway.web.openapi.document import document
 
 
 def make_blueprint(
+    apis: Sequence[Api],
     relay: Relay,
     pool: Pool,
     metrics: Metrics,
@@ -47,6 +49,6 @@ def make_blueprint(
 
     @ops.get("/openapi.json")
     def openapi() -> Response:
-        return Response(dumps(document(version)), content_type="application/json")
+        return Response(dumps(document(version, apis)), content_type="application/json")
 
     return ops

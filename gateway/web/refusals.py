@@ -1,22 +1,28 @@
 """Turns errors into responses, each in the dialect that the client speaks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from gateway import errors
-from gateway.apis import DIALECTS, Dialect
+from gateway.apis import Dialect
 from gateway.observe.metrics import Metrics
-from gateway.web.request import incoming
+from gateway.web.request import current_request
 
 
-def register_error_handlers(app: Flask, log: Any, metrics: Metrics) -> None:
-    """Every error is answered in the dialect that the client speaks."""
+def register_error_handlers(
+    app: Flask, dialects: Mapping[str, type[Dialect]], log: Any, metrics: Metrics
+) -> None:
+    """Has every error answered in the dialect that the client speaks.
+
+    dialects: by the names of their formats.
+    """
 
     def refuse(error: errors.GatewayError) -> Response:
         metrics.refused(error)
-        return _refusal(error)
+        return _refusal(error, dialects)
 
     @app.errorhandler(errors.GatewayError)
     def known(error: errors.GatewayError) -> Response:
@@ -37,13 +43,13 @@ def register_error_handlers(app: Flask, log: Any, metrics: Metrics) -> None:
 
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
-        log.error("request failed", request=incoming().id, exc_info=error)
+        log.error("request failed", request=current_request().id, exc_info=error)
         return refuse(errors.GatewayFault("The gateway failed; its log says why."))
 
 
-def _refusal(error: errors.GatewayError) -> Response:
-    request = incoming()
-    dialect = DIALECTS.get(request.dialect or "", Dialect)
+def _refusal(error: errors.GatewayError, dialects: Mapping[str, type[Dialect]]) -> Response:
+    request = current_request()
+    dialect = dialects.get(request.dialect or "", Dialect)
     content_type, body = dialect.refuse(error.info, request.id)
     response = Response(body, status=error.status, content_type=content_type)
     if error.retry_after_s is not None:

@@ -87,7 +87,7 @@ def test_every_example_of_the_settings_file_is_taken(page: str, tmp_path: Path) 
     assert examples
     for example in examples:
         (tmp_path / "gateway.toml").write_text(example)
-        environ = dict.fromkeys(re.findall(r'api_key_env = "(\w+)"', example), "a-key")
+        environ = dict.fromkeys(re.findall(r'key_env = "(\w+)"', example), "a-key")
         config = Config.load({"GATEWAY_CONFIG": str(tmp_path / "gateway.toml"), **environ})
         Families(config)
         Summarizers(config, SUMMARIZERS)

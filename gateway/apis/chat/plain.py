@@ -11,6 +11,8 @@ from gateway.errors import ErrorInfo
 
 class PlainDialect(Dialect):
     whole = Completion
+    refuses_with_event = True
+    not_json = "No JSON body provided"
 
     def begin(self) -> bytes:
         # Nothing is shown before the answer, but proxies and clients should see that it is alive.

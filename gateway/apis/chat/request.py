@@ -7,7 +7,7 @@ import msgspec
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.history import without_reasoning
 from gateway.apis.json import convert
-from gateway.config import Format
+from gateway.config import Config, Format
 from gateway.errors import BadRequest
 
 _FORMATS: tuple[Format, ...] = get_args(Format)
@@ -33,23 +33,21 @@ class ChatBody(msgspec.Struct, frozen=True):
     gateway: Options | None = None
 
 
-def format_of(body: dict[str, Any], of_path: Format | None, default: Format) -> Format:
-    """The format that a request asks for, also when something else in it is wrong."""
+def choose_format(body: dict[str, Any], of_path: str | None, config: Config) -> str:
+    """The format that a request asks for, even when something else in it is wrong."""
     options = body.get("gateway")
     named = options.get("format") if isinstance(options, dict) else None
     for format in _FORMATS:
         if named == format:
             return format
-    return of_path or ("plain" if _is_prompt_request(body, of_path) else default)
+    return of_path or ("plain" if _is_prompt_request(body, of_path) else config.default_format)
 
 
-def read_chat(
-    body: dict[str, Any], *, of_path: Format | None, default: Format, max_prompt_chars: int
-) -> ChatRequest:
+def read_chat(body: dict[str, Any], of_path: str | None, config: Config) -> ChatRequest:
     """A body as a request. Raises BadRequest."""
-    format = format_of(body, of_path, default)
+    format = choose_format(body, of_path, config)
     if _is_prompt_request(body, of_path):
-        body = body | {"messages": _messages_of_prompt(body, max_prompt_chars)}
+        body = body | {"messages": _messages_of_prompt(body, config.max_prompt_chars)}
     elif "prompt" in body:
         raise BadRequest("Send either messages or prompt, not both.", param="prompt")
     asked = convert(body, ChatBody)
@@ -76,7 +74,7 @@ def read_chat(
     )
 
 
-def _is_prompt_request(body: dict[str, Any], of_path: Format | None) -> bool:
+def _is_prompt_request(body: dict[str, Any], of_path: str | None) -> bool:
     return "messages" not in body and ("prompt" in body or of_path == "plain")
 
 

@@ -13,7 +13,7 @@ from gateway.apis.base import ChatRequest, Options
 from gateway.apis.content import PARAGRAPHS
 from gateway.apis.history import without_reasoning
 from gateway.apis.messages.input_blocks import Message, Text, chat_messages, fault
-from gateway.config import ReasoningMode, SummaryRule
+from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.core.tokens import estimate_prompt
 from gateway.errors import explain
 
@@ -79,7 +79,7 @@ class MessagesBody(msgspec.Struct, frozen=True):
     gateway: Options | None = None
 
 
-def read_messages(body: dict[str, Any], summary: SummaryRule) -> ChatRequest:
+def read_messages(body: dict[str, Any], _format: str | None, config: Config) -> ChatRequest:
     """A body as a request. Raises BadRequest."""
     asked = _read(body)
     if asked.max_tokens is None:
@@ -90,7 +90,7 @@ def read_messages(body: dict[str, Any], summary: SummaryRule) -> ChatRequest:
     if options.format is not None:
         raise fault("gateway.format", "this path has one format; leave it out")
     named = "reasoning" in (body.get("gateway") or ())
-    shown = options.reasoning if named else _reasoning(asked.thinking, summary)
+    shown = options.reasoning if named else _reasoning(asked.thinking, config.messages_summary)
     omitted = shown != "none" and asked.thinking is not None and asked.thinking.display == "omitted"
     chat = _chat(asked, body)
     return ChatRequest(

@@ -12,7 +12,7 @@ from gateway.apis.base import ChatRequest, Options
 from gateway.apis.history import without_reasoning
 from gateway.apis.json import convert, unsupported
 from gateway.apis.responses.input_items import chat_messages
-from gateway.config import OtherTools, ReasoningMode, SummaryRule
+from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.core.tokens import estimate_prompt
 from gateway.errors import BadRequest, NotFound
 
@@ -128,17 +128,15 @@ _LEFT_OUT = frozenset(
 """Members of the API: what has a place in a chat completion request is put there by its name."""
 
 
-def read_responses(
-    body: dict[str, Any], summary: SummaryRule, other_tools: OtherTools
-) -> ChatRequest:
+def read_responses(body: dict[str, Any], _format: str | None, config: Config) -> ChatRequest:
     """A body as a request. Raises BadRequest, or NotFound for what only a store could have."""
-    if other_tools == "skip":
+    if config.responses_other_tools == "skip":
         body = _with_functions_only(body)
     asked = convert(body, ResponsesBody)
     _refuse(asked)
     if not asked.input:
         raise BadRequest("input must hold a text or at least one item.", param="input")
-    options = _options(asked, body, summary)
+    options = _options(asked, body, config.responses_summary)
     chat = _chat(asked, body)
     return ChatRequest(
         dialect="responses",

@@ -10,7 +10,7 @@ import sseclient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.apis import DIALECTS, Answer, Completion, Dialect
+from gateway.apis import Answer, Completion, Dialect
 from gateway.apis.history import answer_of
 from gateway.config import Format, ReasoningMode
 from gateway.core.events import (
@@ -28,6 +28,7 @@ from gateway.core.events import (
 )
 from gateway.core.turn import NOT_DETECTED
 from gateway.errors import UpstreamBroke
+from tests.toy_api import ALL_DIALECTS
 
 ODD = 'a "quoted" \\ line\n\u2028\u2029\x85 é🤔'
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{"}}
@@ -54,7 +55,7 @@ FAILED = Failed(UpstreamBroke("It broke off.").info, Timings(1))
 
 
 def make(name: str, **options: Any) -> Dialect:
-    return DIALECTS[name](Answer(id="1", model="m", created=7, **options))
+    return ALL_DIALECTS[name](Answer(id="1", model="m", created=7, **options))
 
 
 def spell(dialect: Dialect, batches: Iterable[list[Event]]) -> bytes:
@@ -80,17 +81,17 @@ def deltas(stream: bytes, field: str) -> str:
 
 
 def test_the_table_has_every_format_of_the_settings() -> None:
-    assert set(DIALECTS) >= set(get_args(Format))
+    assert set(ALL_DIALECTS) >= set(get_args(Format))
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
 @pytest.mark.parametrize("event", [*TURN, FAILED], ids=lambda event: type(event).__name__)
 def test_every_event_has_a_place_or_none(name: str, event: Event) -> None:
     frames = make(name).encode(1, [event])
     assert frames == b"" or frames.endswith(b"\n\n")
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
 def test_the_wire_rules_hold(name: str) -> None:
     stream = spell(make(name, include_usage=True), [TURN]) + make(name).heartbeat(7)
     assert stream.isascii()
@@ -103,13 +104,13 @@ def test_the_wire_rules_hold(name: str) -> None:
         assert all(line.startswith(b"data: ") for line in data)
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
 def test_batches_change_nothing(name: str) -> None:
     together = spell(make(name), [TURN])
     assert spell(make(name), [[event] for event in TURN]) == together
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
 @pytest.mark.parametrize("at", range(1, len(TURN)))
 def test_a_failure_at_any_point_is_seen(name: str, at: int) -> None:
     events = decode(spell(make(name), [TURN[:at], [FAILED]]))
@@ -134,6 +135,8 @@ def answer_told(name: str, stream: bytes) -> str:
         case "messages":
             said = [data["delta"] for name, data in named if name == "content_block_delta"]
             return "".join(delta.get("text", "") for delta in said)
+        case "toy":
+            return "".join(data["toy"] for _, data in named if "toy" in data)
         case "responses":
             return "".join(d["delta"] for name, d in named if name == "response.output_text.delta")
     raise AssertionError(f"how does {name} tell the answer?")
@@ -147,14 +150,14 @@ def answer_in(body: dict[str, Any]) -> str:
     return "".join(part["text"] for part in parts if part["type"] in ("text", "output_text"))
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
 @given(texts=st.lists(st.text(), max_size=5))
 def test_the_answer_is_the_same_in_every_dialect(name: str, texts: list[str]) -> None:
     events = [*BEFORE, *map(OutputDelta, texts), TURN[-1]]
     answer = "".join(texts)
     for reasoning in get_args(ReasoningMode):
         assert answer_told(name, spell(make(name, reasoning=reasoning), [events])) == answer
-        whole = DIALECTS[name].whole(Answer(id="1", model="m", created=7, reasoning=reasoning))
+        whole = ALL_DIALECTS[name].whole(Answer(id="1", model="m", created=7, reasoning=reasoning))
         whole.add(events)
         assert answer_in(whole.body()) == answer
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.apis import DIALECTS, Answer, Dialect
+from gateway.apis.messages import MESSAGES
 from gateway.apis.messages.stream import Message
 from gateway.config import ReasoningMode
 from gateway.core.events import (
@@ -26,7 +27,6 @@ from gateway.core.events import (
     ToolCallDelta,
 )
 from gateway.errors import GatewayError, UpstreamBroke, UpstreamRefused, UpstreamTimeout
-from gateway.web.openapi.answers import ANSWERS
 from tests.core.apis.test_dialects import decode, spell
 from tests.core.cuts import cut
 
@@ -374,7 +374,7 @@ def test_the_stop_sequence_is_named_where_the_upstream_names_it() -> None:
 
 
 def test_the_openapi_document_has_every_stop_reason() -> None:
-    assert set(ANSWERS["Message"]["properties"]["stop_reason"]["enum"]) == STOP_REASONS
+    assert set(MESSAGES.answer.schema["properties"]["stop_reason"]["enum"]) == STOP_REASONS
 
 
 def test_a_refusal_is_told_and_is_the_reason() -> None:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.apis import DIALECTS, Answer
+from gateway.apis import Answer
 from gateway.config import ReasoningMode
 from gateway.core.events import Event
 from gateway.core.steady import Feeder, SteadyState
 from gateway.transport.chunked import Dechunker
 from tests.core.scripted import DONE, FINISH, contents, delta, make_turn
+from tests.toy_api import ALL_DIALECTS
 
 MODES: list[ReasoningMode] = ["summary", "raw", "both", "none"]
 HEAD = '{"id":"x","choices":[{"index":0,"delta":{"content":'
@@ -64,7 +65,7 @@ class Stream:
         self.counted = FastTurn(mode) if fast else ParsedTurn(mode)
         self.turn = self.counted.turn
         answer = Answer(id="a", model="m", created=1, reasoning=mode)
-        self._dialect = DIALECTS[format](answer)
+        self._dialect = ALL_DIALECTS[format](answer)
         self.sent = self._dialect.begin()
         self._number = 1
         self._decoder = Dechunker()
@@ -183,7 +184,7 @@ def streams(draw: st.DrawFn) -> list[bytes]:
     return [body[a:b] for a, b in pairwise(sorted({0, *ends, len(body)}))]
 
 
-@pytest.mark.parametrize("format", DIALECTS)
+@pytest.mark.parametrize("format", ALL_DIALECTS)
 @settings(max_examples=150, deadline=None)
 @given(reads=streams(), mode=st.sampled_from(MODES))
 def test_the_fast_path_gives_what_the_full_parse_gives(
@@ -200,14 +201,14 @@ def tokens(*texts: str) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("format", DIALECTS)
+@pytest.mark.parametrize("format", ALL_DIALECTS)
 def test_a_token_in_a_read_of_its_own_takes_the_fast_path(format: str, mode: ReasoningMode) -> None:
     reads = [*tokens("<think>", "I ", *["think "] * 50, "</think>", "So", *[" it"] * 50)]
     assert Stream(reads, format, mode, fast=True).counted.fast_reads == 100
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("format", DIALECTS)
+@pytest.mark.parametrize("format", ALL_DIALECTS)
 def test_labelled_reasoning_takes_the_fast_path(format: str, mode: ReasoningMode) -> None:
     reads = [*[chunk(frame(THOUGHT))] * 50, *tokens("So", *[" it"] * 49)]
     assert Stream(reads, format, mode, fast=True).counted.fast_reads == 98
@@ -240,7 +241,7 @@ def test_a_frame_that_counts_seconds_is_learned_again() -> None:
     assert Stream(reads, "openai", "raw", fast=True).counted.fast_reads == 160
 
 
-@pytest.mark.parametrize("format", DIALECTS)
+@pytest.mark.parametrize("format", ALL_DIALECTS)
 def test_reasoning_after_the_answer_began_stays_in_the_phase_of_the_answer(format: str) -> None:
     thoughts = [chunk(frame(THOUGHT))] * 4
     reads = [*thoughts, *tokens("So", " it", " is"), *thoughts]

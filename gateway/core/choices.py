@@ -23,9 +23,9 @@ class Choices:
         return next((turn.fault for turn in self._turns if turn.fault is not None), None)
 
     @property
-    def lone_end(self) -> bool:
-        """See Turn.lone_end."""
-        return any(turn.lone_end for turn in self._turns)
+    def saw_unopened_end(self) -> bool:
+        """See Turn.saw_unopened_end."""
+        return any(turn.saw_unopened_end for turn in self._turns)
 
     @property
     def model_ran(self) -> bool:

@@ -32,7 +32,7 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
-from gateway.core.families import ALL_PLAIN, Kind, Plain, Segment, Splitter
+from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
 from gateway.core.parts import (
     Content,
     End,
@@ -113,9 +113,9 @@ class Turn:
         self._now = started
 
     @property
-    def lone_end(self) -> bool:
-        """The text ended a reasoning that nothing had begun: the template had opened it."""
-        return self._splitter.lone_end
+    def saw_unopened_end(self) -> bool:
+        """An end marker came without a start: the chat template had opened the reasoning."""
+        return self._splitter.saw_unopened_end
 
     def record(self) -> dict[str, Any]:
         """What the log says of the turn: counts and times, no text."""
@@ -187,23 +187,29 @@ class Turn:
         if pattern is None or self.ended or self.fault is not None:
             return None
         kind, plain = self._kind_of(pattern.kind)
-        if kind is Kind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking:
+        if kind is SegmentKind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking:
             return Steady(pattern, plain, OutputDelta, self._answered)
-        if kind is Kind.REASONING and self._thinking and "first_reasoning_ms" in self._account.ms:
+        if (
+            kind is SegmentKind.REASONING
+            and self._thinking
+            and "first_reasoning_ms" in self._account.ms
+        ):
             if not self._shows_trace:
                 return Steady(pattern, plain, None, self._thought)
             if not self._shows_summary:
                 return Steady(pattern, plain, ReasoningDelta, self._traced)
         return None
 
-    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[Kind, Plain]:
+    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[SegmentKind, MarkerFree]:
         """What plain texts that come as this part are, and which texts are plain."""
         if part is Reasoning:
-            return Kind.REASONING, ALL_PLAIN
+            return SegmentKind.REASONING, ANY_TEXT
         if self._labelled:
-            return Kind.ANSWER, ALL_PLAIN
-        state = self._splitter.text
-        return (state.kind, state.plain) if state is not None else (Kind.MARKUP, ALL_PLAIN)
+            return SegmentKind.ANSWER, ANY_TEXT
+        state = self._splitter.settled_state
+        return (
+            (state.kind, state.marker_free) if state is not None else (SegmentKind.MARKUP, ANY_TEXT)
+        )
 
     def _answered(self, text: str, now: float) -> list[Event]:
         self._account.output_bytes += size(text)
@@ -272,10 +278,10 @@ class Turn:
 
     def _segments(self, segments: list[Segment]) -> None:
         for kind, text in segments:
-            if kind is Kind.REASONING:
+            if kind is SegmentKind.REASONING:
                 self._reasoning(text)
                 continue
-            if kind is Kind.RECAST:
+            if kind is SegmentKind.RECLASSIFIED:
                 self._begin_output(reasoned=False)
             self._output(text)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.config import Config
-from gateway.core.families import Families, Kind
+from gateway.core.families import Families, SegmentKind
 from gateway.core.parts import Content, Fault, Part, Usage
 from gateway.core.summarizers import Ask, Written
 from gateway.errors import GatewayError, UpstreamError
@@ -84,5 +84,5 @@ class Writer:
                     raise UpstreamError(message, code=code)
         segments += splitter.close(stopped=True)
         return Written(
-            "".join(text for kind, text in segments if kind is not Kind.REASONING), usage
+            "".join(text for kind, text in segments if kind is not SegmentKind.REASONING), usage
         )

@@ -87,7 +87,7 @@ class Turns:
             return {**ids, "family": family, "model": model}
 
         def closed(lease: Lease) -> None:
-            if turn.lone_end and asked.options.starts_inside is None:
+            if turn.saw_unopened_end and asked.options.starts_inside is None:
                 self._learn(stream_id, model, lease)
 
         return self._relay.open(
@@ -116,7 +116,7 @@ class Turns:
 
     def _learn(self, stream_id: str, model: str, lease: Lease) -> None:
         """A model whose reasoning turned out to be opened by its template is remembered."""
-        if self._families.learn_that_it_starts_inside(lease.upstream, lease.model):
+        if self._families.remember_starts_inside(lease.upstream, lease.model):
             self._metrics.learned(lease.upstream)
             self._log.warning(
                 "model starts inside its reasoning",

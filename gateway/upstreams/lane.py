@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gateway.core.events import Event, SentOn
-from gateway.core.families import Plain
+from gateway.core.families import MarkerFree
 from gateway.core.sse import quote
 from gateway.upstreams.frame_template import Pattern, read_texts
 
@@ -35,7 +35,7 @@ class Steady(NamedTuple):
 
     pattern: Pattern
     """Where the text stands in the upstream's frame, which is one line."""
-    plain: Plain
+    marker_free: MarkerFree
     """The texts of which it holds."""
     event: SentOn | None
     """What it becomes; None: nothing that is always sent."""
@@ -54,7 +54,7 @@ class Lane:
         self._around = around
         self._head = steady.pattern.head
         self._behind = steady.pattern.tail + b"\n\n\r\n"
-        self._is_ascii = steady.plain.ascii.fullmatch
+        self._is_ascii = steady.marker_free.json_ascii.fullmatch
         self.event = steady.event
         self.take = steady.take
 
@@ -73,7 +73,7 @@ class Lane:
             text = spelled.decode("ascii")
         else:
             read = read_texts(texts)
-            if not read or not self._steady.plain.holds(read):
+            if not read or not self._steady.marker_free.includes(read):
                 return None
             text, spelled = read, quote(read).encode("ascii")[1:-1]
         self._steady.pattern.fits = True

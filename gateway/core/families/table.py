@@ -292,7 +292,7 @@ FAMILIES = (
                 ),
             ),
         ),
-        spoken=True,
+        phrases=True,
         note="by configuration only; the phrases stay in the text",
     ),
 )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gateway.core.events import Event
-from gateway.core.families import Plain
+from gateway.core.families import MarkerFree
 
 
 class Template(Protocol):
@@ -27,13 +27,13 @@ class Template(Protocol):
 class SteadyState:
     """What a turn makes of one more text, as long as nothing else comes."""
 
-    __slots__ = ("_is_plain_ascii", "_plain", "_template")
+    __slots__ = ("_is_json_ascii", "_marker_free", "_template")
 
-    def __init__(self, template: Template, plain: Plain) -> None:
-        """plain: the texts that cannot contain a marker, or a piece of one."""
+    def __init__(self, template: Template, marker_free: MarkerFree) -> None:
+        """marker_free: the texts that cannot contain a marker, or a piece of one."""
         self._template = template
-        self._plain = plain
-        self._is_plain_ascii = plain.ascii.fullmatch
+        self._marker_free = marker_free
+        self._is_json_ascii = marker_free.json_ascii.fullmatch
 
     def text_of(self, data: bytes) -> str | None:
         """The text in what one read brought, if that is all it brought; None: parse it."""
@@ -41,10 +41,10 @@ class SteadyState:
         if not texts:
             return None
         inside = texts[0] if len(texts) == 1 else b"".join(texts)
-        if self._is_plain_ascii(inside):
+        if self._is_json_ascii(inside):
             return inside.decode("ascii")
         text = self._template.decode(texts)
-        return text if text and self._plain.holds(text) else None
+        return text if text and self._marker_free.includes(text) else None
 
 
 class SteadyTurn(Protocol):

@@ -34,7 +34,7 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
-from gateway.core.families import ALL_PLAIN, Kind, Plain, Segment, Splitter
+from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
 from gateway.core.parts import (
     Content,
     End,
@@ -131,7 +131,7 @@ class Turn:
     @property
     def saw_unopened_end(self) -> bool:
         """An end marker came without a start: the chat template had opened the reasoning."""
-        return self._splitter.lone_end
+        return self._splitter.saw_unopened_end
 
     def record(self) -> dict[str, Any]:
         """The counts and times for the log line; no text."""
@@ -205,8 +205,12 @@ class Turn:
             return None
         template, part = found
         kind, plain = self._kind_of(part)
-        is_answer = kind is Kind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking
-        is_reasoning = kind is Kind.REASONING and self._thinking and self._phase > Phase.PROMPT
+        is_answer = (
+            kind is SegmentKind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking
+        )
+        is_reasoning = (
+            kind is SegmentKind.REASONING and self._thinking and self._phase > Phase.PROMPT
+        )
         return SteadyState(template, plain) if is_answer or is_reasoning else None
 
     def feed_text(self, text: str, now: float) -> list[Event]:
@@ -218,14 +222,16 @@ class Turn:
         self._stats.output_bytes += size(text)
         return [OutputDelta(text)]
 
-    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[Kind, Plain]:
+    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[SegmentKind, MarkerFree]:
         """What a text of this part is, and which texts are sure to be that."""
         if part is Reasoning:
-            return Kind.REASONING, ALL_PLAIN
+            return SegmentKind.REASONING, ANY_TEXT
         if self._labelled:
-            return Kind.ANSWER, ALL_PLAIN
-        state = self._splitter.text
-        return (state.kind, state.plain) if state is not None else (Kind.MARKUP, ALL_PLAIN)
+            return SegmentKind.ANSWER, ANY_TEXT
+        state = self._splitter.settled_state
+        return (
+            (state.kind, state.marker_free) if state is not None else (SegmentKind.MARKUP, ANY_TEXT)
+        )
 
     def _take_parts(self, parts: Sequence[Part], now: float) -> None:
         self._now = now
@@ -281,10 +287,10 @@ class Turn:
 
     def _take_segments(self, segments: list[Segment]) -> None:
         for kind, text in segments:
-            if kind is Kind.REASONING:
+            if kind is SegmentKind.REASONING:
                 self._take_reasoning(text)
                 continue
-            if kind is Kind.RECAST:
+            if kind is SegmentKind.RECLASSIFIED:
                 self._begin_output(reasoned=False)
             self._take_output(text)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.core.effects import AskSummaryModel, SummaryReply
-from gateway.core.families import Families, Kind
+from gateway.core.families import Families, SegmentKind
 from gateway.core.parts import Content, Fault, Part, Usage
 from gateway.errors import GatewayError, UpstreamError
 from gateway.routing.breaker import Breaker
@@ -83,5 +83,5 @@ class SummaryWriter:
                 case Fault(message, code):
                     raise UpstreamError(message, code=code)
         segments += splitter.close(stopped=True)
-        text = "".join(text for kind, text in segments if kind is not Kind.REASONING)
+        text = "".join(text for kind, text in segments if kind is not SegmentKind.REASONING)
         return SummaryReply(text, usage)

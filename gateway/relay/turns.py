@@ -84,7 +84,7 @@ class TurnFactory:
         if not run.turn.saw_unopened_end or run.request.options.starts_inside is not None:
             return
         lease = run.lease
-        if self._families.learn_that_it_starts_inside(lease.upstream, lease.model):
+        if self._families.remember_starts_inside(lease.upstream, lease.model):
             self._metrics.learned(lease.upstream)
             self._log.warning(
                 "model starts inside its reasoning",

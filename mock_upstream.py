@@ -921,7 +921,7 @@ def respond_for_real(body: Any, local: "LocalModel", stats: dict[str, Any]) -> R
     pieces = local.say(prompt, most, msgspec.structs.astuple(sampling), run)
     frames = real_frames(ask, local.name, len(prompt), opening, pieces)
     client_gone = request.environ.get("mock.client_gone", lambda: False)
-    kind = "text/event-stream; charset=utf-8" if ask.streams else JSON
+    kind = "text/event-stream; charset=utf-8" if ask.stream else JSON
     return Response(deliver(frames, 0, stats, client_gone), content_type=kind)
 
 
@@ -930,20 +930,20 @@ def real_frames(
 ) -> Iterator[Frame]:
     """The body of a real model's answer. `opening` is what its template has begun it with."""
     head: dict[str, Any] = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time())}
-    kind = "chat.completion.chunk" if ask.streams else "chat.completion"
+    kind = "chat.completion.chunk" if ask.stream else "chat.completion"
     head |= {"object": kind, "model": name}
     texts, tokens, finish_reason = [opening], 0, "stop"
-    if ask.streams:
+    if ask.stream:
         yield Frame(chunk(head, {"role": "assistant", "content": opening}))
     for piece in pieces:
         finish_reason = piece.finish_reason or finish_reason
         tokens += piece.tokens
         texts.append(piece.text)
-        data = chunk(head, {"content": piece.text}) if ask.streams and piece.text else b""
+        data = chunk(head, {"content": piece.text}) if ask.stream and piece.text else b""
         yield Frame(data, piece.tokens)
     counts = {"prompt_tokens": prompt_tokens, "completion_tokens": tokens}
     usage = {**counts, "total_tokens": prompt_tokens + tokens}
-    if not ask.streams:
+    if not ask.stream:
         message = {"role": "assistant", "content": "".join(texts)}
         choice = {"index": 0, "message": message, "finish_reason": finish_reason}
         yield Frame(encode({**head, "choices": [choice], "usage": usage}))

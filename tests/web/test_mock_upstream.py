@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from flask.testing import FlaskClient
@@ -436,6 +438,38 @@ def test_content_parts_are_read_as_text(client: FlaskClient) -> None:
 )
 def test_tokens_join_to_the_text(text: str) -> None:
     assert "".join(TOKEN.findall(text)) == text
+
+
+class Piece(NamedTuple):
+    """What LocalModel yields; its own class needs torch."""
+
+    text: str
+    tokens: int
+    finish_reason: str | None
+
+
+class TinyModel:
+    """Stands in for LocalModel: it answers every prompt with two tokens."""
+
+    name = "tiny-1b"
+    room = 100
+
+    def read(self, _messages: list[dict[str, str]]) -> tuple[list[int], str]:
+        return [1, 2, 3], "<think>"
+
+    def say(self, *_: object) -> Iterator[Piece]:
+        yield Piece("Hm.", 1, None)
+        yield Piece("</think>Hi.", 1, None)
+        yield Piece("", 0, "stop")
+
+
+@pytest.mark.parametrize("model", ["default", "qwen3", "json-body"])
+def test_a_real_model_streams_under_any_name(model: str) -> None:
+    client = create_app(local=TinyModel()).test_client()
+    stream = chunks(ask(client, model))
+    assert joined(stream) == "<think>Hm.</think>Hi."
+    assert finish_reasons(stream) == ["stop"]
+    assert {chunk["model"] for chunk in stream} == {"tiny-1b"}
 
 
 def test_every_model_is_named_in_the_docstring() -> None:

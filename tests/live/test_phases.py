@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-import mock_upstream
+from gateway.mock.models import MODELS
+from gateway.mock.replies import tool_reply
+from gateway.mock.texts import UNICODE
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
 from tests.live.wire import FORMATS, Frame, Told, ask, request_body, together, told
 from tests.programs import start_gateway
@@ -180,7 +182,7 @@ BROKEN = {  # model -> code
     "garbage": "upstream_bad_chunk",
     "html": None,  # any code: it is a failure
 }
-WHOLE = [name for name in mock_upstream.MODELS if name not in REFUSED | BROKEN]
+WHOLE = [name for name in MODELS if name not in REFUSED | BROKEN]
 SPEED = {"slow-start": "delay=0.1,tps=0", "silent": "silence=0.1,tps=0"}
 
 
@@ -190,8 +192,8 @@ def named(model: str) -> str:
 
 @pytest.mark.parametrize("model", WHOLE)
 def test_every_model_that_answers_is_whole_in_every_format(gateway_url: str, model: str) -> None:
-    script = mock_upstream.MODELS[model]
-    reasoning, answer = script.say("hi")
+    script = MODELS[model]
+    reasoning, answer = script.reply("hi")
     inside = {"starts_inside": True} if model == "starts-inside" else {}
     for format in FORMATS:
         status, said = listen(gateway_url, format, named(model), gateway=inside)
@@ -216,8 +218,8 @@ def test_every_model_that_answers_is_whole_in_every_format(gateway_url: str, mod
 
 @pytest.mark.parametrize("model", WHOLE)
 def test_the_trace_is_what_the_model_thought(gateway_url: str, model: str) -> None:
-    script = mock_upstream.MODELS[model]
-    reasoning = mock_upstream.tool_reply("hi")[0] if script.tool_calls else script.say("hi")[0]
+    script = MODELS[model]
+    reasoning = tool_reply("hi")[0] if script.tool_calls else script.reply("hi")[0]
     inside = {"starts_inside": True} if model == "starts-inside" else {}
     for format in ("phased", "events", "openai"):
         for mode in ("raw", "both", "none"):
@@ -351,8 +353,8 @@ def test_text_of_every_kind_comes_through(gateway_url: str) -> None:
     """Line separators, surrogate pairs cut in half, and what people write with."""
     for format in FORMATS:
         _, said = listen(gateway_url, format, "unicode@tps=0", "raw")
-        assert joined(said.answer) == mock_upstream.UNICODE.answer
-        assert format == "plain" or said.trace.strip("\n") == mock_upstream.UNICODE.reasoning
+        assert joined(said.answer) == UNICODE.answer
+        assert format == "plain" or said.trace.strip("\n") == UNICODE.reasoning
 
 
 def test_usage_is_the_upstreams(gateway_url: str) -> None:

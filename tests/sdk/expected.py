@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mock_upstream import HI
+from gateway.mock.texts import HI
 
 ANSWER = HI.answer
 SUMMARY = HI.reasoning  # shorter than the budget: it is its own summary

@@ -197,7 +197,7 @@ def test_a_breaker_opens_refuses_at_once_and_lets_one_try(tmp_path: Path, first:
         assert standing(gateway, "a")["breaker"] == "open"
         assert len(first.seen) == 3
 
-        until(lambda: standing(gateway, "a")["breaker"] == "trial")
+        until(lambda: standing(gateway, "a")["breaker"] == "half_open")
         trial = send(gateway.url, request_body("m", stream=False), "trial")
         with trial:
             until(lambda: len(first.seen) == 4)
@@ -239,9 +239,9 @@ def test_clients_that_leave_are_nobodys_failure(tmp_path: Path, first: Upstream)
             leave(model, seen)
             assert standing(gateway, "a")["breaker"] == "closed"
         assert error_of(gateway)[0] == 502
-        until(lambda: standing(gateway, "a")["breaker"] == "trial")
+        until(lambda: standing(gateway, "a")["breaker"] == "half_open")
         leave("before", 8)
-        assert standing(gateway, "a")["breaker"] == "trial"
+        assert standing(gateway, "a")["breaker"] == "half_open"
         with ask(gateway.url, request_body("m", **EVENTS)) as stream:
             assert told("events", stream.whole()).answer == "Hi!"
         assert standing(gateway, "a")["breaker"] == "closed"

@@ -102,7 +102,7 @@ def _register_error_handlers(app: Flask, log: Any, metrics: Metrics) -> None:
     """Every error leaves in the form of the dialect that the caller speaks."""
 
     def refuse(error: errors.GatewayError) -> Response:
-        metrics.refused(error)
+        metrics.count_error_response(error)
         return _refusal(error)
 
     @app.errorhandler(errors.GatewayError)

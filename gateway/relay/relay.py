@@ -15,7 +15,7 @@ from gateway.core.events import Done, Event, Failed, Timings
 from gateway.core.summarizers import Ask
 from gateway.core.turn import Turn
 from gateway.errors import Draining, Full, GatewayError, GatewayFault, UpstreamTimeout
-from gateway.observe.metrics import Metrics, Sent
+from gateway.observe.metrics import Metrics, WriteStats
 from gateway.relay import callback_driver
 from gateway.relay.stream import Request, Stream
 from gateway.relay.summary_writer import Writer
@@ -57,7 +57,7 @@ class Relay:
         self._is_direct = config.relay_driver == "auto"
         self._log = log
         self._metrics = metrics
-        metrics.has_places(config.max_streams)
+        metrics.set_stream_limit(config.max_streams)
         self._streams: dict[str, Stream] = {}
         self._breakers: dict[str, State] = {}
         self._sweeper = Sweeper(config, self._streams, clock, self.count)
@@ -85,7 +85,7 @@ class Relay:
         lease = self._pool.pick(request.model, self._clock())
         try:
             turn.call(lease.upstream, lease.model)
-            sent = Sent(self._metrics.written)
+            sent = WriteStats(self._metrics.writes)
             stream = Stream(request, turn, lease, sent, self._clock, self.close)
             stream.log.append(turn.start(self._clock()))
         except BaseException:
@@ -118,7 +118,7 @@ class Relay:
             stream.writing.kill(block=False)
         record = stream.record()
         self._log.info("turn", stream=stream.id, **record)
-        self._metrics.turn_ended(record)
+        self._metrics.count_turn(record)
         if not self._streams:
             self.count()  # nobody sweeps any more
         stream.request.closed(stream.lease)
@@ -155,7 +155,7 @@ class Relay:
                 if reply.status != 200:
                     raise upstream.refusal(reply.status, reply.headers, _beginning(reply))
                 accepted = True
-                self._metrics.attempted(upstream.name, None)
+                self._metrics.count_attempt(upstream.name, None)
                 stream.answered.set()
                 try:
                     self._read(stream, reply)
@@ -167,7 +167,7 @@ class Relay:
                 self.tell(stream, turn.close(now), now)
         except GatewayError as error:
             if not accepted:
-                self._metrics.attempted(upstream.name, error)
+                self._metrics.count_attempt(upstream.name, error)
             return error
         return None
 
@@ -228,12 +228,12 @@ class Relay:
 
     def count(self) -> None:
         """Tells the metrics what is not counted as it happens."""
-        self._metrics.carry_over(len(self._streams))
+        self._metrics.flush(len(self._streams))
         for standing in self._pool.standings(self._clock()):
             name, state = standing.name, standing.breaker
             if (known := self._breakers.get(name)) != state:
                 self._breakers[name] = state
-                self._metrics.breaker(name, state)
+                self._metrics.set_breaker(name, state)
                 if known is not None:
                     self._log.warning("breaker", upstream=name, state=state)
 

@@ -16,7 +16,7 @@ from gateway.core.events import Done, Event, Failed
 from gateway.core.parts import Call
 from gateway.core.turn import Turn
 from gateway.errors import ClientLeft, GatewayError
-from gateway.observe.metrics import Sent
+from gateway.observe.metrics import WriteStats
 from gateway.relay.event_queue import Log
 from gateway.routing.pool import Lease
 from gateway.server.response_socket import Outlet, hang_up
@@ -53,7 +53,7 @@ class Stream:
         request: Request,
         turn: Turn | Choices,
         lease: Lease,
-        sent: Sent,
+        sent: WriteStats,
         clock: Callable[[], float],
         close: Callable[["Stream"], None],
     ) -> None:

@@ -117,7 +117,7 @@ class Turns:
     def _learn(self, stream_id: str, model: str, lease: Lease) -> None:
         """A model whose reasoning turned out to be opened by its template is remembered."""
         if self._families.learn_that_it_starts_inside(lease.upstream, lease.model):
-            self._metrics.learned(lease.upstream)
+            self._metrics.count_starts_inside(lease.upstream)
             self._log.warning(
                 "model starts inside its reasoning",
                 stream=stream_id,

@@ -133,7 +133,7 @@ class Worker(GeventWorker):
                 _hide_quotes(exc)
             super().handle_error(req, client, addr, exc)
             return
-        self.wsgi.extensions["gateway.metrics"].refused(exc)
+        self.wsgi.extensions["gateway.metrics"].count_error_response(exc)
         with suppress(OSError):  # it may be gone as well
             write_error(client, exc.status, "Request Timeout", exc.message)
 

@@ -140,9 +140,9 @@ WELL = [
     *TURNS,
     stays("gateway_breaker_state", 'upstream="a"', 0),
     stays("gateway_open_streams", 'instance="g"', 100),
-    stays("gateway_stream_places", 'instance="g"', 2000),
+    stays("gateway_stream_limit", 'instance="g"', 2000),
     grows("gateway_turn_errors_total", 'code="client_left"', 30),
-    grows("gateway_refusals_total", 'code="bad_request"', 30),
+    grows("gateway_error_responses_total", 'code="bad_request"', 30),
 ]
 WRONG: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
     "GatewayDown": (
@@ -153,11 +153,11 @@ WRONG: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
         {"upstream": "a"},
         [stays("gateway_breaker_state", 'upstream="a",instance="g"', 2)],
     ),
-    "GatewayUpstreamFails": (
+    "GatewayUpstreamFailing": (
         {"upstream": "a"},
         [*TURNS, grows("gateway_turns_total", 'upstream="a",end="failed",blame="upstream"', 10)],
     ),
-    "GatewayFaults": (
+    "GatewayInternalErrors": (
         {},
         [
             grows("gateway_turn_errors_total", 'code="internal_error"', 1),
@@ -167,23 +167,23 @@ WRONG: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
         {"instance": "g"},
         [
             stays("gateway_open_streams", 'instance="g"', 1900),
-            stays("gateway_stream_places", 'instance="g"', 2000),
+            stays("gateway_stream_limit", 'instance="g"', 2000),
         ],
     ),
-    "GatewayRefuses": (
+    "GatewayRejectsRequests": (
         {"code": "gateway_full"},
-        [grows("gateway_refusals_total", 'code="gateway_full"', 5)],
+        [grows("gateway_error_responses_total", 'code="gateway_full"', 5)],
     ),
-    "GatewayAnswersLate": (
+    "GatewaySlowFirstOutput": (
         {"upstream": "a"},
         late("gateway_time_to_first_output_seconds", 'upstream="a",', "80", 30),
     ),
-    "GatewaySummaryLate": ({}, late("gateway_time_to_prompt_summary_seconds", "", "0.5", 30)),
-    "GatewayTimeLimits": (
+    "GatewaySlowPromptSummary": ({}, late("gateway_time_to_prompt_summary_seconds", "", "0.5", 30)),
+    "GatewayUpstreamTimeouts": (
         {"code": "upstream_idle_timeout"},
         [grows("gateway_turn_errors_total", 'code="upstream_idle_timeout"', 30)],
     ),
-    "GatewayClientsStall": (
+    "GatewayStalledClients": (
         {},
         [*TURNS, grows("gateway_turn_errors_total", 'code="client_stalled"', 10)],
     ),

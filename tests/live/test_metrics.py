@@ -41,7 +41,7 @@ def test_any_worker_tells_the_sum_of_all(gateway: Program) -> None:
             stream.whole()
     for _ in range(5):
         assert value(gateway, "gateway_turns_total") == before + 20
-    until(lambda: value(gateway, "gateway_stream_places") == WORKERS * 1000, START_S)
+    until(lambda: value(gateway, "gateway_stream_limit") == WORKERS * 1000, START_S)
 
 
 def test_open_streams_are_those_that_are_open(gateway: Program) -> None:
@@ -109,7 +109,7 @@ def test_a_worker_that_is_killed_leaves_its_counts_but_not_its_open_streams(
                 until(lambda old=worker: [pid for pid in workers_of(gateway) if pid != old])
             assert value(gateway, "gateway_turns_total", end="done") == times
             until(lambda: value(gateway, "gateway_open_streams") == 0)
-            assert value(gateway, "gateway_stream_places") == 1000
+            assert value(gateway, "gateway_stream_limit") == 1000
             files.append(sorted(tmp_path.iterdir()))
         assert files[0] == files[-1] != []
 
@@ -118,9 +118,9 @@ def test_a_named_folder_is_made_and_begun_anew(mock_url: str, tmp_path: Path) ->
     folder = tmp_path / "new" / "one"
     for _ in range(2):
         with start_gateway(mock_url, prometheus_multiproc_dir=folder) as gateway:
-            assert value(gateway, "gateway_refusals_total") == 0
+            assert value(gateway, "gateway_error_responses_total") == 0
             requests.get(f"{gateway.url}/nowhere", timeout=10)
-            assert value(gateway, "gateway_refusals_total") == 1
+            assert value(gateway, "gateway_error_responses_total") == 1
     assert list(folder.glob("counter_0.db"))
 
 

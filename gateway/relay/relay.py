@@ -23,7 +23,7 @@ from gateway.relay.sweeper import Sweeper
 from gateway.routing.breaker import State
 from gateway.routing.client import Endpoint
 from gateway.routing.pool import Pool, may_retry
-from gateway.server.response_socket import Outlet, outlet
+from gateway.server.response_socket import ResponseSocket, socket_for_direct_writes
 from gateway.transport.client import Reply
 
 _REFUSAL_S = 1.0
@@ -96,9 +96,9 @@ class Relay:
         self._sweeper.wake()
         return stream
 
-    def outlet(self, environ: Mapping[str, Any]) -> Outlet | None:
+    def outlet(self, environ: Mapping[str, Any]) -> ResponseSocket | None:
         """How the answer to a request may go past the server, if it may."""
-        return outlet(environ) if self._is_direct else None
+        return socket_for_direct_writes(environ) if self._is_direct else None
 
     def aside(self, work: Callable[[], bytes]) -> bytes:
         """Does what computes for long in a thread, so that the streams go on."""

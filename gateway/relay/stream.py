@@ -1,9 +1,6 @@
 """One turn under way, as its response and its pump share it."""
 
-import fcntl
 import socket
-import sys
-import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +16,8 @@ from gateway.errors import ClientLeft, GatewayError
 from gateway.observe.metrics import WriteStats
 from gateway.relay.event_queue import Log
 from gateway.routing.pool import Lease
-from gateway.server.response_socket import Outlet, hang_up
+from gateway.server.response_socket import ResponseSocket
+from gateway.server.sockets import close_connection, unsent_bytes
 from gateway.transport.client import Reply
 from gateway.upstreams.chat import ChatUpstream
 from gateway.upstreams.lane import Lane, find_lane
@@ -89,7 +87,7 @@ class Stream:
         self._clock = clock
         self._close = close
         self._unsent = 0
-        self._outlet: Outlet | None = None
+        self._outlet: ResponseSocket | None = None
         self._dialect: Dialect
         self.lane: Lane | None = None
         """The short way for what comes next."""
@@ -102,7 +100,7 @@ class Stream:
         if self.left is not None:
             raise self.left
 
-    def go_past_the_server(self, outlet: Outlet, dialect: Dialect) -> None:
+    def go_past_the_server(self, outlet: ResponseSocket, dialect: Dialect) -> None:
         """From now on, what happens while the reader waits is written to the client at once."""
         self._outlet, self._dialect = outlet, dialect
 
@@ -110,7 +108,7 @@ class Stream:
     def is_clear(self) -> bool:
         """Nothing stands between what is sent now and the client."""
         outlet = self._outlet
-        return outlet is not None and self.log.is_taken and not outlet.is_behind
+        return outlet is not None and self.log.is_taken and not outlet.has_unsent
 
     def tell(self, events: Sequence[Event], now: float) -> None:
         """What has happened: for the client at once, if nothing stands before it, or the log."""
@@ -130,8 +128,8 @@ class Stream:
         self.log.next += count
         self.waiting_since = now
         self.sent.write(len(frames), now)
-        outlet.send_chunk(frames)
-        if outlet.is_behind:
+        outlet.write_chunk_now(frames)
+        if outlet.has_unsent:
             self.log.nudge()
 
     def find_lane(self, is_between_frames: bool) -> None:
@@ -173,7 +171,7 @@ class Stream:
         client = self.request.client
         if self.sending_since is None or client is None:
             return False
-        if (unsent := _unsent_bytes(client)) != self._unsent:
+        if (unsent := unsent_bytes(client)) != self._unsent:
             self._unsent = unsent
             self.sending_since = now
         return now - self.sending_since > limit_s
@@ -190,7 +188,7 @@ class Stream:
         """The client has left or does not read: what waits for it is woken and ends."""
         self.left = why
         if self.request.client is not None:
-            hang_up(self.request.client)
+            close_connection(self.request.client)
         self.answered.set()
         self.log.nudge()
 
@@ -234,7 +232,7 @@ class Stream:
 class Body:
     """A stream spelled in a dialect: what a WSGI server iterates and closes."""
 
-    def __init__(self, stream: Stream, dialect: Dialect, outlet: Outlet | None) -> None:
+    def __init__(self, stream: Stream, dialect: Dialect, outlet: ResponseSocket | None) -> None:
         """outlet: how the answer may go past the server once it has begun, if it may."""
         self._stream = stream
         self._dialect = dialect
@@ -246,7 +244,7 @@ class Body:
             stream.wrote(len(first))
             yield first
         for number, events in stream:
-            if outlet is not None and outlet.is_behind:
+            if outlet is not None and outlet.has_unsent:
                 outlet.flush()
                 if not events:
                     continue
@@ -263,13 +261,3 @@ class Body:
 
     def close(self) -> None:
         self._stream.close()
-
-
-def _unsent_bytes(client: socket.socket) -> int:
-    """How much the kernel still holds for a client; 0 when that can't be told."""
-    try:
-        return int.from_bytes(
-            fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, b"\0" * 4), sys.byteorder
-        )
-    except (OSError, ValueError):
-        return 0

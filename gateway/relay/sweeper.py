@@ -1,8 +1,6 @@
 """Looks at all open streams about once a second: for time limits, heartbeats, and clients that have
 left or do not read. So no timer is started per read."""
 
-import select
-import socket
 from collections.abc import Callable, Mapping
 
 import gevent
@@ -16,11 +14,10 @@ from gateway.errors import (
     UpstreamTotalTimeout,
 )
 from gateway.relay.stream import Stream
-from gateway.transport.session import poll
+from gateway.server.sockets import hung_up
 
 _MAX_SWEEP_S = 1.0
 _CATCH_UP_S = 0.05
-_HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class Sweeper:
@@ -59,7 +56,8 @@ class Sweeper:
             self._sleep()
             self._count()
             now = self._clock()
-            gone = self._hung_up()
+            clients = (stream.request.client for stream in self._streams.values())
+            gone = hung_up(client for client in clients if client)
             for stream in list(self._streams.values()):
                 stream.hears(now)
                 if stream.request.client in gone:
@@ -77,16 +75,6 @@ class Sweeper:
         gevent.sleep(self._every_s)
         if self._clock() - began > 2 * self._every_s:
             gevent.sleep(_CATCH_UP_S)  # in which what has come meanwhile is read
-
-    def _hung_up(self) -> set[socket.socket]:
-        """The clients that have closed their connection, also while nothing is sent to them."""
-        asked = poll()
-        sockets = (stream.request.client for stream in self._streams.values())
-        clients = {client.fileno(): client for client in sockets if client}
-        for descriptor in clients:
-            if descriptor >= 0:
-                asked.register(descriptor, _HUNG_UP)
-        return {clients[descriptor] for descriptor, _ in asked.poll(0)}
 
 
 def _overdue(stream: Stream, now: float) -> GatewayError | None:

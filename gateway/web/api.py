@@ -23,7 +23,7 @@ from gateway.relay.stream import Body, Stream
 from gateway.relay.turns import Caller, Turns
 from gateway.routing.models import Catalog
 from gateway.server.body import read_body
-from gateway.server.response_socket import Outlet
+from gateway.server.response_socket import ResponseSocket
 from gateway.web.auth import Keys
 from gateway.web.request import Incoming, incoming
 
@@ -188,7 +188,7 @@ def _dialect_of(path: str) -> str | None:
     return name if name in DIALECTS else None
 
 
-def _streamed(stream: Stream, dialect: Dialect, outlet: Outlet | None) -> Response:
+def _streamed(stream: Stream, dialect: Dialect, outlet: ResponseSocket | None) -> Response:
     if dialect.waits_for_upstream:
         try:
             stream.wait_until_answered()

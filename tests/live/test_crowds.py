@@ -12,7 +12,7 @@ import requests
 import trustme
 
 from tests.live.test_slow_clients import answer, connect
-from tests.live.wire import ask, get, request_body, told, until
+from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, boot_gateway, start_gateway
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
@@ -39,7 +39,7 @@ def test_requests_without_a_pause_on_one_connection_let_others_run(mock_url: str
             threading.Thread(target=work, daemon=True).start()
         assert answered.wait(10)
         with ask(gateway.url, request_body("default@tps=50", gateway={"format": "events"})) as s:
-            assert told("events", s.whole()).error is None
+            assert parse_stream("events", s.read_all()).error is None
         greedy.shutdown(socket.SHUT_RDWR)
 
 
@@ -69,9 +69,9 @@ def test_silent_connections_give_way_to_those_who_ask(mock_url: str) -> None:
     with start_gateway(mock_url, max_streams=1) as gateway, ExitStack() as held:
         first, *_, last = fill(gateway, held)
         for _ in range(3):
-            assert get(f"{gateway.url}/health")["status"] == "ok"  # within 5 s
+            assert get_json(f"{gateway.url}/health")["status"] == "ok"  # within 5 s
         with ask(gateway.url, request_body("default@tps=0", gateway={"format": "events"})) as s:
-            assert told("events", s.whole()).error is None
+            assert parse_stream("events", s.read_all()).error is None
         assert not is_open(first)
         assert is_open(last)
         assert "Traceback" not in gateway.output()
@@ -83,8 +83,8 @@ def test_a_stream_is_not_silent(mock_url: str) -> None:
         body = request_body("slow-start@delay=3,tps=0", gateway={"format": "events"})
         stream = held.enter_context(ask(gateway.url, body))
         fill(gateway, held)
-        assert get(f"{gateway.url}/health")["open_streams"] == 1
-        assert told("events", stream.whole()).error is None
+        assert get_json(f"{gateway.url}/health")["open_streams"] == 1
+        assert parse_stream("events", stream.read_all()).error is None
 
 
 def test_who_does_not_read_is_let_go_whatever_the_answer(mock_url: str) -> None:
@@ -120,7 +120,7 @@ def test_the_same_holds_with_tls(encrypted: tuple[Program, str]) -> None:
             client.sendall((b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01")[number % 2][: number // 2])
         for _ in range(2):
             requests.get(f"{gateway.url}/health", verify=trusted, timeout=10).raise_for_status()
-        until(lambda: not any(is_open(client) for client in clients[2:]), within_s=15)
+        wait_until(lambda: not any(is_open(client) for client in clients[2:]), within_s=15)
     url = f"{gateway.url}/events/v1/chat/completions"
     body = request_body("default@tps=0")
     assert "event: done" in requests.post(url, json=body, verify=trusted, timeout=10).text

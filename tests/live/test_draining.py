@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.live.test_leaving import request_bytes, send
-from tests.live.wire import FORMATS, ask, get, request_body, told, until
+from tests.live.wire import FORMATS, ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, boot_gateway, start_gateway
 
 
@@ -58,11 +58,11 @@ def test_a_stream_that_can_finish_does(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=15) as gateway:
         body = request_body("no-reasoning@tps=60", "Explain streaming APIs", max_tokens=120)
         with ask(gateway.url, {**body, "gateway": {"format": "events"}}) as stream:
-            stream.until(lambda frame: frame.event == "final_output_delta")
+            stream.read_until(lambda frame: frame.event == "final_output_delta")
             gateway.process.send_signal(signal.SIGTERM)
-            until(refuses(gateway.url), 3)
+            wait_until(refuses(gateway.url), 3)
             assert not any(frame.event == "done" for frame in stream.frames)
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
         assert (said.error, said.finish_reason) == (None, "length")
         assert gateway.process.wait(5) == 0
         assert is_clean(gateway), gateway.output()
@@ -82,11 +82,11 @@ def test_a_stream_that_can_not_finish_ends_in_a_failure_that_says_so(mock_url: s
                 streams.append(context.__enter__())
             for format, stream in zip(FORMATS, streams, strict=True):
                 if format != "plain":
-                    stream.until(lambda frame: "should" in frame.data)
+                    stream.read_until(lambda frame: "should" in frame.data)
             began = time.monotonic()
             gateway.process.send_signal(signal.SIGTERM)
             for format, stream in zip(FORMATS, streams, strict=True):
-                said = told(format, stream.whole(), "raw")
+                said = parse_stream(format, stream.read_all(), "raw")
                 assert said.error is not None
                 assert said.error["code"] == (503 if format == "plain" else "gateway_draining")
             assert 0.8 < time.monotonic() - began < 4
@@ -103,7 +103,7 @@ def test_an_answer_without_a_status_yet_ends_in_503(mock_url: str, stream: bool)
         body = request_body("slow-start@delay=20", stream=stream, gateway={"format": "openai"})
         client = send(gateway.url, body, "waits")
         with client:
-            until(lambda: get(f"{gateway.url}/health")["open_streams"] == 1)
+            wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 1)
             gateway.process.send_signal(signal.SIGTERM)
             received = b""
             while data := client.recv(65536):
@@ -152,10 +152,10 @@ def test_a_kept_connection_is_told_that_the_gateway_drains(mock_url: str) -> Non
         with ask(gateway.url, body) as stream:
             next(iter(stream))
             gateway.process.send_signal(signal.SIGTERM)
-            until(refuses(gateway.url), 3)
+            wait_until(refuses(gateway.url), 3)
             answer = session.get(f"{gateway.url}/ready", timeout=5)
             assert (answer.status_code, answer.json()["status"]) == (503, "draining")
-            stream.whole()
+            stream.read_all()
 
 
 @pytest.mark.parametrize(
@@ -178,13 +178,13 @@ def test_an_impatient_operator_need_not_wait(mock_url: str, signals: list[signal
             worker = worker_of(gateway)
             first, *second = signals
             gateway.process.send_signal(first)
-            until(refuses(gateway.url))
+            wait_until(refuses(gateway.url))
             for number in second:
                 assert gateway.process.poll() is None
                 gateway.process.send_signal(number)
             assert gateway.process.wait(10) is not None
-            until(gone(worker))
-            error = told("events", stream.whole()).error
+            wait_until(gone(worker))
+            error = parse_stream("events", stream.read_all()).error
         assert error is not None
         assert error["code"] == "gateway_draining"
         assert is_clean(gateway), gateway.output()
@@ -198,7 +198,7 @@ def test_a_gateway_that_is_killed_leaves_no_orphan(mock_url: str) -> None:
             next(iter(stream))
             gateway.process.kill()
             gateway.process.wait()
-            until(gone(worker))
+            wait_until(gone(worker))
     assert refuses(gateway.url)()
 
 
@@ -213,11 +213,11 @@ def test_what_was_sent_before_the_stop_is_served(mock_url: str) -> None:
                 received += kept.recv(65536)
             worker = worker_of(gateway)
             os.kill(worker, signal.SIGSTOP)
-            until(lambda: status_of(worker)["State"].startswith("T"))
+            wait_until(lambda: status_of(worker)["State"].startswith("T"))
             queued = send(gateway.url, body, "queued")
             with queued:
                 gateway.process.send_signal(signal.SIGTERM)
-                until(lambda: has_pending(worker, signal.SIGTERM))
+                wait_until(lambda: has_pending(worker, signal.SIGTERM))
                 kept.sendall(request_bytes(gateway.url, body, "kept"))
                 os.kill(worker, signal.SIGCONT)
                 for client in (kept, queued):

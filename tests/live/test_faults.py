@@ -23,7 +23,16 @@ from tests.live.upstream import (
     say,
     with_length,
 )
-from tests.live.wire import FORMATS, Told, ask, get, request_body, told, turn_of, until
+from tests.live.wire import (
+    FORMATS,
+    Transcript,
+    ask,
+    get_json,
+    logged_turn,
+    parse_stream,
+    request_body,
+    wait_until,
+)
 from tests.programs import DRIVERS, Program, start_gateway
 
 ANSWER = "Grüße, 世界 😀!"
@@ -55,17 +64,17 @@ def nothing_unforeseen(gateway: Program) -> Iterator[None]:
     assert '"level": "error"' not in said, said
     assert "[ERROR]" not in said, said
     assert "Exception" not in said, said
-    until(lambda: get(f"{gateway.url}/health")["open_streams"] == 0)
+    wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 0)
 
 
-def hear(gateway: Program, model: str, format: str = "events") -> Told:
+def hear(gateway: Program, model: str, format: str = "events") -> Transcript:
     """What the gateway tells of this model's script, also when it refuses."""
     body = request_body(model, gateway={"format": format, "reasoning": "raw"})
     with ask(gateway.url, body) as stream:
         if stream.status == 200:
-            return told(format, stream.whole(), "raw")
+            return parse_stream(format, stream.read_all(), "raw")
         assert stream.status in (400, 404, 429, 502, 504)
-        refused = Told()
+        refused = Transcript()
         refused.error = json.loads(stream.response.read())["error"]
         refused.ends = 1
         return refused
@@ -80,7 +89,7 @@ def test_a_last_event_without_its_line_end_is_delivered_before_the_failure(
     upstream: Upstream, gateway: Program, end: list[Piece]
 ) -> None:
     last = say("two")[0].rstrip(b"\n")
-    upstream.answers("unfinished", CHUNKED, *chunked([*say("one "), last], end=False), *end)
+    upstream.set_script("unfinished", CHUNKED, *chunked([*say("one "), last], end=False), *end)
     assert_told(hear(gateway, "unfinished"), "one two")
 
 
@@ -91,13 +100,13 @@ def test_a_bad_chunk_that_came_with_the_first_words_is_told_at_once(
     never = threading.Event()
     first = CHUNKED + b"".join(chunked(say("one"), end=False)) + b"zz\r\n"
     began = time.monotonic()
-    said = hear(gateway, upstream.answers("bad chunk", first, never))
+    said = hear(gateway, upstream.set_script("bad chunk", first, never))
     never.set()
     assert_told(said, "one")
     assert time.monotonic() - began < 10
 
 
-def assert_told(told: Told, least: str = "", code: str | None = "upstream_broke_off") -> None:
+def assert_told(told: Transcript, least: str = "", code: str | None = "upstream_broke_off") -> None:
     """The text so far was delivered; then `done` where code is None, else a failure with it."""
     assert told.answer.startswith(least)
     assert (told.error or {}).get("code") == code
@@ -159,7 +168,7 @@ GOOD_BODIES: dict[str, list[Piece]] = {
 def test_every_kind_of_body_is_read(
     upstream: Upstream, gateway: Program, name: str, format: str
 ) -> None:
-    said = hear(gateway, upstream.answers(f"good {name}", *GOOD_BODIES[name]), format)
+    said = hear(gateway, upstream.set_script(f"good {name}", *GOOD_BODIES[name]), format)
     assert (said.answer, said.error, said.finish_reason) == (ANSWER, None, "stop")
     assert said.trace == "Hm…"
 
@@ -213,7 +222,7 @@ def test_a_cut_at_any_byte_is_told(upstream: Upstream, gateway: Program, framing
     with ThreadPoolExecutor(8) as pool:
         jobs = []
         for cut in range(0, len(wire), step):
-            model = upstream.answers(f"cut {framing} {cut}", head + wire[:cut], *end)
+            model = upstream.set_script(f"cut {framing} {cut}", head + wire[:cut], *end)
             received = dechunked(wire[:cut]) if framing == "chunked" else wire[:cut]
             if framing == "reset":  # what had arrived may be thrown away by the system
                 jobs.append(pool.submit(hear, gateway, model))
@@ -226,7 +235,7 @@ def test_a_cut_at_any_byte_is_told(upstream: Upstream, gateway: Program, framing
 def test_a_cut_inside_a_crlf_is_told(upstream: Upstream, gateway: Program) -> None:
     wire = b"".join(say("one", "two")).replace(b"\n", b"\r\n")
     for cut in range(len(wire) - 5, len(wire)):
-        model = upstream.answers(f"crlf cut {cut}", CLOSE_DELIMITED + wire[:cut])
+        model = upstream.set_script(f"crlf cut {cut}", CLOSE_DELIMITED + wire[:cut])
         said = hear(gateway, model)
         assert said.error is not None
         assert said.answer in ("one", "onetwo")
@@ -235,7 +244,7 @@ def test_a_cut_inside_a_crlf_is_told(upstream: Upstream, gateway: Program) -> No
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_cut_in_the_head_is_told(upstream: Upstream, gateway: Program, format: str) -> None:
     for cut in range(0, len(CHUNKED), 5):
-        model = upstream.answers(f"head cut {cut}", CHUNKED[:cut])
+        model = upstream.set_script(f"head cut {cut}", CHUNKED[:cut])
         said = hear(gateway, model, format)
         assert said.error is not None
         assert said.error["code"] in (
@@ -249,7 +258,7 @@ def test_a_frame_without_its_blank_line_is_lenient_not_lost(
     upstream: Upstream, gateway: Program
 ) -> None:
     half = say("one", "two")[0] + say("two")[0].rstrip()
-    assert_told(hear(gateway, upstream.answers("half", CLOSE_DELIMITED, half)), "onetwo")
+    assert_told(hear(gateway, upstream.set_script("half", CLOSE_DELIMITED, half)), "onetwo")
 
 
 # --- Heads ----------------------------------------------------------------------------------------
@@ -315,7 +324,7 @@ BAD_HEADS: dict[str, list[Piece]] = {
 def test_an_answer_that_is_none_is_one_clear_failure(
     upstream: Upstream, gateway: Program, name: str
 ) -> None:
-    model = upstream.answers(f"bad {name}", *BAD_HEADS[name])
+    model = upstream.set_script(f"bad {name}", *BAD_HEADS[name])
     for format in FORMATS:
         said = hear(gateway, model, format)
         assert said.answer == ""
@@ -344,13 +353,13 @@ def test_a_redirect_is_not_followed(
     upstream: Upstream, gateway: Program, where: str, status: int
 ) -> None:
     head = f"HTTP/1.1 {status} Moved\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n"
-    model = upstream.answers(f"redirect {status} {where}", head.encode("latin-1"))
-    before = len(upstream.seen)
+    model = upstream.set_script(f"redirect {status} {where}", head.encode("latin-1"))
+    before = len(upstream.requests)
     said = hear(gateway, model)
     assert said.error is not None
     assert said.error["code"] == "upstream_refused"
     assert "redirects" in said.error["message"]
-    assert len(upstream.seen) == before + 1
+    assert len(upstream.requests) == before + 1
 
 
 def test_a_redirect_with_an_endless_body_is_not_read(upstream: Upstream, gateway: Program) -> None:
@@ -358,7 +367,7 @@ def test_a_redirect_with_an_endless_body_is_not_read(upstream: Upstream, gateway
     never = threading.Event()
     head = b"HTTP/1.1 307 Moved\r\nLocation: /x\r\nContent-Length: 1000\r\n\r\nhello"
     began = time.monotonic()
-    said = hear(gateway, upstream.answers("endless redirect", head, never))
+    said = hear(gateway, upstream.set_script("endless redirect", head, never))
     never.set()
     assert time.monotonic() - began < 2
     assert said.error is not None
@@ -373,7 +382,7 @@ def test_a_refusal_with_an_endless_body_is_told_at_once(
     head = b"HTTP/1.1 429 No\r\nTransfer-Encoding: chunked\r\n\r\n"
     script = [head, *chunked([said_so], end=False), never]
     began = time.monotonic()
-    said = hear(gateway, upstream.answers("endless refusal", *script))
+    said = hear(gateway, upstream.set_script("endless refusal", *script))
     never.set()
     assert time.monotonic() - began < 5
     assert said.error is not None
@@ -387,7 +396,7 @@ def test_five_megabytes_in_one_frame(upstream: Upstream, gateway: Program) -> No
     text = "Wörter und Zahlen 0123456789. " * 175_000
     script = [CHUNKED, *chunked([*say(text), FINISH, DONE])]
     for format in FORMATS:
-        said = hear(gateway, upstream.answers("one large frame", *script), format)
+        said = hear(gateway, upstream.set_script("one large frame", *script), format)
         assert said.error is None
         assert said.answer == text
 
@@ -398,12 +407,12 @@ def test_a_million_tiny_frames(upstream: Upstream, gateway: Program, head: bytes
     tiny = [say("x")[0], b"data: {}\n\n", b":\n\n", b"\n", b'data: {"choices":null}\n\n']
     body = b"".join(tiny) * 200_000 + FINISH + DONE
     chunks = chunked(pieces(body, 50_000)) if head is CHUNKED else [body]
-    model = upstream.answers("tiny frames", head, *chunks)
+    model = upstream.set_script("tiny frames", head, *chunks)
     with ThreadPoolExecutor() as pool:
         began = time.monotonic()
         told = pool.submit(hear, gateway, model)
         while not told.done():
-            get(f"{gateway.url}/health")  # within 5 s
+            get_json(f"{gateway.url}/health")  # within 5 s
             time.sleep(0.1)
     assert told.result().error is None
     assert told.result().answer == "x" * 200_000
@@ -425,7 +434,7 @@ def test_an_error_in_the_stream_is_told_in_its_own_words(
     upstream: Upstream, gateway: Program, sent: bytes
 ) -> None:
     frames = [*say("one"), b"data: " + sent + b"\n\n", *say("never"), DONE]
-    said = hear(gateway, upstream.answers("error frame", CHUNKED, *chunked(frames)))
+    said = hear(gateway, upstream.set_script("error frame", CHUNKED, *chunked(frames)))
     assert said.answer == "one"
     assert said.error is not None
     assert said.error["message"] == "Out of memory."
@@ -452,7 +461,7 @@ def test_a_frame_that_says_nothing_harms_nothing(
     upstream: Upstream, gateway: Program, sent: bytes
 ) -> None:
     frames = [*say("one "), b"data: " + sent + b"\n\n", *say("two"), FINISH, DONE]
-    said = hear(gateway, upstream.answers("empty frame", CHUNKED, *chunked(frames)))
+    said = hear(gateway, upstream.set_script("empty frame", CHUNKED, *chunked(frames)))
     assert (said.answer, said.error) == ("one two", None)
 
 
@@ -467,13 +476,13 @@ def test_a_frame_that_says_nothing_harms_nothing(
 )
 def test_a_broken_frame_is_a_failure(upstream: Upstream, gateway: Program, sent: bytes) -> None:
     frames = [*say("one"), b"data: " + sent + b"\n\n", *say("never"), FINISH, DONE]
-    model = upstream.answers("broken frame", CHUNKED, *chunked(frames))
+    model = upstream.set_script("broken frame", CHUNKED, *chunked(frames))
     assert_told(hear(gateway, model), "one", "upstream_bad_chunk")
 
 
 def test_broken_characters_are_replaced(upstream: Upstream, gateway: Program) -> None:
     broken = say("one")[0].replace(b"one", b"\xff\xfe one")
-    model = upstream.answers("not UTF-8", CLOSE_DELIMITED, broken, FINISH, DONE)
+    model = upstream.set_script("not UTF-8", CLOSE_DELIMITED, broken, FINISH, DONE)
     assert hear(gateway, model).answer == "\ufffd\ufffd one"
 
 
@@ -483,24 +492,24 @@ def test_broken_characters_are_replaced(upstream: Upstream, gateway: Program) ->
 def test_no_cookie_is_kept(upstream: Upstream, gateway: Program) -> None:
     head = EVENT_STREAM + b"Set-Cookie: session=secret; Path=/\r\n"
     body = b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-    model = upstream.answers("cookie", head + body)
+    model = upstream.set_script("cookie", head + body)
     for _ in range(2):
         assert hear(gateway, model).error is None
-    assert "cookie" not in upstream.seen[-1].head.lower()
+    assert "cookie" not in upstream.requests[-1].head.lower()
 
 
 def test_what_the_upstream_is_asked(upstream: Upstream, gateway: Program) -> None:
-    model = upstream.answers("asked", with_length(BODY))
+    model = upstream.set_script("asked", with_length(BODY))
     body = request_body(model, gateway={"format": "events"}, temperature=0.5, odd={"a": [None]})
     with ask(gateway.url, body, request_id="my-request") as stream:
-        stream.whole()
-    head, sent = upstream.seen[-1]
+        stream.read_all()
+    head, sent = upstream.requests[-1]
     assert head.startswith("POST /v1/chat/completions HTTP/1.1")
     assert "X-Request-Id: my-request" in head
     assert "Accept-Encoding: identity" in head
     assert "gateway" not in sent
     assert (sent["temperature"], sent["odd"], sent["stream"]) == (0.5, {"a": [None]}, True)
-    assert turn_of(gateway, "my-request")["end"] == "done"
+    assert logged_turn(gateway, "my-request")["end"] == "done"
 
 
 def test_a_proxy_in_the_environment_is_ignored(
@@ -511,7 +520,7 @@ def test_a_proxy_in_the_environment_is_ignored(
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with start_gateway(upstream.url) as behind:
-        assert hear(behind, upstream.answers("proxied", with_length(BODY))).error is None
+        assert hear(behind, upstream.set_script("proxied", with_length(BODY))).error is None
 
 
 def test_an_upstream_that_is_not_there_is_a_failure_at_once() -> None:

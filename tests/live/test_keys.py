@@ -12,7 +12,7 @@ import requests
 
 from tests.live.test_reload import reload
 from tests.live.test_upstreams import gateway_with, table
-from tests.live.wire import request_body, until
+from tests.live.wire import request_body, wait_until
 from tests.programs import Program, start_gateway
 
 DOOR = "/events/v1/chat/completions"
@@ -74,7 +74,7 @@ def test_what_is_garbled_is_not_logged(gateway: Program, place: str) -> None:
         client.sendall(GARBLED[place].encode())
         while client.recv(65536):
             pass
-    until(lambda: gateway.output().count("Invalid request") > refused)
+    wait_until(lambda: gateway.output().count("Invalid request") > refused)
     assert OLD not in gateway.output()
 
 
@@ -88,10 +88,10 @@ def test_a_key_is_changed_by_a_reload(tmp_path: Path, mock_url: str) -> None:
     with gateway_with(tmp_path, settings(f'"{OLD}"')) as gateway:
         assert (status(OLD), status(NEW)) == (200, 401)
         reload(gateway, tmp_path, settings(f'["{OLD}", "{NEW}"]'))
-        until(lambda: status(NEW) == 200, 20)
+        wait_until(lambda: status(NEW) == 200, 20)
         assert status(OLD) == 200
         reload(gateway, tmp_path, settings(f'["{NEW}"]'))
-        until(lambda: status(OLD) == 401, 20)
+        wait_until(lambda: status(OLD) == 401, 20)
         assert status(NEW) == 200
         reload(gateway, tmp_path, settings('" "'))
         gateway.wait_for("API_KEYS holds no key. The settings stay as they were.")

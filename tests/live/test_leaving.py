@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.live.wire import FORMATS, get, request_body, turn_of, until
+from tests.live.wire import FORMATS, get_json, logged_turn, request_body, wait_until
 from tests.programs import DRIVERS, Program, start_gateway, start_mock
 
 SEEN_WITHIN_S = 2.0
@@ -60,13 +60,13 @@ def check_left(
     mock: Program, gateway: Program, bodies: list[tuple[bytes, Body]], how: str = "close"
 ) -> None:
     """All ask, and leave once they have read their text, b"" at once; then come the books."""
-    before = get(f"{mock.url}/stats")
+    before = get_json(f"{mock.url}/stats")
     clients = {f"leaves-{uuid.uuid4().hex}": (text, body) for text, body in bodies}
     opened = [
         (send(gateway.url, body, request_id), text) for request_id, (text, body) in clients.items()
     ]
     try:
-        until(lambda: get(f"{mock.url}/stats")["open_streams"] == len(bodies))
+        wait_until(lambda: get_json(f"{mock.url}/stats")["open_streams"] == len(bodies))
         for client, text in opened:
             received = b""
             while text not in received:
@@ -77,11 +77,11 @@ def check_left(
         for client, _ in opened:
             leave(client, how)
     aborted = before["aborted"] + len(bodies)
-    until(lambda: get(f"{mock.url}/stats")["aborted"] == aborted, SEEN_WITHIN_S)
-    assert get(f"{mock.url}/stats")["open_streams"] == 0
-    until(lambda: get(f"{gateway.url}/health")["open_streams"] == 0)
+    wait_until(lambda: get_json(f"{mock.url}/stats")["aborted"] == aborted, SEEN_WITHIN_S)
+    assert get_json(f"{mock.url}/stats")["open_streams"] == 0
+    wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 0)
     for request_id in clients:
-        turn = turn_of(gateway, request_id)
+        turn = logged_turn(gateway, request_id)
         assert (turn["end"], turn["blame"], turn["level"]) == ("left", "client", "info")
     assert "Traceback" not in gateway.output()
     assert "[ERROR]" not in gateway.output()
@@ -134,4 +134,4 @@ def test_the_connection_of_one_who_stays_is_used_again(mock: Program, gateway: P
             while not received.endswith(b"0\r\n\r\n"):
                 received += client.recv(65536)
             assert b"[DONE]" in received
-            assert turn_of(gateway, name)["end"] == "done"
+            assert logged_turn(gateway, name)["end"] == "done"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.live.wire import FORMATS, ask, get, request_body, told, until
+from tests.live.wire import FORMATS, ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, start_gateway, workers_of
 
 STREAMS = 200
@@ -27,7 +27,7 @@ def test_two_hundred_streams_at_once_are_all_whole(mock_url: str) -> None:
         format = FORMATS[number % 4]
         body = request_body("default@tps=30,delay=1", f"What is {number}+{number}?")
         with ask(gateway.url, {**body, "gateway": {"format": format}}) as stream:
-            said = told(format, stream.whole())
+            said = parse_stream(format, stream.read_all())
         assert said.error is None
         if format != "plain":
             assert said.finish_reason == "stop"
@@ -39,7 +39,7 @@ def test_two_hundred_streams_at_once_are_all_whole(mock_url: str) -> None:
         most, slowest_s = 0, 0.0
         while not all(answer.done() for answer in answers):
             began = time.monotonic()
-            most = max(most, get(f"{gateway.url}/health")["open_streams"])
+            most = max(most, get_json(f"{gateway.url}/health")["open_streams"])
             slowest_s = max(slowest_s, time.monotonic() - began)
             time.sleep(0.05)
         for answer in answers:
@@ -47,7 +47,7 @@ def test_two_hundred_streams_at_once_are_all_whole(mock_url: str) -> None:
             assert said == expected
         assert most == STREAMS
         assert slowest_s < 1
-        assert get(f"{gateway.url}/health")["open_streams"] == 0
+        assert get_json(f"{gateway.url}/health")["open_streams"] == 0
         assert "Traceback" not in gateway.output()
 
 
@@ -70,7 +70,7 @@ SAYS = {"/plain/v1/chat/completions": '"code":503', "/v1/messages": "overloaded_
 
 def test_one_stream_too_many_is_refused_at_once(small: Program) -> None:
     """Within 50 ms at every door, and /health answers meanwhile."""
-    until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
+    wait_until(lambda: get_json(f"{small.url}/health")["open_streams"] == 0)
     with ExitStack() as held, requests.Session() as session:
         for _ in range(PLACES):
             body = request_body("slow-start@delay=20", gateway={"format": "events"})
@@ -85,16 +85,16 @@ def test_one_stream_too_many_is_refused_at_once(small: Program) -> None:
                 assert int(refused.headers["Retry-After"]) >= 1
                 assert SAYS.get(path, '"code":"gateway_full"') in refused.text
             assert min(took_s) < 0.05, path
-            assert get(f"{small.url}/health")["open_streams"] == PLACES
+            assert get_json(f"{small.url}/health")["open_streams"] == PLACES
 
 
 def test_a_place_that_becomes_free_is_given_again(small: Program) -> None:
     body = request_body("default@tps=0", gateway={"format": "events"})
-    until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
+    wait_until(lambda: get_json(f"{small.url}/health")["open_streams"] == 0)
     for _ in range(3 * PLACES):
         with ask(small.url, body) as stream:
-            assert told("events", stream.whole()).error is None
-    until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
+            assert parse_stream("events", stream.read_all()).error is None
+    wait_until(lambda: get_json(f"{small.url}/health")["open_streams"] == 0)
 
 
 def test_no_failure_keeps_a_place(small: Program) -> None:
@@ -104,7 +104,7 @@ def test_no_failure_keeps_a_place(small: Program) -> None:
                 body = request_body(model, stream=streamed, gateway={"format": format})
                 with ask(small.url, body) as stream:
                     stream.response.read()
-    until(lambda: get(f"{small.url}/health")["open_streams"] == 0)
+    wait_until(lambda: get_json(f"{small.url}/health")["open_streams"] == 0)
 
 
 @contextmanager

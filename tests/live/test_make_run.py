@@ -17,7 +17,7 @@ from typing import IO
 import pytest
 import requests
 
-from tests.live.wire import ask, get, request_body, told, until
+from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -64,7 +64,7 @@ class Run:
             assert text in self.output() or self.process.poll() is None, self.output()
             return text in self.output()
 
-        until(there, 15)
+        wait_until(there, 15)
 
     def ctrl_c(self) -> int:
         """What the terminal does with Ctrl-C; gives the exit status."""
@@ -126,9 +126,9 @@ def test_one_command_serves_and_ctrl_c_stops_it() -> None:
             requests.get(f"{run.url}/", timeout=5).headers["Content-Type"].startswith("text/html")
         )
         with ask(run.url, request_body("default@tps=0", gateway={"format": "events"})) as stream:
-            assert told("events", stream.whole()).answer == "Hi! Nice to meet you."
+            assert parse_stream("events", stream.read_all()).answer == "Hi! Nice to meet you."
         run.ctrl_c()
-        until(lambda: nothing_is_left(run), 2)
+        wait_until(lambda: nothing_is_left(run), 2)
         assert "Traceback" not in run.output()
 
 
@@ -154,10 +154,10 @@ def test_ctrl_c_ends_an_open_stream_in_a_failure_that_says_so() -> None:
         with ask(run.url, body) as stream:
             next(iter(stream))
             os.killpg(run.process.pid, signal.SIGINT)
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
         assert said.error is not None
         run.process.wait(10)
-        until(lambda: nothing_is_left(run), 2)
+        wait_until(lambda: nothing_is_left(run), 2)
 
 
 def test_ctrl_c_does_not_wait_for_a_browser_that_keeps_its_connection() -> None:
@@ -175,7 +175,7 @@ def test_a_terminal_that_is_closed_leaves_nothing(number: signal.Signals) -> Non
         run.wait_for("Ctrl-C stops.")
         os.killpg(run.process.pid, number)
         run.process.wait(10)
-        until(lambda: nothing_is_left(run), 5)
+        wait_until(lambda: nothing_is_left(run), 5)
 
 
 def test_with_an_upstream_no_mock_is_started(mock_url: str) -> None:
@@ -184,10 +184,10 @@ def test_with_an_upstream_no_mock_is_started(mock_url: str) -> None:
         assert mock_url in run.output()
         assert is_free(run.mock_port)
         with ask(run.url, request_body("default@tps=0", gateway={"format": "events"})) as stream:
-            assert told("events", stream.whole()).error is None
+            assert parse_stream("events", stream.read_all()).error is None
         run.ctrl_c()
-        until(lambda: nothing_is_left(run), 2)
-    assert get(f"{mock_url}/health")["status"] == "ok"
+        wait_until(lambda: nothing_is_left(run), 2)
+    assert get_json(f"{mock_url}/health")["status"] == "ok"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_bad_setting_stops_with_one_sentence(settings: dict[str, str], sentenc
         said = [line for line in said if not line.startswith("mock upstream on ")]
         assert len(said) == 1, run.output()
         assert sentence in said[0]
-        until(lambda: nothing_is_left(run), 2)
+        wait_until(lambda: nothing_is_left(run), 2)
 
 
 def test_a_port_that_is_taken_is_said_and_nothing_stays() -> None:
@@ -233,7 +233,7 @@ def test_a_port_that_is_taken_is_said_and_nothing_stays() -> None:
             assert run.process.wait(15) != 0
             assert f"port {port} is in use" in run.output()
             assert "Ctrl-C stops." not in run.output()
-            until(lambda: is_free(run.gateway_port), 2)
+            wait_until(lambda: is_free(run.gateway_port), 2)
 
 
 def test_a_second_one_does_not_take_the_first_for_its_own() -> None:
@@ -244,7 +244,7 @@ def test_a_second_one_does_not_take_the_first_for_its_own() -> None:
             assert second.process.wait(15) != 0
             assert "Ctrl-C stops." not in second.output()
             assert "in use" in second.output()
-        assert get(f"{first.url}/health")["status"] == "ok"
+        assert get_json(f"{first.url}/health")["status"] == "ok"
         first.ctrl_c()
 
 

@@ -11,7 +11,7 @@ import requests
 
 import mock_upstream
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
-from tests.live.wire import FORMATS, Frame, Told, ask, request_body, together, told
+from tests.live.wire import FORMATS, Frame, Transcript, ask, in_parallel, parse_stream, request_body
 from tests.programs import start_gateway
 
 NOT_DETECTED = "Reasoning not detected."
@@ -21,15 +21,15 @@ GREETING = "Hi! Nice to meet you."
 
 def listen(
     url: str, format: str, model: str, reasoning: str = "summary", prompt: str = "hi", **more: Any
-) -> tuple[int, Told]:
+) -> tuple[int, Transcript]:
     """The status and what was told, whether as a stream or as a refusal."""
     options = {"format": format, "reasoning": reasoning, **more.pop("gateway", {})}
     with ask(url, request_body(model, prompt, gateway=options, **more)) as stream:
         if stream.status != 200:
-            refused = Told()
+            refused = Transcript()
             refused.error = json.loads(stream.response.read())["error"]
             return stream.status, refused
-        return stream.status, told(format, stream.whole(), reasoning)
+        return stream.status, parse_stream(format, stream.read_all(), reasoning)
 
 
 def joined(text: str) -> str:
@@ -37,7 +37,7 @@ def joined(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
-def shown_summary(format: str, said: Told) -> str:
+def shown_summary(format: str, said: Transcript) -> str:
     """The reasoning summary as a reader of this format sees it."""
     return said.summary.removeprefix("[Reasoning Summary] ").strip()
 
@@ -74,22 +74,22 @@ def test_nothing_waits_for_what_comes_after_it(
     for piece, gate in zip(pieces, gates[2:], strict=True):
         script += [*chunked(say(piece), end=False), gate]
     script += chunked([FINISH, DONE])
-    upstream.answers(f"step-{format}", *script)
+    upstream.set_script(f"step-{format}", *script)
     body = request_body(f"step-{format}", "Count!", gateway={"format": format})
 
     if format == "openai":
         gates[0].set()  # its status waits for the upstream's
     with ask(by_hand, body) as stream:
         if format == "plain":
-            stream.until(lambda frame: frame.event == ":")
+            stream.read_until(lambda frame: frame.event == ":")
         else:
-            stream.until(has(format, "Count!"))
+            stream.read_until(has(format, "Count!"))
         gates[0].set()
         gates[1].set()
         for number, word in enumerate(words):
-            stream.until(has(format, f'"{word}"'))
+            stream.read_until(has(format, f'"{word}"'))
             gates[2 + number].set()
-        said = told(format, stream.whole())
+        said = parse_stream(format, stream.read_all())
     assert said.answer == "".join(words)
 
 
@@ -99,7 +99,7 @@ def test_the_summary_grows_while_the_model_thinks(gateway_url: str) -> None:
     def check(format: str) -> None:
         body = request_body("long-thinking@tps=500", gateway={"format": format})
         with ask(gateway_url, body) as stream:
-            frames = stream.whole()
+            frames = stream.read_all()
         times = [f.at_s for f in frames if is_live(format, f)]
         first_word = next(f.at_s for f in frames if is_answer(format, f))
         assert len(times) >= 3
@@ -108,7 +108,7 @@ def test_the_summary_grows_while_the_model_thinks(gateway_url: str) -> None:
         assert len({round(t, 2) for t in times}) >= 3  # each on its own, no lump at the end
         assert times[-1] <= first_word
 
-    together(check, ["phased", "events", "openai"])
+    in_parallel(check, ["phased", "events", "openai"])
 
 
 def is_live(format: str, frame: Frame) -> bool:
@@ -141,7 +141,7 @@ def test_the_answer_flows_at_the_pace_of_the_model(gateway_url: str) -> None:
         assert times[-1] - times[0] > 0.8
         assert max(gaps) < 0.3
 
-    together(check)
+    in_parallel(check)
 
 
 # --- Headers --------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_the_headers_of_a_stream(gateway_url: str, format: str) -> None:
         headers = s.headers
         stream_id = headers["X-Stream-Id"]
         assert (format in ("events", "plain")) or stream_id in next(iter(s)).data
-        s.whole()
+        s.read_all()
     assert headers["Content-Type"] == "text/event-stream; charset=utf-8"
     assert headers["Cache-Control"] == "no-cache, no-transform"
     assert headers["X-Accel-Buffering"] == "no"
@@ -318,7 +318,7 @@ def test_a_prompt_request_gets_the_answer_alone(gateway_url: str) -> None:
 def test_the_answer_to_a_prompt_is_long_enough(gateway_url: str) -> None:
     body = {"prompt": "Explain streaming APIs", "stream": True, "model": "default@tps=0"}
     with ask(gateway_url, body) as stream:
-        said = told("plain", stream.whole())
+        said = parse_stream("plain", stream.read_all())
     assert len(said.answer) >= 1378
     assert len(stream.frames) > 6
     assert "streaming API" in said.answer
@@ -337,7 +337,7 @@ def test_a_prompt_request_is_refused_word_for_word(
 ) -> None:
     with ask(gateway_url, body) as stream:
         assert stream.status == 400
-        assert [f.json for f in stream.whole()] == [{"error": message, "code": 400}]
+        assert [f.json for f in stream.read_all()] == [{"error": message, "code": 400}]
 
 
 def test_natural_language_keeps_its_phrases(gateway_url: str) -> None:

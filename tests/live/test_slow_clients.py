@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.live.test_leaving import request_bytes
-from tests.live.wire import ask, get, request_body, told, until
+from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, resident_mb, start_gateway
 
 LIMIT_S = 1.0
@@ -116,10 +116,10 @@ def test_slow_clients_keep_nobody_from_being_served(gateway: Program) -> None:
     with ExitStack() as held:
         for beginning, _ in zip(itertools.cycle(beginnings), range(200), strict=False):
             held.enter_context(client := connect(gateway)).sendall(beginning)
-        health = get(f"{gateway.url}/health")
+        health = get_json(f"{gateway.url}/health")
         assert health["open_streams"] == 0, "they have no stream's place"
         with ask(gateway.url, request_body("default@tps=0", gateway={"format": "events"})) as s:
-            assert told("events", s.whole()).error is None
+            assert parse_stream("events", s.read_all()).error is None
             assert s.frames[-1].at_s < LIMIT_S + 2
         assert answer(client)[0] == 408
     text = requests.get(f"{gateway.url}/metrics", timeout=5).text
@@ -170,10 +170,10 @@ def test_an_endless_body_ends_in_413_while_others_are_served(
         client.sendall(CHUNKED_HEAD)
         Thread(target=flood, args=(client,), daemon=True).start()
         for _ in range(5):
-            assert get(f"{gateway.url}/health")["status"] == "ok"
+            assert get_json(f"{gateway.url}/health")["status"] == "ok"
         status, _ = answer(client)
         assert status == 413
-        assert get(f"{gateway.url}/health")["status"] == "ok"
+        assert get_json(f"{gateway.url}/health")["status"] == "ok"
         assert resident_mb(worker) - before < 30
 
 
@@ -194,7 +194,7 @@ def test_a_body_that_breaks_off_asks_nobody(gateway: Program) -> None:
         client.sendall(body[:-1])
         client.shutdown(socket.SHUT_WR)
         assert answer(client)[0] == 400
-    until(lambda: get(f"{gateway.url}/health")["open_streams"] == 0)
+    wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 0)
     assert '"half"' not in gateway.output()
 
 

@@ -37,7 +37,7 @@ def test_who_falls_behind_gets_every_byte(
     first_was_read = threading.Event()
     rest = chunked([*say(*WORDS), FINISH, DONE])
     script = [CHUNKED, *chunked(say(FIRST), end=False), first_was_read, *rest]
-    upstream.answers("long", *script)
+    upstream.set_script("long", *script)
     with _asked(gateway.url, request_body("long", gateway={"format": format})) as client:
         response = HTTPResponse(client)
         response.begin()

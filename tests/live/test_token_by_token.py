@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
-from tests.live.wire import Frame, ask, request_body, told
+from tests.live.wire import Frame, ask, parse_stream, request_body
 from tests.programs import DRIVERS, start_gateway
 
 THOUGHTS = ["<think>", "I", " should", ' say "so"', " and", " no", " more", ".", "</think>"]
@@ -22,7 +22,7 @@ def test_each_token_arrives_before_the_next_is_sent(driver: str, format: str) ->
     script = [CHUNKED, *chain.from_iterable(zip(pieces, arrived, strict=True))]
     options = {"format": format, "reasoning": "raw"}
     with Upstream() as upstream, start_gateway(upstream.url, relay_driver=driver) as gateway:
-        upstream.answers("slow", *script, *chunked([FINISH, DONE]))
+        upstream.set_script("slow", *script, *chunked([FINISH, DONE]))
         with ask(gateway.url, request_body("slow", gateway=options)) as stream:
             count, text = 0, ""
             for frame in stream:
@@ -30,7 +30,7 @@ def test_each_token_arrives_before_the_next_is_sent(driver: str, format: str) ->
                 while count < len(tokens) and text == shown(tokens[: count + 1]):
                     arrived[count].set()
                     count += 1
-            said = told(format, stream.frames, "raw")
+            said = parse_stream(format, stream.frames, "raw")
     assert said.answer == "".join(ANSWER)
     assert said.trace == shown(THOUGHTS)
 

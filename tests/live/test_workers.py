@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
-from tests.live.wire import Stream, ask, request_body, told, until
+from tests.live.wire import Stream, ask, parse_stream, request_body, wait_until
 from tests.programs import Program, start_gateway, workers_of
 
 REST = chunked([*say("two"), FINISH, DONE])
@@ -39,28 +39,28 @@ def test_the_streams_of_the_others_never_notice() -> None:
         start_gateway(upstream.url, web_concurrency=2) as gateway,
         ExitStack() as opened,
     ):
-        until(lambda: len(workers_of(gateway)) == 2)
-        upstream.answers("long", CHUNKED, *chunked(say("one "), end=False), gate, *REST)
+        wait_until(lambda: len(workers_of(gateway)) == 2)
+        upstream.set_script("long", CHUNKED, *chunked(say("one "), end=False), gate, *REST)
         streams = defaultdict(list)
 
         def ask_one_more() -> bool:
             stream = opened.enter_context(ask(gateway.url, body))
-            stream.until(lambda frame: frame.event == "final_output_delta")
+            stream.read_until(lambda frame: frame.event == "final_output_delta")
             streams[worker_with(gateway, stream)].append(stream)
             return len(streams) == 2 and min(map(len, streams.values())) > 2
 
-        until(ask_one_more, 20)
+        wait_until(ask_one_more, 20)
         killed, spared = streams
         os.kill(killed, signal.SIGKILL)
         gate.set()
         for stream in streams[spared]:
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
             assert (said.answer, said.error) == ("one two", None)
         for stream in streams[killed]:
             with pytest.raises((http.client.IncompleteRead, ConnectionError)):
-                stream.whole()  # a client sees that it was cut
-        until(lambda: killed not in workers_of(gateway), 10)
-        until(lambda: len(workers_of(gateway)) == 2, 10)
+                stream.read_all()  # a client sees that it was cut
+        wait_until(lambda: killed not in workers_of(gateway), 10)
+        wait_until(lambda: len(workers_of(gateway)) == 2, 10)
         assert spared in workers_of(gateway)
         with ask(gateway.url, body) as stream:
-            assert told("events", stream.whole()).error is None
+            assert parse_stream("events", stream.read_all()).error is None

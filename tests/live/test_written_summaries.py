@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.wire import Told, ask, get, request_body, told, until
+from tests.live.wire import Transcript, ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, start_gateway, start_mock
 
 HEADING = "**Working through it** "
@@ -40,11 +40,11 @@ def make_gateway(mock_url: str, summarizer: Program) -> Iterator[Callable[..., s
         yield make
 
 
-def think(url: str, format: str = "events", **options: Any) -> Told:
+def think(url: str, format: str = "events", **options: Any) -> Transcript:
     """What a model that thinks for a second is told about."""
     body = request_body(THINKING, "Plan a trip", gateway={"format": format, **options})
     with ask(url, body) as stream:
-        return told(format, stream.whole(), "summary")
+        return parse_stream(format, stream.read_all(), "summary")
 
 
 @pytest.mark.parametrize("format", ["events", "phased", "openai"])
@@ -57,7 +57,7 @@ def test_the_model_s_account_is_shown_live(make_gateway: Callable[..., str], for
 def test_its_tokens_are_counted_apart(make_gateway: Callable[..., str]) -> None:
     url = make_gateway("summarizer@tps=0")
     with ask(url, request_body(THINKING, "Plan", gateway={"format": "events"})) as stream:
-        done = json.loads(stream.whole()[-1].data)
+        done = json.loads(stream.read_all()[-1].data)
     assert done["usage"]["summarizer"]["completion_tokens"] > 0
     assert done["usage"]["completion_tokens"] > done["usage"]["summarizer"]["completion_tokens"]
 
@@ -85,22 +85,26 @@ def test_a_model_that_fails_is_left_alone_for_a_while(
     make_gateway: Callable[..., str], summarizer: Program
 ) -> None:
     url = make_gateway("error-500", breaker_failures=2)
-    before = get(f"{summarizer.url}/stats")["requests"]
+    before = get_json(f"{summarizer.url}/stats")["requests"]
     for _ in range(4):
         assert think(url).error is None
-    assert get(f"{summarizer.url}/stats")["requests"] - before == 2
+    assert get_json(f"{summarizer.url}/stats")["requests"] - before == 2
 
 
 def test_when_the_client_leaves_the_summary_model_is_let_go_too(
     make_gateway: Callable[..., str], summarizer: Program
 ) -> None:
     url = make_gateway("summarizer@delay=30", summarizer_timeout_s=60)
-    before = get(f"{summarizer.url}/stats")
+    before = get_json(f"{summarizer.url}/stats")
     body = request_body("long-thinking@tps=80", "Plan", gateway={"format": "events"})
     with ask(url, body) as stream:
-        stream.until(lambda frame: frame.event == "prompt_summary")
-        until(lambda: get(f"{summarizer.url}/stats")["open_streams"] > before["open_streams"], 15)
-    until(lambda: get(f"{summarizer.url}/stats")["open_streams"] == before["open_streams"], 15)
+        stream.read_until(lambda frame: frame.event == "prompt_summary")
+        wait_until(
+            lambda: get_json(f"{summarizer.url}/stats")["open_streams"] > before["open_streams"], 15
+        )
+    wait_until(
+        lambda: get_json(f"{summarizer.url}/stats")["open_streams"] == before["open_streams"], 15
+    )
 
 
 def test_nobody_sums_up_when_it_is_off(make_gateway: Callable[..., str]) -> None:

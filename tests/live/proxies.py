@@ -41,7 +41,7 @@ class ProxiedGateways:
             self._stack = self._stack.pop_all()
 
     def restart(self, number: int) -> Program:
-        """Stops a gateway with SIGTERM and starts a new one on its port. Returns the stopped one."""
+        """Restarts a gateway with SIGTERM, on the same port. Returns the one that was stopped."""
         old = self.gateways[number]
         old.process.terminate()
         old.process.wait(60)

@@ -1,4 +1,4 @@
-"""ProxiedGateways nginx and HAProxy as `deploy/` configures them: nothing held back, lost or done twice."""
+"""Behind the nginx and HAProxy of `deploy/`: no buffering, no lost request, no second model run."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ def proxy(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def mock() -> Iterator[Program]:
-    """A mock of its own: its books are checked."""
+    """A mock for these tests alone, because they check its counts."""
     with start_mock() as mock:
         yield mock
 
@@ -47,30 +47,30 @@ def behind(
         yield behind
 
 
-def asked(mock: Program) -> int:
-    """How many answers the model server was asked for."""
+def request_count(mock: Program) -> int:
+    """Returns how many requests the model server received."""
     return get_json(f"{mock.url}/stats")["requests"]
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_tokens_arrive_as_the_model_sends_them(behind: ProxiedGateways, format: str) -> None:
+def test_tokens_are_not_buffered(behind: ProxiedGateways, format: str) -> None:
     body = request_body("no-reasoning@tps=20", "Explain streaming APIs", max_tokens=40)
     with ask(behind.url, {**body, "gateway": {"format": format}}) as stream:
         assert parse_stream(format, stream.read_all()).error is None
     times = [frame.at_s for frame in stream.frames if frame.data.startswith("{")]
     gaps = [after - before for before, after in itertools.pairwise(times)]
-    steady = [gap for gap in gaps if gap > 0.005]  # some frames share a read
+    steady = [gap for gap in gaps if gap > 0.005]  # some frames arrive in one read
     assert len(steady) > 25
-    assert 0.03 < statistics.median(steady) < 0.1  # a token each 50 ms
+    assert 0.03 < statistics.median(steady) < 0.1  # one token every 50 ms
 
 
-def test_heartbeats_pass_while_the_model_is_silent(behind: ProxiedGateways) -> None:
+def test_heartbeats_arrive_while_the_model_is_silent(behind: ProxiedGateways) -> None:
     with ask(behind.url, request_body("slow-start@delay=30", gateway=RAW)) as stream:
         for _ in range(2):
             assert stream.read_until(lambda frame: frame.event == "heartbeat").at_s < 6
 
 
-def test_a_request_has_one_id_from_end_to_end(behind: ProxiedGateways) -> None:
+def test_client_proxy_and_gateway_log_the_same_request_id(behind: ProxiedGateways) -> None:
     own = f"mine-{uuid.uuid4().hex}"
     for sent in (own, ""):
         with ask(behind.url, request_body("default@tps=0"), request_id=sent) as stream:
@@ -87,22 +87,22 @@ def test_a_request_has_one_id_from_end_to_end(behind: ProxiedGateways) -> None:
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize(
-    ("model", "until_said"),
+    ("model", "first_text"),
     [
         ("no-reasoning@tps=20", b"streaming"),
         ("silent@tps=0", b"streaming"),
         ("slow-start@delay=30", b""),
     ],
 )
-def test_a_client_that_leaves_ends_the_call_to_the_model(
-    behind: ProxiedGateways, mock: Program, how: str, model: str, until_said: bytes
+def test_a_client_that_leaves_ends_the_upstream_request(
+    behind: ProxiedGateways, mock: Program, how: str, model: str, first_text: bytes
 ) -> None:
     before = get_json(f"{mock.url}/stats")["aborted"]
-    options = {"format": "events" if until_said else "openai"}
+    options = {"format": "events" if first_text else "openai"}
     body = request_body(model, "Explain streaming APIs", gateway=options)
     client = send(behind.url, body, "leaves")
     received = b""
-    while until_said not in received:
+    while first_text not in received:
         received += client.recv(65536)
     wait_until(lambda: get_json(f"{mock.url}/stats")["open_streams"] == 1)
     leave(client, how)
@@ -110,25 +110,25 @@ def test_a_client_that_leaves_ends_the_call_to_the_model(
     wait_until(lambda: get_json(f"{mock.url}/stats")["open_streams"] == 0)
 
 
-def test_a_large_request_and_a_large_answer_pass_whole(behind: ProxiedGateways) -> None:
+def test_large_requests_and_answers_arrive_complete(behind: ProxiedGateways) -> None:
     body = request_body("no-reasoning@tps=0,repeat=100", "word " * 200_000, gateway=RAW)
     with ask(behind.url, body) as stream:
-        said = parse_stream("events", stream.read_all(), "raw")
-    assert said.error is None
-    assert len(said.answer) > 100_000
+        result = parse_stream("events", stream.read_all(), "raw")
+    assert result.error is None
+    assert len(result.answer) > 100_000
 
 
-def test_nothing_of_the_metrics_is_shown_outside(behind: ProxiedGateways) -> None:
+def test_the_proxy_blocks_metrics(behind: ProxiedGateways) -> None:
     assert requests.get(f"{behind.url}/metrics", timeout=5).status_code == 404
     assert requests.get(f"{behind.url}/health", timeout=5).status_code == 200
 
 
-def test_a_refusal_is_passed_on(proxy: str, mock: Program, tmp_path: Path) -> None:
+def test_503_and_retry_after_reach_the_client(proxy: str, mock: Program, tmp_path: Path) -> None:
     with (
         ProxiedGateways(proxy, mock.url, tmp_path, max_streams=1) as behind,
         ExitStack() as held,
     ):
-        for _ in range(2):  # the least busy gateway each time
+        for _ in range(2):  # the proxy picks the gateway with fewer streams
             body = request_body("slow-start@delay=20", gateway=RAW)
             held.enter_context(ask(behind.url, body)).read_until(lambda frame: frame.data)
         with ask(behind.url, request_body("default")) as refused:
@@ -138,23 +138,23 @@ def test_a_refusal_is_passed_on(proxy: str, mock: Program, tmp_path: Path) -> No
 
 
 def test_no_model_runs_twice_when_a_gateway_dies(proxy: str, mock: Program, tmp_path: Path) -> None:
-    """The answer has not begun, so the proxy could ask the other gateway; it must not."""
+    """The answer has not begun, so the proxy could ask the other gateway, but must not."""
     with ProxiedGateways(proxy, mock.url, tmp_path) as behind:
-        before = asked(mock)
+        before = request_count(mock)
         body = request_body("slow-start@delay=20", gateway={"format": "openai"})
         with send(behind.url, body, "dies") as client:
-            wait_until(lambda: asked(mock) == before + 1)
+            wait_until(lambda: request_count(mock) == before + 1)
             busy = [g for g in behind.gateways if get_json(f"{g.url}/health")["open_streams"]]
             for pid in (busy[0].process.pid, *workers_of(busy[0])):
                 os.kill(pid, signal.SIGKILL)
             assert client.recv(65536).startswith((b"HTTP/1.1 502 ", b"HTTP/1.1 503 "))
-        assert asked(mock) == before + 1
+        assert request_count(mock) == before + 1
 
 
-def test_gateways_are_restarted_under_load_and_no_stream_is_lost(
+def test_restarting_the_gateways_under_load_loses_no_stream(
     proxy: str, mock: Program, tmp_path: Path
 ) -> None:
-    """One after the other; every answer is whole, and every model ran once."""
+    """Restarts one after the other. Every answer is complete, and every model runs once."""
     stopping = threading.Event()
 
     def keep_asking() -> int:
@@ -163,14 +163,14 @@ def test_gateways_are_restarted_under_load_and_no_stream_is_lost(
             body = request_body("default@tps=60", f"What is {served}+1?", gateway=RAW)
             with ask(behind.url, body) as stream:
                 assert stream.status == 200, stream.response.read()
-                said = parse_stream("events", stream.read_all(), "raw")
-            assert said.error is None
-            assert said.answer == f"{served} + 1 = {served + 1}."
+                result = parse_stream("events", stream.read_all(), "raw")
+            assert result.error is None
+            assert result.answer == f"{served} + 1 = {served + 1}."
             served += 1
         return served
 
     with ProxiedGateways(proxy, mock.url, tmp_path) as behind, ThreadPoolExecutor(CLIENTS) as pool:
-        before = asked(mock)
+        before = request_count(mock)
         clients = [pool.submit(keep_asking) for _ in range(CLIENTS)]
         try:
             for number in (0, 1):
@@ -184,4 +184,4 @@ def test_gateways_are_restarted_under_load_and_no_stream_is_lost(
             stopping.set()
         served = sum(client.result() for client in clients)
         assert served > CLIENTS
-        assert asked(mock) == before + served
+        assert request_count(mock) == before + served

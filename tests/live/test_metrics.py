@@ -1,4 +1,4 @@
-"""/metrics is one account of all workers, whichever of them is asked, and survives each of them."""
+"""/metrics is the sum of all workers, whichever answers, and keeps the counts of dead workers."""
 
 import os
 import re
@@ -34,9 +34,9 @@ def value(gateway: Program, name: str, **labels: str) -> float:
     )
 
 
-def test_any_worker_tells_the_sum_of_all(gateway: Program) -> None:
+def test_every_worker_reports_the_sum_of_all(gateway: Program) -> None:
     before = value(gateway, "gateway_turns_total")
-    for _ in range(20):  # each on a connection of its own, so that every worker gets some
+    for _ in range(20):  # each on a new connection, so that both workers get some
         with ask(gateway.url, request_body("default@tps=0", gateway=EVENTS)) as stream:
             stream.read_all()
     for _ in range(5):
@@ -44,14 +44,14 @@ def test_any_worker_tells_the_sum_of_all(gateway: Program) -> None:
     wait_until(lambda: value(gateway, "gateway_stream_limit") == WORKERS * 1000, START_S)
 
 
-def test_open_streams_are_those_that_are_open(gateway: Program) -> None:
+def test_open_streams_go_up_and_down(gateway: Program) -> None:
     body = request_body("slow-start@delay=20", gateway=EVENTS)
     with ask(gateway.url, body), ask(gateway.url, body), ask(gateway.url, body):
         wait_until(lambda: value(gateway, "gateway_open_streams") == 3)
     wait_until(lambda: value(gateway, "gateway_open_streams") == 0)
 
 
-def test_gaps_and_heartbeats_are_counted_while_the_stream_is_open(gateway: Program) -> None:
+def test_gaps_and_heartbeats_are_counted_during_the_stream(gateway: Program) -> None:
     beats = value(gateway, "gateway_heartbeats_total")
     gaps = value(gateway, "gateway_write_gap_seconds_bucket", le="1.0")
     body = request_body("slow-start@delay=20", gateway=EVENTS)
@@ -67,7 +67,7 @@ def test_gaps_and_heartbeats_are_counted_while_the_stream_is_open(gateway: Progr
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_the_bytes_are_those_that_arrive(mock_url: str, driver: str) -> None:
+def test_sent_bytes_are_the_bytes_that_arrive(mock_url: str, driver: str) -> None:
     with start_gateway(mock_url, relay_driver=driver) as gateway:
         arrived = 0
         for format in FORMATS:
@@ -81,7 +81,7 @@ def test_the_bytes_are_those_that_arrive(mock_url: str, driver: str) -> None:
         assert value(gateway, "gateway_sent_bytes_total") == arrived
 
 
-def test_a_time_limit_is_counted_by_its_code(mock_url: str) -> None:
+def test_timeouts_are_counted_by_code(mock_url: str) -> None:
     with start_gateway(mock_url, first_byte_timeout_s=0.5) as gateway:
         with ask(gateway.url, request_body("slow-start@delay=20", gateway=EVENTS)) as stream:
             stream.read_all()
@@ -92,10 +92,10 @@ def test_a_time_limit_is_counted_by_its_code(mock_url: str) -> None:
         )
 
 
-def test_a_worker_that_is_killed_leaves_its_counts_but_not_its_open_streams(
+def test_a_killed_worker_leaves_its_counts_but_no_open_streams(
     mock_url: str, tmp_path: Path
 ) -> None:
-    """And the one in its place goes on in its files, so that replacing workers makes no more."""
+    """Its replacement continues in the same files, so their number does not grow."""
     files: list[list[Path]] = []
     with start_gateway(mock_url, prometheus_multiproc_dir=tmp_path) as gateway:
         for times in range(1, 4):
@@ -114,7 +114,7 @@ def test_a_worker_that_is_killed_leaves_its_counts_but_not_its_open_streams(
         assert files[0] == files[-1] != []
 
 
-def test_a_named_folder_is_made_and_begun_anew(mock_url: str, tmp_path: Path) -> None:
+def test_a_named_directory_is_created_and_emptied(mock_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "one"
     for _ in range(2):
         with start_gateway(mock_url, prometheus_multiproc_dir=folder) as gateway:
@@ -124,7 +124,7 @@ def test_a_named_folder_is_made_and_begun_anew(mock_url: str, tmp_path: Path) ->
     assert list(folder.glob("counter_0.db"))
 
 
-def test_a_folder_of_its_own_is_removed_at_the_end(
+def test_the_default_directory_is_removed_at_the_end(
     mock_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)

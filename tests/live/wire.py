@@ -47,7 +47,7 @@ class Stream:
         self.reads = 0
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yields the frames as they arrive. Raises AssertionError for one that breaks the contract."""
+        """Yields the frames as they arrive. Asserts that they follow the contract."""
         rest = b""
         while data := self.response.read1(1 << 20):
             self.reads += 1

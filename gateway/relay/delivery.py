@@ -11,10 +11,10 @@ from typing import Any
 from gateway.apis import Dialect
 from gateway.core.events import Done, Event, Failed
 from gateway.errors import ClientLeft
-from gateway.observe.metrics import Sent
+from gateway.observe.metrics import WriteStats
 from gateway.relay.run import Run
-from gateway.server.response_socket import Outlet, hang_up
-from gateway.server.sockets import unsent_bytes
+from gateway.server.response_socket import ResponseSocket
+from gateway.server.sockets import close_connection, unsent_bytes
 
 
 class Delivery:
@@ -23,7 +23,7 @@ class Delivery:
     def __init__(
         self,
         run: Run,
-        stats: Sent,
+        stats: WriteStats,
         clock: Callable[[], float],
         on_end: Callable[[Run], None],
     ) -> None:
@@ -42,7 +42,7 @@ class Delivery:
         """Why there is no client any more: it left, or did not read."""
         self._last: Done | Failed | None = None
         self._unsent_bytes = 0
-        self._socket: Outlet | None = None
+        self._socket: ResponseSocket | None = None
         self._dialect: Dialect
 
     def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
@@ -69,11 +69,11 @@ class Delivery:
         """The client has left or does not read: whatever waits for it wakes up and ends."""
         self.left = why
         if self.run.context.client is not None:
-            hang_up(self.run.context.client)
+            close_connection(self.run.context.client)
         self.run.accepted.set()
         self.run.queue.wake()
 
-    def enable_direct_writes(self, socket: Outlet, dialect: Dialect) -> None:
+    def enable_direct_writes(self, socket: ResponseSocket, dialect: Dialect) -> None:
         """From now on, events that find the queue drained are written to the client at once."""
         self._socket, self._dialect = socket, dialect
         self.run.queue.direct = self
@@ -81,7 +81,7 @@ class Delivery:
     @property
     def can_write(self) -> bool:
         """See DirectWriter."""
-        return self._socket is not None and not self._socket.is_behind
+        return self._socket is not None and not self._socket.has_unsent
 
     def write_now(self, number: int, events: Sequence[Event], now: float) -> None:
         """See DirectWriter."""
@@ -92,8 +92,8 @@ class Delivery:
         assert socket is not None, "direct writes were enabled with one"
         self.waiting_since = now
         self.stats.write(len(frames), now)
-        socket.send_chunk(frames)
-        if socket.is_behind:
+        socket.write_chunk_now(frames)
+        if socket.has_unsent:
             self.run.queue.wake()  # the reader has to wait for the client
 
     def count_write(self, size: int) -> None:
@@ -130,7 +130,7 @@ class Delivery:
 class StreamBody:
     """A delivery spelled in a dialect: what a WSGI server iterates and closes."""
 
-    def __init__(self, delivery: Delivery, dialect: Dialect, socket: Outlet | None) -> None:
+    def __init__(self, delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> None:
         """socket: where direct writes may go once the response has begun; None: nowhere."""
         self._delivery = delivery
         self._dialect = dialect
@@ -142,7 +142,7 @@ class StreamBody:
             delivery.count_write(len(first))
             yield first
         for number, events in delivery:
-            if socket is not None and socket.is_behind:
+            if socket is not None and socket.has_unsent:
                 socket.flush()
                 if not events:
                     continue

@@ -81,7 +81,7 @@ class Pump:
                 if reply.status != 200:
                     raise upstream.refusal(reply.status, reply.headers, _refusal_body(reply))
                 accepted = True
-                self._metrics.attempted(upstream.name, None)
+                self._metrics.count_attempt(upstream.name, None)
                 run.accepted.set()
                 try:
                     self._read(run, reply)
@@ -93,7 +93,7 @@ class Pump:
                 self.on_events(run, turn.close(now), now)
         except GatewayError as error:
             if not accepted:
-                self._metrics.attempted(upstream.name, error)
+                self._metrics.count_attempt(upstream.name, error)
             return error
         return None
 

@@ -10,13 +10,13 @@ from gateway.config import Config, Principal
 from gateway.core.choices import Choices
 from gateway.core.turn import Turn
 from gateway.errors import Draining, Full, KeyLimit, ModelNotAllowed
-from gateway.observe.metrics import Metrics, Sent
+from gateway.observe.metrics import Metrics, WriteStats
 from gateway.relay.delivery import Delivery
 from gateway.relay.pump import Pump
 from gateway.relay.run import RequestContext, Run
 from gateway.relay.sweeper import Sweeper
 from gateway.routing.pool import Pool
-from gateway.server.response_socket import Outlet, outlet
+from gateway.server.response_socket import ResponseSocket, socket_for_direct_writes
 
 _LINGER_S = 1.0
 """Seconds that an upstream may take to end the body of a finished answer."""
@@ -46,7 +46,7 @@ class Relay:
         self._log = log
         self._metrics = metrics
         self._on_run_ended = on_run_ended
-        metrics.has_places(config.max_streams)
+        metrics.set_stream_limit(config.max_streams)
         self._runs: dict[str, Run] = {}
         self._breaker_states: dict[str, str] = {}
         self._sweeper = Sweeper(config, self._runs, clock, self.update_metrics)
@@ -87,7 +87,7 @@ class Relay:
         except BaseException:
             lease.drop()
             raise
-        delivery = Delivery(run, Sent(self._metrics.written), self._clock, self.delivery_ended)
+        delivery = Delivery(run, WriteStats(self._metrics.writes), self._clock, self.delivery_ended)
         self._runs[run.id] = run
         self._pump.start(run)
         self._sweeper.wake()
@@ -119,7 +119,7 @@ class Relay:
             record |= run.delivery.stats.record()
             run.queue.direct = run.delivery = None  # no cycle is left to the garbage collector
         self._log.info("turn", stream=run.id, **record)
-        self._metrics.turn_ended(record)
+        self._metrics.count_turn(record)
         if not self._runs:
             self.update_metrics()  # the sweeper has stopped
         self._on_run_ended(run)
@@ -130,9 +130,9 @@ class Relay:
         for run in list(self._runs.values()):
             run.fail(Draining("The gateway was stopped; send the request again."))
 
-    def response_socket(self, environ: Mapping[str, Any]) -> Outlet | None:
+    def response_socket(self, environ: Mapping[str, Any]) -> ResponseSocket | None:
         """The socket for direct writes of the response to a request; None: there may be none."""
-        return outlet(environ) if self._config.relay_driver == "auto" else None
+        return socket_for_direct_writes(environ) if self._config.relay_driver == "auto" else None
 
     def run_in_thread(self, work: Callable[[], bytes]) -> bytes:
         """Runs a long computation in a thread, so that the streams go on."""
@@ -140,11 +140,11 @@ class Relay:
 
     def update_metrics(self) -> None:
         """Tells the metrics what is not counted as it happens."""
-        self._metrics.carry_over(len(self._runs))
+        self._metrics.flush(len(self._runs))
         for status in self._pool.standings(self._clock()):
             name, state = status.name, status.breaker
             if (known := self._breaker_states.get(name)) != state:
                 self._breaker_states[name] = state
-                self._metrics.breaker(name, state)
+                self._metrics.set_breaker(name, state)
                 if known is not None:
                     self._log.warning("breaker", upstream=name, state=state)

@@ -3,7 +3,6 @@
 It enforces the time limits, sends heartbeats, and finds clients that have left or do not read.
 """
 
-import select
 import socket
 from collections.abc import Callable, Mapping
 
@@ -19,11 +18,10 @@ from gateway.errors import (
 )
 from gateway.relay.delivery import Delivery
 from gateway.relay.run import Run
-from gateway.transport.session import poll
+from gateway.server.sockets import hung_up
 
 _MAX_INTERVAL_S = 1.0
 _CATCH_UP_S = 0.05
-_HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class Sweeper:
@@ -61,19 +59,20 @@ class Sweeper:
             self._sleep()
             self._on_sweep()
             now = self._clock()
-            hung_up = self._hung_up()
+            clients = (run.context.client for run in self._runs.values())
+            gone = hung_up(client for client in clients if client)
             for run in list(self._runs.values()):
                 run.note_reads(now)
-                if run.delivery is not None and not self._check_client(run.delivery, hung_up, now):
+                if run.delivery is not None and not self._check_client(run.delivery, gone, now):
                     continue
                 if (error := _overdue(run, now)) is not None:
                     run.fail(error)
                 elif run.delivery is not None:
                     self._send_heartbeat(run.delivery, now)
 
-    def _check_client(self, delivery: Delivery, hung_up: set[socket.socket], now: float) -> bool:
+    def _check_client(self, delivery: Delivery, gone: set[socket.socket], now: float) -> bool:
         """False when the client is gone, or was disconnected because it does not read."""
-        if delivery.run.context.client in hung_up:
+        if delivery.run.context.client in gone:
             delivery.disconnect(ClientLeft("The client closed the connection."))
         elif delivery.has_stalled(now, self._config.stall_timeout_s):
             delivery.disconnect(ClientStalled("The client does not read."))
@@ -92,16 +91,6 @@ class Sweeper:
         gevent.sleep(self._interval_s)
         if self._clock() - began > 2 * self._interval_s:
             gevent.sleep(_CATCH_UP_S)  # lets the greenlets read what has arrived meanwhile
-
-    def _hung_up(self) -> set[socket.socket]:
-        """The clients that have closed their connection, even while nothing is sent to them."""
-        asked = poll()
-        sockets = (run.context.client for run in self._runs.values())
-        clients = {client.fileno(): client for client in sockets if client}
-        for descriptor in clients:
-            if descriptor >= 0:
-                asked.register(descriptor, _HUNG_UP)
-        return {clients[descriptor] for descriptor, _ in asked.poll(0)}
 
 
 def _overdue(run: Run, now: float) -> GatewayError | None:

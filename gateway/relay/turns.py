@@ -85,7 +85,7 @@ class TurnFactory:
             return
         lease = run.lease
         if self._families.remember_starts_inside(lease.upstream, lease.model):
-            self._metrics.learned(lease.upstream)
+            self._metrics.count_starts_inside(lease.upstream)
             self._log.warning(
                 "model starts inside its reasoning",
                 stream=run.id,

@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-State = Literal["closed", "open", "trial"]
+State = Literal["closed", "open", "half_open"]
 
 
 class Breaker:
     """Lets an upstream alone that fails again and again, and tries it with one request at a time.
 
     closed: all may pass, and `failures` in a row open it. open: none may, for `open_s` seconds.
-    trial: one may. Once its upstream speaks the breaker is closed, but on probation: until a
+    half_open: one may. Once its upstream speaks the breaker is closed, but on probation: until a
     request has ended well a single failure opens it again.
 
     Who passes gets the number of openings so far, and brings it back with the result: what comes
@@ -25,10 +25,10 @@ class Breaker:
         self._trial = False
 
     def state(self, now: float) -> State:
-        """`trial` from the moment on from which one may pass."""
+        """`half_open` from the moment on from which one may pass."""
         if self._open_until is None:
             return "closed"
-        return "open" if now < self._open_until else "trial"
+        return "open" if now < self._open_until else "half_open"
 
     def admits(self, now: float) -> bool:
         """May one pass?"""

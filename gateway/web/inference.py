@@ -18,7 +18,7 @@ from gateway.relay.relay import Relay
 from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
 from gateway.server.body import read_body
-from gateway.server.response_socket import Outlet
+from gateway.server.response_socket import ResponseSocket
 from gateway.web.request import GatewayRequest
 
 STREAM_HEADERS = {
@@ -88,7 +88,7 @@ class Inference:
         return _in_one_piece(delivery, dialect.whole(answer))
 
 
-def _streamed(delivery: Delivery, dialect: Dialect, socket: Outlet | None) -> Response:
+def _streamed(delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> Response:
     if dialect.waits_for_upstream:
         try:
             delivery.run.wait_until_accepted()

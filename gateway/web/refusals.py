@@ -21,7 +21,7 @@ def register_error_handlers(
     """
 
     def refuse(error: errors.GatewayError) -> Response:
-        metrics.refused(error)
+        metrics.count_error_response(error)
         return _refusal(error, dialects)
 
     @app.errorhandler(errors.GatewayError)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from terminal.formats import FORMATS
-from tests.live.wire import together
+from tests.live.wire import in_parallel
 from tests.programs import ROOT, start_gateway
 
 
@@ -75,7 +75,7 @@ def test_the_formats_look_the_same(gateway_url: str) -> None:
         if format != "plain":
             assert said.startswith("[PROMPT]\nWhat is 2+2?\n\n[REASONING SUMMARY]\n")
 
-    together(check, FORMATS)
+    in_parallel(check, FORMATS)
 
 
 def test_the_check_says_of_each_requirement_that_it_holds(gateway_url: str) -> None:
@@ -146,7 +146,7 @@ def test_a_failure_is_status_one_and_one_line(gateway_url: str, model: str) -> N
         if model.startswith("cut"):
             assert "[FINAL RESPONSE]\nHi! Nice\n" in said
 
-    together(check)
+    in_parallel(check)
 
 
 def test_without_a_gateway_one_line_says_what_to_do() -> None:

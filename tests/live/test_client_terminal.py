@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.terminal import Terminal
-from tests.live.wire import get, until
+from tests.live.wire import get_json, wait_until
 from tests.programs import ROOT
 
 SUMMARY = "I should greet in one sentence. Keep it short."
@@ -133,7 +133,7 @@ def test_a_dead_gateway_is_one_line() -> None:
 
 
 def test_ctrl_c_ends_with_130_and_stops_the_model_too(gateway_url: str, mock_url: str) -> None:
-    before = get(f"{mock_url}/stats")["aborted"]
+    before = get_json(f"{mock_url}/stats")["aborted"]
     with ask(gateway_url, "--prompt", "Explain recursion", "--model", "default@tps=20") as screen:
         screen.wait_for("Thinking for")
         screen.press("\x03")
@@ -141,7 +141,7 @@ def test_ctrl_c_ends_with_130_and_stops_the_model_too(gateway_url: str, mock_url
         assert "Thinking" not in screen.text()
         assert "Traceback" not in screen.text()
         assert screen.raw.rindex("\x1b[?25h") > screen.raw.rindex("\x1b[?25l")  # the cursor is back
-    until(lambda: get(f"{mock_url}/stats")["aborted"] > before, 10)
+    wait_until(lambda: get_json(f"{mock_url}/stats")["aborted"] > before, 10)
 
 
 def test_the_timeline_says_what_took_how_long(gateway_url: str) -> None:

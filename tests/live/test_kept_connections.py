@@ -18,7 +18,7 @@ from gateway.errors import UpstreamUnreachable
 from gateway.transport.client import Transport
 from gateway.transport.session import make_session
 from tests.live.upstream import CHUNKED, DONE, FINISH, chunked, read_request, say
-from tests.live.wire import ask, request_body, told, until
+from tests.live.wire import ask, parse_stream, request_body, wait_until
 from tests.programs import start_gateway, workers_of
 
 ANSWER = b"".join([CHUNKED, *chunked([*say("Hello"), FINISH, DONE])])
@@ -61,7 +61,7 @@ def test_a_request_on_a_connection_that_was_given_up_goes_over_a_new_one(driver:
     with forgetful(answers_anew=True) as url, start_gateway(url, relay_driver=driver) as gateway:
         for _ in range(4):
             with ask(gateway.url, request_body("any", gateway={"format": "events"})) as stream:
-                said = told("events", stream.whole())
+                said = parse_stream("events", stream.read_all())
             assert (said.error, said.answer) == (None, "Hello")
 
 
@@ -70,7 +70,7 @@ def test_an_upstream_that_only_hangs_up_is_told_as_that() -> None:
         errors = []
         for _ in range(3):
             with ask(gateway.url, request_body("any", gateway={"format": "events"})) as stream:
-                errors.append(told("events", stream.whole()).error)
+                errors.append(parse_stream("events", stream.read_all()).error)
         assert errors[0] is None
         assert [error and error["code"] for error in errors[1:]] == ["upstream_unreachable"] * 2
 
@@ -129,16 +129,16 @@ def test_an_authority_of_ones_own_is_named_by_a_setting(
         with start_gateway(url, upstream_ca_file=ca_file) as gateway:
             for _ in range(3):
                 with ask(gateway.url, body) as stream:
-                    said = told("events", stream.whole())
+                    said = parse_stream("events", stream.read_all())
                 assert (said.error, said.answer) == (None, "Hello")
             Path(ca_file).unlink()  # a worker that starts later does not look for it again
             [worker] = workers_of(gateway)
             os.kill(worker, signal.SIGKILL)
-            until(lambda: worker not in (left := workers_of(gateway)) and left, 10)
+            wait_until(lambda: worker not in (left := workers_of(gateway)) and left, 10)
             with ask(gateway.url, body) as stream:
-                assert told("events", stream.whole()).answer == "Hello"
+                assert parse_stream("events", stream.read_all()).answer == "Hello"
         with start_gateway(url) as gateway, ask(gateway.url, body) as stream:
-            error = told("events", stream.whole()).error
+            error = parse_stream("events", stream.read_all()).error
             assert error is not None
             assert error["code"] == "upstream_unreachable"
             assert "UPSTREAM_CA_FILE" in error["message"]

@@ -11,7 +11,7 @@ import pytest
 
 from tests.live.test_upstreams import EVENTS, GOOD, gateway_with, table
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
-from tests.live.wire import ask, get, request_body, told, turn_of, until
+from tests.live.wire import ask, get_json, logged_turn, parse_stream, request_body, wait_until
 from tests.programs import Program
 
 BREAKS = {
@@ -30,7 +30,7 @@ BREAKS = {
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     with Upstream() as upstream:
-        upstream.answers("m", *GOOD)
+        upstream.set_script("m", *GOOD)
         yield upstream
 
 
@@ -39,7 +39,7 @@ def reload(gateway: Program, tmp_path: Path, text: str) -> None:
     (tmp_path / "gateway.toml").write_text(text)
     old = workers(gateway)
     gateway.process.send_signal(signal.SIGHUP)
-    until(lambda: workers(gateway) - old, 20)
+    wait_until(lambda: workers(gateway) - old, 20)
 
 
 def workers(gateway: Program) -> set[str]:
@@ -48,7 +48,7 @@ def workers(gateway: Program) -> set[str]:
 
 
 def upstreams(gateway: Program) -> list[str]:
-    return [upstream["name"] for upstream in get(f"{gateway.url}/health")["upstreams"]]
+    return [upstream["name"] for upstream in get_json(f"{gateway.url}/health")["upstreams"]]
 
 
 def test_open_streams_go_on_and_new_ones_use_the_new_file(
@@ -56,24 +56,24 @@ def test_open_streams_go_on_and_new_ones_use_the_new_file(
 ) -> None:
     more = threading.Event()
     rest = chunked([*say("two"), FINISH, DONE])
-    upstream.answers("long", CHUNKED, *chunked(say("one "), end=False), more, *rest)
+    upstream.set_script("long", CHUNKED, *chunked(say("one "), end=False), more, *rest)
     with gateway_with(tmp_path, table("old", upstream.url), web_concurrency=2) as gateway:
         with ask(gateway.url, request_body("long", **EVENTS), request_id="long") as stream:
-            stream.until(lambda frame: frame.event == "final_output_delta")
+            stream.read_until(lambda frame: frame.event == "final_output_delta")
             for name in ("new", "newer"):
                 reload(gateway, tmp_path, table(name, upstream.url))
-                until(lambda name=name: upstreams(gateway) == [name], 20)
+                wait_until(lambda name=name: upstreams(gateway) == [name], 20)
                 for number in range(5):
                     request_id = f"{name}-{number}"
                     body = request_body("m", **EVENTS)
                     with ask(gateway.url, body, request_id=request_id) as other:
-                        assert told("events", other.whole()).answer == "Hi!"
-                    assert turn_of(gateway, request_id)["upstream"] == name
+                        assert parse_stream("events", other.read_all()).answer == "Hi!"
+                    assert logged_turn(gateway, request_id)["upstream"] == name
             more.set()
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
         assert (said.answer, said.error) == ("one two", None)
-        assert turn_of(gateway, "long")["upstream"] == "old"
-        until(lambda: len([pid for pid in workers(gateway) if alive(pid)]) == 2, 20)
+        assert logged_turn(gateway, "long")["upstream"] == "old"
+        wait_until(lambda: len([pid for pid in workers(gateway) if alive(pid)]) == 2, 20)
 
 
 def alive(pid: str) -> bool:
@@ -91,14 +91,14 @@ def test_a_broken_file_changes_nothing_and_is_told_in_one_line(
             assert len(lines) == 1
             assert lines[0].endswith("The settings stay as they were.")
             with ask(gateway.url, request_body("m", **EVENTS)) as stream:
-                assert told("events", stream.whole()).answer == "Hi!"
+                assert parse_stream("events", stream.read_all()).answer == "Hi!"
             assert upstreams(gateway) == ["old"]
 
         # A worker that dies meanwhile is replaced by one with the settings that stayed.
         for pid in filter(alive, workers(gateway)):
             os.kill(int(pid), signal.SIGKILL)
         with ask(gateway.url, request_body("m", **EVENTS)) as stream:
-            assert told("events", stream.whole()).answer == "Hi!"
+            assert parse_stream("events", stream.read_all()).answer == "Hi!"
         assert upstreams(gateway) == ["old"]
 
 
@@ -109,7 +109,7 @@ def test_no_request_is_lost_while_it_reloads(tmp_path: Path, upstream: Upstream)
     def ask_on() -> None:
         while not stop.is_set():
             with ask(gateway.url, request_body("m", **EVENTS)) as stream:
-                fates.append(told("events", stream.whole()).answer)
+                fates.append(parse_stream("events", stream.read_all()).answer)
 
     file = table("a", upstream.url)
     with gateway_with(tmp_path, file, web_concurrency=2) as gateway:
@@ -120,7 +120,7 @@ def test_no_request_is_lost_while_it_reloads(tmp_path: Path, upstream: Upstream)
             for _ in range(3):
                 reload(gateway, tmp_path, file)
                 seen = len(fates)
-                until(lambda seen=seen: len(fates) > seen + 20, 20)
+                wait_until(lambda seen=seen: len(fates) > seen + 20, 20)
         finally:
             stop.set()
             for asker in askers:
@@ -130,18 +130,18 @@ def test_no_request_is_lost_while_it_reloads(tmp_path: Path, upstream: Upstream)
 
 def test_the_master_hears_all_while_old_streams_run_on(tmp_path: Path, upstream: Upstream) -> None:
     """It replaces workers that die, and a second signal ends everything at once."""
-    upstream.answers("endless", CHUNKED, *chunked(say("one"), end=False), threading.Event())
+    upstream.set_script("endless", CHUNKED, *chunked(say("one"), end=False), threading.Event())
     file = table("a", upstream.url)
     with gateway_with(tmp_path, file, drain_timeout_s=60) as gateway:
         before = workers(gateway)
         with ask(gateway.url, request_body("endless", **EVENTS)) as stream:
-            stream.until(lambda frame: frame.event == "final_output_delta")
+            stream.read_until(lambda frame: frame.event == "final_output_delta")
             reload(gateway, tmp_path, file)
             [new] = workers(gateway) - before
             os.kill(int(new), signal.SIGKILL)
-            until(lambda: workers(gateway) - before - {new}, 20)
+            wait_until(lambda: workers(gateway) - before - {new}, 20)
             with ask(gateway.url, request_body("m", **EVENTS)) as other:
-                assert told("events", other.whole()).answer == "Hi!"
+                assert parse_stream("events", other.read_all()).answer == "Hi!"
             gateway.process.terminate()
             gateway.wait_for("Handling signal: term")
             gateway.process.send_signal(signal.SIGQUIT)

@@ -18,9 +18,9 @@ def upstream() -> Iterator[Upstream]:
     busy = (refusal(429, limited, Retry_After="1"),)
     answer = (CHUNKED, *chunked([*say("<think>A thought.</think>", "Welcome."), FINISH, DONE]))
     with Upstream() as made:
-        made.answers("always-busy", *busy)
-        made.answers_in_turn("busy-once", busy, answer)
-        made.answers(
+        made.set_script("always-busy", *busy)
+        made.set_scripts("busy-once", busy, answer)
+        made.set_script(
             "breaks-off", CHUNKED, *chunked(say("<think>A thought.</think>Wel"), end=False)
         )
         yield made

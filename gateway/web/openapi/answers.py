@@ -40,7 +40,7 @@ HEALTH = Schema(
                 object_of(
                     {
                         "name": STRING,
-                        "breaker": {"enum": ["closed", "open", "trial"]},
+                        "breaker": {"enum": ["closed", "open", "half_open"]},
                         "open_streams": COUNT,
                         "healthy": {"type": "boolean"},
                     }

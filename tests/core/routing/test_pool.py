@@ -263,7 +263,7 @@ def test_failures_in_a_row_open_the_breaker_for_a_while() -> None:
     assert caught.value.retry_after_s == 30
     assert not pool.usable(39.9)
     assert pool.usable(40)
-    assert pool.standings(40)[0].breaker == "trial"
+    assert pool.standings(40)[0].breaker == "half_open"
 
 
 def test_then_one_may_try() -> None:
@@ -284,7 +284,7 @@ def test_a_trial_that_fails_opens_it_again() -> None:
     break_down(pool, 0)
     pool.pick("m", OPEN_S).fail(DEAD, OPEN_S + 5)
     assert pool.standings(2 * OPEN_S + 4.9)[0].breaker == "open"
-    assert pool.standings(2 * OPEN_S + 5)[0].breaker == "trial"
+    assert pool.standings(2 * OPEN_S + 5)[0].breaker == "half_open"
 
 
 @pytest.mark.parametrize("error", [None, refusal(429), refusal(400)])
@@ -296,7 +296,7 @@ def test_a_trial_that_shows_nothing_lets_another_try(error: GatewayError | None)
         trial.drop()
     else:
         trial.fail(error, OPEN_S)
-    assert pool.standings(OPEN_S)[0].breaker == "trial"
+    assert pool.standings(OPEN_S)[0].breaker == "half_open"
     pool.pick("m", OPEN_S)
     with pytest.raises(NoUpstream):
         pool.pick("m", OPEN_S)
@@ -359,14 +359,16 @@ class Told:
     def state(self, now: float) -> str:
         if self.opened_at is None:
             return "closed"
-        return "open" if now - self.opened_at < OPEN_S else "trial"
+        return "open" if now - self.opened_at < OPEN_S else "half_open"
 
     def free(self, model: str, now: float) -> bool:
         room = self.config.max_streams is None or len(self.leases) < self.config.max_streams
         return room and self.usable(model, now)
 
     def usable(self, model: str, now: float) -> bool:
-        admitted = self.state(now) == "closed" or (self.state(now) == "trial" and not self.trial)
+        admitted = self.state(now) == "closed" or (
+            self.state(now) == "half_open" and not self.trial
+        )
         return self.healthy and not self.paused(model, now) and admitted
 
     def paused(self, model: str, now: float) -> bool:
@@ -441,7 +443,7 @@ class AnyPool(RuleBasedStateMachine):
             assert chosen is first[0]
         self.count += 1
         chosen.leases.add(self.count)
-        if chosen.state(self.now) == "trial":
+        if chosen.state(self.now) == "half_open":
             chosen.trial = self.count
         return Held(self.count, lease, model, chosen.period)
 

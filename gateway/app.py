@@ -19,9 +19,9 @@ from gateway.observe.metrics import Metrics
 from gateway.relay.relay import Relay
 from gateway.relay.summary_writer import Writer
 from gateway.relay.turns import Turns
-from gateway.routing.client import Endpoint
-from gateway.routing.health_checks import Checkup
-from gateway.routing.models import Catalog
+from gateway.routing.client import UpstreamClient
+from gateway.routing.health_checks import HealthChecker
+from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
 from gateway.routing.redact import redactor
 from gateway.transport.client import Transport
@@ -57,40 +57,40 @@ def create_app(
     metrics = metrics or Metrics(worker_number())
     families = Families(config)
     pool = Pool(
-        config.served,
+        config.effective_upstreams,
         breaker_failures=config.breaker_failures,
         breaker_open_s=config.breaker_open_s,
     )
-    make_endpoint = _endpoints(config, session)
-    endpoints = {upstream.name: make_endpoint(upstream) for upstream in config.served}
+    make_client = _client_maker(config, session)
+    upstreams = {upstream.name: make_client(upstream) for upstream in config.effective_upstreams}
     summarizers = Summarizers(config, SUMMARIZERS)
     server = config.summarizer_server
-    writer = Writer(config, *make_endpoint(server), families, clock) if server else None
-    relay = Relay(config, pool, endpoints, writer, clock, log, metrics)
-    turns = Turns(relay, endpoints, families, summarizers, metrics, log)
-    catalog = Catalog(config.served, endpoints, clock, log)
+    writer = Writer(config, *make_client(server), families, clock) if server else None
+    relay = Relay(config, pool, upstreams, writer, clock, log, metrics)
+    turns = Turns(relay, upstreams, families, summarizers, metrics, log)
+    model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
-    app.extensions["gateway.health_checks"] = Checkup(config, pool, endpoints, log)
+    app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)
 
-    app.register_blueprint(api.make_blueprint(config, turns, relay, catalog, families, clock))
+    app.register_blueprint(api.make_blueprint(config, turns, relay, model_list, families, clock))
     app.register_blueprint(ops.make_blueprint(relay, pool, metrics, clock, gateway.__version__))
     app.register_blueprint(page.make_blueprint(gateway.__version__, summarizers.per_request))
     _register_error_handlers(app, log, metrics)
     return app
 
 
-def _endpoints(
+def _client_maker(
     config: Config, session: requests.Session | None
-) -> Callable[[UpstreamConfig], Endpoint]:
-    """What makes the way to an upstream, with connections of its own; it tells no server's key."""
+) -> Callable[[UpstreamConfig], UpstreamClient]:
+    """Returns a function that makes a client with a session of its own. It shows no key."""
     hide = redactor(config.secrets)
 
-    def make(upstream: UpstreamConfig) -> Endpoint:
+    def make(upstream: UpstreamConfig) -> UpstreamClient:
         connections = session or make_session(
             upstream.max_streams or config.max_streams, config.upstream_certificates
         )
-        return Endpoint(
+        return UpstreamClient(
             UPSTREAMS[upstream.kind](upstream, hide),
             Transport(connections, upstream.connect_timeout_s),
         )

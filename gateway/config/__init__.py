@@ -1,4 +1,4 @@
-"""The settings, read once at the start: :class:`Config`."""
+"""The settings, read once at the start. :class:`Config` holds them all."""
 
 from gateway.config.models import ModelConfig
 from gateway.config.settings import Config, setting_names, worker_number

@@ -123,7 +123,7 @@ ATTEMPTS = Instrument(
 BREAKER = Instrument(
     "gauge",
     "gateway_breaker_state",
-    "The breaker of an upstream: 0 closed, 1 on trial, 2 open; the worst of all workers",
+    "The breaker of an upstream: 0 closed, 1 half-open, 2 open; the worst of all workers",
     ("upstream",),
     over_workers="livemax",
 )

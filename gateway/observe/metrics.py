@@ -36,7 +36,7 @@ from gateway.routing.breaker import State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_BREAKER_VALUES: dict[State, int] = {"closed": 0, "trial": 1, "open": 2}
+_BREAKER_VALUES: dict[State, int] = {"closed": 0, "half_open": 1, "open": 2}
 
 
 class Spread:

@@ -20,7 +20,7 @@ from gevent.hub import Waiter
 from gateway.core.events import Event
 from gateway.errors import UpstreamBroke
 from gateway.relay.stream import Stream
-from gateway.transport.client import BROKE_OFF, READ_BYTES, Wire
+from gateway.transport.lines import BROKE_OFF, READ_BYTES, ChunkedSocket
 
 
 class Driven(Protocol):
@@ -36,7 +36,7 @@ class Driven(Protocol):
         """Asks the summary model what the turn wants to know, if anything."""
 
 
-def read(stream: Stream, wire: Wire, relay: Driven, clock: Callable[[], float]) -> None:
+def read(stream: Stream, wire: ChunkedSocket, relay: Driven, clock: Callable[[], float]) -> None:
     """Reads until the body has ended or the stream's reader is too far behind.
 
     Raises UpstreamBroke, or what the relay raises.
@@ -67,7 +67,7 @@ def read(stream: Stream, wire: Wire, relay: Driven, clock: Callable[[], float]) 
                 return
             lines = wire.lines(data)
             goes_on = relay.take(stream, lines) if lines else True
-            stream.find_lane(wire.is_whole)
+            stream.find_lane(wire.at_boundary)
             if wire.is_broken:
                 raise UpstreamBroke(BROKE_OFF)
             if goes_on and not wire.ended:

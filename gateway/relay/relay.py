@@ -21,7 +21,7 @@ from gateway.relay.stream import Request, Stream
 from gateway.relay.summary_writer import Writer
 from gateway.relay.sweeper import Sweeper
 from gateway.routing.breaker import State
-from gateway.routing.client import Endpoint
+from gateway.routing.client import UpstreamClient
 from gateway.routing.pool import Pool, may_retry
 from gateway.server.response_socket import Outlet, outlet
 from gateway.transport.client import Reply
@@ -39,20 +39,20 @@ class Relay:
         self,
         config: Config,
         pool: Pool,
-        endpoints: Mapping[str, Endpoint],
+        upstreams: Mapping[str, UpstreamClient],
         writer: Writer | None,
         clock: Callable[[], float],
         log: Any,
         metrics: Metrics,
     ) -> None:
-        """endpoints: by the names of the upstreams in the pool."""
+        """upstreams: by the names of the upstreams in the pool."""
         self.draining = False
         """Its worker takes no more connections; what comes on those that stand is still served."""
         self._stopped = False
         self._clock = clock
         self._config = config
         self._pool = pool
-        self._endpoints = endpoints
+        self._upstreams = upstreams
         self._writer = writer
         self._is_direct = config.relay_driver == "auto"
         self._log = log
@@ -148,7 +148,7 @@ class Relay:
         """Asks the upstream that is leased and reads its answer; gives what went wrong."""
         turn = stream.turn
         accepted = False
-        upstream, transport = self._endpoints[stream.lease.upstream]
+        upstream, transport = self._upstreams[stream.lease.upstream]
         stream.calls(self._clock())
         try:
             with transport.send(stream.request.call(upstream, stream.lease.model)) as reply:
@@ -161,7 +161,7 @@ class Relay:
                     self._read(stream, reply)
                 except GatewayError:
                     now = self._clock()
-                    stream.tell(turn.feed(reply.unfinished(), now), now)
+                    stream.tell(turn.feed(reply.partial_line(), now), now)
                     raise
                 now = self._clock()
                 self.tell(stream, turn.close(now), now)
@@ -185,8 +185,8 @@ class Relay:
         turn = stream.turn
         if turn.ended:
             stream.lease.succeed()
-        elif turn.model_ran and not stream.lease.was_heard:
-            stream.lease.hear()
+        elif turn.model_ran and not stream.lease.has_output:
+            stream.lease.note_output()
         stream.tell(events, now)
         if turn.fault is not None:
             raise turn.fault
@@ -229,8 +229,8 @@ class Relay:
     def count(self) -> None:
         """Tells the metrics what is not counted as it happens."""
         self._metrics.carry_over(len(self._streams))
-        for standing in self._pool.standings(self._clock()):
-            name, state = standing.name, standing.breaker
+        for status in self._pool.statuses(self._clock()):
+            name, state = status.name, status.breaker
             if (known := self._breakers.get(name)) != state:
                 self._breakers[name] = state
                 self._metrics.breaker(name, state)
@@ -242,7 +242,7 @@ class Relay:
         stream.reply, stream.reading_since = reply, self._clock()
         for lines in reply.batches():
             self.take(stream, lines)
-            if self._is_direct and (wire := reply.wire()) is not None:
+            if self._is_direct and (wire := reply.chunked_socket()) is not None:
                 while not wire.ended:
                     self._wait_for_room(stream)
                     callback_driver.read(stream, wire, self, self._clock)
@@ -277,6 +277,6 @@ def _beginning(reply: Reply) -> bytes:
     if reply.status < 400:
         return body
     with gevent.Timeout(_REFUSAL_S, False):
-        for piece in reply.refusal():
+        for piece in reply.error_body():
             body += piece
     return body

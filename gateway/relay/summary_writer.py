@@ -38,18 +38,18 @@ class Writer:
     def write(self, ask: Ask, request_id: str) -> Written:
         """The answer, or none: a failure is the breaker's affair, not the stream's."""
         breaker = self._breaker
-        if not breaker.admits(self._clock()):
+        if not breaker.allows(self._clock()):
             return UNWRITTEN
-        opening = breaker.enter()
+        generation = breaker.begin()
         try:
             written = self._call(ask, request_id)
         except GatewayError:
-            breaker.fail(opening, self._clock())
+            breaker.fail(generation, self._clock())
             return UNWRITTEN
         except BaseException:  # the stream has ended meanwhile
-            breaker.drop(opening)
+            breaker.drop(generation)
             raise
-        breaker.succeed(opening)
+        breaker.succeed(generation)
         return written
 
     def _call(self, ask: Ask, request_id: str) -> Written:

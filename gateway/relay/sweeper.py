@@ -40,7 +40,7 @@ class Sweeper:
         self._clock = clock
         self._sweeping: gevent.Greenlet | None = None
         limits = [config.heartbeat_s, config.stall_timeout_s]
-        for upstream in config.served:
+        for upstream in config.effective_upstreams:
             limits += [
                 upstream.first_byte_timeout_s,
                 upstream.idle_timeout_s,

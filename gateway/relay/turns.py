@@ -16,7 +16,7 @@ from gateway.core.turn import Reader, Turn
 from gateway.observe.metrics import Metrics
 from gateway.relay.relay import Relay
 from gateway.relay.stream import Request, Stream
-from gateway.routing.client import Endpoint
+from gateway.routing.client import UpstreamClient
 from gateway.routing.pool import Lease
 from gateway.upstreams.chat import ChatUpstream
 
@@ -45,14 +45,14 @@ class Turns:
     def __init__(
         self,
         relay: Relay,
-        endpoints: Mapping[str, Endpoint],
+        upstreams: Mapping[str, UpstreamClient],
         families: Families,
         summarizers: Summarizers,
         metrics: Metrics,
         log: Any,
     ) -> None:
         self._relay = relay
-        self._endpoints = endpoints
+        self._upstreams = upstreams
         self._families = families
         self._summarizers = summarizers
         self._metrics = metrics
@@ -100,7 +100,7 @@ class Turns:
 
         def source(upstream: str, model: str) -> tuple[Reader, Splitter]:
             return (
-                self._endpoints[upstream].upstream.reader(choice),
+                self._upstreams[upstream].upstream.reader(choice),
                 self._families.splitter(upstream, model, asked.body, options.starts_inside),
             )
 

@@ -24,7 +24,7 @@ from gunicorn.util import write_error
 from gunicorn.workers.ggevent import GeventWorker
 
 from gateway.errors import RequestTimeout
-from gateway.loaded import current
+from gateway.loaded import loaded_config
 from gateway.server.body import PIECE_BYTES
 from gateway.server.response_socket import Outlet, hang_up
 
@@ -104,7 +104,7 @@ class Worker(GeventWorker):
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serves a connection, once something comes on it."""
         if _HAS_USER_TIMEOUT and client.family in (socket.AF_INET, socket.AF_INET6):
-            patience_s = current().stall_timeout_s + _AFTER_STREAMS_S
+            patience_s = loaded_config().stall_timeout_s + _AFTER_STREAMS_S
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * patience_s))
         if not self._hears(client):
             client.close()
@@ -124,7 +124,7 @@ class Worker(GeventWorker):
     def timeout_ctx(self) -> gevent.Timeout:
         """What gunicorn reads a head in, whose first bytes are there."""
         late = RequestTimeout("The head of the request did not come in time (REQUEST_TIMEOUT_S).")
-        return gevent.Timeout(current().request_timeout_s, late)
+        return gevent.Timeout(loaded_config().request_timeout_s, late)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """What gunicorn calls when a head could not be read."""

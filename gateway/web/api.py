@@ -21,7 +21,7 @@ from gateway.errors import BadRequest, NotFound, UnsupportedMedia
 from gateway.relay.relay import Relay
 from gateway.relay.stream import Body, Stream
 from gateway.relay.turns import Caller, Turns
-from gateway.routing.models import Catalog
+from gateway.routing.models import ModelList
 from gateway.server.body import read_body
 from gateway.server.response_socket import Outlet
 from gateway.web.auth import Keys
@@ -39,7 +39,7 @@ def make_blueprint(
     config: Config,
     turns: Turns,
     relay: Relay,
-    catalog: Catalog,
+    model_list: ModelList,
     families: Families,
     clock: Callable[[], float],
 ) -> Blueprint:
@@ -100,7 +100,7 @@ def make_blueprint(
                 "family": families.find(model.own_name).name,
                 "upstream": model.upstream,
             }
-            for model in catalog.models()
+            for model in model_list.models()
         ]
         return Response(dumps({"object": "list", "data": data}), content_type="application/json")
 

@@ -36,7 +36,7 @@ class Families:
 
     def __init__(self, config: Config) -> None:
         """Raises ConfigError when a [[models]] entry names a family that is not known."""
-        self._own = [(entry, _own_family(entry)) for entry in config.models if entry.marks]
+        self._own = [(entry, _own_family(entry)) for entry in config.models if entry.sets_markers]
         self._marked: tuple[Block, ...] | None = None
         if config.reasoning_start and config.reasoning_end:
             self._marked = (Block((config.reasoning_start,), (config.reasoning_end,)),)

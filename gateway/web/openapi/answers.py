@@ -104,7 +104,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
                 _object(
                     {
                         "name": _STRING,
-                        "breaker": {"enum": ["closed", "open", "trial"]},
+                        "breaker": {"enum": ["closed", "open", "half_open"]},
                         "open_streams": _COUNT,
                         "healthy": {"type": "boolean"},
                     }

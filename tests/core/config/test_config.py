@@ -76,13 +76,13 @@ def test_upstreams_come_from_the_file(tmp_path: Path) -> None:
         FAR_KEY=" sk-1\n",
         FIRST_BYTE_TIMEOUT_S="8",
     )
-    local, far = config.served
+    local, far = config.effective_upstreams
     assert (local.name, local.models, local.priority, local.weight) == ("local", ("qwen3-*",), 1, 1)
     assert (local.api_key, far.api_key) == (None, "sk-1")
     assert far.rename == {"fast": "org/Model"}
-    assert [u.idle_timeout_s for u in config.served] == [7, 9]
-    assert [u.first_byte_timeout_s for u in config.served] == [8, 8]
-    assert [u.connect_timeout_s for u in config.served] == [5, 5]
+    assert [u.idle_timeout_s for u in config.effective_upstreams] == [7, 9]
+    assert [u.first_byte_timeout_s for u in config.effective_upstreams] == [8, 8]
+    assert [u.connect_timeout_s for u in config.effective_upstreams] == [5, 5]
 
 
 def test_without_a_table_there_is_one_upstream(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_without_a_table_there_is_one_upstream(tmp_path: Path) -> None:
         UPSTREAM_API_KEY="k",
         TOTAL_TIMEOUT_S="9",
     )
-    [alone] = config.served
+    [alone] = config.effective_upstreams
     assert (alone.name, alone.url, alone.api_key) == ("default", "http://a.test", "k")
     assert alone.total_timeout_s == 9
     assert alone.models == ("*",)
@@ -104,7 +104,7 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
 @pytest.mark.parametrize(
     ("toml", "environ", "sentence"),
     [
-        (UPSTREAM + "prio = 1", {}, "upstreams[0].prio: it is not known."),
+        (UPSTREAM + "prio = 1", {}, "upstreams[0].prio: unknown key."),
         (UPSTREAM + "weight = 0", {}, "upstreams[0].weight: expected `int` >= 1."),
         (UPSTREAM + "models = []", {}, "upstreams[0].models: expected `array` of length >= 1."),
         (UPSTREAM + UPSTREAM, {}, "Two upstreams are called 'a'."),
@@ -126,7 +126,7 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         (
             UPSTREAM + 'api_key_env = "NO_KEY"',
             {"NO_KEY": " "},
-            "upstreams[0].api_key_env: the environment has no NO_KEY.",
+            "upstreams[0].api_key_env: the environment variable NO_KEY is not set.",
         ),
         (
             UPSTREAM + 'api_key_env = "KEY"\napi_key = "x"',
@@ -171,7 +171,7 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         (
             f"upstream_ca_file = '{__file__}'",
             {},
-            f"UPSTREAM_CA_FILE: {__file__!r} holds no certificates that can be read.",
+            f"UPSTREAM_CA_FILE: {__file__!r} holds no valid certificates.",
         ),
         ("", {"API_KEYS": " , "}, "API_KEYS holds no key."),
         ("api_keys = []", {}, "API_KEYS holds no key."),
@@ -182,11 +182,15 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         ("", {"PORT": "70000"}, "PORT: expected `int` <= 65535."),
         ("", {"HEARTBEAT_S": "0"}, "HEARTBEAT_S: expected `float` > 0.0."),
         ("", {"HEARTBEAT_S": "nan"}, "HEARTBEAT_S: expected `float` > 0.0."),
-        ("", {"DEFAULT_FORMAT": "html"}, "DEFAULT_FORMAT: invalid enum value 'html'."),
-        ("heartbeat = 3", {}, "HEARTBEAT: it is not known."),
+        (
+            "",
+            {"DEFAULT_FORMAT": "html"},
+            "DEFAULT_FORMAT: 'html' is not one of phased, events, openai, plain.",
+        ),
+        ("heartbeat = 3", {}, "HEARTBEAT: unknown key."),
         ("max_streams = 0", {}, "MAX_STREAMS: expected `int` >= 1."),
         ('[[models]]\nmatch = "a"\nstart = ["<"]', {}, "models[0]: start and end go together."),
-        ('[[models]]\nmatch = "a"\nstop = 1', {}, "models[0].stop: it is not known."),
+        ('[[models]]\nmatch = "a"\nstop = 1', {}, "models[0].stop: unknown key."),
         (
             "",
             {"REASONING_START": "<a>"},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.apis import DIALECTS, Answer
 from gateway.config import ReasoningMode
-from gateway.transport.chunked import Dechunker
+from gateway.transport.chunked import ChunkedDecoder
 from gateway.upstreams.lane import Lane, find_lane
 from tests.core.scripted import DONE, FINISH, contents, delta, make_turn
 
@@ -42,7 +42,7 @@ class Driver:
         self.taken = 0
         self._number = 2
         self._goes_short = goes_short
-        self._dechunker = Dechunker()
+        self._decoder = ChunkedDecoder()
         self._rest = b""
         self._lane: Lane | None = None
 
@@ -55,11 +55,11 @@ class Driver:
                 self._number += 1
             self._tell(self._lane.take(text, 1))
             return
-        data = self._rest + self._dechunker.feed(data)
+        data = self._rest + self._decoder.feed(data)
         end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
         data, self._rest = data[:end], data[end:]
         self._tell(self.turn.feed(data.splitlines(), 1))
-        is_whole = self._dechunker.is_whole and not self._rest
+        is_whole = self._decoder.at_boundary and not self._rest
         steady = self.turn.steady() if self._goes_short and is_whole else None
         self._lane = find_lane(self._lane, steady, self.dialect.around) if steady else None
 

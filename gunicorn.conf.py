@@ -15,10 +15,10 @@ import tempfile
 from pathlib import Path
 
 from gateway.errors import ConfigError
-from gateway.loaded import loaded_config, reload
+from gateway.loaded import loaded_config, reload_config
 
 try:
-    _fault = reload()
+    _fault = reload_config()
 except ConfigError as error:
     sys.exit(f"gateway: {error}")
 _config = loaded_config()

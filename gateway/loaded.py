@@ -16,7 +16,7 @@ from gateway.errors import ConfigError
 _loaded: list[Config] = []
 
 
-def reload() -> ConfigError | None:
+def reload_config() -> ConfigError | None:
     """Reads the settings. If they are invalid, keeps the previous ones and returns the error.
 
     HOST and PORT stay as they were: gunicorn's master ends when it can't listen at a new address.
@@ -39,5 +39,5 @@ def reload() -> ConfigError | None:
 def loaded_config() -> Config:
     """Returns the last valid settings, reading them if nothing has yet. Raises ConfigError."""
     if not _loaded:
-        reload()
+        reload_config()
     return _loaded[0]

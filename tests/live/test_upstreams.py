@@ -197,7 +197,7 @@ def test_a_breaker_opens_refuses_at_once_and_lets_one_try(tmp_path: Path, first:
         assert standing(gateway, "a")["breaker"] == "open"
         assert len(first.seen) == 3
 
-        until(lambda: standing(gateway, "a")["breaker"] == "trial")
+        until(lambda: standing(gateway, "a")["breaker"] == "half_open")
         trial = send(gateway.url, request_body("m", stream=False), "trial")
         with trial:
             until(lambda: len(first.seen) == 4)
@@ -239,9 +239,9 @@ def test_clients_that_leave_are_nobodys_failure(tmp_path: Path, first: Upstream)
             leave(model, seen)
             assert standing(gateway, "a")["breaker"] == "closed"
         assert error_of(gateway)[0] == 502
-        until(lambda: standing(gateway, "a")["breaker"] == "trial")
+        until(lambda: standing(gateway, "a")["breaker"] == "half_open")
         leave("before", 8)
-        assert standing(gateway, "a")["breaker"] == "trial"
+        assert standing(gateway, "a")["breaker"] == "half_open"
         with ask(gateway.url, request_body("m", **EVENTS)) as stream:
             assert told("events", stream.whole()).answer == "Hi!"
         assert standing(gateway, "a")["breaker"] == "closed"
@@ -306,8 +306,8 @@ def test_a_sick_upstream_is_known_before_a_user_finds_it(
             assert error_of(gateway, "other")[:2] == (503, "no_upstream")
             patient.status = 200
             until(lambda: standing(gateway, "sick")["healthy"])
-        assert '"event": "upstream is not well"' in gateway.output()
-        assert '"event": "upstream is well again"' in gateway.output()
+        assert '"event": "upstream is unhealthy"' in gateway.output()
+        assert '"event": "upstream is healthy again"' in gateway.output()
 
 
 # --- Keys -----------------------------------------------------------------------------------------

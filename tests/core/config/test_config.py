@@ -1,4 +1,4 @@
-"""Settings are read once, and a fault stops the start with one sentence that names it."""
+"""Settings are read once; an invalid one stops the start with one sentence that names it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def load(tmp_path: Path, toml: str = "", **environ: str) -> Config:
     return Config.load({"GATEWAY_CONFIG": str(path), **environ})
 
 
-def test_defaults_need_nothing(tmp_path: Path) -> None:
+def test_no_setting_is_required(tmp_path: Path) -> None:
     assert load(tmp_path) == Config()
 
 
@@ -24,7 +24,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert (config.heartbeat_s, config.port) == (3, 82)
 
 
-def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     assert load(tmp_path, UPSTREAM_API_KEY="", PORT="").upstream_api_key is None
 
 
@@ -37,13 +37,13 @@ def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
         ('api_keys = ["other"]', {"API_KEYS": "k-1,k-2"}),
     ],
 )
-def test_the_keys_of_clients_are_a_list(tmp_path: Path, toml: str, environ: dict[str, str]) -> None:
+def test_client_keys_are_a_list(tmp_path: Path, toml: str, environ: dict[str, str]) -> None:
     config = load(tmp_path, toml, **environ)
     assert config.client_keys == ("k-1", "k-2")
     assert {"k-1", "k-2"} <= set(config.secrets)
 
 
-def test_without_keys_of_clients_there_are_none(tmp_path: Path) -> None:
+def test_empty_api_keys_means_no_keys(tmp_path: Path) -> None:
     assert load(tmp_path, API_KEYS="").client_keys == ()
 
 
@@ -85,7 +85,7 @@ def test_upstreams_come_from_the_file(tmp_path: Path) -> None:
     assert [u.connect_timeout_s for u in config.effective_upstreams] == [5, 5]
 
 
-def test_without_a_table_there_is_one_upstream(tmp_path: Path) -> None:
+def test_without_tables_there_is_one_upstream(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         UPSTREAM_URL="http://a.test",
@@ -187,6 +187,23 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
             {"DEFAULT_FORMAT": "html"},
             "DEFAULT_FORMAT: 'html' is not one of phased, events, openai, plain.",
         ),
+        (
+            'default_format = "html"',
+            {},
+            "DEFAULT_FORMAT: 'html' is not one of phased, events, openai, plain.",
+        ),
+        (
+            "",
+            {"LOG_LEVEL": "trace"},
+            "LOG_LEVEL: 'trace' is not one of debug, info, warning, error.",
+        ),
+        ("", {"MESSAGES_SUMMARY": "no"}, "MESSAGES_SUMMARY: 'no' is not one of asked, always."),
+        (UPSTREAM + 'kind = "vllm"', {}, "upstreams[0].kind: 'vllm' is not one of chat."),
+        (
+            UPSTREAM + UPSTREAM.replace('"a"', '"b"') + 'kind = ""',
+            {},
+            "upstreams[1].kind: '' is not one of chat.",
+        ),
         ("heartbeat = 3", {}, "HEARTBEAT: unknown key."),
         ("max_streams = 0", {}, "MAX_STREAMS: expected `int` >= 1."),
         ('[[models]]\nmatch = "a"\nstart = ["<"]', {}, "models[0]: start and end go together."),
@@ -203,7 +220,7 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         ),
     ],
 )
-def test_a_fault_is_one_sentence(
+def test_an_invalid_setting_is_named_in_one_sentence(
     tmp_path: Path, toml: str, environ: dict[str, str], sentence: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -211,14 +228,14 @@ def test_a_fault_is_one_sentence(
     assert caught.value.message == sentence
 
 
-def test_a_named_file_must_be_there_and_readable(tmp_path: Path) -> None:
+def test_the_configured_file_must_exist_and_be_readable(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         Config.load({"GATEWAY_CONFIG": str(tmp_path / "none.toml")})
     with pytest.raises(ConfigError, match="could not be read"):
         load(tmp_path, "a = [")
 
 
-def test_a_family_that_is_not_known_is_named() -> None:
+def test_an_unknown_family_is_named() -> None:
     with pytest.raises(ConfigError, match="'nope' of 'mine' is not known; choose one of tags"):
         Families(Config(models=(ModelConfig(match="mine", family="nope"),)))
 

@@ -19,7 +19,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_invalid_settings_stop_the_start(file: Path) -> None:
     file.write_text("prot = 1")
     with pytest.raises(ConfigError):
-        loaded.reload()
+        loaded.reload_config()
     with pytest.raises(ConfigError):
         loaded.loaded_config()
 
@@ -29,19 +29,19 @@ def test_invalid_settings_stop_the_start(file: Path) -> None:
 )
 def test_invalid_settings_on_a_reload_change_nothing(file: Path, broken: str) -> None:
     file.write_text("heartbeat_s = 3")
-    assert loaded.reload() is None
+    assert loaded.reload_config() is None
     file.write_text(broken)
-    assert loaded.reload() is not None
+    assert loaded.reload_config() is not None
     assert loaded.loaded_config().heartbeat_s == 3
     file.write_text("heartbeat_s = 4")
-    assert loaded.reload() is None
+    assert loaded.reload_config() is None
     assert loaded.loaded_config().heartbeat_s == 4
 
 
 def test_a_reload_keeps_the_address(file: Path) -> None:
     file.write_text("port = 81")
-    loaded.reload()
+    loaded.reload_config()
     file.write_text('port = 82\nhost = "nowhere"\nheartbeat_s = 4')
-    loaded.reload()
+    loaded.reload_config()
     config = loaded.loaded_config()
     assert (config.host, config.port, config.heartbeat_s) == ("127.0.0.1", 81, 4)

@@ -34,7 +34,7 @@ from gateway.core.families import Families
 from gateway.core.sse import Decoder
 from gateway.core.summarizers import SUMMARIZERS
 from gateway.core.turn import Reading, Turn
-from gateway.transport.chunked import Dechunker
+from gateway.transport.chunked import ChunkedDecoder
 from gateway.upstreams.chat_reader import ChatReader
 
 FRAMES_A_READ = (1, 8, 64, 250)
@@ -120,7 +120,7 @@ def steps(frames: int) -> Iterator[tuple[str, Step]]:
         b"".join(b"%x\r\n%s\n\n\r\n" % (len(line) + 2, line) for line in read if line)
         for read in lines
     ]
-    yield "dechunk", lambda: feed_all(Dechunker(), body)
+    yield "dechunk", lambda: feed_all(ChunkedDecoder(), body)
     yield "decoder", lambda: feed_all(Decoder(), lines)
     yield "reader", lambda: feed_all(ChatReader(), lines)
     splitter = Families(Config()).find("any-model").splitter

@@ -18,9 +18,9 @@ from gateway.relay.pump import Pump
 from gateway.relay.relay import Relay
 from gateway.relay.summary_writer import SummaryWriter
 from gateway.relay.turns import TurnFactory
-from gateway.routing.client import Endpoint
-from gateway.routing.health_checks import Checkup
-from gateway.routing.models import Catalog
+from gateway.routing.client import UpstreamClient
+from gateway.routing.health_checks import HealthChecker
+from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
 from gateway.routing.redact import redactor
 from gateway.transport.client import Transport
@@ -59,26 +59,26 @@ def create_app(
     metrics = metrics or Metrics(worker_number())
     families = Families(config)
     pool = Pool(
-        config.served,
+        config.effective_upstreams,
         breaker_failures=config.breaker_failures,
         breaker_open_s=config.breaker_open_s,
     )
-    make_endpoint = _endpoints(config, session)
-    endpoints = {upstream.name: make_endpoint(upstream) for upstream in config.served}
+    make_client = _client_maker(config, session)
+    upstreams = {upstream.name: make_client(upstream) for upstream in config.effective_upstreams}
     summarizers = Summarizers(config, SUMMARIZERS)
     server = config.summarizer_server
-    writer = SummaryWriter(config, *make_endpoint(server), families, clock) if server else None
-    turns = TurnFactory(endpoints, families, summarizers, metrics, log)
-    pump = Pump(config, pool, endpoints, writer, clock, log, metrics)
+    writer = SummaryWriter(config, *make_client(server), families, clock) if server else None
+    turns = TurnFactory(upstreams, families, summarizers, metrics, log)
+    pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
     relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
     dialects = dialects_of(apis)
     inference = Inference(config, dialects, turns, relay)
-    catalog = Catalog(config.served, endpoints, clock, log)
+    model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
-    app.extensions["gateway.health_checks"] = Checkup(config, pool, endpoints, log)
+    app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)
 
-    app.register_blueprint(api.make_blueprint(config, apis, inference, catalog, families, clock))
+    app.register_blueprint(api.make_blueprint(config, apis, inference, model_list, families, clock))
     app.register_blueprint(
         ops.make_blueprint(apis, relay, pool, metrics, clock, gateway.__version__)
     )
@@ -87,17 +87,17 @@ def create_app(
     return app
 
 
-def _endpoints(
+def _client_maker(
     config: Config, session: requests.Session | None
-) -> Callable[[UpstreamConfig], Endpoint]:
-    """What makes the way to an upstream, with connections of its own; it tells no server's key."""
+) -> Callable[[UpstreamConfig], UpstreamClient]:
+    """Returns a function that makes a client with a session of its own. It shows no key."""
     hide = redactor(config.secrets)
 
-    def make(upstream: UpstreamConfig) -> Endpoint:
+    def make(upstream: UpstreamConfig) -> UpstreamClient:
         connections = session or make_session(
             upstream.max_streams or config.max_streams, config.upstream_certificates
         )
-        return Endpoint(
+        return UpstreamClient(
             UPSTREAMS[upstream.kind](upstream, hide),
             Transport(connections, upstream.connect_timeout_s),
         )

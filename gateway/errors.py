@@ -1,34 +1,34 @@
-"""Everything that can go wrong, by whose fault it is.
+"""Every error of the gateway, ordered by whose fault it is.
 
 GatewayError
-├── ConfigError            the operator's: the start stops
-├── CallerError            the caller's: 4xx, nobody else is to blame
+├── ConfigError            the operator's: the gateway does not start
+├── CallerError            the request's: 4xx
 │   ├── BadRequest         400
-│   ├── InvalidKey         401: it has none of the keys that let clients in
+│   ├── InvalidKey         401: the request has no valid client key
 │   ├── ModelNotAllowed    403: its key does not cover the model
 │   ├── NotFound           404
-│   │   └── UnknownModel   no upstream serves it
+│   │   └── UnknownModel   no upstream serves the model
 │   ├── MethodNotAllowed   405
-│   ├── RequestTimeout     408: it did not send its request in time
+│   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
-│   └── KeyLimit           429: its key has as many open streams as it may have
-├── ClientLeft             nobody's: the reader closed the connection
-│   └── ClientStalled      it took nothing for too long and was let go
+│   └── KeyLimit           429: the key is at its stream limit
+├── ClientLeft             nobody's: the client closed the connection
+│   └── ClientStalled      the client did not read, so the gateway closed the connection
 ├── UpstreamError          the upstream's: 502
-│   ├── UpstreamRefused    it answered with an error status of its own
+│   ├── UpstreamRefused    it answered with an error status
 │   ├── UpstreamUnreachable
 │   ├── UpstreamBroke      its stream ended before the answer did
 │   ├── UpstreamTimeout    504
 │   │   └── UpstreamTotalTimeout
-│   └── NoUpstream         503: each is out of service, or asked to be let alone
-└── GatewayFault           ours: 500
-    ├── Full               503: as many streams are open as the gateway takes
-    │   └── UpstreamsFull  as many as each upstream takes
-    └── Draining           503: it is being stopped
+│   └── NoUpstream         503: every upstream for the model is out of service or asked to wait
+└── GatewayFault           the gateway's: 500
+    ├── Full               503: the gateway is at its stream limit
+    │   └── UpstreamsFull  every upstream for the model is at its stream limit
+    └── Draining           503: the gateway is being stopped
 
-Each error knows the HTTP status it has before a stream has begun, and the four members of the
-OpenAI error object that say it in a stream.
+Each error has an HTTP status, for an answer that is not yet a stream, and the four members of an
+OpenAI error object, for one that is.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,7 @@ class GatewayError(Exception):
     retry_after_s: int | None = None
     blame: Blame = "gateway"
     model_ran: bool = False
-    """The model has worked for the request: sent again by itself, it would be paid for twice."""
+    """The model has already worked on the request, so an automatic retry would cost twice."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -154,7 +154,7 @@ class UnknownModel(NotFound):
 
     def __init__(self, model: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"No upstream serves the model {_short(model)!r}; there is {', '.join(known)}."
+            f"No upstream serves the model {_short(model)!r}; available: {', '.join(known)}."
         )
 
 
@@ -186,7 +186,7 @@ class KeyLimit(CallerError):
 
 
 class ClientLeft(GatewayError):
-    """499 is nginx's number for it; nobody is there to read it."""
+    """499 is nginx's status for this case; the client is no longer there to read it."""
 
     status = 499
     code = "client_left"
@@ -207,8 +207,9 @@ class UpstreamError(GatewayError):
 class UpstreamRefused(UpstreamError):
     """The upstream answered with an error status.
 
-    The caller's own faults (400, 404, 413, 422, …) and 429 come back as they are; what concerns the
-    gateway's key (401, 403) or the upstream's health (5xx, redirects) becomes 502.
+    Statuses about the request (400, 404, 408, 409, 413, 422, 429) are passed on to the client. All
+    others, about the gateway's key (401, 403) or the upstream's health (5xx, redirects), become
+    502.
     """
 
     code = "upstream_refused"
@@ -234,8 +235,8 @@ class UpstreamRefused(UpstreamError):
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)
 
-    def again(self, retry_after_s: int) -> "UpstreamRefused":
-        """The same, for a request that was not even sent, as there is still so long to wait."""
+    def with_retry_after(self, retry_after_s: int) -> "UpstreamRefused":
+        """Returns the same refusal for a later request, which was not sent to the upstream."""
         return UpstreamRefused(
             self.upstream_status,
             self.message,
@@ -259,7 +260,7 @@ class UpstreamBroke(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):
-    """`code` says which of the four limits was passed."""
+    """`code` says which of the four time limits was exceeded."""
 
     status = 504
     code = "upstream_timeout"
@@ -274,12 +275,12 @@ class NoUpstream(UpstreamError):
     code = "no_upstream"
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__("No upstream can be asked at the moment; try again later.")
+        super().__init__("No upstream is available at the moment; try again later.")
         self.retry_after_s = retry_after_s
 
 
 class GatewayFault(GatewayError):
-    """Unforeseen: the message says nothing of the inside, the log does."""
+    """An unforeseen error: its message reveals no internals, the log has the traceback."""
 
     code = "internal_error"
 
@@ -294,7 +295,9 @@ class UpstreamsFull(Full):
     code = "upstreams_full"
 
     def __init__(self) -> None:
-        super().__init__("The upstreams serve as many streams as they may; try again in a moment.")
+        super().__init__(
+            "Every upstream for this model is at its stream limit; try again in a moment."
+        )
 
 
 class Draining(GatewayFault):
@@ -303,9 +306,9 @@ class Draining(GatewayFault):
     retry_after_s = 5
 
 
-def _codes(kind: type[GatewayError]) -> set[str]:
-    below = (_codes(narrower) for narrower in kind.__subclasses__())
-    return {kind.code or ""}.union(*below)
+def _codes(root: type[GatewayError]) -> set[str]:
+    below = (_codes(kind) for kind in root.__subclasses__())
+    return {root.code or ""}.union(*below)
 
 
 CODES = frozenset(_codes(GatewayError) - {""}) | {
@@ -315,18 +318,4 @@ CODES = frozenset(_codes(GatewayError) - {""}) | {
     "upstream_bad_chunk",
     "upstream_error",
 }
-"""Every code that the gateway gives an error. Upstreams have codes of their own beside them."""
-
-
-def explain(error: msgspec.ValidationError) -> tuple[str, str]:
-    """The path of a fault that msgspec found, "" for the top, and what is wrong there.
-
-    "Expected `str`, got `int` - at `$.messages[0].role`" gives
-    ("messages[0].role", "expected `str`, got `int`").
-    """
-    what, _, where = str(error).partition(" - at `$")
-    path = where.rstrip("`").lstrip(".")
-    unknown = what.removeprefix("Object contains unknown field `").rstrip("`")
-    if unknown != what.rstrip("`"):
-        return (f"{path}.{unknown}" if path else unknown), "it is not known"
-    return path, what[0].lower() + what[1:]
+"""All error codes of the gateway. Upstreams add their own."""

@@ -149,11 +149,10 @@ def agree(gateway: Gateway, upstreams: Sequence[Upstream], books: Books) -> Iter
         counted = sum(value for labels, value in attempts.items() if label in labels)
         if counted > upstream.calls or counted < upstream.calls * 0.8:
             yield f"the metrics count {counted:.0f} calls of {upstream.name}, not {upstream.calls}"
+    names = {0: "closed", 1: "half_open", 2: "open"}
     for standing in gateway.health()["upstreams"]:
         state = states.get(f'upstream="{standing["name"]}"')
-        if state is not None and {0: "closed", 1: "half_open", 2: "open"}[
-            int(state)
-        ] != standing.get("breaker"):
+        if state is not None and names[int(state)] != standing.get("breaker"):
             yield f"breaker of {standing['name']}: {state} in the metrics, {standing['breaker']}"
         if standing.get("open_streams"):
             yield f"{standing['open_streams']} leases of {standing['name']} were not given back"

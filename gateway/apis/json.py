@@ -4,7 +4,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.errors import BadRequest, explain
+from gateway.config.validation import explain
+from gateway.errors import BadRequest
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def convert(body: dict[str, Any], type: type[T], within: str = "") -> T:
     try:
         return msgspec.convert(body, type)
     except msgspec.ValidationError as error:
-        path, what = explain(error)
+        path, what = explain(error, type)
         path = f"{within}.{path}".strip(".")
         raise BadRequest(f"{path or 'The body'}: {what}.", param=path or None) from None
 

@@ -1,4 +1,4 @@
-"""The settings, read once at the start: :class:`Config`."""
+"""The settings, read once at the start. :class:`Config` holds them all."""
 
 from gateway.config.keys import ANONYMOUS, KeyConfig, Principal
 from gateway.config.models import ModelConfig

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from gateway.config.values import Count, is_field_text
+from gateway.config.values import Count, is_header_value
 from gateway.errors import ConfigError
 
 Globs = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
@@ -56,6 +56,6 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         if not key:
             missing = f"the environment has no {self.key_env}" if self.key_env else "it is empty"
             raise ConfigError(f"{where}.{'key_env' if self.key_env else 'key'}: {missing}.")
-        if not is_field_text(key):
+        if not is_header_value(key):
             raise ConfigError(f"{where}: the key can't be sent in a header.")
         return msgspec.structs.replace(self, key=key)

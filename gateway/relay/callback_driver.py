@@ -17,7 +17,7 @@ from gateway.core.events import Event
 from gateway.core.steady import Feeder
 from gateway.errors import UpstreamBroke
 from gateway.relay.run import Run
-from gateway.transport.client import BROKE_OFF, READ_BYTES, Wire
+from gateway.transport.lines import BROKE_OFF, READ_BYTES, ChunkedSocket
 
 
 class RelayCallbacks(Protocol):
@@ -30,7 +30,9 @@ class RelayCallbacks(Protocol):
         """
 
 
-def read_body(run: Run, body: Wire, relay: RelayCallbacks, clock: Callable[[], float]) -> None:
+def read_body(
+    run: Run, body: ChunkedSocket, relay: RelayCallbacks, clock: Callable[[], float]
+) -> None:
     """Reads until the body has ended or the client is too far behind.
 
     Raises UpstreamBroke, or what the relay raises.
@@ -39,7 +41,7 @@ def read_body(run: Run, body: Wire, relay: RelayCallbacks, clock: Callable[[], f
     waiter = Waiter(hub)
     watcher = hub.loop.io(body.socket.fileno(), 1)
     receive = body.socket.recv
-    feeder = Feeder(run.turn, body.lines, lambda: body.is_whole)
+    feeder = Feeder(run.turn, body.lines, lambda: body.at_boundary)
 
     def on_readable() -> None:
         try:

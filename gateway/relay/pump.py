@@ -19,7 +19,7 @@ from gateway.observe.metrics import Metrics
 from gateway.relay.callback_driver import read_body
 from gateway.relay.run import Run
 from gateway.relay.summary_writer import SummaryWriter
-from gateway.routing.client import Endpoint
+from gateway.routing.client import UpstreamClient
 from gateway.routing.pool import Pool, may_retry
 from gateway.transport.client import Reply
 
@@ -34,7 +34,7 @@ class Pump:
         self,
         config: Config,
         pool: Pool,
-        upstreams: Mapping[str, Endpoint],
+        upstreams: Mapping[str, UpstreamClient],
         summary_writer: SummaryWriter | None,
         clock: Callable[[], float],
         log: Any,
@@ -87,7 +87,7 @@ class Pump:
                     self._read(run, reply)
                 except GatewayError:
                     now = self._clock()
-                    run.queue.publish(turn.feed(reply.unfinished(), now), now)
+                    run.queue.publish(turn.feed(reply.partial_line(), now), now)
                     raise
                 now = self._clock()
                 self.on_events(run, turn.close(now), now)
@@ -104,7 +104,7 @@ class Pump:
             now = self._clock()
             run.on_read(now)
             self.on_events(run, run.turn.feed(lines, now), now)
-            if self._uses_callbacks and (body := reply.wire()) is not None:
+            if self._uses_callbacks and (body := reply.chunked_socket()) is not None:
                 while not body.ended:
                     self._wait_for_room(run)
                     read_body(run, body, self, self._clock)
@@ -120,8 +120,8 @@ class Pump:
         turn = run.turn
         if turn.ended:
             run.lease.succeed()
-        elif turn.model_ran and not run.lease.was_heard:
-            run.lease.hear()
+        elif turn.model_ran and not run.lease.has_output:
+            run.lease.note_output()
         run.queue.publish(events, now)
         if turn.fault is not None:
             raise turn.fault
@@ -193,6 +193,6 @@ def _refusal_body(reply: Reply) -> bytes:
     if reply.status < 400:
         return body
     with gevent.Timeout(_REFUSAL_S, False):
-        for piece in reply.refusal():
+        for piece in reply.error_body():
             body += piece
     return body

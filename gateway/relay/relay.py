@@ -141,7 +141,7 @@ class Relay:
     def update_metrics(self) -> None:
         """Tells the metrics what is not counted as it happens."""
         self._metrics.flush(len(self._runs))
-        for status in self._pool.standings(self._clock()):
+        for status in self._pool.statuses(self._clock()):
             name, state = status.name, status.breaker
             if (known := self._breaker_states.get(name)) != state:
                 self._breaker_states[name] = state

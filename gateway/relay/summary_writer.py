@@ -38,18 +38,18 @@ class SummaryWriter:
     def write(self, ask: AskSummaryModel, request_id: str) -> SummaryReply:
         """The model's reply, or none: a failure concerns the breaker, not the stream."""
         breaker = self._breaker
-        if not breaker.admits(self._clock()):
+        if not breaker.allows(self._clock()):
             return _NO_REPLY
-        opening = breaker.enter()
+        generation = breaker.begin()
         try:
             reply = self._call(ask, request_id)
         except GatewayError:
-            breaker.fail(opening, self._clock())
+            breaker.fail(generation, self._clock())
             return _NO_REPLY
         except BaseException:  # the stream has ended meanwhile
-            breaker.drop(opening)
+            breaker.drop(generation)
             raise
-        breaker.succeed(opening)
+        breaker.succeed(generation)
         return reply
 
     def _call(self, ask: AskSummaryModel, request_id: str) -> SummaryReply:

@@ -41,7 +41,7 @@ class Sweeper:
         self._clock = clock
         self._greenlet: gevent.Greenlet | None = None
         limits = [config.heartbeat_s, config.stall_timeout_s]
-        for upstream in config.served:
+        for upstream in config.effective_upstreams:
             limits += [
                 upstream.first_byte_timeout_s,
                 upstream.idle_timeout_s,

@@ -13,7 +13,7 @@ from gateway.core.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarize
 from gateway.core.turn import Reading, Turn
 from gateway.observe.metrics import Metrics
 from gateway.relay.run import Run
-from gateway.routing.client import Endpoint
+from gateway.routing.client import UpstreamClient
 
 _WITHOUT_SUMMARY: dict[ReasoningMode, ReasoningMode] = {
     "summary": "none",
@@ -28,7 +28,7 @@ class TurnFactory:
 
     def __init__(
         self,
-        upstreams: Mapping[str, Endpoint],
+        upstreams: Mapping[str, UpstreamClient],
         families: Families,
         summarizers: Summarizers,
         metrics: Metrics,

@@ -26,7 +26,7 @@ from gunicorn.util import write_error
 from gunicorn.workers.ggevent import GeventWorker
 
 from gateway.errors import RequestTimeout
-from gateway.loaded import current
+from gateway.loaded import loaded_config
 from gateway.server.body import discard_body
 from gateway.server.listener import start_listening, stop_listening
 from gateway.server.response_socket import ResponseSocket
@@ -90,7 +90,7 @@ class Worker(GeventWorker):
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Called for each connection. Waits for a request before gunicorn starts its timeout."""
-        set_user_timeout(client, current().stall_timeout_s + _STALL_MARGIN_S)
+        set_user_timeout(client, loaded_config().stall_timeout_s + _STALL_MARGIN_S)
         if not self._wait_for_request(client):
             client.close()
         elif self._tls is None:
@@ -112,7 +112,7 @@ class Worker(GeventWorker):
     def timeout_ctx(self) -> gevent.Timeout:
         """Replaces the `keepalive` timeout in which gunicorn waits for a head and reads it."""
         late = RequestTimeout("The head of the request did not arrive in time (REQUEST_TIMEOUT_S).")
-        return gevent.Timeout(current().request_timeout_s, late)
+        return gevent.Timeout(loaded_config().request_timeout_s, late)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Called for a head that could not be read. Answers 408 to a slow one.

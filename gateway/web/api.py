@@ -12,7 +12,7 @@ from gateway.apis.base import KEY_HEADERS, Endpoint
 from gateway.config import Config, Format
 from gateway.core.families import Families
 from gateway.core.sse import dumps
-from gateway.routing.models import Catalog
+from gateway.routing.models import ModelList
 from gateway.web.auth import Authenticator
 from gateway.web.inference import Inference
 from gateway.web.request import current_request
@@ -24,7 +24,7 @@ def make_blueprint(
     config: Config,
     apis: Sequence[Api],
     inference: Inference,
-    catalog: Catalog,
+    model_list: ModelList,
     families: Families,
     clock: Callable[[], float],
 ) -> Blueprint:
@@ -46,7 +46,7 @@ def make_blueprint(
                 "family": families.find(model.own_name).name,
                 "upstream": model.upstream,
             }
-            for model in catalog.models()
+            for model in model_list.models()
             if current_request().principal.may_use(model.id)
         ]
         return _json({"object": "list", "data": data})

@@ -31,14 +31,14 @@ def make_blueprint(
             version=version,
             uptime_s=round(clock() - started, 3),
             open_streams=relay.open_streams,
-            upstreams=[standing._asdict() for standing in pool.standings(clock())],
+            upstreams=[status._asdict() for status in pool.statuses(clock())],
         )
 
     @ops.get("/ready")
     def ready() -> tuple[Response, int]:
         if relay.draining:
             return jsonify(status="draining"), 503
-        if not pool.usable(clock()):
+        if not pool.has_usable(clock()):
             return jsonify(status="no upstream"), 503
         return jsonify(status="ready"), 200
 

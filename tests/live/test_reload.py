@@ -16,11 +16,11 @@ from tests.programs import Program
 
 BREAKS = {
     "no TOML": ("[[upstreams", "could not be read"),
-    "an unknown key": ("prot = 1", "PROT: it is not known."),
+    "an unknown key": ("prot = 1", "PROT: unknown key."),
     "a bad value": ('[[upstreams]]\nname = "a"\nurl = "nope"', "url must be an http"),
     "a key that is not set": (
         '[[upstreams]]\nname = "a"\nurl = "http://a.test"\napi_key_env = "NO_SUCH_KEY"',
-        "the environment has no NO_SUCH_KEY",
+        "NO_SUCH_KEY is not set",
     ),
     "a family that nobody knows": ('[[models]]\nmatch = "m"\nfamily = "nope"', "'nope'"),
     "a summarizer that nobody knows": ('summarizer = "nope"', "nope"),

@@ -315,8 +315,8 @@ def test_a_sick_upstream_is_known_before_a_user_finds_it(
             assert error_of(gateway, "other")[:2] == (503, "no_upstream")
             patient.status = 200
             wait_until(lambda: standing(gateway, "sick")["healthy"])
-        assert '"event": "upstream is not well"' in gateway.output()
-        assert '"event": "upstream is well again"' in gateway.output()
+        assert '"event": "upstream is unhealthy"' in gateway.output()
+        assert '"event": "upstream is healthy again"' in gateway.output()
 
 
 # --- Keys -----------------------------------------------------------------------------------------

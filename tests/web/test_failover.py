@@ -299,7 +299,7 @@ def test_an_unknown_model_is_answered_with_what_there_is(
     response = ask(client, model="gpt-5", gateway={"format": "events"})
     assert response.status_code == 404
     error = response.get_json()["error"]
-    assert error["message"] == "No upstream serves the model 'gpt-5'; there is qwen3-*, r1, fast."
+    assert error["message"] == "No upstream serves the model 'gpt-5'; available: qwen3-*, r1, fast."
     assert (error["code"], error["param"]) == ("model_not_found", "model")
 
 

@@ -432,10 +432,14 @@ CALL = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
         ({"messages": None}, "messages: expected `array`, got `null`."),
         (
             {"messages": [{"role": "tool", "content": ""}]},
-            "messages.0.role: invalid enum value 'tool'.",
+            "messages.0.role: 'tool' is not one of user, assistant, system.",
         ),
         ({"messages": [{"role": "user"}]}, "messages.0: object missing required field `content`."),
-        (said({"type": "video"}), "messages.1.content.1.type: invalid value 'video'."),
+        (
+            said({"type": "video"}),
+            "messages.1.content.1.type: 'video' is not one of text, image, document, "
+            "search_result, thinking, redacted_thinking, tool_use, tool_result.",
+        ),
         (said({"type": "text"}), "messages.1.content.1: object missing required field `text`."),
         (
             said({"type": "image", "source": {"type": "file", "file_id": "f"}}),
@@ -476,17 +480,23 @@ CALL = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
         ),
         ({"tools": [{"name": "f"}]}, "tools.0.input_schema: it is required."),
         ({"tool_choice": {"type": "tool"}}, "tool_choice.name: it is required."),
-        ({"tool_choice": {"type": "some"}}, "tool_choice.type: invalid enum value 'some'."),
-        ({"thinking": {"type": "deep"}}, "thinking.type: invalid enum value 'deep'."),
+        (
+            {"tool_choice": {"type": "some"}},
+            "tool_choice.type: 'some' is not one of auto, any, tool, none.",
+        ),
+        (
+            {"thinking": {"type": "deep"}},
+            "thinking.type: 'deep' is not one of enabled, adaptive, between_tools, disabled.",
+        ),
         (
             {"thinking": {**THINKING, "display": "all"}},
-            "thinking.display: invalid enum value 'all'.",
+            "thinking.display: 'all' is not one of summarized, omitted, updates.",
         ),
         (
             {"gateway": {"format": "plain"}},
             "gateway.format: this path has one format; leave it out.",
         ),
-        ({"gateway": {"made_up": 1}}, "gateway.made_up: it is not known."),
+        ({"gateway": {"made_up": 1}}, "gateway.made_up: unknown key."),
         ({"gateway": 1}, "gateway: expected `object | null`, got `int`."),
     ],
 )

@@ -14,8 +14,8 @@ from gateway.apis.content import PARAGRAPHS
 from gateway.apis.history import without_reasoning
 from gateway.apis.messages.input_blocks import Message, Text, chat_messages, fault
 from gateway.config import Config, ReasoningMode, SummaryRule
+from gateway.config.validation import explain
 from gateway.core.tokens import estimate_prompt
-from gateway.errors import explain
 
 _EFFORTS = {"xhigh": "high", "max": "high"}
 """Efforts that not every model server knows."""
@@ -113,7 +113,7 @@ def _read(body: dict[str, Any]) -> MessagesBody:
     try:
         asked = msgspec.convert(body, MessagesBody)
     except msgspec.ValidationError as error:
-        path, what = explain(error)
+        path, what = explain(error, MessagesBody)
         raise fault(re.sub(r"\[(\w+)\]", r".\1", path) or "body", what) from None
     if not asked.messages:
         raise fault("messages", "at least one message is required")

@@ -40,7 +40,9 @@ class Families:
 
     def __init__(self, config: Config) -> None:
         """Raises ConfigError if a [[models]] entry names an unknown family."""
-        self._configured = [(entry, _family_of(entry)) for entry in config.models if entry.marks]
+        self._configured = [
+            (entry, _family_of(entry)) for entry in config.models if entry.sets_markers
+        ]
         self._global_blocks: tuple[Block, ...] | None = None
         if config.reasoning_start and config.reasoning_end:
             self._global_blocks = (Block((config.reasoning_start,), (config.reasoning_end,)),)

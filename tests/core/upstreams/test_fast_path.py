@@ -13,7 +13,7 @@ from gateway.apis import Answer
 from gateway.config import ReasoningMode
 from gateway.core.events import Event
 from gateway.core.steady import Feeder, SteadyState
-from gateway.transport.chunked import Dechunker
+from gateway.transport.chunked import ChunkedDecoder
 from tests.core.scripted import DONE, FINISH, contents, delta, make_turn
 from tests.toy_api import ALL_DIALECTS
 
@@ -68,7 +68,7 @@ class Stream:
         self._dialect = ALL_DIALECTS[format](answer)
         self.sent = self._dialect.begin()
         self._number = 1
-        self._decoder = Dechunker()
+        self._decoder = ChunkedDecoder()
         self._rest = b""
         self._publish(self.turn.start(0))
         feeder = Feeder(self.counted, self._lines, self._is_between_frames)
@@ -85,7 +85,7 @@ class Stream:
         return data.splitlines()
 
     def _is_between_frames(self) -> bool:
-        return self._decoder.is_whole and not self._rest
+        return self._decoder.at_boundary and not self._rest
 
     def _publish(self, events: list[Event]) -> None:
         self.sent += self._dialect.encode(self._number, events)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from terminal.formats import FORMATS
+from gateway.terminal.formats import FORMATS
 from tests.live.wire import in_parallel
 from tests.programs import ROOT, start_gateway
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from terminal import markdown
-from terminal.markdown import Answer
+from gateway.terminal import markdown
+from gateway.terminal.markdown import Answer
 
 TEXT = """\
 # A title

@@ -15,11 +15,10 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-import client
-from terminal import timeline
-from terminal.checks import Measured
-from terminal.formats import FORMATS
-from terminal.stream import Chunks, Event, decode, named_events, split_lines
+from gateway.terminal import cli, timeline
+from gateway.terminal.checks import Measured
+from gateway.terminal.formats import FORMATS
+from gateway.terminal.stream import Chunks, Event, decode, named_events, split_lines
 
 URL = "http://gateway.test:8080"
 CHAT = f"{URL}/v1/chat/completions"
@@ -36,7 +35,7 @@ def gateway() -> Iterator[responses.RequestsMock]:
 
 def run(*args: str, typed: str | None = None) -> Result:
     """Runs the client against URL."""
-    return CliRunner().invoke(client.main, ["--url", URL, *args], input=typed)
+    return CliRunner().invoke(cli.main, ["--url", URL, *args], input=typed)
 
 
 def serve(gateway: responses.RequestsMock, body: bytes, status: int = 200) -> None:
@@ -427,12 +426,12 @@ def test_without_a_model_the_gateway_chooses(gateway: responses.RequestsMock) ->
 @pytest.mark.parametrize("url", [URL, f"{URL}/", f"{URL}/v1", f"{URL}/v1/", "gateway.test:8080"])
 def test_the_url_may_end_in_v1(gateway: responses.RequestsMock, url: str) -> None:
     serve(gateway, events_stream("summary"))
-    assert CliRunner().invoke(client.main, [*ASKED, "--url", url]).exit_code == 0
+    assert CliRunner().invoke(cli.main, [*ASKED, "--url", url]).exit_code == 0
 
 
 def test_the_url_comes_from_the_environment(gateway: responses.RequestsMock) -> None:
     serve(gateway, events_stream("summary"))
-    result = CliRunner().invoke(client.main, ASKED, env={"GATEWAY_URL": URL})
+    result = CliRunner().invoke(cli.main, ASKED, env={"GATEWAY_URL": URL})
     assert result.exit_code == 0
 
 
@@ -451,7 +450,7 @@ def test_what_is_piped_in_stands_below_the_prompt(gateway: responses.RequestsMoc
 def test_the_api_key_is_sent_as_bearer(gateway: responses.RequestsMock) -> None:
     for args, env in ((["--api-key", "k-1"], {}), ([], {"GATEWAY_API_KEY": "k-1"}), ([], {})):
         serve(gateway, events_stream("summary"))
-        result = CliRunner().invoke(client.main, ["--url", URL, *ASKED, *args], env=env)
+        result = CliRunner().invoke(cli.main, ["--url", URL, *ASKED, *args], env=env)
         assert result.exit_code == 0
     keys = [call.request.headers.get("Authorization") for call in gateway.calls]
     assert keys == ["Bearer k-1", "Bearer k-1", None]
@@ -488,7 +487,7 @@ def test_piped_bytes_that_are_no_text_are_replaced(
     gateway: responses.RequestsMock, args: list[str]
 ) -> None:
     serve(gateway, events_stream("summary"))
-    assert CliRunner().invoke(client.main, ["--url", URL, *args], input=b"a\xffb\n").exit_code == 0
+    assert CliRunner().invoke(cli.main, ["--url", URL, *args], input=b"a\xffb\n").exit_code == 0
     assert sent(gateway)["messages"][0]["content"] == "a\ufffdb"
 
 
@@ -528,7 +527,7 @@ def test_colour_can_be_switched_off(
 ) -> None:
     serve(gateway, events_stream("summary"))
     # color=True is a terminal, as far as click can tell
-    result = CliRunner().invoke(client.main, ["--url", URL, *WHOLE, *args], color=True)
+    result = CliRunner().invoke(cli.main, ["--url", URL, *WHOLE, *args], color=True)
     assert ("\x1b[" in result.stdout) is coloured
 
 
@@ -714,7 +713,7 @@ def test_usage_errors_end_with_2(gateway: responses.RequestsMock, args: list[str
 
 
 def test_nothing_to_do_on_a_terminal_gives_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "has_terminal", lambda: True)
+    monkeypatch.setattr(cli, "has_terminal", lambda: True)
     result = run()
     assert (result.exit_code, result.stdout.split(maxsplit=1)[0]) == (0, "Usage:")
 
@@ -730,7 +729,7 @@ def test_the_completion_script_is_for_the_program_as_it_is_started(shell: str) -
 def completed(begun: str) -> list[str]:
     words = f"client.py --url {URL} {begun}"
     env = {"_CLIENT_PY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "4"}
-    result = CliRunner().invoke(client.main, prog_name="client.py", env=env)
+    result = CliRunner().invoke(cli.main, prog_name="client.py", env=env)
     return [line.partition(",")[2] for line in result.stdout.splitlines() if line]
 
 
@@ -746,7 +745,7 @@ def test_without_a_gateway_no_model_is_completed(gateway: responses.RequestsMock
 
 def test_every_option_and_exit_status_is_in_the_help() -> None:
     shown = run("--help").stdout
-    for parameter in client.main.params:
+    for parameter in cli.main.params:
         assert parameter.opts[-1] in shown
     for status in ("0 ", "1 ", "2 ", "130 "):
         assert f"\n    {status}" in shown
@@ -970,6 +969,6 @@ def test_an_event_is_out_before_the_next_read() -> None:
 
 @pytest.mark.parametrize("kind", ["events", "json", "sections", "quiet", "answer"])
 def test_each_output_writes_as_events_come(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with client.new_output(kind, "summary", colour=False) as output:
+    with cli.new_output(kind, "summary", colour=False) as output:
         output.show(Event("final_output_delta", {"text": "now"}))
         assert "now" in capsys.readouterr().out

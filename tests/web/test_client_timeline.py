@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from terminal import timeline
-from terminal.stream import Event
-from terminal.timeline import Timeline
+from gateway.terminal import timeline
+from gateway.terminal.stream import Event
+from gateway.terminal.timeline import Timeline
 
 USAGE = {"completion_tokens": 90, "completion_tokens_details": {"reasoning_tokens": 60}}
 TURN = [

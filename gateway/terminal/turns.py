@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import click
 
-from terminal.door import Door
-from terminal.formats import FORMATS, body_of
-from terminal.output import Output
-from terminal.stream import Event, Failure, decode, record
-from terminal.timeline import Timeline
+from gateway.terminal.door import Door
+from gateway.terminal.formats import FORMATS, body_of
+from gateway.terminal.output import Output
+from gateway.terminal.stream import Event, Failure, decode, record
+from gateway.terminal.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)

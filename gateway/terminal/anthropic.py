@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.core.sse import Message
-from terminal.stream import Event, parse, record
+from gateway.terminal.stream import Event, parse, record
 
 _FINISH_REASONS = {
     "end_turn": "stop",

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 import urllib3
 
-from terminal.stream import Failure, parse, record
+from gateway.terminal.stream import Failure, parse, record
 
 CONNECT_TIMEOUT_S = 5.0
 READ_BYTES = 65536

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from terminal.stream import CONTROLS, Event
+from gateway.terminal.stream import CONTROLS, Event
 
 Write = Callable[[str], object]
 """Puts text somewhere, at once."""

@@ -9,8 +9,8 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markdown import Heading, Markdown
 from rich.segment import Segment
 
-from terminal.region import Region
-from terminal.stream import whole_characters
+from gateway.terminal.region import Region
+from gateway.terminal.stream import whole_characters
 
 PRINTS_A_SECOND = 10
 CODE_THEME = "ansi_dark"

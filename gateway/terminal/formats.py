@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from terminal.anthropic import Messages
-from terminal.responses import Responses
-from terminal.stream import Adapter, Chunks, named_events
+from gateway.terminal.anthropic import Messages
+from gateway.terminal.responses import Responses
+from gateway.terminal.stream import Adapter, Chunks, named_events
 
 CHAT_PATH = "/v1/chat/completions"
 MESSAGES_MAX_TOKENS = 16_384

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from terminal.door import Door
-from terminal.formats import CHAT_PATH
-from terminal.output import compact
-from terminal.stream import CONTROLS, Chunks, Failure, decode
-from terminal.timeline import NEVER, Timeline
-from terminal.turns import failure_of
+from gateway.terminal.door import Door
+from gateway.terminal.formats import CHAT_PATH
+from gateway.terminal.output import compact
+from gateway.terminal.stream import CONTROLS, Chunks, Failure, decode
+from gateway.terminal.timeline import NEVER, Timeline
+from gateway.terminal.turns import failure_of
 
 CHECK_PROMPT = "Explain streaming APIs"
 COMMON_WORD = re.compile(

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import click
 
-from terminal.output import Output, ToolCalls, Write, to_stdout
-from terminal.stream import Event, whole_characters
+from gateway.terminal.output import Output, ToolCalls, Write, to_stdout
+from gateway.terminal.stream import Event, whole_characters
 
 PROMPT, REASONING, SUMMARY, ANSWER = HEADINGS = (
     "[PROMPT]",

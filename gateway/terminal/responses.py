@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.core.sse import Message
-from terminal.stream import Event, parse, record
+from gateway.terminal.stream import Event, parse, record
 
 _CUT_OFF = {"max_output_tokens": "length", "content_filter": "content_filter"}
 

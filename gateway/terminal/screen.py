@@ -8,11 +8,11 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from gateway.core import tokens
-from terminal.markdown import Answer
-from terminal.output import Output, ToolCalls, to_stdout
-from terminal.region import Region
-from terminal.sections import ANSWER, PROMPT, REASONING, SUMMARY, Trimmed
-from terminal.stream import CONTROLS, Event, whole_characters
+from gateway.terminal.markdown import Answer
+from gateway.terminal.output import Output, ToolCalls, to_stdout
+from gateway.terminal.region import Region
+from gateway.terminal.sections import ANSWER, PROMPT, REASONING, SUMMARY, Trimmed
+from gateway.terminal.stream import CONTROLS, Event, whole_characters
 
 LIVE_LINES = 8
 """So many of the latest lines are shown while the model thinks, on a screen that has room."""

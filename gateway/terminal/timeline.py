@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from gateway.core import tokens
-from terminal.output import compact
-from terminal.stream import Event, record
+from gateway.terminal.output import compact
+from gateway.terminal.stream import Event, record
 
 NEVER = float("inf")
 LABEL_COLUMNS = 16

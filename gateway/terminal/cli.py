@@ -1,4 +1,4 @@
-"""The command line of the client: its options and exit statuses."""
+"""The command line of the client: options and exit statuses."""
 
 import io
 import os
@@ -9,52 +9,55 @@ from functools import partial
 import click
 from click.shell_completion import get_completion_class
 
-from gateway.terminal.checks import CHECK_PROMPT, check, check_health
-from gateway.terminal.door import Door
+from gateway.terminal.check import DEFAULT_PROMPT, run_check
+from gateway.terminal.errors import ClientError
+from gateway.terminal.events import as_dict
 from gateway.terminal.formats import FORMATS
-from gateway.terminal.output import EventLines, JsonLines, Output, to_nowhere, to_stderr, to_stdout
-from gateway.terminal.prompts import prompts, whole_prompt
+from gateway.terminal.gateway_client import GatewayClient
+from gateway.terminal.health import show_health
+from gateway.terminal.output import EventLines, JsonLines, Output, discard, to_stderr, to_stdout
+from gateway.terminal.prompts import read_prompt, read_prompts
 from gateway.terminal.sections import Sections
-from gateway.terminal.stream import Failure, record
-from gateway.terminal.turns import Asker
+from gateway.terminal.turn_runner import TurnRunner
 
-NAME = "client.py"
+PROGRAM = "client.py"
 DEFAULT_URL = "http://127.0.0.1:8080"
 REASONING = click.Choice(["summary", "raw", "both", "none"])
 DETAIL = click.Choice(["auto", "concise", "detailed"])
 SUMMARIZER = click.Choice(["extractive", "model", "off"])
-COMPLETION_S = 1.0
+COMPLETION_TIMEOUT_S = 1.0
 EPILOG = """\b
 Exit status:
-  0    the answer is whole (or the check, or the health, is well)
-  1    a failure: one line on stderr says which
-  2    a wrong command line
-  130  Ctrl-C
+  0    the answer is complete (--check: every requirement is met; --health: ok)
+  1    a failure, explained in one line on stderr
+  2    invalid command line
+  130  interrupted by Ctrl-C
 
-The answer goes to standard output, all else to standard error; --events, --json and --sections put
-everything on standard output."""
+The answer goes to standard output, everything else to standard error; --events, --json and
+--sections write everything to standard output."""
 
 
-def complete_models(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
-    """The gateway's models whose names begin so; none if it does not answer at once."""
+def complete_models(ctx: click.Context, _: click.Parameter, prefix: str) -> list[str]:
+    """The gateway's models whose names start with the prefix; empty if it does not respond."""
     url = base_url(ctx.params.get("url") or DEFAULT_URL)
-    with suppress(Failure):
-        door = Door(url, COMPLETION_S, ctx.params.get("api_key"))
-        names = [str(record(model).get("id")) for model in door.get("/v1/models").get("data") or ()]
-        return [name for name in names if name.startswith(begun)]
+    with suppress(ClientError):
+        client = GatewayClient(url, COMPLETION_TIMEOUT_S, ctx.params.get("api_key"))
+        models = client.get("/v1/models").get("data") or ()
+        names = [str(as_dict(model).get("id")) for model in models]
+        return [name for name in names if name.startswith(prefix)]
     return []
 
 
 def print_completion(ctx: click.Context, _: click.Parameter, shell: str | None) -> None:
-    """Prints the shell's completion script and ends."""
-    if shell and (kind := get_completion_class(shell)):
-        variable = f"_{NAME.replace('.', '_').upper()}_COMPLETE"
-        click.echo(kind(main, {}, NAME, variable).source())
+    """Prints the shell's completion script and exits."""
+    if shell and (completion := get_completion_class(shell)):
+        variable = f"_{PROGRAM.replace('.', '_').upper()}_COMPLETE"
+        click.echo(completion(main, {}, PROGRAM, variable).source())
         ctx.exit()
 
 
 def base_url(url: str) -> str:
-    """The gateway's address, whether or not it was given with http:// and /v1."""
+    """The address with a scheme and without /v1."""
     return (url if "://" in url else f"http://{url}").rstrip("/").removesuffix("/v1")
 
 
@@ -62,31 +65,45 @@ def base_url(url: str) -> str:
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True}, epilog=EPILOG
 )
 @click.option(
-    "--url", envvar="GATEWAY_URL", show_envvar=True, default=DEFAULT_URL, help="The gateway."
+    "--url",
+    envvar="GATEWAY_URL",
+    show_envvar=True,
+    default=DEFAULT_URL,
+    help="Address of the gateway.",
 )
-@click.option("--api-key", envvar="GATEWAY_API_KEY", show_envvar=True, help="Sent as Bearer.")
-@click.option("--prompt", help="What to ask; what is piped in is added below it.")
-@click.option("--interactive", is_flag=True, help="A conversation; Ctrl-D or /quit ends it.")
-@click.option("--health", is_flag=True, help="Say how the gateway is.")
-@click.option("--check", "to_check", is_flag=True, help="Hold an answer against what is required.")
-@click.option("--model", shell_complete=complete_models, help="Without it, the gateway's choice.")
 @click.option(
-    "--format",
-    type=click.Choice(list(FORMATS)),
-    default="events",
-    help="How the answer is asked for.",
+    "--api-key", envvar="GATEWAY_API_KEY", show_envvar=True, help="Key, sent as a Bearer token."
 )
-@click.option("--reasoning", type=REASONING, default="summary", help="What to show of it.")
-@click.option("--detail", type=DETAIL, default="auto", help="How long the summary may be.")
-@click.option("--summarizer", type=SUMMARIZER, help="Without it, the gateway's own.")
-@click.option("--events", "output", flag_value="events", help="Each event, then the answer.")
-@click.option("--json", "output", flag_value="json", help="Each event as a line of JSON.")
-@click.option("--sections", "output", flag_value="sections", help="Each phase under a heading.")
-@click.option("-q", "--quiet", "output", flag_value="quiet", help="The answer alone.")
-@click.option("--timeline", is_flag=True, help="At the end, what took how long.")
-@click.option("-v", "--verbose", is_flag=True, help="Phase changes and timings.")
-@click.option("--timeout", type=click.FloatRange(0.001), default=120, help="Seconds of silence.")
-@click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR in the environment.")
+@click.option("--prompt", help="The prompt; piped input is added below it.")
+@click.option("--interactive", is_flag=True, help="Start a conversation; Ctrl-D or /quit ends it.")
+@click.option("--health", is_flag=True, help="Show the health of the gateway.")
+@click.option("--check", is_flag=True, help="Measure an answer and check the requirements.")
+@click.option(
+    "--model", shell_complete=complete_models, help="If omitted, the gateway chooses the model."
+)
+@click.option(
+    "--format", type=click.Choice(list(FORMATS)), default="events", help="Format to request."
+)
+@click.option("--reasoning", type=REASONING, default="summary", help="Which reasoning to show.")
+@click.option("--detail", type=DETAIL, default="auto", help="Length of the summary.")
+@click.option(
+    "--summarizer", type=SUMMARIZER, help="If omitted, the gateway chooses the summarizer."
+)
+@click.option("--events", "output", flag_value="events", help="Print events, then the answer.")
+@click.option("--json", "output", flag_value="json", help="Print each event as a line of JSON.")
+@click.option(
+    "--sections", "output", flag_value="sections", help="Print each phase under a heading."
+)
+@click.option("-q", "--quiet", "output", flag_value="quiet", help="Print only the answer.")
+@click.option("--timeline", is_flag=True, help="At the end, show how long each phase took.")
+@click.option("-v", "--verbose", is_flag=True, help="Print phase changes and timings.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.001),
+    default=120,
+    help="Give up after this many seconds without data.",
+)
+@click.option("--no-color", is_flag=True, help="Print no colour, like NO_COLOR.")
 @click.option(
     "--completion",
     type=click.Choice(["bash", "zsh", "fish"]),
@@ -104,7 +121,7 @@ def main(
     prompt: str | None,
     interactive: bool,
     health: bool,
-    to_check: bool,
+    check: bool,
     model: str | None,
     format: str,
     reasoning: str,
@@ -117,60 +134,59 @@ def main(
     no_color: bool,
 ) -> None:
     """Ask a gateway and watch the phases of the answer arrive."""
-    if interactive + health + to_check > 1:
-        raise click.UsageError("give only one of --interactive, --health and --check")
+    if interactive + health + check > 1:
+        raise click.UsageError("use only one of --interactive, --health and --check")
     colour = not (no_color or os.environ.get("NO_COLOR"))
     ctx.color = None if colour else False
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what is no text becomes "?", not an error
+        if isinstance(stream, io.TextIOWrapper):  # undecodable text becomes "?", not an error
             stream.reconfigure(errors="replace")
-    door = Door(base_url(url), timeout, api_key)
+    client = GatewayClient(base_url(url), timeout, api_key)
     options = {"reasoning": reasoning, "detail": detail}
     options |= {"summarizer": summarizer} if summarizer else {}
-    output = output or kind_of_output(reasoning)
+    output = output or default_output(reasoning)
     if output == "screen" and reasoning == "summary" and FORMATS[format].live_with_trace:
-        options["reasoning"] = "both"  # the trace is not shown; it is counted while it grows
-    make = partial(new_output, output, reasoning, colour)
-    asker = Asker(door, format, model, options, make, verbose, timeline)
+        options["reasoning"] = "both"  # the trace is not shown, only counted
+    new_output = partial(make_output, output, reasoning, colour)
+    runner = TurnRunner(client, format, model, options, new_output, verbose, timeline)
     try:
         if health:
-            check_health(door)
-        elif to_check:
-            check(door, model, CHECK_PROMPT if prompt is None else prompt)
+            show_health(client)
+        elif check:
+            run_check(client, model, DEFAULT_PROMPT if prompt is None else prompt)
         elif interactive:
-            ctx.exit(asker.converse(prompts(prompt)))
-        elif prompt is None and has_terminal():
+            ctx.exit(runner.run_conversation(read_prompts(prompt)))
+        elif prompt is None and stdin_is_terminal():
             click.echo(ctx.get_help())
-        elif (asked := whole_prompt(prompt)) is None:
-            raise click.UsageError("there is no prompt: give --prompt or pipe one in")
+        elif (text := read_prompt(prompt)) is None:
+            raise click.UsageError("no prompt: use --prompt or pipe one in")
         else:
-            asker.turn([{"role": "user", "content": asked}], make())
+            runner.run([{"role": "user", "content": text}], new_output())
     except KeyboardInterrupt:
         ctx.exit(130)
 
 
-def has_terminal() -> bool:
-    """Is a person at the keyboard?"""
+def stdin_is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def kind_of_output(reasoning: str) -> str:
-    """The output when none is named, by what stdout and stderr are and by what is asked for."""
-    traced = reasoning in ("raw", "both")
-    moves = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-    if moves and (sys.stdout.isatty() or not traced):
+def default_output(reasoning: str) -> str:
+    """The output if no option names one: a live screen where stderr can show it."""
+    trace = reasoning in ("raw", "both")
+    movable = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    if movable and (sys.stdout.isatty() or not trace):
         return "screen"
-    return "sections" if traced else "answer"
+    return "sections" if trace else "answer"
 
 
-def new_output(kind: str, reasoning: str, colour: bool) -> Output:
-    """The output of one turn."""
+def make_output(kind: str, reasoning: str, colour: bool) -> Output:
+    """The output for one turn."""
     if kind == "events":
         return EventLines()
     if kind == "json":
         return JsonLines()
     if kind == "screen":
-        from gateway.terminal.screen import Screen  # here, because rich's import takes its time
+        from gateway.terminal.screen import Screen  # imported here because rich loads slowly
 
         return Screen(reasoning, colour)
-    return Sections(reasoning, {"sections": to_stdout, "quiet": to_nowhere}.get(kind, to_stderr))
+    return Sections(reasoning, {"sections": to_stdout, "quiet": discard}.get(kind, to_stderr))

@@ -1,54 +1,55 @@
-"""The formats: how each is asked for, and how what comes is read. One table: FORMATS."""
+"""The formats: how to request each, and how to read the response. One table: FORMATS."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gateway.terminal.anthropic import Messages
-from gateway.terminal.responses import Responses
-from gateway.terminal.stream import Adapter, Chunks, named_events
+from gateway.terminal.chat import ChunkAdapter, read_named_event
+from gateway.terminal.events import Adapter
+from gateway.terminal.messages import MessagesAdapter
+from gateway.terminal.responses import ResponsesAdapter
 
 CHAT_PATH = "/v1/chat/completions"
 MESSAGES_MAX_TOKENS = 16_384
-"""The Messages API wants a limit; room for long reasoning, within what most servers grant."""
+"""The Messages API requires a limit: room for long reasoning, within what most servers allow."""
 
-Turns = list[dict[str, str]]
+ChatMessages = list[dict[str, str]]
 Body = dict[str, Any]
 
 
-def messages_body(turns: Turns, options: Body) -> Body:
-    """A body of the Messages API."""
-    return {"messages": turns, "max_tokens": MESSAGES_MAX_TOKENS, "gateway": options}
+def messages_body(messages: ChatMessages, options: Body) -> Body:
+    """A request body of the Messages API."""
+    return {"messages": messages, "max_tokens": MESSAGES_MAX_TOKENS, "gateway": options}
 
 
-def responses_body(turns: Turns, options: Body) -> Body:
-    """A body of the Responses API."""
-    return {"input": turns, "reasoning": {"summary": "auto"}, "gateway": options}
+def responses_body(messages: ChatMessages, options: Body) -> Body:
+    """A request body of the Responses API."""
+    return {"input": messages, "reasoning": {"summary": "auto"}, "gateway": options}
 
 
 class Format(NamedTuple):
-    """How a format is asked for and read."""
+    """How to request a format and read the response."""
 
-    adapter: Callable[[str], Adapter]
-    """Makes the adapter of one turn, by the reasoning that was asked for."""
+    make_adapter: Callable[[str], Adapter]
+    """Makes the adapter for one turn from the value of `--reasoning`."""
     path: str = CHAT_PATH
-    body: Callable[[Turns, Body], Body] | None = None
-    """None: a chat completion request that names the format."""
+    make_body: Callable[[ChatMessages, Body], Body] | None = None
+    """None for a chat completion request, which names its format."""
     live_with_trace: bool = True
-    """Does `both` carry the live lines as well as the trace?"""
+    """With `--reasoning both`, the stream has the live summary lines as well as the trace."""
 
 
 FORMATS: dict[str, Format] = {
-    "events": Format(lambda _: named_events),
-    "phased": Format(lambda _: Chunks()),
-    "openai": Format(lambda _: Chunks()),
-    "plain": Format(lambda _: Chunks()),
-    "responses": Format(lambda _: Responses(), "/v1/responses", responses_body),
-    "messages": Format(Messages, "/v1/messages", messages_body, live_with_trace=False),
+    "events": Format(lambda _: read_named_event),
+    "phased": Format(lambda _: ChunkAdapter()),
+    "openai": Format(lambda _: ChunkAdapter()),
+    "plain": Format(lambda _: ChunkAdapter()),
+    "responses": Format(lambda _: ResponsesAdapter(), "/v1/responses", responses_body),
+    "messages": Format(MessagesAdapter, "/v1/messages", messages_body, live_with_trace=False),
 }
 
 
-def body_of(format: str, turns: Turns, options: Body) -> Body:
-    """The body that asks for these turns in this format."""
-    if make := FORMATS[format].body:
-        return make(turns, options)
-    return {"messages": turns, "gateway": {"format": format, **options}}
+def request_body(format: str, messages: ChatMessages, options: Body) -> Body:
+    """The request body for these messages in this format; `options` is its `gateway` object."""
+    if make_body := FORMATS[format].make_body:
+        return make_body(messages, options)
+    return {"messages": messages, "gateway": {"format": format, **options}}

@@ -23,6 +23,7 @@ class ResponsesAdapter:
     def __call__(self, message: Message) -> list[Event]:
         data = parse_object(message.data)
         text = data.get("delta", data.get("text"))
+        output_index = data.get("output_index")
         match data.get("type"):
             case "response.reasoning_summary_text.done":
                 return [self._summary_part(str(text))]
@@ -31,9 +32,9 @@ class ResponsesAdapter:
             case "response.output_text.delta":
                 return [*self._full_summary(), Event("final_output_delta", {"text": text})]
             case "response.output_item.added":
-                return self._start_item(data, as_dict(data.get("item")))
-            case "response.function_call_arguments.delta" if data["output_index"] in self._calls:
-                index = self._calls.index(data["output_index"])
+                return self._start_item(output_index, as_dict(data.get("item")))
+            case "response.function_call_arguments.delta" if output_index in self._calls:
+                index = self._calls.index(output_index)
                 return [Event("tool_call_delta", {"index": index, "arguments": text})]
             case "response.completed" | "response.incomplete":
                 return [*self._full_summary(), self._done(as_dict(data.get("response")))]
@@ -59,10 +60,10 @@ class ResponsesAdapter:
         self._summary_lines.clear()
         return [Event("reasoning_summary", {"text": text})] if text else []
 
-    def _start_item(self, data: dict[str, Any], item: dict[str, Any]) -> list[Event]:
-        if item.get("type") != "function_call":
+    def _start_item(self, output_index: Any, item: dict[str, Any]) -> list[Event]:
+        if item.get("type") != "function_call" or not isinstance(output_index, int):
             return []
-        self._calls.append(data["output_index"])
+        self._calls.append(output_index)
         head = {"id": item.get("call_id"), "name": item.get("name")}
         return [Event("tool_call_delta", {"index": len(self._calls) - 1, **head})]
 

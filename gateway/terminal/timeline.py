@@ -96,7 +96,7 @@ class Timeline:
             yield Bar("prompt summary", at_s, at_s)
         # Without a trace in the stream, the gateway's own timing tells when the reasoning began.
         first_ms = as_dict(self._end.get("timings")).get("first_reasoning_ms")
-        reported_s = NEVER if first_ms is None else first_ms / 1000
+        reported_s = first_ms / 1000 if isinstance(first_ms, int | float) else NEVER
         thinking_s = first.get("reasoning_delta", reported_s)
         answer_s = first.get("final_output_delta", NEVER)
         yield Bar("waiting", 0, min(thinking_s, answer_s, end_s))

@@ -95,6 +95,14 @@ def test_malformed_chunks_are_ignored(value: dict[str, Any]) -> None:
     assert list(decode_events([data(value)], ChunkAdapter())) == []
 
 
+def test_function_calls_without_an_output_index_are_ignored() -> None:
+    stream = [
+        typed_event("response.output_item.added", {"item": {"type": "function_call"}}),
+        typed_event("response.function_call_arguments.delta", {"delta": "{}"}),
+    ]
+    assert list(decode_events(stream, FORMATS["responses"].make_adapter("none"))) == []
+
+
 @pytest.mark.parametrize("format", STREAMS)
 def test_a_stream_read_byte_by_byte_gives_the_same_events(format: str) -> None:
     stream = STREAMS[format]("both")

@@ -81,6 +81,12 @@ def test_the_gateways_timing_replaces_a_trace_that_is_not_sent(
     assert "0.500 – 4.000 s" in rows[2]
 
 
+def test_a_timing_that_is_no_number_is_ignored(clock: SimpleNamespace) -> None:
+    end = {"finish_reason": "stop", "usage": None, "timings": {"first_reasoning_ms": "soon"}}
+    rows = list(record(clock, [(8.0, Event("done", end))]).waterfall(80))
+    assert [row.split()[0] for row in rows] == ["waiting", "end", "longest"]
+
+
 def test_an_empty_turn_can_be_drawn(clock: SimpleNamespace) -> None:
     rows = list(record(clock, []).waterfall(80))
     assert [row.split()[0] for row in rows] == ["waiting", "end", "longest"]

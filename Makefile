@@ -23,7 +23,7 @@ run: $(VENV)/.run
 # both processes end at the same time.
 PATIENT := $(patsubst %,tests/live/test_%.py,faults openapi written_summaries upstreams keys \
 	kept_connections phases token_by_token client_program client_terminal metrics reload make_run \
-	markdown readme container mock_upstream)
+	readme container mock_upstream)
 HASTY := tests/page/test_page_speed.py
 
 test: check sdks

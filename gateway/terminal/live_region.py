@@ -1,4 +1,4 @@
-"""The last lines of the screen, redrawn in their place while other lines are printed above them."""
+"""The last lines of the screen, redrawn in place while other lines are printed above them."""
 
 import threading
 from types import TracebackType
@@ -6,23 +6,23 @@ from types import TracebackType
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-REDRAWS_A_SECOND = 10
+REDRAWS_PER_SECOND = 10
 
 
-class Region:
-    """Redraws something ten times a second until it is stopped, and leaves no trace of it.
+class LiveRegion:
+    """Redraws something ten times a second until it is stopped, then erases it.
 
-    rich's own thread may come between a print and its redrawing, and then wipes the wrong lines.
-    Here one lock covers both: hold it (`with region:`) to change what is drawn and print at once.
+    rich's own refresh thread can run between a print and the redraw, and then erases the wrong
+    lines. Here one lock covers both: hold it (`with region:`) to change what is drawn and print.
     """
 
-    def __init__(self, console: Console, drawn: RenderableType) -> None:
+    def __init__(self, console: Console, content: RenderableType) -> None:
         self._console = console
         self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._redraw, daemon=True)
         self._live = Live(
-            drawn,
+            content,
             console=console,
             auto_refresh=False,
             transient=True,
@@ -31,30 +31,30 @@ class Region:
         )
 
     @property
-    def moves(self) -> bool:
+    def running(self) -> bool:
         """It has been started and not yet stopped."""
         return self._live.is_started
 
     def start(self) -> None:
-        """Begins to draw; the second time it does nothing."""
+        """Starts to draw. Later calls do nothing."""
         if not self._thread.ident:
             self._live.start()
             self._thread.start()
 
     def stop(self) -> None:
-        """Wipes what was drawn."""
-        if self.moves:
+        """Erases what was drawn."""
+        if self.running:
             self._stopped.set()
             self._thread.join()
             self._live.stop()
 
     def print(self, text: RenderableType = "") -> None:
-        """Prints for good, above what is redrawn."""
+        """Prints something permanent above the region."""
         with self._lock:
             self._console.print(text)
 
     def _redraw(self) -> None:
-        while not self._stopped.wait(1 / REDRAWS_A_SECOND):
+        while not self._stopped.wait(1 / REDRAWS_PER_SECOND):
             with self._lock:
                 self._live.refresh()
 

@@ -1,4 +1,4 @@
-"""A terminal with a screen, in which a program runs as it would for a person."""
+"""A pseudo-terminal with a screen, for programs that behave differently on a terminal."""
 
 import codecs
 import fcntl
@@ -19,61 +19,61 @@ import pyte
 from tests.programs import ROOT
 
 PATIENCE_S = 30
-_SURROUNDINGS = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-"""Without the size of another terminal, which readline puts there, and which a client would believe
-rather than its own."""
+_ENVIRON = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+"""Without the size of the tests' own terminal: readline sets it, and it would override the size of
+the pseudo-terminal."""
 
 
-def _sit_down() -> None:
-    """What a shell does for a program before it starts it, whoever has started the tests."""
+def _take_terminal() -> None:
+    """Makes stdin the controlling terminal and restores SIGINT, as a shell does."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-class Terminal:
-    """A program on a screen of so many columns and rows; use it in a `with`."""
+class PseudoTerminal:
+    """A Python program on a screen of its own; a context manager."""
 
     def __init__(
         self, *args: str, columns: int = 80, rows: int = 24, stdout: int | None = None, **env: str
     ) -> None:
-        """stdout: a file descriptor in place of the screen."""
+        """stdout: a file descriptor to use instead of the screen."""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._screen = pyte.HistoryScreen(columns, rows, history=1000)
-        self._screen.write_process_input = self.press  # it answers where its cursor is
+        self._screen.write_process_input = self.press  # replies to cursor queries
         self._stream = pyte.Stream(self._screen)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.raw = ""
-        """Every character that was sent to the screen."""
+        """Everything the program has sent to the screen."""
         self.process = subprocess.Popen(
             [sys.executable, *args],
             cwd=ROOT,
-            env={**_SURROUNDINGS, "TERM": "xterm-256color", "GATEWAY_HISTORY": "", **env},
+            env={**_ENVIRON, "TERM": "xterm-256color", "GATEWAY_HISTORY": "", **env},
             stdin=slave,
             stdout=slave if stdout is None else stdout,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=_sit_down,
+            preexec_fn=_take_terminal,
         )
         os.close(slave)
 
     def press(self, keys: str) -> None:
-        """Presses these keys."""
+        """Types these keys."""
         os.write(self._master, keys.encode())
 
     def lines(self) -> list[str]:
-        """What a person can read, from the first line on, without what was erased."""
-        kept = [
+        """All lines from the first one on, also those that have scrolled out, as they look now."""
+        scrolled = [
             "".join(row[x].data for x in range(self._screen.columns)) for row in self._history()
         ]
-        return [line.rstrip() for line in [*kept, *self._screen.display]]
+        return [line.rstrip() for line in [*scrolled, *self._screen.display]]
 
     def text(self) -> str:
         """The lines as one text."""
         return "\n".join(self.lines()).strip("\n")
 
     def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> "re.Match[str]":
-        """Reads until the pattern can be read on the screen."""
+        """Reads until the screen matches the pattern."""
         deadline = time.monotonic() + timeout_s
         while not (found := re.search(pattern, self.text(), re.MULTILINE)):
             alive = self._read(deadline - time.monotonic())
@@ -82,7 +82,7 @@ class Terminal:
         return found
 
     def end(self, timeout_s: float = PATIENCE_S) -> int:
-        """Reads until the program ends; gives its exit status."""
+        """Reads until the program ends; returns its exit status."""
         deadline = time.monotonic() + timeout_s
         while self._read(deadline - time.monotonic()):
             pass
@@ -92,20 +92,20 @@ class Terminal:
         return list(self._screen.history.top)
 
     def _read(self, timeout_s: float) -> bool:
-        """Takes what has arrived; False when the program has ended or the time is over."""
+        """Reads once. Returns False when the program has ended or the time is over."""
         ready, _, _ = select.select([self._master], [], [], max(0.0, timeout_s))
         if not ready:
             return False
         try:
             data = os.read(self._master, 65536)
-        except OSError:  # how Linux says that the other side is closed
+        except OSError:  # Linux: EIO once the program has closed its side
             return False
         text = self._decoder.decode(data)
         self.raw += text
         self._stream.feed(text)
         return bool(data)
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> "PseudoTerminal":
         return self
 
     def __exit__(

@@ -9,22 +9,22 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markdown import Heading, Markdown
 from rich.segment import Segment
 
-from terminal.region import Region
-from terminal.stream import whole_characters
+from gateway.terminal.live_region import LiveRegion
+from gateway.terminal.text import join_surrogates
 
-PRINTS_A_SECOND = 10
+PARSES_PER_SECOND = 10
 CODE_THEME = "ansi_dark"
 """The terminal's own colours, on its own background."""
 
 
 class LeftHeading(Heading):
-    """A heading that stands where the text stands."""
+    """A heading aligned with the text; rich centres some."""
 
     LEVEL_ALIGN: ClassVar = {}
 
 
-class Block(Markdown):
-    """Markdown from tokens: HTML stays text, and a line end stays a line end."""
+class MarkdownBlock(Markdown):
+    """Renders parsed tokens."""
 
     elements: ClassVar = {**Markdown.elements, "heading_open": LeftHeading}
 
@@ -33,100 +33,100 @@ class Block(Markdown):
         self.parsed = tokens
 
 
-class Blocks:
-    """Blocks with one empty line between them, and no blanks at the ends of lines."""
+class MarkdownBlocks:
+    """Blocks separated by one empty line, without trailing white space."""
 
     def __init__(self, blocks: list[list[Token]], tail: bool = False) -> None:
-        """tail: only the last lines, as many as the screen has room for."""
+        """tail: render only the last lines, as many as fit on the screen."""
         self._blocks = blocks
         self._tail = tail
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         lines: list[list[Segment]] = []
         for tokens in self._blocks:
-            rendered = console.render_lines(Block(tokens), options, pad=False)
-            lines += [[]] * bool(lines) + without_blanks(rendered)
+            rendered = console.render_lines(MarkdownBlock(tokens), options, pad=False)
+            lines += [[]] * bool(lines) + trim_lines(rendered)
         for line in lines[-max(1, console.height - 2) :] if self._tail else lines:
             yield from line
             yield Segment.line()
 
 
-def without_blanks(lines: list[list[Segment]]) -> list[list[Segment]]:
-    """The lines without white space at their ends, and without empty lines around them."""
-    shown: list[list[Segment]] = []
+def trim_lines(lines: list[list[Segment]]) -> list[list[Segment]]:
+    """The lines without trailing white space, and without empty lines at either end."""
+    trimmed: list[list[Segment]] = []
     for line in lines:
         while line and not line[-1].text.strip():
             line.pop()
         if line:
             text, style, control = line[-1]
             line[-1] = Segment(text.rstrip(), style, control)
-        if line or shown:
-            shown.append(line)
-    while shown and not shown[-1]:
-        shown.pop()
-    return shown
+        if line or trimmed:
+            trimmed.append(line)
+    while trimmed and not trimmed[-1]:
+        trimmed.pop()
+    return trimmed
 
 
-class Answer:
-    """Prints each block once it is whole; until then the last one is redrawn in its place."""
+class MarkdownPrinter:
+    """Prints each block when it is complete; until then redraws it in a live region."""
 
     def __init__(self, console: Console) -> None:
         self._parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-        self._region = Region(console, self)
+        self._region = LiveRegion(console, self)
         self._text = ""
         self._printed = False
         self._parsed_s = 0.0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        blocks = [tokens for _, tokens in self._blocks()]
+        blocks = [tokens for _, tokens in self._parse()]
         if blocks:
             last = blocks[-1][-1]
-            if last.type == "fence":  # only the end of long code is seen, so only that is coloured
+            if last.type == "fence":  # highlight only the visible end of long code
                 lines = last.content.splitlines(keepends=True)
                 last.content = "".join(lines[-console.height :])
-            yield Blocks(blocks, tail=True)
+            yield MarkdownBlocks(blocks, tail=True)
 
-    def put(self, text: str) -> None:
-        """Takes more of the answer."""
+    def write(self, text: str) -> None:
+        """Adds more of the answer."""
         with self._region:
-            fresh = not self._text and not self._printed
-            self._text += text.lstrip("\n") if fresh else text
+            at_start = not self._text and not self._printed
+            self._text += text.lstrip("\n") if at_start else text
         self._region.start()
-        if time.monotonic() - self._parsed_s >= 1 / PRINTS_A_SECOND:
-            self._print(whole=False)
+        if time.monotonic() - self._parsed_s >= 1 / PARSES_PER_SECOND:
+            self._print(final=False)
             self._parsed_s = time.monotonic()
 
     def note(self, text: RenderableType) -> bool:
-        """Prints something else above what is being redrawn; False if nothing is."""
-        if self._region.moves:
+        """Prints a note above the region. Returns False, without printing, if none is running."""
+        if self._region.running:
             self._region.print(text)
-        return self._region.moves
+        return self._region.running
 
     def close(self) -> None:
-        """Prints what is left."""
+        """Prints the rest."""
         self._region.stop()
-        self._print(whole=True)
+        self._print(final=True)
 
-    def _print(self, whole: bool) -> None:
-        """Prints the blocks that no more text can change: all but the last, or all."""
-        blocks = self._blocks()
-        ready = blocks if whole else blocks[:-1]
-        if not ready:
+    def _print(self, final: bool) -> None:
+        """Prints the blocks that more text cannot change: all of them, or all but the last."""
+        blocks = self._parse()
+        complete = blocks if final else blocks[:-1]
+        if not complete:
             return
         with self._region:
             lines = self._text.splitlines(keepends=True)
-            self._text = "" if whole else "".join(lines[blocks[-1][0] :])
+            self._text = "" if final else "".join(lines[blocks[-1][0] :])
             if self._printed:
                 self._region.print()
-            self._region.print(Blocks([tokens for _, tokens in ready]))
+            self._region.print(MarkdownBlocks([tokens for _, tokens in complete]))
             self._printed = True
 
-    def _blocks(self) -> list[tuple[int, list[Token]]]:
-        """The blocks of the text that is not printed yet, each with its first line."""
+    def _parse(self) -> list[tuple[int, list[Token]]]:
+        """The blocks that are not yet printed, each with the number of its first line."""
         blocks: list[tuple[int, list[Token]]] = []
-        for token in self._parser.parse(whole_characters(self._text)):
+        for token in self._parser.parse(join_surrogates(self._text)):
             for child in token.children or ():
-                if child.type == "softbreak":
+                if child.type == "softbreak":  # models use single line ends as line breaks
                     child.type = "hardbreak"
             if token.level == 0 and token.nesting >= 0:
                 blocks.append((token.map[0] if token.map else 0, []))

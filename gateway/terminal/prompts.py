@@ -1,4 +1,4 @@
-"""Where prompts come from: the command line, a pipe, or a person at the keyboard."""
+"""Where prompts come from: the command line, a pipe or the keyboard."""
 
 import os
 import stat
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import click
 
-HINT_S = 2.0
-HELP = "Enter sends, Alt+Enter breaks the line, Ctrl-C stops an answer, Ctrl-D ends."
+HINT_DELAY_S = 2.0
+KEYS = "Enter sends, Alt+Enter inserts a line break, Ctrl-C stops an answer, Ctrl-D quits."
 
 
-def whole_prompt(given: str | None) -> str | None:
-    """What was given on the command line and what is piped in, as one prompt; None: neither."""
+def read_prompt(option: str | None) -> str | None:
+    """The value of `--prompt` followed by the piped input; None if there is neither."""
     piped = _piped().strip()
-    return "\n\n".join(filter(None, (given, piped))) or given
+    return "\n\n".join(filter(None, (option, piped))) or option
 
 
 def _piped() -> str:
@@ -30,9 +30,9 @@ def _piped() -> str:
 
 @contextmanager
 def _hint_if_silent() -> Iterator[None]:
-    """Says what is being waited for, if standard input stays open."""
-    hint = "Reading standard input until it ends; `< /dev/null` if there is nothing to read."
-    timer = threading.Timer(HINT_S, click.secho, [hint], {"err": True, "dim": True})
+    """Prints a hint if standard input stays open without data."""
+    hint = "Reading standard input until it ends; use `< /dev/null` if there is nothing to read."
+    timer = threading.Timer(HINT_DELAY_S, click.secho, [hint], {"err": True, "dim": True})
     timer.daemon = True
     timer.start()
     try:
@@ -41,8 +41,11 @@ def _hint_if_silent() -> Iterator[None]:
         timer.cancel()
 
 
-def prompts(first: str | None) -> Iterator[str]:
-    """`first`, then what is typed or piped in, until it ends or says /quit."""
+def read_prompts(first: str | None) -> Iterator[str]:
+    """The prompts of a conversation: `first`, then each that is typed or piped in.
+
+    Ends at the end of the input or at /quit.
+    """
     if first:
         yield first
     for text in _typed() if sys.stdin.isatty() else sys.stdin:
@@ -54,8 +57,8 @@ def prompts(first: str | None) -> Iterator[str]:
 
 
 def _typed() -> Iterator[str]:
-    """What a person types: edited over several lines, with a history."""
-    from prompt_toolkit import PromptSession  # here, because it takes a tenth of a second
+    """Prompts from the keyboard, edited over several lines, with a history."""
+    from prompt_toolkit import PromptSession  # imported here because it takes 0.1 s
     from prompt_toolkit.history import FileHistory, InMemoryHistory
     from prompt_toolkit.key_binding import KeyBindings
     from prompt_toolkit.output import create_output
@@ -72,7 +75,7 @@ def _typed() -> Iterator[str]:
         prompt_continuation="… ",
         output=create_output(stdout=sys.stderr),
     )
-    click.secho(HELP, err=True, dim=True)
+    click.secho(KEYS, err=True, dim=True)
     while True:
         try:
             click.echo(err=True)
@@ -84,12 +87,15 @@ def _typed() -> Iterator[str]:
 
 
 def history_path() -> Path | None:
-    """Where the prompts are kept, for this user's eyes only; None if GATEWAY_HISTORY is empty."""
+    """The history file, created with mode 600.
+
+    None if GATEWAY_HISTORY is empty or the file cannot be created.
+    """
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    named = os.environ.get("GATEWAY_HISTORY", f"{home}/reasoning-gateway/history")
-    if not named:
+    name = os.environ.get("GATEWAY_HISTORY", f"{home}/reasoning-gateway/history")
+    if not name:
         return None
-    path = Path(named).expanduser()
+    path = Path(name).expanduser()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=stat.S_IRUSR | stat.S_IWUSR)

@@ -1,17 +1,17 @@
-"""What every output of a turn can do, and the outputs for programs: a line for each event."""
+"""The base class of outputs, and the outputs for programs: one line for each event."""
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
 import click
 
-from terminal.stream import CONTROLS, Event
+from gateway.terminal.events import Event
+from gateway.terminal.text import strip_controls
 
 Write = Callable[[str], object]
-"""Puts text somewhere, at once."""
+"""Writes text and flushes it."""
 
 
 def to_stdout(text: str) -> None:
@@ -22,12 +22,12 @@ def to_stderr(text: str) -> None:
     click.echo(text, nl=False, err=True)
 
 
-def to_nowhere(text: str) -> None:
-    """For what was not asked for."""
+def discard(text: str) -> None:
+    """Writes nothing."""
 
 
 class Output:
-    """Shows the events of one turn; use it in a `with`, so that it can leave things in order."""
+    """Shows the events of one turn. A context manager, which leaves the terminal in order."""
 
     def __init__(self) -> None:
         self.answer = ""
@@ -44,21 +44,16 @@ class Output:
         self.close()
 
     def show(self, event: Event) -> None:
-        """Takes the next event."""
-        if event.event == "final_output_delta":
+        """Shows the next event."""
+        if event.name == "final_output_delta":
             self.answer += event.text
 
     def note(self, line: str) -> None:
-        """A diagnostic, on a line of its own on stderr."""
-        click.secho(line.translate(CONTROLS), err=True, dim=True)
-
-    def notes(self, lines: list[str]) -> None:
-        """Some diagnostics."""
-        for line in lines:
-            self.note(line)
+        """Writes a diagnostic line to stderr."""
+        click.secho(strip_controls(line), err=True, dim=True)
 
     def close(self) -> None:
-        """The turn is over: ends a line that has begun, and what moves on the screen."""
+        """Ends the turn: completes an unfinished line and stops what is redrawn."""
 
 
 class EventLines(Output):
@@ -66,37 +61,37 @@ class EventLines(Output):
 
     def show(self, event: Event) -> None:
         super().show(event)
-        to_stdout(f"[{event.event}] {compact(event.data)}\n".translate(CONTROLS))
-        if event.event == "done":
+        to_stdout(strip_controls(f"[{event.name}] {compact_json(event.data)}\n"))
+        if event.name == "done":
             to_stdout("--- FINAL OUTPUT ---\n" + self.answer.rstrip("\n") + "\n")
 
 
 class JsonLines(Output):
-    """Each event as one line of JSON, in ASCII: no reader can cut the line elsewhere."""
+    """Each event as one line of JSON, in ASCII: no reader can split it at U+2028 and the like."""
 
     def show(self, event: Event) -> None:
         super().show(event)
-        to_stdout(compact(asdict(event), ascii=True) + "\n")
+        to_stdout(compact_json({"event": event.name, "data": event.data}, ascii=True) + "\n")
 
 
 class ToolCalls:
-    """Joins the pieces of tool calls, which are shown whole at the end."""
+    """Joins the deltas of tool calls, which are shown at the end of the answer."""
 
     def __init__(self) -> None:
         self._calls: dict[str, str] = {}
 
     def add(self, data: dict[str, Any]) -> None:
-        """Takes the data of a `tool_call_delta`."""
+        """Adds the data of a `tool_call_delta`."""
         key = str(data.get("index"))
         name = f"tool call: {data['name']} " if data.get("name") else ""
-        piece = f"{name}{data.get('arguments') or ''}".translate(CONTROLS)
-        self._calls[key] = self._calls.get(key, "") + piece
+        delta = strip_controls(f"{name}{data.get('arguments') or ''}")
+        self._calls[key] = self._calls.get(key, "") + delta
 
     def lines(self) -> list[str]:
         """`tool call: name {arguments}` for each."""
         return list(self._calls.values())
 
 
-def compact(value: Any, ascii: bool = False) -> str:
+def compact_json(value: Any, ascii: bool = False) -> str:
     """JSON without spaces."""
     return json.dumps(value, ensure_ascii=ascii, separators=(",", ":"))

@@ -1,13 +1,13 @@
-"""The waterfall of the client: what took how long, as it is drawn."""
+"""The waterfall that `--timeline` draws."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
-from terminal import timeline
-from terminal.stream import Event
-from terminal.timeline import Timeline
+from gateway.terminal import timeline
+from gateway.terminal.events import Event
+from gateway.terminal.timeline import Timeline
 
 USAGE = {"completion_tokens": 90, "completion_tokens_details": {"reasoning_tokens": 60}}
 TURN = [
@@ -29,22 +29,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return now
 
 
-def timed(clock: SimpleNamespace, turn: list[tuple[float, Event]]) -> Timeline:
-    """A timeline on which these events have arrived, each in a read of its own."""
-    timed = Timeline()
+def record(clock: SimpleNamespace, turn: list[tuple[float, Event]]) -> Timeline:
+    """A timeline after these events, each of which arrived in its own read."""
+    recorded = Timeline()
 
     def reads() -> Iterator[bytes]:
         for at_s, _ in turn:
             clock.s = at_s
             yield b""
 
-    for (_, event), _ in zip(turn, timed.reads(reads()), strict=True):
-        timed.add(event)
-    return timed
+    for (_, event), _ in zip(turn, recorded.watch(reads()), strict=True):
+        recorded.add(event)
+    return recorded
 
 
-def test_the_rows_say_when_and_how_fast(clock: SimpleNamespace) -> None:
-    assert list(timed(clock, TURN).waterfall(80)) == [
+def test_rows_show_times_and_token_rates(clock: SimpleNamespace) -> None:
+    assert list(record(clock, TURN).waterfall(80)) == [
         "prompt summary  │                               0.100 s",
         "waiting         ███                     0.000 – 1.000 s",
         "thinking          ████████              1.000 – 4.000 s  60 tokens, 20 a second",
@@ -57,30 +57,36 @@ def test_the_rows_say_when_and_how_fast(clock: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize("columns", [24, 40, 60, 79, 80, 200])
-def test_the_rows_fit_the_screen(clock: SimpleNamespace, columns: int) -> None:
-    rows = list(timed(clock, TURN).waterfall(columns))
+def test_rows_fit_the_screen(clock: SimpleNamespace, columns: int) -> None:
+    rows = list(record(clock, TURN).waterfall(columns))
     assert max(map(len, rows)) <= max(columns, 37)
 
 
-def test_a_turn_that_broke_off_says_so(clock: SimpleNamespace) -> None:
-    rows = list(timed(clock, TURN[:3]).waterfall(80))
-    assert rows[-2].endswith("2.000 s  not whole")
+def test_a_turn_without_done_is_marked_incomplete(clock: SimpleNamespace) -> None:
+    rows = list(record(clock, TURN[:3]).waterfall(80))
+    assert rows[-2].endswith("2.000 s  incomplete")
 
 
-def test_without_usage_tokens_are_estimates(clock: SimpleNamespace) -> None:
-    rows = list(timed(clock, TURN[:-1]).waterfall(120))
+def test_tokens_are_estimated_without_usage(clock: SimpleNamespace) -> None:
+    rows = list(record(clock, TURN[:-1]).waterfall(120))
     assert "about 3 tokens" in rows[2]
 
 
-def test_the_model_servers_timings_stand_in_for_a_trace_that_is_not_sent(
+def test_the_gateways_timing_replaces_a_trace_that_is_not_sent(
     clock: SimpleNamespace,
 ) -> None:
     end = {"finish_reason": "stop", "usage": None, "timings": {"first_reasoning_ms": 500}}
-    turn = [step for step in TURN if step[1].event != "reasoning_delta"]
-    rows = list(timed(clock, [*turn[:-1], (8.0, Event("done", end))]).waterfall(80))
+    turn = [step for step in TURN if step[1].name != "reasoning_delta"]
+    rows = list(record(clock, [*turn[:-1], (8.0, Event("done", end))]).waterfall(80))
     assert "0.500 – 4.000 s" in rows[2]
 
 
-def test_nothing_at_all_is_drawn_too(clock: SimpleNamespace) -> None:
-    rows = list(timed(clock, []).waterfall(80))
+def test_a_timing_that_is_no_number_is_ignored(clock: SimpleNamespace) -> None:
+    end = {"finish_reason": "stop", "usage": None, "timings": {"first_reasoning_ms": "soon"}}
+    rows = list(record(clock, [(8.0, Event("done", end))]).waterfall(80))
+    assert [row.split()[0] for row in rows] == ["waiting", "end", "longest"]
+
+
+def test_an_empty_turn_can_be_drawn(clock: SimpleNamespace) -> None:
+    rows = list(record(clock, []).waterfall(80))
     assert [row.split()[0] for row in rows] == ["waiting", "end", "longest"]

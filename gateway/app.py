@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import requests
 from flask import Flask
 
 import gateway
@@ -24,7 +23,7 @@ from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
 from gateway.routing.redact import redactor
 from gateway.transport.client import Transport
-from gateway.transport.session import make_session
+from gateway.transport.session import Session, make_session
 from gateway.upstreams import UPSTREAMS
 from gateway.web import api, ops, page
 from gateway.web.inference import Inference
@@ -44,7 +43,7 @@ def create_app(
     config: Config,
     *,
     apis: Sequence[Api] = APIS,
-    session: requests.Session | None = None,
+    session: Session | None = None,
     clock: Callable[[], float] = time.monotonic,
     log: Any = None,
     metrics: Metrics | None = None,
@@ -88,7 +87,7 @@ def create_app(
 
 
 def _client_maker(
-    config: Config, session: requests.Session | None
+    config: Config, session: Session | None
 ) -> Callable[[UpstreamConfig], UpstreamClient]:
     """Returns a function that makes a client with a session of its own. It shows no key."""
     hide = redactor(config.secrets)

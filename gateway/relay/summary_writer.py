@@ -10,7 +10,7 @@ from gateway.core.parts import Content, Fault, Part, Usage
 from gateway.errors import GatewayError, UpstreamError
 from gateway.routing.breaker import Breaker
 from gateway.transport.client import Transport
-from gateway.upstreams.chat import ChatUpstream
+from gateway.upstreams.base import Upstream
 
 _NO_REPLY = SummaryReply(None)
 
@@ -21,7 +21,7 @@ class SummaryWriter:
     def __init__(
         self,
         config: Config,
-        upstream: ChatUpstream,
+        upstream: Upstream,
         transport: Transport,
         families: Families,
         clock: Callable[[], float],

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from gateway.errors import UpstreamBroke
 from gateway.transport.client import Transport
-from gateway.upstreams.chat import ChatUpstream
+from gateway.upstreams.base import Upstream
 
 
 class UpstreamClient(NamedTuple):
     """What an upstream speaks, and the connections to it."""
 
-    upstream: ChatUpstream
+    upstream: Upstream
     transport: Transport
 
     def list_models(self, timeout_s: float) -> list[tuple[str, str]]:

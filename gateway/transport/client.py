@@ -10,7 +10,7 @@ from typing import Any, cast
 import requests
 import urllib3
 
-from gateway.core.parts import Call
+from gateway.core.call import Call
 from gateway.errors import Full, UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from gateway.transport.lines import (
     BROKE_OFF,

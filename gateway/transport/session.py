@@ -16,6 +16,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import create_urllib3_context
 
+Session = requests.Session
+"""For the other rooms, which do not import requests."""
+
 poll = gevent.monkey.get_original("select", "poll")
 """select.poll before gevent 26.9 patched it: the patched one switches greenlets even when it does
 not wait."""

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import msgspec
 
 from gateway.config import UpstreamConfig
-from gateway.core.parts import Call
+from gateway.core.call import Call
 from gateway.core.sse import dumps
 from gateway.errors import UpstreamRefused
 from gateway.upstreams.chat_reader import ChatReader

@@ -13,7 +13,7 @@ import pytest
 import requests
 import trustme
 
-from gateway.core.parts import Call
+from gateway.core.call import Call
 from gateway.errors import UpstreamUnreachable
 from gateway.transport.client import Transport
 from gateway.transport.session import make_session

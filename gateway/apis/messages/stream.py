@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.messages.content_blocks import Blocks, Grown, Started, Step, Stopped, read_object
-from gateway.apis.usage import count
+from gateway.apis.usage import token_counts
 from gateway.core.events import Done, Event, Failed
 from gateway.core.sse import dumps, frame, quote
 from gateway.errors import ErrorInfo
@@ -198,10 +198,10 @@ def _stop(done: Done, blocks: Blocks) -> dict[str, Any]:
 
 
 def _usage(done: Done, answer: Answer) -> dict[str, Any]:
-    counted = count(done, answer)
-    usage = _counts(counted.prompt - counted.cached, counted.output, counted.cached)
-    usage["output_tokens_details"] = {"thinking_tokens": counted.reasoning}
-    return usage | counted.asides("thinking_tokens")
+    counts = token_counts(done, answer)
+    usage = _counts(counts.prompt - counts.cached, counts.output, counts.cached)
+    usage["output_tokens_details"] = {"thinking_tokens": counts.reasoning}
+    return usage | counts.extra_members("thinking_tokens")
 
 
 def _counts(input: int, output: int, cached: int) -> dict[str, Any]:

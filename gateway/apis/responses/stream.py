@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.responses.output_items import Items, Sink
-from gateway.apis.usage import Counts, count
+from gateway.apis.usage import TokenCounts, token_counts
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -122,7 +122,7 @@ class Response:
         cut = _CUT.get(done.finish_reason)
         status = "incomplete" if cut else "completed"
         self._items.close(status)
-        self._body |= {"status": status, "usage": _usage(count(done, self._answer))}
+        self._body |= {"status": status, "usage": _usage(token_counts(done, self._answer))}
         if cut:
             self._body["incomplete_details"] = {"reason": cut}
         else:
@@ -185,12 +185,12 @@ class ResponsesDialect(Dialect):
         return b"".join(frames)
 
 
-def _usage(counted: Counts) -> dict[str, Any]:
+def _usage(counts: TokenCounts) -> dict[str, Any]:
     return {
-        "input_tokens": counted.prompt,
-        "input_tokens_details": {"cached_tokens": counted.cached, "cache_write_tokens": 0},
-        "output_tokens": counted.output,
-        "output_tokens_details": {"reasoning_tokens": counted.reasoning},
-        "total_tokens": counted.prompt + counted.output,
-        **counted.asides("reasoning_tokens"),
+        "input_tokens": counts.prompt,
+        "input_tokens_details": {"cached_tokens": counts.cached, "cache_write_tokens": 0},
+        "output_tokens": counts.output,
+        "output_tokens_details": {"reasoning_tokens": counts.reasoning},
+        "total_tokens": counts.prompt + counts.output,
+        **counts.extra_members("reasoning_tokens"),
     }

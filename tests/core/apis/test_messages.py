@@ -406,6 +406,7 @@ def test_usage_is_the_upstreams_else_an_estimate() -> None:
     assert usage(figures | thinking | cached) == (6, 4, 20, 8, None)
     nonsense = {"prompt_tokens": "a", "completion_tokens": -1, "completion_tokens_details": 1}
     assert usage(nonsense) == (5, 0, 7, 3, "all")
+    assert usage({**figures, "completion_tokens": 10**9 + 1}) == (10, 0, 7, 3, "all")
 
 
 def test_the_summary_models_tokens_stand_apart() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 _BYTES_A_TOKEN = 4
 """English has about 4 bytes a token in the vocabularies of today's models, and a Chinese character,
@@ -46,21 +46,37 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def counted(usage: Mapping[str, Any] | None, reasoning: int, output: int) -> tuple[int, int]:
-    """Tokens of reasoning and answer: as an upstream's usage says, else these estimates.
+class UsageCounts(NamedTuple):
+    """The counts in an upstream's `usage`; None for each that it does not give."""
 
-    `completion_tokens` holds both; how much of it was reasoning is in its details, or is estimated.
-    """
-    said = _count(usage, "completion_tokens")
-    if said is None:
+    prompt: int | None
+    cached: int | None
+    """Prompt tokens that the upstream read from its cache."""
+    completion: int | None
+    """Reasoning and answer together."""
+    reasoning: int | None
+
+
+def usage_counts(usage: Mapping[str, Any] | None) -> UsageCounts:
+    """Reads the counts. A value that is no integer from 0 to 10**9 counts as missing."""
+    usage = usage or {}
+    return UsageCounts(
+        prompt=_count(usage, "prompt_tokens"),
+        cached=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        completion=_count(usage, "completion_tokens"),
+        reasoning=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+    )
+
+
+def counted(usage: Mapping[str, Any] | None, reasoning: int, output: int) -> tuple[int, int]:
+    """Tokens of reasoning and answer: as an upstream's usage says, else these estimates."""
+    counts = usage_counts(usage)
+    if counts.completion is None:
         return reasoning, output
-    details = usage.get("completion_tokens_details") if usage else None
-    of_reasoning = _count(details, "reasoning_tokens")
-    thought = min(said, reasoning if of_reasoning is None else of_reasoning)
-    return thought, said - thought
+    thought = min(counts.completion, reasoning if counts.reasoning is None else counts.reasoning)
+    return thought, counts.completion - thought
 
 
 def _count(counts: Any, name: str) -> int | None:
-    """A count among what an upstream sent, if it is one."""
     count = counts.get(name) if isinstance(counts, Mapping) else None
     return count if type(count) is int and 0 <= count <= _MOST_TOKENS else None

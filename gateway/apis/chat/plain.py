@@ -15,18 +15,18 @@ class PlainDialect(Dialect):
     not_json = "No JSON body provided"
 
     def begin(self) -> bytes:
-        # Nothing is shown before the answer, but proxies and clients should see that it is alive.
+        # The answer may take long to begin. The comment shows proxies and clients an open stream.
         return comment("connected")
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
-        return b"".join(map(_spell, events))
+        return b"".join(map(_encode, events))
 
     @classmethod
     def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
         return cls.content_type, _error(error).decode()
 
 
-def _spell(event: Event) -> bytes:
+def _encode(event: Event) -> bytes:
     match event:
         case OutputDelta(text):
             return frame(f'{{"choices":[{{"delta":{{"content":{quote(text)}}}}}]}}')

@@ -31,11 +31,11 @@ _RESPONSE = object_of(
         ),
     }
 )
-_KEEPS_NONE = "The gateway keeps no responses"
+_STORES_NONE = "The gateway stores no responses"
 
 
-def _not_kept(_body: dict[str, Any], segments: Mapping[str, str]) -> dict[str, Any]:
-    raise NotFound(f"Response with id '{segments['id']}' not found: the gateway keeps none.")
+def _not_stored(_body: dict[str, Any], segments: Mapping[str, str]) -> dict[str, Any]:
+    raise NotFound(f"Response with id '{segments['id']}' not found: the gateway stores none.")
 
 
 RESPONSES = Api(
@@ -48,8 +48,8 @@ RESPONSES = Api(
     answer=Schema("Response", _RESPONSE),
     error=OPENAI_ERROR,
     endpoints=(
-        Endpoint("/v1/responses/{id}", ("GET", "DELETE"), _KEEPS_NONE, _not_kept),
-        Endpoint("/v1/responses/{id}/cancel", ("POST",), _KEEPS_NONE, _not_kept),
-        Endpoint("/v1/responses/{id}/input_items", ("GET",), _KEEPS_NONE, _not_kept),
+        Endpoint("/v1/responses/{id}", ("GET", "DELETE"), _STORES_NONE, _not_stored),
+        Endpoint("/v1/responses/{id}/cancel", ("POST",), _STORES_NONE, _not_stored),
+        Endpoint("/v1/responses/{id}/input_items", ("GET",), _STORES_NONE, _not_stored),
     ),
 )

@@ -50,6 +50,7 @@ def asked(mock: Program) -> int:
     return get(f"{mock.url}/stats")["requests"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("format", FORMATS)
 def test_tokens_arrive_as_the_model_sends_them(behind: Behind, format: str) -> None:
     body = request_body("no-reasoning@tps=20", "Explain streaming APIs", max_tokens=40)

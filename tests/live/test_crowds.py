@@ -15,6 +15,8 @@ from tests.live.test_slow_clients import answer, connect
 from tests.live.wire import ask, get, request_body, told, until
 from tests.programs import Program, boot_gateway, start_gateway
 
+pytestmark = pytest.mark.alone
+
 HEALTH = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
 CONNECTIONS = 201
 """As many as a worker with one place holds at once."""

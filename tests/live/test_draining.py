@@ -54,6 +54,7 @@ def is_clean(gateway: Program) -> bool:
     return not any(word in output for word in ("Traceback", "[ERROR]", "[CRITICAL]", "Exception"))
 
 
+@pytest.mark.alone
 def test_a_stream_that_can_finish_does(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=15) as gateway:
         body = request_body("no-reasoning@tps=60", "Explain streaming APIs", max_tokens=120)
@@ -68,6 +69,7 @@ def test_a_stream_that_can_finish_does(mock_url: str) -> None:
         assert is_clean(gateway), gateway.output()
 
 
+@pytest.mark.alone
 def test_a_stream_that_can_not_finish_ends_in_a_failure_that_says_so(mock_url: str) -> None:
     """Each format in its way, and all text up to there delivered."""
     with start_gateway(mock_url, drain_timeout_s=1) as gateway:
@@ -114,6 +116,7 @@ def test_an_answer_without_a_status_yet_ends_in_503(mock_url: str, stream: bool)
         assert gateway.process.wait(5) == 0
 
 
+@pytest.mark.alone
 def test_without_connections_the_end_comes_at_once(mock_url: str) -> None:
     def seconds_to_end() -> float:
         with start_gateway(mock_url) as gateway:
@@ -135,6 +138,7 @@ def test_a_stop_in_the_middle_of_the_start_is_not_lost(mock_url: str) -> None:
             assert gateway.process.wait(5) == 0
 
 
+@pytest.mark.alone
 def test_a_connection_that_only_waits_does_not_delay_the_end(mock_url: str) -> None:
     """A browser or an SDK keeps its connection open between requests."""
     with start_gateway(mock_url) as gateway, requests.Session() as session:
@@ -145,6 +149,7 @@ def test_a_connection_that_only_waits_does_not_delay_the_end(mock_url: str) -> N
         assert time.monotonic() - began < 4
 
 
+@pytest.mark.alone
 def test_a_kept_connection_is_told_that_the_gateway_drains(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=1.5) as gateway, requests.Session() as session:
         session.get(f"{gateway.url}/health", timeout=5)

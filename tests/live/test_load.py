@@ -20,6 +20,7 @@ STREAMS = 200
 PLACES = 5
 
 
+@pytest.mark.alone
 def test_two_hundred_streams_at_once_are_all_whole(mock_url: str) -> None:
     """On one worker, while /health answers."""
 
@@ -68,6 +69,7 @@ DOORS: dict[str, dict[str, Any]] = {
 SAYS = {"/plain/v1/chat/completions": '"code":503', "/v1/messages": "overloaded_error"}
 
 
+@pytest.mark.alone
 def test_one_stream_too_many_is_refused_at_once(small: Program) -> None:
     """Within 50 ms at every door, and /health answers meanwhile."""
     until(lambda: get(f"{small.url}/health")["open_streams"] == 0)

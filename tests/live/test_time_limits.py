@@ -26,6 +26,8 @@ from tests.live.upstream import (
 from tests.live.wire import FORMATS, Frame, ask, get, request_body, together, told, turn_of, until
 from tests.programs import DRIVERS, Program, resident_mb, start_gateway
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def quick_hearts(mock_url: str) -> Iterator[Program]:

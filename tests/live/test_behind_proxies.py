@@ -52,6 +52,7 @@ def request_count(mock: Program) -> int:
     return get_json(f"{mock.url}/stats")["requests"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("format", FORMATS)
 def test_tokens_are_not_buffered(behind: ProxiedGateways, format: str) -> None:
     body = request_body("no-reasoning@tps=20", "Explain streaming APIs", max_tokens=40)

@@ -14,6 +14,8 @@ from tests.live.test_slow_clients import answer, connect
 from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, boot_gateway, start_gateway
 
+pytestmark = pytest.mark.alone
+
 HEALTH = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
 CONNECTIONS = 201
 """All that a worker with MAX_STREAMS=1 accepts at once."""

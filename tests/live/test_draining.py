@@ -54,6 +54,7 @@ def is_clean(gateway: Program) -> bool:
     return not any(word in output for word in ("Traceback", "[ERROR]", "[CRITICAL]", "Exception"))
 
 
+@pytest.mark.alone
 def test_streams_may_finish_within_the_drain_timeout(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=15) as gateway:
         body = request_body("no-reasoning@tps=60", "Explain streaming APIs", max_tokens=120)
@@ -68,6 +69,7 @@ def test_streams_may_finish_within_the_drain_timeout(mock_url: str) -> None:
         assert is_clean(gateway), gateway.output()
 
 
+@pytest.mark.alone
 def test_streams_that_outlast_the_drain_end_in_a_failure(mock_url: str) -> None:
     """Each format has its own failure, after all text so far."""
     with start_gateway(mock_url, drain_timeout_s=1) as gateway:
@@ -114,6 +116,7 @@ def test_responses_that_have_not_begun_become_503(mock_url: str, stream: bool) -
         assert gateway.process.wait(5) == 0
 
 
+@pytest.mark.alone
 def test_a_gateway_without_connections_stops_at_once(mock_url: str) -> None:
     def seconds_to_end() -> float:
         with start_gateway(mock_url) as gateway:
@@ -135,6 +138,7 @@ def test_sigterm_during_the_start_is_not_lost(mock_url: str) -> None:
             assert gateway.process.wait(5) == 0
 
 
+@pytest.mark.alone
 def test_idle_connections_do_not_delay_the_stop(mock_url: str) -> None:
     """Browsers and SDKs keep connections open between requests."""
     with start_gateway(mock_url) as gateway, requests.Session() as session:
@@ -145,6 +149,7 @@ def test_idle_connections_do_not_delay_the_stop(mock_url: str) -> None:
         assert time.monotonic() - began < 4
 
 
+@pytest.mark.alone
 def test_ready_says_draining_on_a_keep_alive_connection(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=1.5) as gateway, requests.Session() as session:
         session.get(f"{gateway.url}/health", timeout=5)

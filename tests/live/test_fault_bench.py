@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.programs import ROOT
+
+pytestmark = pytest.mark.alone
 
 SECONDS = 60
 

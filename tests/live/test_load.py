@@ -20,6 +20,7 @@ STREAMS = 200
 MAX_STREAMS = 5
 
 
+@pytest.mark.alone
 def test_two_hundred_concurrent_streams_are_complete(mock_url: str) -> None:
     """On one worker, which answers /health meanwhile."""
 
@@ -68,6 +69,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 EXPECTED_TEXT = {"/plain/v1/chat/completions": '"code":503', "/v1/messages": "overloaded_error"}
 
 
+@pytest.mark.alone
 def test_a_stream_above_the_limit_gets_503_at_once(small: Program) -> None:
     """Within 50 ms on every path, while /health still answers."""
     wait_until(lambda: get_json(f"{small.url}/health")["open_streams"] == 0)

@@ -17,6 +17,8 @@ from tests.live.test_leaving import request_bytes
 from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, resident_mb, start_gateway
 
+pytestmark = pytest.mark.alone
+
 LIMIT_S = 1.0
 MAX_BODY = 100_000
 CHUNKED_HEAD = (

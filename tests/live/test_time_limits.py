@@ -36,6 +36,8 @@ from tests.live.wire import (
 )
 from tests.programs import DRIVERS, Program, resident_mb, start_gateway
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def quick_hearts(mock_url: str) -> Iterator[Program]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.live.wire import get, request_body, wait_until
+from tests.live.wire import get_json, request_body, wait_until
 from tests.programs import boot_gateway, workers_of
 
 
@@ -74,7 +74,7 @@ def test_bind_and_workers_take_precedence_over_the_settings(mock_url: str, tmp_p
     with boot_gateway(mock_url, *options, **settings) as gateway:
 
         def check() -> None:
-            wait_until(lambda: get(f"{url}/health")["status"] == "ok")
+            wait_until(lambda: get_json(f"{url}/health")["status"] == "ok")
             with connected(path) as client, client.makefile("rb") as answer:
                 client.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                 assert answer.readline().startswith(b"HTTP/1.1 200 ")

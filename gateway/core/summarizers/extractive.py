@@ -59,11 +59,13 @@ class ExtractiveSummarizer(Summarizer):
         return [line for sentence in self._splitter.feed(text) for line in self._take(sentence)]
 
     def close(self) -> Summary:
-        for sentence in self._splitter.close():
-            self._take(sentence)
+        has_shown = self._live.count > 0
+        lines = [line for sentence in self._splitter.close() for line in self._take(sentence)]
         self._kept = frozenset()
         text = self.snapshot(self._budget)
-        return Summary(text, self.closing() if self._live.count else text)
+        if not has_shown:
+            return Summary(text, text)
+        return Summary(text, self.closing(), tuple(lines))
 
     def closing(self, shown: Sequence[str] | None = None) -> str:
         """The last conclusion if the lines that were shown do not say it, else "".

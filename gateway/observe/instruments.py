@@ -1,8 +1,8 @@
 """The metrics as values: name, help text, labels, buckets. :mod:`.metrics` does the counting.
 
-Names end in their unit. Labels have few values: formats, families, upstreams and error codes come
-from tables and settings, never from a request. `make docs` makes the table in `docs/operating.md`
-from this file.
+Names end in their unit. Labels have few values: formats, families, upstreams, keys and error codes
+come from tables and settings, never from a request. `make docs` makes the table in
+`docs/operating.md` from this file.
 """
 
 from typing import Literal
@@ -94,6 +94,18 @@ TOKENS = Instrument(
     "estimate from the text if it reports none",
     (*_MODEL, "kind"),
 )
+KEY_TURNS = Instrument(
+    "counter",
+    "gateway_key_turns_total",
+    "Turns that have ended, by the name of the client's key and by `end`",
+    ("key", "end"),
+)
+KEY_TOKENS = Instrument(
+    "counter",
+    "gateway_key_tokens_total",
+    "Tokens that models generated, by the name of the client's key and by `kind`",
+    ("key", "kind"),
+)
 OPEN_STREAMS = Instrument("gauge", "gateway_open_streams", "Turns in progress")
 STREAM_LIMIT = Instrument(
     "gauge",
@@ -148,6 +160,8 @@ INSTRUMENTS = (
     ERROR_RESPONSES,
     *TURN_TIMES.values(),
     TOKENS,
+    KEY_TURNS,
+    KEY_TOKENS,
     OPEN_STREAMS,
     STREAM_LIMIT,
     WRITE_GAP,

@@ -150,7 +150,9 @@ class Metrics:
         counts = self._counts
         model = (record["family"], record["upstream"])
         blame = record.get("blame", "none")
-        counts[instruments.TURNS, record["format"], *model, record["end"], blame] += 1
+        key, end = record["key"], record["end"]
+        counts[instruments.TURNS, record["format"], *model, end, blame] += 1
+        counts[instruments.KEY_TURNS, key, end] += 1
         if "code" in record:
             counts[instruments.TURN_ERRORS, _known(record["code"])] += 1
         for field, instrument in TURN_TIMES.items():
@@ -163,6 +165,7 @@ class Metrics:
         for kind, count in zip(("reasoning", "answer"), tokens, strict=True):
             if count:
                 counts[instruments.TOKENS, *model, kind] += count
+                counts[instruments.KEY_TOKENS, key, kind] += count
 
         if summarizer := record.get("summarizer"):
             failed = summarizer["failed"]

@@ -228,7 +228,7 @@ def test_a_half_open_breaker_is_between_closed_and_open() -> None:
 def test_calls_of_the_summary_model_are_counted_by_result() -> None:
     metrics = Metrics()
     turn: dict[str, Any] = {"format": "events", "family": "tags", "upstream": "a", "end": "done"}
-    turn |= {"usage": None, "reasoning_tokens": 1, "output_tokens": 1}
+    turn |= {"key": "anonymous", "usage": None, "reasoning_tokens": 1, "output_tokens": 1}
     metrics.count_turn(turn | {"summarizer": {"calls": 3, "failed": 1, "total_tokens": 50}})
     metrics.flush(open_streams=0)
     text = metrics.text().decode()

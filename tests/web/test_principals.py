@@ -45,6 +45,17 @@ def test_the_log_line_names_the_key(
     assert key not in repr(line)
 
 
+def test_the_metrics_count_turns_and_tokens_by_key(
+    keyed: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *contents("Four."), FINISH, DONE)
+    keyed.post(PATH, json=ASK, headers=bearer("sk-bob"))
+    counted = keyed.get("/metrics").text
+    assert 'gateway_key_turns_total{end="done",key="bob"} 1.0' in counted
+    assert 'gateway_key_tokens_total{key="bob",kind="answer"} 2.0' in counted
+    assert "sk-bob" not in counted
+
+
 def test_without_keys_every_client_is_anonymous(
     client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
 ) -> None:

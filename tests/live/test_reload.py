@@ -1,4 +1,4 @@
-"""SIGHUP reads gateway.toml anew; no stream is dropped, and a broken file changes nothing."""
+"""SIGHUP reads gateway.toml again; no stream is dropped, and an invalid file changes nothing."""
 
 import os
 import re
@@ -14,16 +14,16 @@ from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
 from tests.live.wire import ask, get_json, logged_turn, parse_stream, request_body, wait_until
 from tests.programs import Program
 
-BREAKS = {
-    "no TOML": ("[[upstreams", "could not be read"),
+INVALID = {
+    "not TOML": ("[[upstreams", "could not be read"),
     "an unknown key": ("prot = 1", "PROT: unknown key."),
     "a bad value": ('[[upstreams]]\nname = "a"\nurl = "nope"', "url must be an http"),
     "a key that is not set": (
         '[[upstreams]]\nname = "a"\nurl = "http://a.test"\napi_key_env = "NO_SUCH_KEY"',
         "NO_SUCH_KEY is not set",
     ),
-    "a family that nobody knows": ('[[models]]\nmatch = "m"\nfamily = "nope"', "'nope'"),
-    "a summarizer that nobody knows": ('summarizer = "nope"', "nope"),
+    "an unknown family": ('[[models]]\nmatch = "m"\nfamily = "nope"', "'nope'"),
+    "an unknown summarizer": ('summarizer = "nope"', "nope"),
 }
 
 
@@ -35,7 +35,7 @@ def upstream() -> Iterator[Upstream]:
 
 
 def reload(gateway: Program, tmp_path: Path, text: str) -> None:
-    """Gives the master a new file, and waits until only workers are left that have seen it."""
+    """Gives the master a new file and waits until a new worker has started."""
     (tmp_path / "gateway.toml").write_text(text)
     old = workers(gateway)
     gateway.process.send_signal(signal.SIGHUP)
@@ -51,7 +51,7 @@ def upstreams(gateway: Program) -> list[str]:
     return [upstream["name"] for upstream in get_json(f"{gateway.url}/health")["upstreams"]]
 
 
-def test_open_streams_go_on_and_new_ones_use_the_new_file(
+def test_open_streams_continue_and_new_ones_use_the_new_file(
     tmp_path: Path, upstream: Upstream
 ) -> None:
     more = threading.Event()
@@ -80,11 +80,11 @@ def alive(pid: str) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def test_a_broken_file_changes_nothing_and_is_told_in_one_line(
+def test_an_invalid_file_changes_nothing_and_logs_one_line(
     tmp_path: Path, upstream: Upstream
 ) -> None:
     with gateway_with(tmp_path, table("old", upstream.url)) as gateway:
-        for text, sentence in BREAKS.values():
+        for text, sentence in INVALID.values():
             before = len(gateway.output())
             reload(gateway, tmp_path, text)
             lines = [line for line in gateway.output()[before:].splitlines() if sentence in line]
@@ -94,7 +94,7 @@ def test_a_broken_file_changes_nothing_and_is_told_in_one_line(
                 assert parse_stream("events", stream.read_all()).answer == "Hi!"
             assert upstreams(gateway) == ["old"]
 
-        # A worker that dies meanwhile is replaced by one with the settings that stayed.
+        # A worker that dies now is replaced by one with the previous settings.
         for pid in filter(alive, workers(gateway)):
             os.kill(int(pid), signal.SIGKILL)
         with ask(gateway.url, request_body("m", **EVENTS)) as stream:
@@ -102,7 +102,7 @@ def test_a_broken_file_changes_nothing_and_is_told_in_one_line(
         assert upstreams(gateway) == ["old"]
 
 
-def test_no_request_is_lost_while_it_reloads(tmp_path: Path, upstream: Upstream) -> None:
+def test_no_request_is_lost_during_a_reload(tmp_path: Path, upstream: Upstream) -> None:
     stop = threading.Event()
     fates: list[str] = []
 
@@ -128,8 +128,10 @@ def test_no_request_is_lost_while_it_reloads(tmp_path: Path, upstream: Upstream)
     assert set(fates) == {"Hi!"}
 
 
-def test_the_master_hears_all_while_old_streams_run_on(tmp_path: Path, upstream: Upstream) -> None:
-    """It replaces workers that die, and a second signal ends everything at once."""
+def test_the_master_handles_signals_while_old_streams_continue(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    """It replaces dead workers, and a second signal stops everything at once."""
     upstream.set_script("endless", CHUNKED, *chunked(say("one"), end=False), threading.Event())
     file = table("a", upstream.url)
     with gateway_with(tmp_path, file, drain_timeout_s=60) as gateway:

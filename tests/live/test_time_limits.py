@@ -1,4 +1,4 @@
-"""Silence is filled with heartbeats, and each time limit is an error of its own."""
+"""Heartbeats in silent streams, time limits, and clients that do not read."""
 
 import itertools
 import json
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
-def quick_hearts(mock_url: str) -> Iterator[Program]:
+def quick_heartbeats(mock_url: str) -> Iterator[Program]:
     with start_gateway(mock_url, heartbeat_s=0.2) as gateway:
         yield gateway
 
@@ -51,12 +51,12 @@ def is_heartbeat(format: str, frame: Frame) -> bool:
     return frame[:2] == (":", "ping")
 
 
-def test_silence_is_filled_with_heartbeats(quick_hearts: Program) -> None:
-    """In the middle of the thinking, where nothing is sent for a second, in each format's form."""
+def test_silent_streams_get_heartbeats(quick_heartbeats: Program) -> None:
+    """In the middle of the reasoning, in each format."""
 
     def check(format: str) -> None:
         body = request_body("silent@tps=0,silence=1.2", gateway={"format": format})
-        with ask(quick_hearts.url, body) as stream:
+        with ask(quick_heartbeats.url, body) as stream:
             beats = [f for f in stream if is_heartbeat(format, f)]
             said = parse_stream(format, stream.frames)
         assert said.error is None
@@ -71,10 +71,10 @@ def test_silence_is_filled_with_heartbeats(quick_hearts: Program) -> None:
     in_parallel(check)
 
 
-def test_heartbeats_come_also_before_the_upstream_has_answered(quick_hearts: Program) -> None:
+def test_heartbeats_before_the_upstream_answers(quick_heartbeats: Program) -> None:
     def check(format: str) -> None:
         body = request_body("slow-start@delay=1.2,tps=0", gateway={"format": format})
-        with ask(quick_hearts.url, body) as stream:
+        with ask(quick_heartbeats.url, body) as stream:
             beats = [f for f in stream if is_heartbeat(format, f)]
             assert parse_stream(format, stream.frames).error is None
         assert 4 <= len(beats) <= 6
@@ -82,17 +82,17 @@ def test_heartbeats_come_also_before_the_upstream_has_answered(quick_hearts: Pro
     in_parallel(check, ["phased", "events", "plain"])
 
 
-def test_a_stream_that_flows_needs_no_heartbeat(quick_hearts: Program) -> None:
+def test_a_flowing_stream_gets_no_heartbeats(quick_heartbeats: Program) -> None:
     body = request_body("no-reasoning@tps=40", "Explain streaming APIs", max_tokens=30)
-    with ask(quick_hearts.url, {**body, "gateway": {"format": "events"}}) as stream:
+    with ask(quick_heartbeats.url, {**body, "gateway": {"format": "events"}}) as stream:
         stream.read_all()
     assert not [f for f in stream.frames if f.event == "heartbeat"]
 
 
-def test_thinking_that_shows_nothing_is_kept_alive_as_well(quick_hearts: Program) -> None:
-    """Where the trace is not shown, a model that thinks looks silent to a proxy."""
+def test_hidden_reasoning_gets_heartbeats(quick_heartbeats: Program) -> None:
+    """To a proxy, a model whose reasoning is not shown looks silent."""
     body = request_body("long-thinking@tps=300", gateway={"format": "plain"})
-    with ask(quick_hearts.url, body) as stream:
+    with ask(quick_heartbeats.url, body) as stream:
         frames = stream.read_all()
     first_word = next(f.at_s for f in frames if f.event != ":")
     assert first_word > 1
@@ -109,8 +109,8 @@ LIMITS = {
 }
 
 
-def test_each_limit_is_an_error_of_its_own(mock_url: str) -> None:
-    """In the stream where it has begun, else as a 504."""
+def test_each_time_limit_has_its_own_error(mock_url: str) -> None:
+    """In the stream if it has begun, else as a 504."""
     in_parallel(lambda limit: check_limit(mock_url, limit), LIMITS)
 
 
@@ -142,7 +142,7 @@ def check_limit(mock_url: str, limit: str) -> None:
         assert "Traceback" not in gateway.output()
 
 
-def test_what_came_before_a_limit_is_delivered(mock_url: str) -> None:
+def test_text_before_a_time_limit_is_delivered(mock_url: str) -> None:
     with start_gateway(mock_url, total_timeout_s=0.7) as gateway:
         body = request_body("no-reasoning@tps=20", gateway={"format": "events"}, mock={"repeat": 9})
         with ask(gateway.url, body) as stream:
@@ -151,8 +151,8 @@ def test_what_came_before_a_limit_is_delivered(mock_url: str) -> None:
     assert said.error is not None
 
 
-def test_an_upstream_that_does_not_accept_is_a_connect_timeout() -> None:
-    """A listener whose backlog is full swallows what tries to connect."""
+def test_an_upstream_that_accepts_no_connection_is_a_connect_timeout() -> None:
+    """A listener whose backlog is full drops new connections."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -176,8 +176,8 @@ def test_an_upstream_that_does_not_accept_is_a_connect_timeout() -> None:
     assert stream.frames[-1].at_s < 3
 
 
-def test_the_limits_do_not_count_the_time_of_a_slow_reader() -> None:
-    """Idle is an upstream that sends nothing, not a reader that takes its time."""
+def test_a_slow_reader_does_not_use_up_the_idle_timeout() -> None:
+    """The upstream is idle when it sends nothing, not when the client is slow."""
     text = "0123456789" * 10_000
     with Upstream() as upstream, start_gateway(upstream.url, idle_timeout_s=0.4) as gateway:
         script = [CHUNKED, *chunked([*say(*[text] * 100), FINISH, DONE])]
@@ -192,8 +192,8 @@ def test_the_limits_do_not_count_the_time_of_a_slow_reader() -> None:
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("limit", ["first_byte_timeout_s", "idle_timeout_s"])
-def test_an_upstream_is_not_blamed_for_a_gateway_that_stood_still(limit: str, driver: str) -> None:
-    """What came meanwhile counts, although nobody could read it in time."""
+def test_an_upstream_is_not_blamed_while_the_worker_is_stopped(limit: str, driver: str) -> None:
+    """Data that arrived in the meantime counts, although the worker reads it too late."""
     gate = threading.Event()
     first, rest = chunked(say("one "), end=False), chunked([*say("two"), FINISH, DONE])
     script = (gate, CHUNKED, *first, *rest) if "first" in limit else (CHUNKED, *first, gate, *rest)
@@ -217,13 +217,13 @@ def test_an_upstream_is_not_blamed_for_a_gateway_that_stood_still(limit: str, dr
 
 
 def lazy(url: str, model: str, request_id: str) -> socket.socket:
-    """A client that asks and never reads."""
+    """A client that sends a request and never reads."""
     return send(url, request_body(model, gateway={"format": "events"}), request_id)
 
 
 @pytest.mark.parametrize("head", [CHUNKED, CLOSE_DELIMITED], ids=["chunked", "close"])
-def test_a_long_frame_that_comes_slowly_is_not_silence(head: bytes) -> None:
-    """Its pieces are signs of life, although none of them completes a line."""
+def test_a_slow_long_frame_is_not_idle(head: bytes) -> None:
+    """Each piece resets the idle timeout, although none completes a line."""
     body = b"".join([*say("x" * 3000), FINISH, DONE])
     pieces = say("It is: ") + [body[at : at + 400] for at in range(0, len(body), 400)]
     gates = [threading.Event() for _ in pieces]
@@ -244,7 +244,7 @@ def open_slowly(gates: list[threading.Event], pause_s: float) -> None:
         gate.set()
 
 
-def test_a_client_that_does_not_read_is_let_go_while_others_are_served() -> None:
+def test_a_client_that_does_not_read_is_disconnected_while_others_are_served() -> None:
     large = [CHUNKED, *chunked([*say(*["0123456789" * 5_000] * 400), FINISH, DONE])]
     small = [CHUNKED, *chunked([*say("hello"), FINISH, DONE])]
     with Upstream() as upstream, start_gateway(upstream.url, stall_timeout_s=1) as gateway:
@@ -277,8 +277,8 @@ def test_a_client_that_does_not_read_is_let_go_while_others_are_served() -> None
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_a_client_that_does_not_read_the_end_is_let_go_too(driver: str) -> None:
-    """The whole answer is one write, the last."""
+def test_a_client_that_does_not_read_the_last_write_is_disconnected(driver: str) -> None:
+    """The whole answer is one write."""
     message = {"role": "assistant", "content": "0123456789" * 2_000_000}
     whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     settings = {"stall_timeout_s": 1, "relay_driver": driver}
@@ -290,8 +290,8 @@ def test_a_client_that_does_not_read_the_end_is_let_go_too(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_clients_that_do_not_read_hold_their_upstreams_back(driver: str) -> None:
-    """Memory does not grow with what nobody takes: eight times 30 MB here."""
+def test_clients_that_do_not_read_cause_back_pressure(driver: str) -> None:
+    """Memory does not grow by what clients leave unread: eight times 30 MB here."""
     piece = chunked(say("0123456789" * 10_000), end=False)[0]
     settings = {"stall_timeout_s": 30, "relay_driver": driver}
     with Upstream() as upstream, start_gateway(upstream.url, **settings) as gateway:
@@ -313,8 +313,8 @@ def test_clients_that_do_not_read_hold_their_upstreams_back(driver: str) -> None
                 client.close()
 
 
-def test_a_client_that_reads_slowly_is_not_let_go() -> None:
-    """One large frame takes longer than the stall limit, but something is taken all the time."""
+def test_a_client_that_reads_slowly_is_not_disconnected() -> None:
+    """One large frame takes longer than the stall timeout, but the client reads all the time."""
     text = "0123456789" * 400_000
     with Upstream() as upstream, start_gateway(upstream.url, stall_timeout_s=0.5) as gateway:
         upstream.set_script("one frame", CHUNKED, *chunked([*say(text), FINISH, DONE]))
@@ -325,7 +325,7 @@ def test_a_client_that_reads_slowly_is_not_let_go() -> None:
             end = b""
             while not end.endswith(b"0\r\n\r\n"):
                 data = client.recv(40_000)
-                assert data, "the gateway has let a reader go that reads"
+                assert data, "the gateway has disconnected a client that reads"
                 received += len(data)
                 end = (end + data)[-100:]
                 time.sleep(0.02)  # 2 MB a second

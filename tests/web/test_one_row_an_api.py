@@ -64,4 +64,5 @@ def test_the_openapi_document_has_it(toy: FlaskClient) -> None:
 
 
 def test_the_page_lists_it(toy: FlaskClient) -> None:
-    assert '<option value="toy" data-hint="A toy for tests.">toy</option>' in toy.get("/").text
+    option = '<option value="toy" data-path="v1/toy" data-hint="A toy for tests.">toy</option>'
+    assert option in toy.get("/").text

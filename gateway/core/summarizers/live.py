@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from gateway.core.summarizers.selection import valued
+from gateway.core.summarizers.selection import worth_at
 from gateway.core.summarizers.statements import Statement
 from gateway.core.summarizers.text import shorten
 
@@ -18,9 +18,9 @@ GROWTH = 0.02
 AFTER_MOST = 250
 LATEST = 270
 """After this silence any statement will do; with its own length it ends within 350."""
-GOOD, ANY = 0.7, -99.0
+GOOD, ANY = 0.4, -99.0
 """The value that a line must have: when it is due, and after LATEST."""
-ECHO = 1.0
+ECHO = 0.8
 """What a first line loses if the prompt has all of its terms."""
 _REMEMBERED = 40
 """Lines that a new one is compared with."""
@@ -75,16 +75,19 @@ class LiveLines:
 
     def _line(self, counts: Mapping[str, float], position: int, least: float) -> str | None:
         best, best_value = None, least
-        for statement, value, _ in valued(self._stretch, counts, position):
+        most = max(counts.values(), default=1.0)
+        for statement in self._stretch:
+            value = worth_at(statement, counts, most, position)
             value -= statement.weak + ECHO * (1 - statement.new) * (not self.count)
             if value > best_value:  # that it was told already can only lower it
                 told = self._told(statement)
                 value -= max(0.0, told - 0.3) + 50 * (told > _TOLD)
-                if value > best_value:
+                if value > best_value and told < 1:
                     best, best_value = statement, value
+        if best is not None or least == ANY:
+            self._stretch.clear()
         if best is None:
             return None
-        self._stretch.clear()
         self._since = 0.0
         self.shown.append(best.terms)
         self.count += 1

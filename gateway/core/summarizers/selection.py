@@ -11,7 +11,7 @@ from functools import cache
 from math import log
 from typing import NamedTuple
 
-from gateway.core.summarizers.statements import Statement, weigh
+from gateway.core.summarizers.statements import Statement
 from gateway.core.summarizers.weights import LEAST_VALUE, RESULT, WORTH
 
 _SHARE = 1.2
@@ -20,6 +20,8 @@ _RESULT_SHARE, _RESULT_DEPTH = 0.08, 4.0
 """How the likeness to a result adds to the value: as far as it is among the best."""
 _REPEATS = 0.57
 """A statement with such a share of its terms in those chosen says nothing new."""
+_LOST = 0.3
+"""What a statement loses that begins with a pronoun, unless the statement before it is chosen."""
 _KEPT = 0.25
 """What an earlier choice adds, so that a growing summary does not change for little."""
 _LEAST_WORDS = 3
@@ -33,18 +35,30 @@ def central(statement: Statement, counts: Mapping[str, float], most: float) -> f
     return sum([counts.get(term, 0.0) for term in terms]) / most / max(6, len(terms))
 
 
-def signs_of_place(
+def worth_at(
     statement: Statement, counts: Mapping[str, float], most: float, position: int
-) -> dict[str, float]:
-    """The signs that depend on the reasoning so far."""
+) -> float:
+    """What a statement is worth in a summary of the reasoning up to this position."""
     late = statement.position / max(1, position)
-    return {
-        "central": central(statement, counts, most),
-        "late": late,
-        "late in a long one": late * log(max(1, position)),
-        "last three": position - statement.position < 3,
-        "ends": position == statement.position,
-    }
+    return (
+        statement.worth
+        + WORTH["central"] * central(statement, counts, most)
+        + (WORTH["late"] + WORTH["late in a long one"] * log(max(1, position))) * late
+    )
+
+
+def result_at(
+    statement: Statement, counts: Mapping[str, float], most: float, position: int
+) -> float:
+    """How much a statement looks like the result of the reasoning up to this position."""
+    behind = position - statement.position
+    return (
+        statement.result
+        + RESULT["central"] * central(statement, counts, most)
+        + RESULT["late"] * statement.position / max(1, position)
+        + (RESULT["last three"] if behind < 3 else 0.0)
+        + (RESULT["ends"] if behind == 0 else 0.0)
+    )
 
 
 class Valued(NamedTuple):
@@ -59,18 +73,15 @@ class Valued(NamedTuple):
 def valued(pool: Sequence[Statement], counts: Mapping[str, float], position: int) -> list[Valued]:
     """The statements with their values. position: how many sentences the reasoning has."""
     most = max(counts.values(), default=1.0)
-    signs = [signs_of_place(statement, counts, most, position) for statement in pool]
-    results = [s.result + weigh(found, RESULT) for s, found in zip(pool, signs, strict=True)]
-    best = max(results, default=0.0)
+    results = [result_at(statement, counts, most, position) for statement in pool]
+    near = max(results, default=0.0) - _RESULT_DEPTH
     return [
         Valued(
             statement,
-            statement.worth
-            + weigh(found, WORTH)
-            + _RESULT_SHARE * max(0.0, _RESULT_DEPTH + result - best),
+            worth_at(statement, counts, most, position) + _RESULT_SHARE * max(0.0, result - near),
             result,
         )
-        for statement, found, result in zip(pool, signs, results, strict=True)
+        for statement, result in zip(pool, results, strict=True)
     ]
 
 
@@ -107,7 +118,14 @@ def select(
         wanted = [c for c in wanted if choice.can_add(c.statement)]
         if not wanted:
             break
-        choice.add(max(wanted, key=lambda c: c.value - choice.divergence_with(c)))
+        choice.add(
+            max(
+                wanted,
+                key=lambda c: (
+                    c.value - choice.divergence_with(c) - _LOST * choice.loses(c.statement)
+                ),
+            )
+        )
     if not choice.chosen:
         fitting = [c for c in candidates if choice.can_add(c.statement)]
         if fitting:
@@ -157,6 +175,11 @@ class _Choice:
         return all(
             len(terms & c.terms) <= most * min(len(terms), len(c.terms)) for c in self.chosen
         )
+
+    def loses(self, statement: Statement) -> bool:
+        """Whether its pronoun would stand without what it stands for."""
+        before = range(statement.position - 2, statement.position)
+        return statement.leans and not any(c.position in before for c in self.chosen)
 
     def divergence_with(self, candidate: _Candidate) -> float:
         """The divergence from the reasoning if it were added."""

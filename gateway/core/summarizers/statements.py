@@ -67,9 +67,14 @@ class Statement:
         self.result += RESULT.get(sign, 0.0)
 
 
-def weigh(signs: Mapping[str, float | None], weights: Mapping[str, float]) -> float:
-    """The sum of the weights of the signs, each times its value."""
-    return sum([weights.get(sign, 0.0) * value for sign, value in signs.items() if value])
+def weigh(signs: Mapping[str, float | bool | None]) -> tuple[float, float]:
+    """The worth and the result of a statement with these signs, each sign times its value."""
+    worth = result = 0.0
+    for sign, value in signs.items():
+        if value:
+            worth += WORTH.get(sign, 0.0) * value
+            result += RESULT.get(sign, 0.0) * value
+    return worth, result
 
 
 class Prompt:
@@ -211,7 +216,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     supposes = place.hypothetical or lexicon.SUPPOSES.search(text) or phrases.supposes(text)
     weak = question or place.hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
     begins = lexicon.BEGINS.match(bare)
-    signs: dict[str, float | None] = {
+    signs: dict[str, float | bool | None] = {
         "answer": answers,
         "conclusion": concludes,
         "settles": settles,
@@ -241,13 +246,14 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     }
     if begins is not None:
         signs[f"begins {begins.lastgroup}"] = True
+    worth, result = weigh(signs)
     return Statement(
         place.position,
         text,
         length,
         terms,
-        worth=weigh(signs, WORTH),
-        result=weigh(signs, RESULT),
+        worth=worth,
+        result=result,
         answers=bool(answers) and not (question or tried or echo > _PARTLY),
         concludes=concludes and not (weak or hedged or tried),
         weak=weak,

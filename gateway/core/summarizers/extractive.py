@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from gateway.core.summarizers.base import Summarizer, Summary
 from gateway.core.summarizers.lexicon import META
 from gateway.core.summarizers.live import LINE_WORDS, LiveLines, says
+from gateway.core.summarizers.phrases import Phrases
 from gateway.core.summarizers.reader import Reader, Reading
 from gateway.core.summarizers.selection import central, select, valued
 from gateway.core.summarizers.sentences import Sentence, SentenceSplitter
@@ -77,14 +78,16 @@ class ExtractiveSummarizer(Summarizer):
     def snapshot(self, max_words: int) -> str:
         """The summary proper of the reasoning so far. Only later snapshots depend on it."""
         if self._short is not None and self._short_words <= max_words:
-            return cut(_cleaned(self._short) or one_line(self._last), max_words)
+            return cut(
+                _cleaned(self._short, self._reader.phrases) or one_line(self._last), max_words
+            )
         chosen = select(
             self._candidates(), self._counts, max_words, self._reader.position, self._kept
         )
         self._kept = frozenset(statement.position for statement in chosen)
         if chosen:
             return join(statement.text for statement in chosen)
-        fallback = self._pool[-1].text if self._pool else clean(self._last) or self._last
+        fallback = self._pool[-1].text if self._pool else self._last
         return cut(one_line(fallback), max_words)
 
     def _take(self, sentence: Sentence) -> list[str]:
@@ -94,7 +97,8 @@ class ExtractiveSummarizer(Summarizer):
         reading = self._reader.read(sentence)
         if self._short is not None:
             self._keep_short(sentence)
-        self._look_back(reading)
+        if reading.wavers or reading.retracts:
+            self._look_back(reading)
         if not reading.retracts:
             line = self._live.next(self._counts, self._reader.position, turns=reading.turns)
             lines += [line] if line is not None else []
@@ -172,10 +176,10 @@ class ExtractiveSummarizer(Summarizer):
         self._counts = dict(kept)
 
 
-def _cleaned(sentences: list[Sentence]) -> str:
+def _cleaned(sentences: list[Sentence], phrases: Phrases) -> str:
     """Short reasoning as it is, without openers and, if anything is left, without talk."""
-    texts = [text for s in sentences if (text := clean(s.text))]
-    stating = [text for text in texts if not META.match(text)]
+    texts = [text for s in sentences if (text := clean(s.text.strip(), phrases))]
+    stating = [text for text in texts if not META.match(text) and not phrases.talks(text)]
     kept = stating or texts
     return join([*map(finish, kept[:-1]), *kept[-1:]]) or one_line(
         " ".join(s.text for s in sentences)

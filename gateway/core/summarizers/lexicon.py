@@ -150,15 +150,6 @@ ANSWERS = Cue(
 PLACEHOLDER = re.compile(r"<\w{2,20}>")
 """The form of an answer rather than an answer."""
 
-CONCLUDES = re.compile(
-    r"^(?:(?:so|and|but|okay|ok|yes|thus|hence)[,\s]+)*(?:therefore|thus|hence|in conclusion"
-    r"|in summary|to summari[sz]e|overall|in total|so the|so that's|so it|finally|ultimately"
-    r"|this means|that means|which means|in short|conclusion|the (?:key|main|correct|best"
-    r"|solution)"
-    r"|因此|所以|结论|总之|综上|总的来说|由此)",
-    re.IGNORECASE,
-)
-
 SETTLES = Cue(
     r"\b(?:i(?:'ll| will| think i'll| should) (?:go|stick|settle|stay) with\b|i(?:'ll| will) use\b"
     r"|i(?:'ll| will| am going to)? (?:choose|pick|conclude|rate|decline|refuse)\b"
@@ -175,16 +166,6 @@ SETTLES = Cue(
     r"|ultimately)\b|so,? (?:the |it's |yes|no\b|that's )|因此|综上|总之|结论|所以",
 )
 """What the reasoning settles on: a conclusion, a choice, a score, a verdict, a refusal."""
-
-HEDGES = Cue(
-    r"\b(?:maybe|perhaps|might|possibly|probably|not sure|unsure|could be|may be|seems?|wonder"
-    r"|unless|i think|i guess|unclear)\b|也许|可能|或许|大概|不确定",
-    (
-        *("maybe", "perhaps", "might", "possibly", "probably", "sure", "could be", "may be"),
-        *("seem", "wonder", "unless", "i think", "i guess", "unclear"),
-        *("也许", "可能", "或许", "大概", "不确定"),
-    ),
-)
 
 SUPPOSES = Cue(
     r"\bwould (?:be|have|mean|imply|work)\b|\bcould have\b|\bif i\b|\bif we\b",
@@ -219,24 +200,6 @@ PLANS = re.compile(
 )
 """What the model is going to do."""
 
-VERBS = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "means",
-        "equals",
-        "costs",
-        "has",
-        "have",
-        "gives",
-        "leads",
-        "makes",
-    ]
-)
-"""Verbs of statements."""
-
 SHOULD = frozenset(["should", "must", "need", "needs"])
 """What has to be done rather than what is so."""
 CHECKS = frozenset(
@@ -254,15 +217,6 @@ LEANS = re.compile(
     re.IGNORECASE,
 )
 """A sentence whose subject stands in an earlier one."""
-
-_TASK_WORDS = (
-    *("problem", "question", "puzzle", "riddle", "prompt", "task", "request", "query", "scenario"),
-    *("wording", "user"),
-)
-TASK = Cue(
-    rf"\b(?:{'|'.join(_TASK_WORDS)})s?\b|问题|题目|用户", (*_TASK_WORDS, "问题", "题目", "用户")
-)
-"""Speaks of the task, not of the matter."""
 
 RETRACTS = re.compile(
     r"^(?:(?:oh|ah|hmm+|ok(?:ay)?|but|and|so|well|therefore|thus|hence)[,.!\s]+)*(?:"

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from gateway.core.summarizers.selection import worth_at
+from gateway.core.summarizers.selection import central, worth_at
 from gateway.core.summarizers.statements import Statement
 from gateway.core.summarizers.text import shorten
 
@@ -77,7 +77,7 @@ class LiveLines:
         best, best_value = None, least
         most = max(counts.values(), default=1.0)
         for statement in self._stretch:
-            value = worth_at(statement, counts, most, position)
+            value = worth_at(statement, central(statement, counts, most), position)
             value -= statement.weak + ECHO * (1 - statement.new) * (not self.count)
             if value > best_value:  # that it was told already can only lower it
                 told = self._told(statement)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.core.summarizers.blocks import name_blocks
+from gateway.core.summarizers.phrases import languages
 from gateway.core.summarizers.sentences import sentences
 from gateway.core.summarizers.text import cut, one_line, stems, tokens, words
 
@@ -28,13 +29,15 @@ _ALONE_TERMS = 6
 _GIVEN = 3.0
 """What a sentence loses that belongs to the text an ask is about."""
 _NO_TEXT = "(no text)"
+_OTHER_ASKS = "|".join(ask for phrases in languages().values() for ask in phrases.asks)
 _ASKS = re.compile(
-    r"(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
+    r"[¿¡]?(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
     r"|write|give|list|show|find|fix|translate|compare|describe|summari[sz]e|calculate|compute"
     r"|solve|create|make|tell|help|implement|prove|convert|name|choose|pick|rate|grade|review"
     r"|suggest|recommend|generate|design|analy[sz]e|classify|extract|identify|determine|count|sort"
     r"|answer|rewrite|improve|debug|refactor|add|draft|plan|evaluate)\b"
-    r"|请|帮|写|解释|翻译|计算|比较|总结|如何|怎么|为什么|什么",
+    r"|请|帮|写|解释|翻译|计算|比较|总结|如何|怎么|为什么|什么"
+    rf"|[¿¡]?(?:{_OTHER_ASKS})(?!\w)",
     re.IGNORECASE,
 )
 _WANTS = re.compile(
@@ -43,8 +46,9 @@ _WANTS = re.compile(
     re.IGNORECASE,
 )
 _FOLLOWING = re.compile(
-    r"[:：]\W*$|[:：]\s*[\"“«「'‘]|\b(?:following|below|this (?:text|essay|email|article|passage|sentence|paragraph"
-    r"|review|story|poem|letter|code|function))\b|以下|下面",
+    r"[:：]\W*$|[:：]\s*[\"“«「'‘]"
+    r"|\b(?:following|below|this (?:text|essay|email|article|passage|sentence|paragraph|review"
+    r"|story|poem|letter|code|function))\b|以下|下面",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[:：]\s*[\"“«「'‘].{8,}|[\"“«「].{80,}", re.DOTALL)
@@ -163,7 +167,7 @@ def _ask_score(
     sentence = found[index]
     bare = _POLITE.sub("", sentence)
     return (
-        2.5 * sentence.endswith(("?", "？"))
+        2.5 * sentence.rstrip("\"'”»)").endswith(("?", "？", "؟"))
         + 2.5 * bool(_ASKS.match(bare))
         + 1.5 * bool(_WANTS.search(sentence))
         + 2.5 * _gives(sentence)

@@ -7,13 +7,15 @@ Reasoning has sections. Under a heading like "Analyze the request" the prompt is
 from typing import NamedTuple
 
 from gateway.core.summarizers import lexicon
-from gateway.core.summarizers.phrases import ENGLISH
+from gateway.core.summarizers.phrases import ENGLISH, recognize
 from gateway.core.summarizers.sentences import FENCES, Sentence
 from gateway.core.summarizers.statements import Place, Prompt, Statement, clean, judge
-from gateway.core.summarizers.text import words
+from gateway.core.summarizers.text import tokens, words
 
 _MAX_LABEL_CHARS = 40
 _MAX_NAMES = 4
+_RECOGNIZED_CHARS = 200
+"""The language is recognized by the first sentences up to this length."""
 _LEAST_CODE_LINES = 3
 _TELL_EACH = 20
 """Lines after which code that goes on is told of."""
@@ -48,7 +50,11 @@ class Reader:
         self._language = ""
         self._code_lines = 0
         self._names: list[str] = []
-        self._phrases = ENGLISH
+        self.phrases = ENGLISH
+        """Those of the reasoning's language."""
+        self._beginning = ""
+        self._first_words: set[str] = set()
+        """The text and the words by which the language is recognized."""
 
     @property
     def position(self) -> int:
@@ -61,19 +67,28 @@ class Reader:
         raw = sentence.text.strip()
         if sentence.in_code or (sentence.begins_line and lexicon.is_code(raw)):
             return self._code_line(raw)
-        plain = clean(raw, self._phrases)
+        if len(self._beginning) < _RECOGNIZED_CHARS:
+            self._recognize(raw)
+        phrases = self.phrases
+        plain = clean(raw, phrases)
         self._sections(sentence, raw)
         if sentence.begins_paragraph:
             self._supposes = False
         bare = raw.lstrip(" *_-")
-        retracts = bool(lexicon.RETRACTS.match(bare)) or self._phrases.retracts(bare)
+        retracts = bool(lexicon.RETRACTS.match(bare)) or phrases.retracts(bare)
         turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw))
-        statement = self._statement(sentence, raw, plain) or self._end_of_code().statement
+        joined = lexicon.BEGINS.match(bare)
+        begins = f"begins {joined.lastgroup}" if joined is not None else None
+        statement = self._statement(sentence, raw, plain, begins) or self._end_of_code().statement
         if lexicon.SUPPOSITION.match(plain):
             self._supposes = True
-        begins = lexicon.BEGINS.match(bare)
-        wavers = begins is not None and begins.lastgroup in ("wait", "maybe")
+        wavers = begins in ("begins wait", "begins maybe")
         return Reading(statement, self._drafts, retracts, turns, wavers)
+
+    def _recognize(self, raw: str) -> None:
+        self._beginning += f"{raw} "
+        self._first_words.update(tokens(raw))
+        self.phrases = recognize(self._beginning, self._first_words)
 
     def _sections(self, sentence: Sentence, raw: str) -> None:
         if not sentence.begins_line:
@@ -84,16 +99,22 @@ class Reader:
         if heading or raw.endswith((":", "：")):
             self._drafts = bool(lexicon.DRAFTS.search(raw)) or (self._drafts and not heading)
 
-    def _statement(self, sentence: Sentence, raw: str, plain: str) -> Statement | None:
+    def _statement(
+        self, sentence: Sentence, raw: str, plain: str, begins: str | None
+    ) -> Statement | None:
         if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw):
             self._label = "Answer: " if raw.isascii() else "答案："
             return None
         labelled, self._label = self._label + raw, ""
         follows = self._supposes and bool(lexicon.FOLLOWS.match(plain))
         place = Place(
-            self._position, sentence.begins_paragraph, self._drafts, self._restates, follows
+            self._position,
+            sentence.begins_paragraph,
+            restated=self._restates,
+            hypothetical=follows,
+            begins=begins,
         )
-        return judge(labelled, place, self._prompt, self._phrases)
+        return judge(labelled, place, self._prompt, self.phrases)
 
     def _code_line(self, line: str) -> Reading:
         """Code is told of by its size and the names that it defines."""
@@ -128,6 +149,5 @@ class Reader:
             worth=0.0,
             result=-4.0,
             answers=False,
-            concludes=False,
             weak=True,
         )

@@ -35,26 +35,22 @@ def central(statement: Statement, counts: Mapping[str, float], most: float) -> f
     return sum([counts.get(term, 0.0) for term in terms]) / most / max(6, len(terms))
 
 
-def worth_at(
-    statement: Statement, counts: Mapping[str, float], most: float, position: int
-) -> float:
+def worth_at(statement: Statement, centrality: float, position: int) -> float:
     """What a statement is worth in a summary of the reasoning up to this position."""
     late = statement.position / max(1, position)
     return (
         statement.worth
-        + WORTH["central"] * central(statement, counts, most)
+        + WORTH["central"] * centrality
         + (WORTH["late"] + WORTH["late in a long one"] * log(max(1, position))) * late
     )
 
 
-def result_at(
-    statement: Statement, counts: Mapping[str, float], most: float, position: int
-) -> float:
+def result_at(statement: Statement, centrality: float, position: int) -> float:
     """How much a statement looks like the result of the reasoning up to this position."""
     behind = position - statement.position
     return (
         statement.result
-        + RESULT["central"] * central(statement, counts, most)
+        + RESULT["central"] * centrality
         + RESULT["late"] * statement.position / max(1, position)
         + (RESULT["last three"] if behind < 3 else 0.0)
         + (RESULT["ends"] if behind == 0 else 0.0)
@@ -73,15 +69,16 @@ class Valued(NamedTuple):
 def valued(pool: Sequence[Statement], counts: Mapping[str, float], position: int) -> list[Valued]:
     """The statements with their values. position: how many sentences the reasoning has."""
     most = max(counts.values(), default=1.0)
-    results = [result_at(statement, counts, most, position) for statement in pool]
+    central_to = [central(statement, counts, most) for statement in pool]
+    results = [result_at(s, c, position) for s, c in zip(pool, central_to, strict=True)]
     near = max(results, default=0.0) - _RESULT_DEPTH
     return [
         Valued(
             statement,
-            worth_at(statement, counts, most, position) + _RESULT_SHARE * max(0.0, result - near),
+            worth_at(statement, centrality, position) + _RESULT_SHARE * max(0.0, result - near),
             result,
         )
-        for statement, result in zip(pool, results, strict=True)
+        for statement, centrality, result in zip(pool, central_to, results, strict=True)
     ]
 
 
@@ -108,6 +105,7 @@ def select(
             statement,
             _SHARE * (value + _KEPT * (statement.position in kept)),
             sum(map(log_share, statement.terms)),
+            statement.leans,
         )
         for statement, value, _ in valued(pool, counts, position)
     ]
@@ -121,9 +119,7 @@ def select(
         choice.add(
             max(
                 wanted,
-                key=lambda c: (
-                    c.value - choice.divergence_with(c) - _LOST * choice.loses(c.statement)
-                ),
+                key=lambda c: c.value - choice.divergence_with(c) - _LOST * choice.loses(c),
             )
         )
     if not choice.chosen:
@@ -138,6 +134,7 @@ class _Candidate(NamedTuple):
     value: float
     likely: float
     """The logarithm of its stems' shares of the reasoning, summed."""
+    leans: bool
 
 
 class _Choice:
@@ -176,10 +173,11 @@ class _Choice:
             len(terms & c.terms) <= most * min(len(terms), len(c.terms)) for c in self.chosen
         )
 
-    def loses(self, statement: Statement) -> bool:
+    def loses(self, candidate: _Candidate) -> bool:
         """Whether its pronoun would stand without what it stands for."""
-        before = range(statement.position - 2, statement.position)
-        return statement.leans and not any(c.position in before for c in self.chosen)
+        position = candidate.statement.position
+        before = range(position - 2, position)
+        return candidate.leans and not any(c.position in before for c in self.chosen)
 
     def divergence_with(self, candidate: _Candidate) -> float:
         """The divergence from the reasoning if it were added."""

@@ -25,7 +25,9 @@ _NO_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Thai, Lao, Burmese and Khmer: a space stands between clauses and sentences, not words."""
 _CLAUSE_CHARS = 60
 """From this length on, such a space ends a sentence."""
-_END = re.compile(rf"[\n{_SPACED}{_UNSPACED}]|(?<=[{_NO_SPACES}]) ")
+_END = re.compile(rf"[\n{_SPACED}{_UNSPACED}]")
+_ANY_END = re.compile(rf"[\n{_SPACED}{_UNSPACED}]|(?<=[{_NO_SPACES}]) ")
+"""Slower; ASCII has no need of it."""
 _NOT_AN_END = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|approx|ca|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|Eq|Sec|Jr|Inc)"
     r"|\b[A-Z]|^[\s*_>-]*\(?\d{1,3})\.$"
@@ -58,8 +60,12 @@ class SentenceSplitter:
         """The sentences that this piece finishes."""
         all_seen = self._seen == len(self._buffer)
         self._buffer += text
-        new = text if text[:1] != " " else self._buffer[max(0, self._seen - 1) :]
-        if all_seen and len(self._buffer) <= MAX_CHARS and not _END.search(new):
+        ends = _END if self._buffer.isascii() else _ANY_END
+        if (
+            all_seen
+            and len(self._buffer) <= MAX_CHARS
+            and not ends.search(self._buffer, self._seen)
+        ):
             self._seen = len(self._buffer)  # as after nearly every token
             return []
         found: list[Sentence] = []
@@ -97,7 +103,8 @@ class SentenceSplitter:
         """The end of the sentence that begins at `start` and the beginning of the next."""
         buffer = self._buffer
         look_from = max(start, self._seen)
-        for match in _END.finditer(buffer, look_from, start + MAX_CHARS + 1):
+        ends = _END if buffer.isascii() else _ANY_END
+        for match in ends.finditer(buffer, look_from, start + MAX_CHARS + 1):
             at = match.start()
             end = self._ends_at(start, at)
             if end is None:

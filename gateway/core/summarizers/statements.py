@@ -52,14 +52,17 @@ class Statement:
     """How much it looks like the result of the reasoning."""
     answers: bool
     """It gives the answer."""
-    concludes: bool
-    """It draws a conclusion."""
     weak: bool
     """A question, a supposition or an echo of the prompt: shown only if there is nothing else."""
     new: float = 1.0
     """The share of its terms that the prompt does not have."""
-    leans: bool = False
-    """It begins with a pronoun and needs the statement before it."""
+    phrases: Phrases = ENGLISH
+    """Those of its language."""
+
+    @property
+    def leans(self) -> bool:
+        """It begins with a pronoun and needs the statement before it."""
+        return lexicon.LEANS.match(self.text) is not None or self.phrases.leans(self.text)
 
     def mark(self, sign: str) -> None:
         """Counts a sign that shows only later."""
@@ -67,13 +70,18 @@ class Statement:
         self.result += RESULT.get(sign, 0.0)
 
 
+_WEIGHTS = {sign: (WORTH.get(sign, 0.0), RESULT.get(sign, 0.0)) for sign in WORTH | RESULT}
+_NOTHING = (0.0, 0.0)
+
+
 def weigh(signs: Mapping[str, float | bool | None]) -> tuple[float, float]:
     """The worth and the result of a statement with these signs, each sign times its value."""
     worth = result = 0.0
     for sign, value in signs.items():
         if value:
-            worth += WORTH.get(sign, 0.0) * value
-            result += RESULT.get(sign, 0.0) * value
+            for_worth, for_result = _WEIGHTS.get(sign, _NOTHING)
+            worth += for_worth * value
+            result += for_result * value
     return worth, result
 
 
@@ -122,8 +130,9 @@ def clean(raw: str, phrases: Phrases = ENGLISH) -> str:
     else:
         text = text.replace("**", "").replace(":* ", ": ")
     text = lexicon.LIST_MARK.sub("", text.strip(" *_"))
+    foreign = phrases is not ENGLISH
     for _ in range(_MAX_OPENERS):
-        match = lexicon.OPENER.match(text) or phrases.opener(text)
+        match = lexicon.OPENER.match(text) or (foreign and phrases.opener(text))
         if not match or match.end() == len(text):
             break
         text = text[match.end() :]
@@ -174,30 +183,35 @@ class Place:
 
     position: int
     begins_paragraph: bool = False
-    drafted: bool = False
-    """Under a heading that a draft of the answer follows."""
     restated: bool = False
     """Under a heading that a restatement of the prompt follows."""
     hypothetical: bool = False
     """It follows from a supposition."""
+    begins: str | None = None
+    """The sign of the word that joins it to those before it."""
 
 
 def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) -> Statement | None:
     """The statement that a sentence makes, or None when it makes none."""
+    foreign = phrases is not ENGLISH
     if lexicon.TABLE_ROW.match(raw) or lexicon.is_code(raw):
         return None
     text = clean(raw, phrases)
-    answers = (
-        lexicon.ANSWERS.search(text) and not lexicon.PLACEHOLDER.search(text)
-    ) or phrases.answers(text)
+    answers = (lexicon.ANSWERS.search(text) and not lexicon.PLACEHOLDER.search(text)) or (
+        foreign and phrases.answers(text)
+    )
     text, _ = unwrap_draft(text, phrases)
     if not text or text.endswith((":", "：")):
         return None
     bare = raw.lstrip(" *-_>•")
-    settles = lexicon.SETTLES.search(bare) or phrases.concludes(bare)
+    settles = lexicon.SETTLES.search(bare) or (foreign and phrases.concludes(bare))
     if not (settles or answers):
         unquoted = text.lstrip('"“(')
-        if lexicon.META.match(unquoted) or phrases.talks(unquoted) or lexicon.FORM.search(text):
+        if (
+            lexicon.META.match(unquoted)
+            or (foreign and phrases.talks(unquoted))
+            or lexicon.FORM.search(text)
+        ):
             return None
     text = finish(text)
     found = tokens(text)
@@ -209,16 +223,14 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         return None
     question = bool(_QUESTION.search(text))
     echo = prompt.echoed(found)
-    concludes = bool(lexicon.CONCLUDES.match(bare)) or phrases.concludes(bare)
-    hedged = lexicon.HEDGES.search(text) or phrases.doubts(text)
     otherwise = bool(lexicon.OTHERWISE.match(text))
     tried = otherwise or place.hypothetical or bool(lexicon.SUPPOSITION.match(text))
-    supposes = place.hypothetical or lexicon.SUPPOSES.search(text) or phrases.supposes(text)
+    supposes = (
+        place.hypothetical or lexicon.SUPPOSES.search(text) or (foreign and phrases.supposes(text))
+    )
     weak = question or place.hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
-    begins = lexicon.BEGINS.match(bare)
     signs: dict[str, float | bool | None] = {
         "answer": answers,
-        "conclusion": concludes,
         "settles": settles,
         "restated": place.restated,
         "digit": has_digit,
@@ -230,9 +242,8 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         "otherwise": otherwise,
         "weak": weak,
         "talk": lexicon.TALKS.search(text),
-        "plan": lexicon.PLANS.match(text) is not None or phrases.plans(text),
+        "plan": lexicon.PLANS.match(text) is not None or (foreign and phrases.plans(text)),
         "I": text.startswith(("I ", "I'")),
-        "verb": not lexicon.VERBS.isdisjoint(found),
         "check": not lexicon.CHECKS.isdisjoint(found),
         "should": not lexicon.SHOULD.isdisjoint(found),
         "because": not lexicon.BECAUSE.isdisjoint(found),
@@ -244,8 +255,8 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         "very long": length >= _VERY_LONG,
         "opening": place.position <= 3,
     }
-    if begins is not None:
-        signs[f"begins {begins.lastgroup}"] = True
+    if place.begins is not None:
+        signs[place.begins] = True
     worth, result = weigh(signs)
     return Statement(
         place.position,
@@ -255,8 +266,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         worth=worth,
         result=result,
         answers=bool(answers) and not (question or tried or echo > _PARTLY),
-        concludes=concludes and not (weak or hedged or tried),
         weak=weak,
         new=1 - len(terms & prompt.terms) / len(terms),
-        leans=lexicon.LEANS.match(text) is not None or phrases.leans(text),
+        phrases=phrases,
     )

@@ -12,7 +12,6 @@ WORTH: dict[str, float] = {
     "central": 0.85,
     "late": 0.47,
     "late in a long one": -0.07,
-    "verb": 0.05,
     "formula": 0.19,
     "code": 0.13,
     "paragraph": -0.1,
@@ -33,7 +32,6 @@ WORTH: dict[str, float] = {
 
 RESULT: dict[str, float] = {
     "answer": 0.78,
-    "conclusion": 0.87,
     "settles": 1.47,
     "final": 1.68,
     "because": 1.32,

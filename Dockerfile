@@ -11,8 +11,7 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY gateway ./gateway
-COPY terminal ./terminal
-COPY wsgi.py gunicorn.conf.py mock_upstream.py local_model.py client.py ./
+COPY wsgi.py gunicorn.conf.py mock_upstream.py client.py ./
 
 RUN useradd --system --no-create-home gateway
 USER gateway

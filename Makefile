@@ -1,6 +1,10 @@
 # make run      the gateway and a mock model server, until Ctrl-C
-# make test     every check and every test
+# make quick    tests/core and tests/web without the longest in under a minute; needs only
+#               requirements.txt
+# make test     every check and every test; each part runs even if an earlier one failed
 # make test-real   tiny real models, llama.cpp, Open WebUI, which `make test` does not install
+# make lowest   tests/core and tests/web on the lowest versions that requirements.txt allows
+# make coverage    which branches of gateway/ tests/core and tests/web reach
 # make format   what ruff can put right by itself
 # make hotpath  what a token costs in the core, against the recorded figures (needs valgrind)
 # make bench    what streaming costs, beside nginx if installed and LiteLLM if asked (WITH=litellm)
@@ -13,28 +17,56 @@ VENV := .venv
 BIN := $(VENV)/bin
 REAL := .venv-real
 WEBUI := .venv-webui
+LOWEST := .venv-lowest
 
-.PHONY: run test test-real check format hotpath bench docs screenshots sdks clean
+PIP_INSTALL := install -qq --disable-pip-version-check
+PYTEST_REPORT := --durations=15 -rfE
+
+.PHONY: run quick test install parallel alone test-real lowest coverage check format hotpath bench \
+	docs screenshots sdks clean
 
 run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
 
-# Tests that look at the clock have the machine for themselves. The longest files come first, so that
-# both processes end at the same time.
-PATIENT := $(patsubst %,tests/live/test_%.py,faults openapi written_summaries upstreams keys \
-	kept_connections phases token_by_token client_program client_terminal metrics reload make_run \
-	markdown readme container mock_upstream)
-HASTY := tests/page/test_page_speed.py
+# Property tests and tests of linear time take most of the time of these two.
+QUICK := tests/core tests/web -m "not hypothesis" -k "not linear"
 
-test: check sdks
-	$(BIN)/pytest -n 2 --dist loadfile $(PATIENT) $(filter-out tests/live/ tests/__pycache__/,$(wildcard tests/*/)) --ignore=$(HASTY)
-	$(BIN)/pytest tests/live $(HASTY) $(addprefix --ignore=,$(PATIENT))
+quick: $(VENV)/.run
+	$(BIN)/pytest $(QUICK) -n auto
+
+PARTS ?= install check parallel alone
+
+test:
+	@$(PYTHON) scripts/run_parts.py $(PARTS)
+
+install: $(VENV)/.dev sdks
+
+# Slow files come first and the short ones of web and core last, so that both processes end at about
+# the same time. pytest-xdist 3.8 would reorder files by their number of tests.
+parallel: install
+	$(BIN)/pytest tests/live tests/page tests/sdk tests/deploy tests/web tests/core $(PYTEST_REPORT) \
+		-m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
+
+alone: install
+	$(BIN)/pytest tests/live tests/page $(PYTEST_REPORT) -m alone
+
+COVER := -n 2 --cov --cov-report=
+# The report is sorted by coverage: the first ten files, and the total.
+LEAST_COVERED := sed -n '1,12p;$$p'
+
+coverage: $(VENV)/.dev
+	$(BIN)/pytest $(QUICK) $(COVER)
+	@$(BIN)/coverage report | $(LEAST_COVERED)
+
+lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/pytest $(QUICK) $(PYTEST_REPORT) $(COVER)
+	@$(LOWEST)/bin/coverage report | $(LEAST_COVERED)
 
 test-real:
 	test -x $(REAL)/bin/python || $(PYTHON) -m venv $(REAL)
-	$(REAL)/bin/pip install --quiet --disable-pip-version-check -r requirements-real.txt
+	$(REAL)/bin/pip $(PIP_INSTALL) -r requirements-real.txt
 	test -x $(WEBUI)/bin/python || $(PYTHON) -m venv $(WEBUI)
-	$(WEBUI)/bin/pip install --quiet --disable-pip-version-check -r requirements-webui.txt
+	$(WEBUI)/bin/pip $(PIP_INSTALL) -r requirements-webui.txt
 	OPEN_WEBUI=$(abspath $(WEBUI))/bin/open-webui $(REAL)/bin/pytest tests/real
 
 check: $(VENV)/.dev
@@ -63,11 +95,17 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/python requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip $(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(LOWEST)/.installed: requirements.txt
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	sed -nE 's/(\[.*\])?>=([^,]+),.*/==\2/p' requirements.txt > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/pip $(PIP_INSTALL) -r requirements.txt -c $(LOWEST)/constraints.txt "pytest-cov>=7.1,<8"
 	@touch $@
 
 NODE_PACKAGES := tests/sdk/node/node_modules/.installed
@@ -75,7 +113,7 @@ NODE_PACKAGES := tests/sdk/node/node_modules/.installed
 sdks: $(VENV)/sdk-old $(NODE_PACKAGES)
 
 $(VENV)/sdk-old: tests/sdk/requirements-old.txt | $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade --target $@ -r $<
+	$(BIN)/pip $(PIP_INSTALL) --no-warn-conflicts --upgrade --target $@ -r $<
 	@touch $@
 
 $(NODE_PACKAGES): tests/sdk/node/package-lock.json | $(VENV)/.dev
@@ -83,4 +121,4 @@ $(NODE_PACKAGES): tests/sdk/node/package-lock.json | $(VENV)/.dev
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(REAL) $(WEBUI) tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(REAL) $(WEBUI) $(LOWEST) .coverage tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,7 @@
-"""How gunicorn runs the gateway: gevent workers, and time for open streams when it is stopped.
+"""gunicorn's settings and hooks: gevent workers, a drain on SIGTERM, a reload without waiting.
 
-Nothing heavy is imported here: gevent has to patch the standard library first, in each worker.
+gevent patches the standard library in each worker. Only modules that need no patch are imported
+here.
 """
 
 import itertools
@@ -14,77 +15,85 @@ import tempfile
 from pathlib import Path
 
 from gateway.errors import ConfigError
-from gateway.loaded import current, reread
+from gateway.loaded import loaded_config, reload_config
 
 try:
-    _fault = reread()
+    _fault = reload_config()
 except ConfigError as error:
     sys.exit(f"gateway: {error}")
-_config = current()
+_config = loaded_config()
 
 bind = f"{_config.host}:{_config.port}"
 workers = _config.workers
 worker_class = "gateway.server.worker.Worker"
-# Some above the streams, so that health checks and refusals get through when they are all open.
+# More than the streams, so that health checks and refusals get through when all streams are open.
 worker_connections = _config.max_streams + 200
 keepalive = 75
-# The worker's own heartbeat, not a limit for requests.
+# For the worker's heartbeat to the master; not a limit for requests.
 timeout = 60
-# The master kills when its patience ends, so it must have more of it than the drain takes.
+# The master kills workers after this time, so it must be longer than their drain.
 graceful_timeout = int(_config.drain_timeout_s) + 10
-# It would want a place to write to, which a container need not have.
+# gunicorn's control socket (27.0) needs a writable directory; a read-only container has none.
 control_socket_disable = True
 
 
 def _allow_files(needed):
-    """Raises the limit of open files as far as it may: a shell's, or systemd's, is mostly 1024."""
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if most != resource.RLIM_INFINITY:
-        needed = min(needed, most)
-    if resource.RLIM_INFINITY != allowed < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+    """Raises the soft limit of open files, as far as the hard limit allows.
+
+    A shell's or systemd's soft limit is usually 1024.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        needed = min(needed, hard)
+    if resource.RLIM_INFINITY != soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-# Two sockets a stream, and some files of its own.
+# Two sockets per stream, and some files of the worker's own.
 _allow_files(2 * _config.max_streams + 300)
 
 _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def on_starting(server):
-    """Gives the workers an empty folder for their metrics: the one that is named, or a new one."""
-    server.signal = _impatient(server.signal)
-    if named := os.environ.get(_METRICS_DIR):
-        Path(named).mkdir(parents=True, exist_ok=True)
-        for left_over in Path(named).glob("*.db"):
-            left_over.unlink()
+    """Prepares an empty directory for the workers' metrics: the configured one, or a new one."""
+    server.signal = _second_term_quits(server.signal)
+    if configured := os.environ.get(_METRICS_DIR):
+        Path(configured).mkdir(parents=True, exist_ok=True)
+        for stale in Path(configured).glob("*.db"):
+            stale.unlink()
     else:
         server.metrics_dir = os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix="gateway-metrics-")
 
 
-def _impatient(handle):
-    """A second SIGTERM ends at once, for which gunicorn itself would want a SIGINT."""
-    came = set()
+def _second_term_quits(handle):
+    """Wraps gunicorn's signal handler: a second SIGTERM stops at once.
 
-    def signalled(number, frame):
-        again = number == signal.SIGTERM and number in came
-        came.add(number)
+    While gunicorn 27.0 stops gracefully, only SIGINT and SIGQUIT make it hurry.
+    """
+    received = set()
+
+    def on_signal(number, frame):
+        again = number == signal.SIGTERM and number in received
+        received.add(number)
         handle(signal.SIGQUIT if again else number, frame)
 
-    return signalled
+    return on_signal
 
 
 def on_exit(server):
-    """Removes what on_starting has made."""
-    if made := getattr(server, "metrics_dir", None):
-        shutil.rmtree(made, ignore_errors=True)
+    """Removes the directory that on_starting has created."""
+    if created := getattr(server, "metrics_dir", None):
+        shutil.rmtree(created, ignore_errors=True)
 
 
 def on_reload(server):
-    """Tells the workers that have the old settings to end, and waits for none of them.
+    """Tells the old workers to finish, without waiting for them.
 
-    gunicorn would wait for their last stream, deaf to signals and to the death of other workers.
-    So they count as wanted until they are gone (child_exit), and not as the oldest.
+    gunicorn 27.0 would wait up to graceful_timeout for their last stream, and meanwhile handle no
+    signal and replace no dead worker. It waits while a worker is older than those that it starts
+    now, so the old ones get an infinite `age`. It kills the oldest workers above `num_workers`, so
+    they count as wanted until they end (child_exit).
     """
     if _fault:
         server.log.error("%s The settings stay as they were.", _fault.message)
@@ -95,23 +104,27 @@ def on_reload(server):
 
 
 def pre_fork(server, worker):
-    """Numbers the workers. A worker that replaces another goes on in its files, so few are made."""
+    """Numbers the workers. A replacement gets the number, and so the metrics files, of the old."""
     taken = {other.number for other in server.WORKERS.values()}
     worker.number = next(number for number in itertools.count() if number not in taken)
 
 
 def post_fork(server, worker):
-    """Hears a SIGTERM that comes while the worker starts, when gunicorn does not listen yet."""
+    """Lets SIGTERM end a worker that is still starting.
+
+    Until gunicorn 27.0 sets the worker's own handlers it has the master's, which only queue it.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     os.environ["GATEWAY_WORKER"] = str(worker.number)
 
 
 def child_exit(server, worker):
-    """Forgets a worker that is gone, and what was under way in it; its counts stay.
+    """Removes the gauges of a worker that has ended; its counters stay.
 
-    prometheus_client has a function for it, but its import would come before gevent's patches.
+    prometheus_client's mark_process_dead does the same, but importing it here would load modules
+    that gevent has to patch first.
     """
     if worker.age == math.inf:
         server.num_workers -= 1
-    for of_the_moment in Path(os.environ[_METRICS_DIR]).glob(f"gauge_live*_{worker.number}.db"):
-        of_the_moment.unlink(missing_ok=True)
+    for live_gauge in Path(os.environ[_METRICS_DIR]).glob(f"gauge_live*_{worker.number}.db"):
+        live_gauge.unlink(missing_ok=True)

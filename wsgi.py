@@ -1,6 +1,6 @@
 """The WSGI application, for `gunicorn -c gunicorn.conf.py wsgi:app`."""
 
 from gateway import create_app
-from gateway.loaded import current
+from gateway.loaded import loaded_config
 
-app = create_app(current())
+app = create_app(loaded_config())

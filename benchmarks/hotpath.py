@@ -1,13 +1,13 @@
-"""What a token costs in the core alone: no sockets, no greenlets, no HTTP.
+"""Measures what a token costs in the core, without sockets, greenlets and HTTP.
 
     python benchmarks/hotpath.py            # CPU time, µs a token
     python benchmarks/hotpath.py --count    # instructions a token, under valgrind
     python benchmarks/hotpath.py --check    # the same, against benchmarks/hotpath.json: for CI
     python benchmarks/hotpath.py --record   # writes that file
 
-Each step is timed with 1, 8, 64 and 250 frames a read. Instructions are counted because time on a
-shared machine says nothing about a change of 15 %, and are set against those of a fixed loop in the
-same process, because each build of Python has its own number of them.
+Each step is timed with 1, 8, 64 and 250 frames per read. CPU time on a shared machine can't show a
+change of 15 %, so CI counts instructions. They are divided by those of a fixed loop in the same
+process, because every build of Python needs a different number.
 """
 
 import argparse
@@ -33,20 +33,20 @@ from gateway.core.events import Event, OutputDelta, ReasoningDelta
 from gateway.core.families import Families
 from gateway.core.sse import Decoder
 from gateway.core.summarizers import SUMMARIZERS
-from gateway.core.turn import Turn
-from gateway.transport.chunked import Dechunker
+from gateway.core.turn import Reading, Turn
+from gateway.transport.chunked import ChunkedDecoder
 from gateway.upstreams.chat_reader import ChatReader
 
 FRAMES_A_READ = (1, 8, 64, 250)
 COUNTED = (1, 64)
-"""Those whose instructions are counted, which takes fifty times as long."""
+"""The sizes for counting instructions, which takes fifty times as long."""
 TOKENS = 1000
 """Half of them reasoning, half of them answer."""
 RECORD = Path(__file__).with_name("hotpath.json")
 MAX_GROWTH = 0.15
 _REPEATS = 5
 _MARK = "getppid"
-"""A call of the C library that nothing else makes: valgrind writes its count at each."""
+"""A libc call that nothing else makes; valgrind writes its counts at each."""
 
 _THOUGHT = """We need the number of primes between 100 and 200. First, list the odd numbers that are
 not multiples of 3, 5 or 7. "Check" 101: not divisible by 2, 3, 5, 7, so it is prime.
@@ -60,7 +60,7 @@ Step = Callable[[], object]
 
 
 def pieces(count: int) -> list[str]:
-    """So many tokens of English."""
+    """Returns `count` tokens of English."""
     words = re.findall(r"\s?[^\s]{1,6}|\n+", _THOUGHT)
     return list(itertools.islice(itertools.cycle(words), count))
 
@@ -76,7 +76,7 @@ def chunk(text: str) -> bytes:
 
 
 def texts() -> list[str]:
-    """The whole answer, token by token."""
+    """The tokens of the whole answer."""
     half = TOKENS // 2
     return ["<think>", *pieces(half), "</think>", *pieces(half)]
 
@@ -104,9 +104,8 @@ def turn(reasoning: ReasoningMode) -> Turn:
         started=0.0,
         prompt_summary="How many primes are there?",
         reasoning=reasoning,
-        source=lambda _upstream, model: (
-            ChatReader(),
-            Families(Config()).splitter("", model, {}, None),
+        source=lambda _upstream, model: Reading(
+            ChatReader(), Families(Config()).splitter("", model, {}, None), "tags"
         ),
         summarizer=SUMMARIZERS["extractive"]("How many primes are there?", 60),
     )
@@ -115,13 +114,13 @@ def turn(reasoning: ReasoningMode) -> Turn:
 
 
 def steps(frames: int) -> Iterator[tuple[str, Step]]:
-    """Each step of the core, and all of them in their order, for one answer."""
+    """Yields each step of the core, then all steps together, for one answer."""
     lines, joints = reads(frames), joined(frames)
     body = [
         b"".join(b"%x\r\n%s\n\n\r\n" % (len(line) + 2, line) for line in read if line)
         for read in lines
     ]
-    yield "dechunk", lambda: feed_all(Dechunker(), body)
+    yield "dechunk", lambda: feed_all(ChunkedDecoder(), body)
     yield "decoder", lambda: feed_all(Decoder(), lines)
     yield "reader", lambda: feed_all(ChatReader(), lines)
     splitter = Families(Config()).find("any-model").splitter
@@ -157,7 +156,7 @@ def whole(format: Format, reasoning: ReasoningMode, batches: list[list[bytes]]) 
 
 
 def calibration() -> int:
-    """A loop of the things that Python programs do, which no change of ours can touch."""
+    """A fixed loop of typical Python work, independent of the gateway's code."""
     total = 0
     for number in range(2000):
         text = f"{number} of some"
@@ -166,7 +165,7 @@ def calibration() -> int:
 
 
 def time_all() -> dict[str, dict[int, float]]:
-    """Step → frames a read → µs a token, the best of some runs."""
+    """Step → frames per read → µs per token, the best of five runs."""
     found: dict[str, dict[int, float]] = {}
     for frames in FRAMES_A_READ:
         for name, step in steps(frames):
@@ -183,7 +182,7 @@ def _cpu_s(step: Step) -> float:
 
 
 def count_all() -> dict[str, dict[int, float]]:
-    """Step → frames a read → instructions a token, in units of one round of the calibration."""
+    """Step → frames per read → instructions per token, in rounds of the calibration loop."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["valgrind", "--tool=callgrind", f"--dump-before={_MARK}"]
         command += [f"--callgrind-out-file={folder}/out", sys.executable, __file__, "--marked"]
@@ -203,12 +202,12 @@ def count_all() -> dict[str, dict[int, float]]:
 
 
 def run_marked() -> None:
-    """What runs under valgrind: a mark before and behind each step. Prints a line a dump."""
+    """Runs under valgrind, with a mark before and after each step. Prints a line for each dump."""
     gc.disable()
     cases: list[tuple[str, Step]] = [("calibration", calibration)]
     cases += [(f"{n} {frames}", step) for frames in COUNTED for n, step in steps(frames)]
     for name, step in cases:
-        step()  # patterns are compiled and caches are filled at the first time
+        step()  # compiles patterns and fills caches
         os.getppid()
         step()
         os.getppid()
@@ -222,7 +221,7 @@ def _count(dump: Path) -> int:
 
 def show(found: dict[str, dict[int, float]], unit: str) -> None:
     sizes = next(iter(found.values()))
-    print(f"{unit + ', by frames a read':50}" + "".join(f"{n:>8}" for n in sizes))
+    print(f"{unit + ', by frames per read':50}" + "".join(f"{n:>8}" for n in sizes))
     for name, figures in found.items():
         print(f"{name:50}" + "".join(f"{figures[n]:8.2f}" for n in sizes))
 
@@ -231,14 +230,14 @@ def compare(found: dict[str, dict[int, float]]) -> int:
     """The exit status: 1 when a step has grown by more than MAX_GROWTH over the record."""
     recorded = json.loads(RECORD.read_text())
     grown = [
-        f"{name}, {frames} frames a read: {was:.2f} → {found[name][int(frames)]:.2f}"
+        f"{name}, {frames} frames per read: {was:.2f} → {found[name][int(frames)]:.2f}"
         for name, figures in recorded.items()
         for frames, was in figures.items()
         if found[name][int(frames)] > was * (1 + MAX_GROWTH)
     ]
     if grown:
-        print(f"\nInstructions a token grew by more than {MAX_GROWTH:.0%}:", *grown, sep="\n  ")
-        print("If it has to be so: python benchmarks/hotpath.py --record, and say why.")
+        print(f"\nInstructions per token grew by more than {MAX_GROWTH:.0%}:", *grown, sep="\n  ")
+        print("If that is intended, run benchmarks/hotpath.py --record and say why in the commit.")
     return 1 if grown else 0
 
 
@@ -251,12 +250,12 @@ def main() -> int:
         run_marked()
         return 0
     if not (asked.count or asked.check or asked.record):
-        show(time_all(), "µs of CPU a token")
+        show(time_all(), "µs of CPU time per token")
         return 0
     if not shutil.which("valgrind"):
-        sys.exit("valgrind counts the instructions, and it is not installed.")
+        sys.exit("Counting instructions needs valgrind, which is not installed.")
     found = count_all()
-    show(found, "instructions a token (1: a round of a fixed loop)")
+    show(found, "instructions per token (1: a round of a fixed loop)")
     if asked.record:
         RECORD.write_text(json.dumps(found, indent=1) + "\n")
     return compare(found) if asked.check else 0

@@ -21,7 +21,7 @@ try:
     from llm_router_utils.sglang.srt.parser.reasoning_parser import ReasoningParser
 
     from gateway.config import Config
-    from gateway.core.families import Families, Kind
+    from gateway.core.families import Families, SegmentKind
 except ImportError as missing:
     sys.stderr.write(
         f"{missing.name} is missing: pip install canitoolcall llm-router-utils, beside what the "
@@ -274,9 +274,9 @@ def _ours(case: Case, pieces: list[str]) -> Texts:
     splitter = FAMILIES.find(case.model).splitter(case.starts_inside)
     segments = [segment for piece in pieces for segment in splitter.feed(piece)]
     segments += splitter.close(stopped=case.stopped)
-    if segments and segments[-1].kind is Kind.RECAST:
+    if segments and segments[-1].kind is SegmentKind.RECLASSIFIED:
         return Texts("", segments[-1].text)
-    parts = (Kind.REASONING, Kind.ANSWER)
+    parts = (SegmentKind.REASONING, SegmentKind.ANSWER)
     return Texts(*("".join(text for kind, text in segments if kind is part) for part in parts))
 
 

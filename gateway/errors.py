@@ -1,32 +1,34 @@
-"""Everything that can go wrong, by whose fault it is.
+"""Every error of the gateway, ordered by whose fault it is.
 
 GatewayError
-├── ConfigError            the operator's: the start stops
-├── CallerError            the caller's: 4xx, nobody else is to blame
+├── ConfigError            the operator's: the gateway does not start
+├── CallerError            the request's: 4xx
 │   ├── BadRequest         400
-│   ├── InvalidKey         401: it has none of the keys that let clients in
+│   ├── InvalidKey         401: the request has no valid client key
+│   ├── ModelNotAllowed    403: its key does not cover the model
 │   ├── NotFound           404
-│   │   └── UnknownModel   no upstream serves it
+│   │   └── UnknownModel   no upstream serves the model
 │   ├── MethodNotAllowed   405
-│   ├── RequestTimeout     408: it did not send its request in time
+│   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
-│   └── UnsupportedMedia   415
-├── ClientLeft             nobody's: the reader closed the connection
-│   └── ClientStalled      it took nothing for too long and was let go
+│   ├── UnsupportedMedia   415
+│   └── KeyLimit           429: the key is at its stream limit
+├── ClientLeft             nobody's: the client closed the connection
+│   └── ClientStalled      the client did not read, so the gateway closed the connection
 ├── UpstreamError          the upstream's: 502
-│   ├── UpstreamRefused    it answered with an error status of its own
+│   ├── UpstreamRefused    it answered with an error status
 │   ├── UpstreamUnreachable
 │   ├── UpstreamBroke      its stream ended before the answer did
 │   ├── UpstreamTimeout    504
 │   │   └── UpstreamTotalTimeout
-│   └── NoUpstream         503: each is out of service, or asked to be let alone
-└── GatewayFault           ours: 500
-    ├── Full               503: as many streams are open as the gateway takes
-    │   └── UpstreamsFull  as many as each upstream takes
-    └── Draining           503: it is being stopped
+│   └── NoUpstream         503: every upstream for the model is out of service or asked to wait
+└── GatewayFault           the gateway's: 500
+    ├── Full               503: the gateway is at its stream limit
+    │   └── UpstreamsFull  every upstream for the model is at its stream limit
+    └── Draining           503: the gateway is being stopped
 
-Each error knows the HTTP status it has before a stream has begun, and the four members of the
-OpenAI error object that say it in a stream.
+Each error has an HTTP status, for an answer that is not yet a stream, and the four members of an
+OpenAI error object, for one that is.
 """
 
 from collections.abc import Sequence
@@ -35,6 +37,26 @@ from typing import Any, Literal
 import msgspec
 
 Blame = Literal["operator", "caller", "client", "upstream", "gateway"]
+
+
+class ErrorInfo(msgspec.Struct, frozen=True):
+    """An error as plain data: what a client is told of it, and what the log says."""
+
+    message: str
+    type: str = "server_error"
+    param: str | None = None
+    code: str | None = None
+    status: int = 500
+    """The HTTP status that the error has before a stream has begun."""
+    retry_after_s: int | None = None
+    blame: Blame = "gateway"
+    model_ran: bool = False
+    """The model has worked for the request: an automatic retry would pay for it twice."""
+
+    def body(self) -> dict[str, Any]:
+        """The OpenAI error body."""
+        said = {name: getattr(self, name) for name in ("message", "type", "param", "code")}
+        return {"error": said}
 
 
 class GatewayError(Exception):
@@ -47,7 +69,7 @@ class GatewayError(Exception):
     retry_after_s: int | None = None
     blame: Blame = "gateway"
     model_ran: bool = False
-    """The model has worked for the request: sent again by itself, it would be paid for twice."""
+    """The model has already worked on the request, so an automatic retry would cost twice."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -57,16 +79,35 @@ class GatewayError(Exception):
         if code is not None:
             self.code = code
 
-    def body(self) -> dict[str, Any]:
-        """The OpenAI error body."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.type,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
+    @property
+    def info(self) -> ErrorInfo:
+        """The error as plain data."""
+        return ErrorInfo(
+            self.message,
+            self.type,
+            self.param,
+            self.code,
+            self.status,
+            self.retry_after_s,
+            self.blame,
+            self.model_ran,
+        )
+
+
+class TurnFailed(GatewayError):
+    """Raises the error that ended a turn, where the answer is not a stream."""
+
+    def __init__(self, info: ErrorInfo) -> None:
+        super().__init__(info.message, param=info.param, code=info.code)
+        self.type, self.status, self.blame = info.type, info.status, info.blame
+        self.retry_after_s, self.model_ran = info.retry_after_s, info.model_ran
+
+
+_MAX_SHOWN = 200
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
 
 
 class ConfigError(GatewayError):
@@ -91,6 +132,17 @@ class InvalidKey(CallerError):
     code = "invalid_api_key"
 
 
+class ModelNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "model_not_allowed"
+    param = "model"
+
+    def __init__(self, model: str, allowed: Sequence[str]) -> None:
+        named = f"the model {_short(model)!r}" if model else "a request that names no model"
+        super().__init__(f"This key does not cover {named}; it covers {', '.join(allowed)}.")
+
+
 class NotFound(CallerError):
     status = 404
     code = "not_found"
@@ -99,11 +151,11 @@ class NotFound(CallerError):
 class UnknownModel(NotFound):
     code = "model_not_found"
     param = "model"
-    _MAX_SHOWN = 200
 
     def __init__(self, model: str, known: Sequence[str]) -> None:
-        shown = model if len(model) <= self._MAX_SHOWN else f"{model[: self._MAX_SHOWN]}…"
-        super().__init__(f"No upstream serves the model {shown!r}; there is {', '.join(known)}.")
+        super().__init__(
+            f"No upstream serves the model {_short(model)!r}; available: {', '.join(known)}."
+        )
 
 
 class MethodNotAllowed(CallerError):
@@ -126,8 +178,15 @@ class UnsupportedMedia(CallerError):
     code = "unsupported_media_type"
 
 
+class KeyLimit(CallerError):
+    status = 429
+    type = "rate_limit_error"
+    code = "key_limit"
+    retry_after_s = 1
+
+
 class ClientLeft(GatewayError):
-    """499 is nginx's number for it; nobody is there to read it."""
+    """499 is nginx's status for this case; the client is no longer there to read it."""
 
     status = 499
     code = "client_left"
@@ -148,8 +207,9 @@ class UpstreamError(GatewayError):
 class UpstreamRefused(UpstreamError):
     """The upstream answered with an error status.
 
-    The caller's own faults (400, 404, 413, 422, …) and 429 come back as they are; what concerns the
-    gateway's key (401, 403) or the upstream's health (5xx, redirects) becomes 502.
+    Statuses about the request (400, 404, 408, 409, 413, 422, 429) are passed on to the client. All
+    others, about the gateway's key (401, 403) or the upstream's health (5xx, redirects), become
+    502.
     """
 
     code = "upstream_refused"
@@ -175,8 +235,8 @@ class UpstreamRefused(UpstreamError):
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)
 
-    def again(self, retry_after_s: int) -> "UpstreamRefused":
-        """The same, for a request that was not even sent, as there is still so long to wait."""
+    def with_retry_after(self, retry_after_s: int) -> "UpstreamRefused":
+        """Returns the same refusal for a later request, which was not sent to the upstream."""
         return UpstreamRefused(
             self.upstream_status,
             self.message,
@@ -200,7 +260,7 @@ class UpstreamBroke(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):
-    """`code` says which of the four limits was passed."""
+    """`code` says which of the four time limits was exceeded."""
 
     status = 504
     code = "upstream_timeout"
@@ -215,12 +275,12 @@ class NoUpstream(UpstreamError):
     code = "no_upstream"
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__("No upstream can be asked at the moment; try again later.")
+        super().__init__("No upstream is available at the moment; try again later.")
         self.retry_after_s = retry_after_s
 
 
 class GatewayFault(GatewayError):
-    """Unforeseen: the message says nothing of the inside, the log does."""
+    """An unforeseen error: its message reveals no internals, the log has the traceback."""
 
     code = "internal_error"
 
@@ -235,7 +295,9 @@ class UpstreamsFull(Full):
     code = "upstreams_full"
 
     def __init__(self) -> None:
-        super().__init__("The upstreams serve as many streams as they may; try again in a moment.")
+        super().__init__(
+            "Every upstream for this model is at its stream limit; try again in a moment."
+        )
 
 
 class Draining(GatewayFault):
@@ -244,9 +306,9 @@ class Draining(GatewayFault):
     retry_after_s = 5
 
 
-def _codes(kind: type[GatewayError]) -> set[str]:
-    below = (_codes(narrower) for narrower in kind.__subclasses__())
-    return {kind.code or ""}.union(*below)
+def _codes(root: type[GatewayError]) -> set[str]:
+    below = (_codes(kind) for kind in root.__subclasses__())
+    return {root.code or ""}.union(*below)
 
 
 CODES = frozenset(_codes(GatewayError) - {""}) | {
@@ -256,18 +318,4 @@ CODES = frozenset(_codes(GatewayError) - {""}) | {
     "upstream_bad_chunk",
     "upstream_error",
 }
-"""Every code that the gateway gives an error. Upstreams have codes of their own beside them."""
-
-
-def explain(error: msgspec.ValidationError) -> tuple[str, str]:
-    """The path of a fault that msgspec found, "" for the top, and what is wrong there.
-
-    "Expected `str`, got `int` - at `$.messages[0].role`" gives
-    ("messages[0].role", "expected `str`, got `int`").
-    """
-    what, _, where = str(error).partition(" - at `$")
-    path = where.rstrip("`").lstrip(".")
-    unknown = what.removeprefix("Object contains unknown field `").rstrip("`")
-    if unknown != what.rstrip("`"):
-        return (f"{path}.{unknown}" if path else unknown), "it is not known"
-    return path, what[0].lower() + what[1:]
+"""All error codes of the gateway. Upstreams add their own."""

@@ -1,8 +1,9 @@
-"""The settings that a server runs with.
+"""The settings of the running server, kept in the master's memory for workers that start later.
 
-On SIGHUP gunicorn executes its own settings file anew, and starts new workers. Those have to run
-with what the master has read and found good, whatever the file says by then: a worker that can't
-start takes the whole server down. So it is kept here, in the memory that a worker inherits.
+On SIGHUP gunicorn 27.0 runs its configuration file again and starts new workers. If the settings
+file is broken by then, or breaks later, each new worker must still start: a worker that fails to
+start makes gunicorn stop the whole server. So workers do not read the file. They inherit the last
+settings that the master has read and found valid.
 """
 
 from msgspec.structs import replace
@@ -12,31 +13,31 @@ from gateway.core.families import Families
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
 from gateway.errors import ConfigError
 
-_kept: list[Config] = []
+_loaded: list[Config] = []
 
 
-def reread() -> ConfigError | None:
-    """Reads the settings. Gives what is wrong with them, if those from before can stay.
+def reload_config() -> ConfigError | None:
+    """Reads the settings. If they are invalid, keeps the previous ones and returns the error.
 
-    The address stays in any case: a master that can't listen at a new one would end. Raises
-    ConfigError when there are no settings from before.
+    HOST and PORT stay as they were: gunicorn's master ends when it can't listen at a new address.
+    Raises ConfigError when there are no previous settings.
     """
     try:
         config = Config.load()
         Families(config)
         Summarizers(config, SUMMARIZERS)
     except ConfigError as error:
-        if not _kept:
+        if not _loaded:
             raise
         return error
-    if _kept:
-        config = replace(config, host=_kept[0].host, port=_kept[0].port)
-    _kept[:] = [config]
+    if _loaded:
+        config = replace(config, host=_loaded[0].host, port=_loaded[0].port)
+    _loaded[:] = [config]
     return None
 
 
-def current() -> Config:
-    """The settings that were read last and were good. Raises ConfigError."""
-    if not _kept:
-        reread()
-    return _kept[0]
+def loaded_config() -> Config:
+    """Returns the last valid settings, reading them if nothing has yet. Raises ConfigError."""
+    if not _loaded:
+        reload_config()
+    return _loaded[0]

@@ -41,7 +41,7 @@ def main() -> int:
             return fail(f"port {port} is in use; set {name} to another one.")
 
     env = {"LOG_FORMAT": "console", "DRAIN_TIMEOUT_S": "2", **os.environ}
-    upstream = ", ".join(named.url for named in config.served)
+    upstream = ", ".join(named.url for named in config.effective_upstreams)
     if mocked:
         upstream = env["UPSTREAM_URL"] = f"http://127.0.0.1:{config.mock_port}"
     gunicorn = ["gunicorn", "-c", "gunicorn.conf.py", "--log-level", "warning", "wsgi:app"]

@@ -1,6 +1,6 @@
-"""Writes those parts of the documentation that are made from the code: `make docs`.
+"""Writes the parts of the documentation that are generated from the code: `make docs`.
 
-A part stands between `<!-- name -->` and `<!-- /name -->`. A test fails when one is stale.
+A generated part stands between `<!-- name -->` and `<!-- /name -->`. A test fails if one is stale.
 """
 
 import sys
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 def families_table() -> str:
     """The families as a Markdown table."""
     rows = [
-        "| family | models | reasoning | opened by the template | also | note |",
+        "| family | models | reasoning | opened by the template | other markers | note |",
         "|---|---|---|---|---|---|",
     ]
     return "\n".join([*rows, *map(_family_row, FAMILIES)])
@@ -28,17 +28,17 @@ def _family_row(family: Family) -> str:
         ", ".join(map(_code, family.models)) if family.models != ("*",) else "all others",
         "; ".join(map(_block, family.blocks)) or "its own grammar",
         "yes" if family.starts_inside else "no",
-        "; ".join(_also(family)),
+        "; ".join(_other_markers(family)),
         family.note,
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _also(family: Family) -> list[str]:
-    found = [f"a tool call begins with {', '.join(map(_code, family.tools))}"] * bool(family.tools)
-    found += [f"wrapped: {_block(wrapper)}" for wrapper in family.wrappers]
+def _other_markers(family: Family) -> list[str]:
+    found = [f"tool calls: {', '.join(map(_code, family.tools))}"] * bool(family.tools)
+    found += [f"around the answer: {_block(wrapper)}" for wrapper in family.wrappers]
     if family.anywhere:
-        found.append("special tokens: they count anywhere")
+        found.append("special tokens: markers count anywhere")
     return found
 
 
@@ -49,7 +49,7 @@ def _block(block: Block) -> str:
 
 
 def _code(text: str) -> str:
-    """As code in a table's cell, in which a bar must be escaped."""
+    """The text as code in a table cell, where a bar needs a backslash."""
     shown = text.replace("\n", "\\n").replace("|", "\\|")
     return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
 
@@ -73,7 +73,7 @@ PARTS = {
 
 
 def with_parts(path: str, text: str) -> str:
-    """The text of a page with its made parts as they should be."""
+    """The text of a page with its generated parts up to date."""
     for name, make in PARTS[path].items():
         before, found, rest = text.partition(f"<!-- {name} -->\n")
         after = rest.partition(f"<!-- /{name} -->")[1:]
@@ -82,7 +82,7 @@ def with_parts(path: str, text: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the pages."""
+    """Rewrites the pages in place."""
     for path in PARTS:
         page = ROOT / path
         page.write_text(with_parts(path, page.read_text()))

@@ -1,15 +1,15 @@
-"""A thousand turns at once against upstreams that misbehave; at the end the books must balance.
+"""Runs a thousand concurrent turns against faulty upstreams and checks every result.
 
-    python -m benchmarks.faults                                # a minute, 1,000 at once
+    python -m benchmarks.faults                                # a minute, 1,000 turns at once
     python -m benchmarks.faults --turns 200 --seconds 20 --seed 7
 
-Upstreams refuse, stall, cut and lie, clients leave and dawdle, all at random by seed. Checked at
-the end: every turn ended exactly once and truthfully, every byte that an upstream said before its
-fault was delivered, the log, the metrics and the upstreams tell the same story, and nothing is left
-over: no stream, no lease, no socket, no memory.
+Upstreams refuse, stall, break off and send invalid data; clients leave and read slowly; all random
+from a seed. At the end every turn must have ended exactly once and correctly, all text from before
+a fault must have been delivered, log, metrics and upstreams must agree, and no stream, lease,
+socket or memory may be left.
 """
 
-if __name__ == "__main__":  # before the other imports: gevent replaces what blocks
+if __name__ == "__main__":  # before the other imports: gevent patches the standard library
     from gevent import monkey
 
     monkey.patch_all()
@@ -25,7 +25,7 @@ from contextlib import ExitStack
 import gevent
 
 from benchmarks.faults.books import Books
-from benchmarks.faults.clients import take_part
+from benchmarks.faults.clients import run_turn
 from benchmarks.faults.process import Gateway
 from benchmarks.faults.upstream import Upstream
 
@@ -41,15 +41,15 @@ SETTINGS = {
     "max_streams": 4000,
 }
 REST_S = 45.0
-"""So long the gateway has to come to rest when the last client has gone."""
-LET_GO_S = 2.0
-"""So soon after its client an upstream has to be let go; under load it may be twice as long."""
+"""Time for the gateway to finish after the last client is gone."""
+CANCEL_S = 2.0
+"""Median time from a client's leaving to the end of its upstream request; the maximum is twice."""
 WARM = 0.4
-"""The share of the time after which a worker has all the memory that it needs …"""
+"""The share of the run after which a worker's memory should no longer grow …"""
 GROWTH_MB = 25.0
-"""… and how much more it may hold at the end."""
+"""… and how much it may grow from then to the end."""
 OWN_FILES = 16
-"""A worker opens some for its metrics, and some connections are on their way."""
+"""For metrics files and connections that are being closed."""
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def main() -> None:
         gateway = running.enter_context(Gateway(addresses, SETTINGS))
         files = gateway.open_files()
         warm_mb = gevent.spawn_later(asked.seconds * WARM, gateway.memory_mb)
-        take_parts(gateway.address, books, asked.turns, asked.seconds, asked.seed)
+        run_clients(gateway.address, books, asked.turns, asked.seconds, asked.seed)
         faults = [
             *at_rest(gateway, upstreams),
             *books.faults(gateway.turns()),
@@ -80,22 +80,23 @@ def main() -> None:
             *gateway.complaints(),
         ]
     print(books.table())
-    let_go_s = sorted(s for upstream in upstreams for s in upstream.let_go_s)
-    if let_go_s:
-        median, latest = let_go_s[len(let_go_s) // 2], let_go_s[-1]
+    cancelled_after_s = sorted(s for upstream in upstreams for s in upstream.cancelled_after_s)
+    if cancelled_after_s:
+        median, latest = cancelled_after_s[len(cancelled_after_s) // 2], cancelled_after_s[-1]
         print(
-            f"upstreams let go {median:.2f} s after their client (median), {latest:.2f} s at most"
+            f"upstream requests ended {median:.2f} s after their client (median), "
+            f"{latest:.2f} s at most"
         )
-        if median > LET_GO_S or latest > 2 * LET_GO_S:
-            faults.append("an upstream was let go too late")
+        if median > CANCEL_S or latest > 2 * CANCEL_S:
+            faults.append("an upstream request ended too late after its client left")
     print(f"{len(books.views)} turns, {len(faults)} faults; the bench was {lag.worst_s:.1f} s late")
     for fault in faults[:50]:
         print("FAULT", fault)
     sys.exit(bool(faults))
 
 
-def take_parts(address: str, books: Books, at_once: int, seconds: float, seed: str) -> None:
-    """So many clients at once, each taking part again and again until the time is over."""
+def run_clients(address: str, books: Books, at_once: int, seconds: float, seed: str) -> None:
+    """Runs `at_once` clients, each with one turn after another, until the time is over."""
     numbers = itertools.count()
     deadline = time.monotonic() + seconds
 
@@ -103,15 +104,15 @@ def take_parts(address: str, books: Books, at_once: int, seconds: float, seed: s
         while time.monotonic() < deadline:
             turn = f"{next(numbers):06}"
             rng = random.Random(f"{seed} client {turn}")
-            books.views[turn] = take_part(address, turn, rng, books.left_at)
+            books.views[turn] = run_turn(address, turn, rng, books.left_at)
             if books.views[turn].status == 503:
-                gevent.sleep(1)  # as it was asked to
+                gevent.sleep(1)  # Retry-After
 
     gevent.joinall([gevent.spawn_later(n * 2 / at_once, client) for n in range(at_once)])
 
 
 class Lag:
-    """How late this program itself was, which plays all parts but one."""
+    """Measures how late this program was itself; it plays clients and upstreams."""
 
     def __init__(self) -> None:
         self.worst_s = 0.0
@@ -125,7 +126,7 @@ class Lag:
 
 
 def at_rest(gateway: Gateway, upstreams: Sequence[Upstream]) -> Iterator[str]:
-    """Waits until nothing is under way any more."""
+    """Waits until nothing is in progress."""
     deadline = time.monotonic() + REST_S
     while (streams := gateway.health()["open_streams"]) or any(u.playing for u in upstreams):
         if time.monotonic() > deadline:
@@ -136,7 +137,7 @@ def at_rest(gateway: Gateway, upstreams: Sequence[Upstream]) -> Iterator[str]:
 
 
 def agree(gateway: Gateway, upstreams: Sequence[Upstream], books: Books) -> Iterator[str]:
-    """Do metrics, log and upstreams tell the same story?"""
+    """Checks that metrics, log and upstreams agree."""
     told = sum(len(lines) for lines in gateway.turns().values())
     counted = sum(gateway.metric("gateway_turns_total").values())
     if counted != told:
@@ -148,11 +149,10 @@ def agree(gateway: Gateway, upstreams: Sequence[Upstream], books: Books) -> Iter
         counted = sum(value for labels, value in attempts.items() if label in labels)
         if counted > upstream.calls or counted < upstream.calls * 0.8:
             yield f"the metrics count {counted:.0f} calls of {upstream.name}, not {upstream.calls}"
+    names = {0: "closed", 1: "half_open", 2: "open"}
     for standing in gateway.health()["upstreams"]:
         state = states.get(f'upstream="{standing["name"]}"')
-        if state is not None and {0: "closed", 1: "trial", 2: "open"}[int(state)] != standing.get(
-            "breaker"
-        ):
+        if state is not None and names[int(state)] != standing.get("breaker"):
             yield f"breaker of {standing['name']}: {state} in the metrics, {standing['breaker']}"
         if standing.get("open_streams"):
             yield f"{standing['open_streams']} leases of {standing['name']} were not given back"
@@ -161,7 +161,7 @@ def agree(gateway: Gateway, upstreams: Sequence[Upstream], books: Books) -> Iter
 def left_over(
     gateway: Gateway, upstreams: Sequence[Upstream], files: int, warm_mb: float
 ) -> Iterator[str]:
-    """Sockets and memory that were not given back."""
+    """Checks for leaked sockets and memory."""
     kept = sum(upstream.connections for upstream in upstreams)
     if (now := gateway.open_files()) > files + kept + OWN_FILES:
         yield f"{now} open files, {files} at the start, and {kept} kept connections"

@@ -1,7 +1,4 @@
-"""The books: what the upstreams did and what the clients saw, turn by turn, and whether they agree.
-
-No I/O.
-"""
+"""Records what upstreams did and clients saw in each turn, and checks that it agrees. No I/O."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,18 +15,18 @@ class Books:
 
     def __init__(self) -> None:
         self.attempts: dict[str, list[Plan]] = defaultdict(list)
-        """What the upstreams did with a turn, attempt by attempt."""
+        """Turn → the upstreams' plan in each attempt."""
         self.views: dict[str, View] = {}
-        """What its client saw."""
+        """Turn → what its client saw."""
         self.left_at: dict[str, float] = {}
-        """When its client left before the end, monotonic seconds."""
+        """Turn → when its client left before the end, in monotonic seconds."""
 
     def faults(self, log: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
-        """What does not agree. log: the gateway's lines, by turn."""
+        """Yields what does not agree. log: turn → the gateway's log lines."""
         for turn, view in self.views.items():
             attempts = self.attempts.get(turn, [])
             last = attempts[-1] if attempts else None
-            about = f"turn {turn} ({view.door}, {view.habit}, {last.kind if last else 'not asked'})"
+            about = f"turn {turn} ({view.api}, {view.habit}, {last.kind if last else 'not asked'})"
             for fault in (
                 *_of_attempts(attempts),
                 *_of_view(view, last),
@@ -38,7 +35,7 @@ class Books:
                 yield f"{about}: {fault}"
 
     def table(self) -> str:
-        """How many turns of which kind came to which end."""
+        """Returns a table of the turns by the upstream's plan and the end that the client saw."""
         rows: Counter[tuple[str, str]] = Counter()
         for turn, view in self.views.items():
             kinds = [plan.kind for plan in self.attempts.get(turn, [])]
@@ -57,43 +54,43 @@ def _seen(view: View) -> str:
 
 
 def _of_attempts(attempts: list[Plan]) -> Iterator[str]:
-    """Another may be asked only where the one before had not spoken, and may be at fault."""
+    """Failover is allowed only after an upstream's fault, before it has sent any text."""
     for plan in attempts[:-1]:
         if plan.speaks and not plan.resets:
-            yield f"asked again although an upstream had spoken ({plan.kind})"
+            yield f"failover after an upstream had sent text ({plan.kind})"
         if plan.blames_caller:
-            yield f"asked again although the caller was at fault ({plan.kind})"
+            yield f"failover although the caller was at fault ({plan.kind})"
 
 
 def _of_view(view: View, plan: Plan | None) -> Iterator[str]:
-    """Was the client told one end, the right one, with all the text before it?"""
+    """Checks that the client saw one end, the right one, after all text."""
     if len(view.ends) > 1:
         yield f"ended more than once: {view.ends}"
     if not view.ends and not view.left:
-        yield "the connection ended and no end was told"
+        yield "the connection closed without an end of the stream"
     if plan is None:
         if view.ends == ["done"]:
-            yield "done, and nobody was asked"
+            yield "done, and no upstream was asked"
         return
     if view.ends and (view.ends[0] == "done") is not plan.whole:
-        yield f"told as {view.ends[0]} {view.error[:150]}"
-    if view.door in SHOWS_REASONING:
+        yield f"ended as {view.ends[0]} {view.error[:150]}"
+    if view.api in SHOWS_REASONING:
         yield from _of_text("reasoning", view.reasoning, plan.reasoning, view, plan)
     yield from _of_text("answer", view.answer, plan.answer, view, plan)
 
 
 def _of_text(name: str, seen: str, said: str, view: View, plan: Plan) -> Iterator[str]:
-    in_one_piece = view.status != 200 or (view.door == "whole" and not plan.whole)
+    in_one_piece = view.status != 200 or (view.api == "whole" and not plan.whole)
     if not said.startswith(seen):
-        yield f"{name} has what was never said: {seen[-60:]!r} in place of {said[-60:]!r}"
+        yield f"{name} has text that was not sent: {seen[-60:]!r} instead of {said[-60:]!r}"
     elif view.ends and not in_one_piece and seen != said and not plan.resets:
         yield f"{name} lacks {said[len(seen) :][:60]!r}"
 
 
 def _of_log(view: View, plan: Plan | None, lines: list[dict[str, Any]]) -> Iterator[str]:
-    """Does the log have the turn once, with the end that the client saw?
+    """Checks that the log has the turn once, with the end that the client saw.
 
-    A request that nobody was there for is no turn, and one whose client left may have been none.
+    A request that no upstream was asked for is no turn.
     """
     if len(lines) > 1 or (not lines and plan is not None):
         yield f"{len(lines)} lines in the log"

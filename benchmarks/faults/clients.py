@@ -1,4 +1,4 @@
-"""Clients of every door: what each has seen of its turn, and how it saw it end."""
+"""Clients of every API and format, and what each saw of its turn."""
 
 import json
 import random
@@ -16,32 +16,32 @@ from gateway.core.sse import Decoder
 
 HABITS = {"reads": 74, "leaves": 14, "dawdles": 8, "stalls": 4}
 READ_S = 60.0
-"""A gateway that is silent for so long, heartbeats and all, has failed."""
+"""The gateway failed if it sends nothing for this long, not even a heartbeat."""
 CHAT = "/v1/chat/completions"
 FORMATS = ("events", "phased", "openai", "plain")
-DOORS = (*FORMATS, "whole", "responses", "messages")
+APIS = (*FORMATS, "whole", "responses", "messages")
 
 
 @dataclass
 class View:
     """What a client has seen."""
 
-    door: str
+    api: str
     habit: str
     status: int = 0
     reasoning: str = ""
     answer: str = ""
     ends: list[str] = field(default_factory=list)
-    """Every end that it was told: done or failed."""
+    """Every end that it saw: done or failed."""
     error: str = ""
-    """What was said of the failure."""
+    """The failure's message."""
     left: bool = False
-    """It closed its connection before it saw the end, or never looked."""
+    """It closed the connection before it saw the end, or did not read at all."""
 
 
-def take_part(address: str, turn: str, rng: random.Random, left_at: dict[str, float]) -> View:
-    """One turn of one client. left_at: when it closed its connection before the end."""
-    view = View(rng.choice(DOORS), rng.choices(list(HABITS), weights=list(HABITS.values()))[0])
+def run_turn(address: str, turn: str, rng: random.Random, left_at: dict[str, float]) -> View:
+    """Runs one turn of one client. left_at: turn → when its client left early; extended here."""
+    view = View(rng.choice(APIS), rng.choices(list(HABITS), weights=list(HABITS.values()))[0])
     connection = HTTPConnection(address, timeout=READ_S)
     patience_s = rng.uniform(0.05, 2) if view.habit == "leaves" else None
     pause_s = rng.uniform(0.005, 0.05) if view.habit == "dawdles" else 0
@@ -50,7 +50,7 @@ def take_part(address: str, turn: str, rng: random.Random, left_at: dict[str, fl
             connection.connect()
             if view.habit in ("dawdles", "stalls"):
                 connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            response = _ask(connection, turn, view.door)
+            response = _ask(connection, turn, view.api)
             if view.habit == "stalls":
                 gevent.sleep(rng.uniform(1, 8))
             else:
@@ -63,13 +63,13 @@ def take_part(address: str, turn: str, rng: random.Random, left_at: dict[str, fl
     return view
 
 
-def _ask(connection: HTTPConnection, turn: str, door: str) -> HTTPResponse:
+def _ask(connection: HTTPConnection, turn: str, api: str) -> HTTPResponse:
     options: dict[str, Any] = {"reasoning": "raw"}
-    body: dict[str, Any] = {"model": "any", "stream": door != "whole"}
+    body: dict[str, Any] = {"model": "any", "stream": api != "whole"}
     body["gateway"] = options
     messages = [{"role": "user", "content": f"Turn {turn}"}]
     path = CHAT
-    match door:
+    match api:
         case "responses":
             path = "/v1/responses"
             body["input"] = messages
@@ -78,8 +78,8 @@ def _ask(connection: HTTPConnection, turn: str, door: str) -> HTTPResponse:
             body |= {"messages": messages, "max_tokens": 100}
         case _:
             body["messages"] = messages
-            if door != "whole":
-                options["format"] = door
+            if api != "whole":
+                options["format"] = api
     headers = {"Content-Type": "application/json", "X-Request-Id": turn}
     connection.request("POST", path, json.dumps(body), headers)
     return connection.getresponse()
@@ -90,7 +90,7 @@ def _read(response: HTTPResponse, view: View, pause_s: float) -> None:
     if view.status != 200:
         view.ends.append("failed")
         view.error = response.read().decode()
-    elif view.door == "whole":
+    elif view.api == "whole":
         message = json.loads(response.read())["choices"][0]["message"]
         view.reasoning, view.answer = message["reasoning_content"], message["content"]
         view.ends.append("done")
@@ -113,18 +113,18 @@ def _lines(response: HTTPResponse, pause_s: float) -> Iterator[list[bytes]]:
 def _see(view: View, event: str, data: bytes) -> None:
     """One event of a stream."""
     if data == b"[DONE]":
-        if view.door == "plain" and not view.ends:
+        if view.api == "plain" and not view.ends:
             view.ends.append("done")
         return
     value = json.loads(data)
     if "error" in value and value["error"] is not None and value.get("type") != "response.failed":
         view.ends.append("failed")
         view.error = json.dumps(value["error"])
-    elif view.door == "events":
+    elif view.api == "events":
         _see_named(view, event, value)
-    elif view.door in FORMATS:
+    elif view.api in FORMATS:
         _see_chunk(view, value)
-    elif view.door == "responses":
+    elif view.api == "responses":
         _see_response(view, value)
     else:
         _see_message(view, value)

@@ -1,6 +1,6 @@
-"""What the upstream does with one request, at random but by seed: bytes, pauses, and how it ends.
+"""Random plans from a seed: the bytes and pauses of an upstream's answer, and how it ends.
 
-A plan knows what it said before its fault, so that somebody can check what arrived.
+A plan records the text that it sends before its fault, so that the client's view can be checked.
 """
 
 import json
@@ -34,20 +34,20 @@ class Plan:
     reasoning: str = ""
     answer: str = ""
     whole: bool = False
-    """The answer is complete: the client has to be told so, or the fault if not."""
+    """The answer is complete, so the client must see `done`; otherwise it must see a failure."""
     resets: bool = False
-    """The connection ends with a reset, which may overtake what was written."""
+    """The connection ends with a reset, which may discard what was written."""
     keeps: bool = False
     """The connection can be used again."""
     hangs: bool = False
-    """Nothing more comes, but the connection stays."""
+    """The connection stays open, but nothing more is sent."""
     blames_caller: bool = False
     speaks: bool = True
-    """The model has said something: nobody may ask another upstream."""
+    """The model has sent text, so there must be no failover."""
 
 
 def make_plan(seed: str) -> Plan:
-    """The plan of one attempt; the same seed gives the same plan."""
+    """Returns the plan of one attempt; the same seed gives the same plan."""
     rng = random.Random(seed)
     make = rng.choices((_well, _refusal, _silence, _fault), weights=(50, 12, 8, 30))[0]
     return make(rng)
@@ -56,7 +56,7 @@ def make_plan(seed: str) -> Plan:
 def _refusal(rng: random.Random) -> Plan:
     status = rng.choice(STATUSES)
     body = json.dumps({"error": {"message": f"It is refused with {status}.", "type": "x"}}).encode()
-    # It keeps the upstream from being asked at all for a second, so it must be rare.
+    # Rare, because the gateway then sends the upstream nothing for a second.
     extra = "Retry-After: 1\r\n" if status == 429 and rng.random() < 0.1 else ""
     head = f"HTTP/1.1 {status} No\r\nContent-Type: application/json\r\n{extra}"
     head += f"Content-Length: {len(body)}\r\n\r\n"
@@ -108,7 +108,7 @@ def _fault(rng: random.Random) -> Plan:
 
 
 def _speech(rng: random.Random, kind: str) -> tuple[Plan, list[bytes]]:
-    """Reasoning and answer in frames, whole or up to some point."""
+    """Reasoning and answer in frames, complete or cut."""
     plan = Plan(kind)
     labelled = rng.random() < 0.5
     thoughts = _words(rng, rng.randint(1, 40))
@@ -133,7 +133,7 @@ def _speech(rng: random.Random, kind: str) -> tuple[Plan, list[bytes]]:
 def _write(
     rng: random.Random, plan: Plan, frames: list[bytes], *, ends: bool, chunk_lies: bool = False
 ) -> None:
-    """The frames as HTTP, in pieces that know nothing of frames."""
+    """Adds the frames as HTTP, in pieces that do not end where frames end."""
     if rng.random() < 0.2:
         frames = [frame.replace(b"\n", b"\r\n") for frame in frames]
     if rng.random() < 0.2:

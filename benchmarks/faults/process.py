@@ -1,4 +1,4 @@
-"""The gateway as a process: started, asked about itself, stopped."""
+"""The gateway as a process: start, inspect, stop."""
 
 import json
 import os
@@ -18,7 +18,7 @@ START_S = 20.0
 
 
 class Gateway:
-    """`gunicorn -c gunicorn.conf.py wsgi:app` on a free port; use it in a `with`."""
+    """`gunicorn -c gunicorn.conf.py wsgi:app` on a free port; a context manager."""
 
     def __init__(self, upstreams: Sequence[tuple[str, str]], settings: dict[str, Any]) -> None:
         """upstreams: names and addresses."""
@@ -60,17 +60,17 @@ class Gateway:
         self._folder.cleanup()
 
     def health(self) -> dict[str, Any]:
-        """What /health says."""
+        """Returns the JSON of /health."""
         found: dict[str, Any] = json.loads(self._get("/health"))
         return found
 
     def metric(self, name: str) -> dict[str, float]:
-        """The series of a metric: labels as they stand → value."""
+        """Returns a metric's series: labels as text → value."""
         found = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", self._get("/metrics"), re.M)
         return {labels: float(value) for labels, value in found}
 
     def turns(self) -> dict[str, list[dict[str, Any]]]:
-        """The lines of the log that tell of turns, by the request's id."""
+        """Returns request id → log lines of turns."""
         turns = defaultdict(list)
         for line in self._log.read_text().splitlines():
             if line.startswith("{"):
@@ -80,17 +80,17 @@ class Gateway:
         return turns
 
     def complaints(self) -> list[str]:
-        """Lines of the log that should not be there."""
+        """Returns errors in the log."""
         words = ("Traceback", '"level": "error"', "[ERROR]", "[CRITICAL]")
         lines = self._log.read_text().splitlines()
         return [line[:300] for line in lines if any(word in line for word in words)]
 
     def open_files(self) -> int:
-        """File descriptors of the worker."""
+        """Returns how many file descriptors the worker has open."""
         return len(os.listdir(f"/proc/{self._worker}/fd"))
 
     def memory_mb(self) -> float:
-        """Resident memory of the worker."""
+        """Returns the worker's resident memory."""
         status = Path(f"/proc/{self._worker}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 

@@ -1,4 +1,4 @@
-"""A server that plays the plans, and keeps the books of what it did."""
+"""A server that plays plans and records them."""
 
 import re
 import socket
@@ -12,24 +12,24 @@ from gevent.server import StreamServer
 from benchmarks.faults.plans import Plan, make_plan
 
 HANG_S = 30.0
-"""So long a plan that hangs waits for the gateway to give up."""
+"""How long a plan that hangs waits for the gateway to give up."""
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Upstream:
-    """Listens on a free port of 127.0.0.1 once started."""
+    """Listens on a free port of 127.0.0.1; a context manager."""
 
     def __init__(
         self, name: str, seed: str, attempts: dict[str, list[Plan]], left_at: dict[str, float]
     ) -> None:
-        """attempts: the books, by turn. left_at: when a turn's client left, monotonic seconds."""
+        """attempts: turn → plans, extended here. left_at: turn → when its client left."""
         self.name = name
         self.calls = 0
         self.playing = 0
-        """Plans under way."""
+        """Plans in progress."""
         self.connections = 0
-        self.let_go_s: list[float] = []
-        """Seconds between a client's leaving and the end of its call, as far as it was seen."""
+        self.cancelled_after_s: list[float] = []
+        """Seconds from a client's leaving to the end of its upstream request, where noticed."""
         self._seed = seed
         self._attempts = attempts
         self._left_at = left_at
@@ -58,7 +58,7 @@ class Upstream:
             self.connections -= 1
 
     def _answer(self, connection: socket.socket, turn: str) -> bool:
-        """Plays the plan of this attempt; True if the connection can be used again."""
+        """Plays the plan of this attempt. Returns True if the connection can be used again."""
         attempts = self._attempts[turn]
         plan = make_plan(f"{self._seed} {turn} {len(attempts)}")
         attempts.append(plan)
@@ -85,11 +85,11 @@ class Upstream:
 
     def _noticed(self, turn: str) -> None:
         if (left_at := self._left_at.get(turn)) is not None:
-            self.let_go_s.append(time.monotonic() - left_at)
+            self.cancelled_after_s.append(time.monotonic() - left_at)
 
 
 def _turn_asked(connection: socket.socket) -> str | None:
-    """The turn that the next request's prompt names; None at the end of the connection."""
+    """Returns the turn in the next request's prompt; None if the connection is closed."""
     data = b""
     while b"\r\n\r\n" not in data:
         if not (piece := connection.recv(65536)):
@@ -107,7 +107,7 @@ def _turn_asked(connection: socket.socket) -> str | None:
 
 
 def _is_gone(connection: socket.socket, within_s: float) -> bool:
-    """Waits; True as soon as the other side has closed the connection."""
+    """Waits. Returns True as soon as the gateway has closed the connection."""
     if within_s <= 0:
         return False
     with gevent.Timeout(within_s, False):

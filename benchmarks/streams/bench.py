@@ -1,12 +1,11 @@
-"""What streaming costs: CPU of the gateway for each token and each request, beside other proxies.
+"""Measures CPU time per token and per request of the gateway and of other proxies.
 
     make bench                  the gateway, and nginx if it is installed
-    make bench WITH=litellm     LiteLLM too; it is installed into a folder of its own, once
+    make bench WITH=litellm     LiteLLM too; the first run installs it into its own directory
 
-The gateway has the last core, the model server and the clients the first. CPU time is what other
-work on the machine changes least, and ratios in one run less still; latencies mean something on a
-quiet machine only. `docs/performance.md` says how to read the table. All of it is on 127.0.0.1 and
-ends by itself.
+The gateway runs on the last core, the model server and the clients on the first. Other work on the
+machine changes CPU time least, and ratios within a run even less; latencies need a quiet machine.
+`docs/performance.md` explains the table. Everything runs on 127.0.0.1 and ends by itself.
 """
 
 import argparse
@@ -41,7 +40,7 @@ class Case(NamedTuple):
     streams: int
     seconds: float
     tokens: int
-    """That the model sends in one answer."""
+    """Tokens of one answer."""
 
 
 CASES = {
@@ -54,7 +53,7 @@ IDLE_STREAMS = 300
 
 
 class Target(NamedTuple):
-    """Something between clients and the model server."""
+    """A proxy between clients and the model server."""
 
     name: str
     command: list[str]
@@ -69,7 +68,7 @@ def free_port() -> int:
 
 
 def targets(upstream: int, asked: list[str], folder: Path) -> list[Target]:
-    """What can be measured on this machine."""
+    """The proxies that this machine can run."""
     found = []
     for name, body in (
         ("gateway, phased", {}),
@@ -117,7 +116,7 @@ def litellm(upstream: int, folder: Path) -> Target:
 
 @contextmanager
 def running(command: list[str], core: int, environ: Mapping[str, str], log: Path) -> Iterator[int]:
-    """A program on one core, its process group ended behind it; gives its id."""
+    """Runs a program on one core, yields its process id and stops its process group."""
     pinned = ["taskset", "-c", str(core), *command]
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -140,7 +139,7 @@ def running(command: list[str], core: int, environ: Mapping[str, str], log: Path
 
 
 def usage(root: int) -> tuple[float, int]:
-    """CPU seconds and bytes of memory of a process and those below it."""
+    """Returns CPU seconds and bytes of memory of a process and its descendants."""
     processes = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -197,7 +196,7 @@ def wait_until_it_answers(target: Target) -> None:
 
 
 def measure(target: Target, folder: Path) -> dict[str, Any]:
-    """All cases against one target."""
+    """Runs all cases against one target."""
     found: dict[str, Any] = {}
     log = folder / f"{target.name.replace(', ', '-').replace(' ', '-')}.log"
     with running(target.command, GATEWAY_CORE, target.environ, log) as id:
@@ -217,7 +216,7 @@ def measure(target: Target, folder: Path) -> dict[str, Any]:
             got["cpu_ms_a_request"] = got["cpu_s"] * 1e3 / requests
             found[name] = got
             if got["whole"] < got["requests"] or not got["requests"]:
-                print(f"{target.name}, {name}: {got['whole']} of {got['requests']} were whole")
+                print(f"{target.name}, {name}: {got['whole']} of {got['requests']} were complete")
     return found
 
 
@@ -233,7 +232,7 @@ COLUMNS = (
 
 
 def show(results: dict[str, dict[str, Any]]) -> None:
-    """The table; in brackets the ratio to the last row, which is the proxy to compare with."""
+    """Prints the table, with the ratio to the last row in brackets."""
     *_, other = results.values()
     print("| | " + " | ".join(title for title, _ in COLUMNS) + " |")
     print("|---" * (len(COLUMNS) + 1) + "|")

@@ -1,9 +1,9 @@
-"""Where the time goes, as a small picture: stacks that py-spy has sampled, into a flame graph.
+"""Draws a small flame graph from the stacks that py-spy has sampled.
 
     py-spy record --pid WORKER --duration 10 --format raw --output stacks.txt
     python benchmarks/streams/flame.py stacks.txt > flame.svg
 
-What is below half a percent is left out, and so is the wait of gevent's idle thread pool.
+It leaves out functions below half a percent, and the idle threads of gevent's thread pool.
 """
 
 import re
@@ -20,7 +20,7 @@ _CHARACTER = 6.2
 
 
 class Node:
-    """A function, in the place where it was called."""
+    """A function in one call stack."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -43,7 +43,7 @@ def read(stacks: str) -> Node:
 
 
 def draw(node: Node, total: int, left: float, depth: int, drawn: list[str]) -> int:
-    """Adds what a node calls; gives the number of rows."""
+    """Draws the functions that a node calls. Returns the number of rows."""
     rows = depth
     for name, call in sorted(node.calls.items(), key=lambda item: -item[1].samples):
         share = call.samples / total

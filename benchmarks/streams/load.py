@@ -1,9 +1,9 @@
-"""Many streams at once, read to their ends: what came, and when. For 127.0.0.1 only.
+"""Reads many concurrent streams to their ends. For 127.0.0.1 only.
 
     python benchmarks/streams/load.py '{"port": 8080, "model": "r20-a20", "streams": 64, …}'
 
-Prints one JSON object: requests, those that were whole (each token there, the right end), tokens,
-milliseconds to the first byte, and how long each paced token took from the upstream to here.
+Prints one JSON object: requests, complete ones (every token and the right end), tokens,
+milliseconds to the first byte, and the latency of paced tokens from the upstream to here.
 """
 
 import json
@@ -20,7 +20,7 @@ _TAIL_BYTES = 64
 
 
 class Client:
-    """One connection, asking again and again."""
+    """A connection that sends one request after another."""
 
     def __init__(self, load: "Load") -> None:
         self.load = load
@@ -35,7 +35,7 @@ class Client:
         self.socket.sendall(self.load.request)
 
     def read(self) -> bool:
-        """Takes what has come; true: the answer has ended."""
+        """Reads once. Returns True at the end of the answer."""
         data = self.socket.recv(262144)
         now = time.monotonic_ns()
         if not self.first and data:
@@ -44,7 +44,7 @@ class Client:
         fresh = self.tail + data
         self.tokens += data.count(b"~")
         if self.load.paced:
-            # A stamp that a read has cut is found in the next one.
+            # A stamp that is cut by a read is found with the next one.
             self.load.late_ms += [
                 (now - int(found[1])) / 1e6
                 for found in _STAMP.finditer(fresh)
@@ -55,7 +55,7 @@ class Client:
 
 
 class Load:
-    """So many clients for so long."""
+    """A number of clients that ask for some seconds."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
         self.port = asked["port"]

@@ -1,12 +1,11 @@
-"""A model server for benchmarks: as cheap as Python gets, because it shares the machine.
+"""A model server for benchmarks, as cheap as possible because it shares the machine.
 
     python benchmarks/streams/upstream.py PORT
 
-What to send is in the model's name: `r500-a500` is 500 tokens of reasoning and as many of the
-answer, at once; `-p20` paces them at 20 a second, each in a write of its own; `-d60` waits 60
-seconds before them. A reasoning token holds one "^", a token of the answer one "~", and, paced, the
-time at which it was sent, in nanoseconds of the machine's monotonic clock. Listens on 127.0.0.1
-only.
+The model's name says what to send: `r500-a500` is 500 tokens of reasoning and 500 of the answer, at
+once; `-p20` sends 20 tokens a second, each in its own write; `-d60` waits 60 seconds first. Each
+reasoning token contains one "^" and each token of the answer one "~". Paced tokens also contain
+their send time in nanoseconds of the monotonic clock. Listens on 127.0.0.1 only.
 """
 
 import heapq
@@ -29,7 +28,7 @@ Item = tuple[float, int, "Answer"]
 
 
 def frame(delta: dict[str, str], finish_reason: str | None = None) -> bytes:
-    """A chunk of an answer as vLLM sends it, in a chunk of HTTP."""
+    """A chunk of an answer as vLLM sends it, in an HTTP chunk."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
     data = {
         "id": "chatcmpl-3f2a9c0d7b6e4158a1d2c3b4e5f60718",
@@ -50,7 +49,7 @@ END = frame({}, "stop") + http_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 @lru_cache
 def script(model: str) -> tuple[list[bytes], float, float]:
-    """The frames of a model, the seconds between them, and those before them."""
+    """A model's frames, the seconds between them, and the seconds before the first."""
     asked = {name: int(number) for name, number in re.findall(r"([rapd])(\d+)", model)}
     paced = asked.get("p", 0)
     stamp = f"T{0:019}" if paced else ""
@@ -65,7 +64,7 @@ def script(model: str) -> tuple[list[bytes], float, float]:
 
 
 class Answer:
-    """One connection, and what it is being sent."""
+    """A connection and the answer that is sent on it."""
 
     def __init__(self, client: socket.socket) -> None:
         self.client = client
@@ -76,7 +75,7 @@ class Answer:
         self.pause_s = 0.0
 
     def write(self, data: bytes) -> bool:
-        """Sends as much as goes; false: the client is behind."""
+        """Sends as much as possible. Returns False if some is left."""
         self.unsent += data
         with suppress(BlockingIOError):
             self.unsent = self.unsent[self.client.send(self.unsent) :]
@@ -84,7 +83,7 @@ class Answer:
 
 
 class Server:
-    """One thread, one selector, and a heap of what is due."""
+    """One thread, one selector, and a heap of scheduled frames."""
 
     def __init__(self, port: int) -> None:
         self._selector = selectors.DefaultSelector()

@@ -1,26 +1,47 @@
-"""What each kind of client reads: events to bytes. One table, DIALECTS.
+"""The client APIs: a request in, an answer out. One table, APIS.
 
-To add a dialect: one file with a class like those here, one line in the table. Its contract tests
-come with it. No dialect knows an upstream, and none decides what happens: they only spell events.
+To add an API: a folder here with its request and its dialect, and one row in the table. Routes,
+refusals, the OpenAPI document, the page's list of formats and the contract tests follow from the
+row. No API knows an upstream, and none decides what happens in a turn: dialects only spell events.
 """
 
-from gateway.apis.base import Answer, ChatRequest, Dialect, Options, Whole
+from collections.abc import Iterable
+
+from gateway.apis.base import (
+    Answer,
+    Api,
+    ChatRequest,
+    Dialect,
+    NonStreamedAnswer,
+    Options,
+    StreamFormat,
+)
+from gateway.apis.chat import CHAT
 from gateway.apis.chat.completion import Completion
-from gateway.apis.chat.events import EventsDialect
-from gateway.apis.chat.openai import OpenAIDialect
-from gateway.apis.chat.phased import PhasedDialect
-from gateway.apis.chat.plain import PlainDialect
-from gateway.apis.messages.stream import MessagesDialect
-from gateway.apis.responses.stream import ResponsesDialect
+from gateway.apis.messages import MESSAGES
+from gateway.apis.responses import RESPONSES
 
-__all__ = ["DIALECTS", "Answer", "ChatRequest", "Completion", "Dialect", "Options", "Whole"]
+__all__ = [
+    "APIS",
+    "DIALECTS",
+    "Answer",
+    "Api",
+    "ChatRequest",
+    "Completion",
+    "Dialect",
+    "NonStreamedAnswer",
+    "Options",
+    "StreamFormat",
+    "dialects_of",
+]
 
-DIALECTS: dict[str, type[Dialect]] = {
-    "phased": PhasedDialect,
-    "events": EventsDialect,
-    "openai": OpenAIDialect,
-    "plain": PlainDialect,
-    "messages": MessagesDialect,
-    "responses": ResponsesDialect,
-}
-"""Format → class; for a path of its own its name: `/v1/messages`."""
+APIS = (CHAT, RESPONSES, MESSAGES)
+"""All client APIs, in the order of the documentation."""
+
+
+def dialects_of(apis: Iterable[Api]) -> dict[str, type[Dialect]]:
+    """Format → dialect, for all formats of these APIs."""
+    return {name: format.dialect for api in apis for name, format in api.formats.items()}
+
+
+DIALECTS = dialects_of(APIS)

@@ -1,18 +1,24 @@
-"""What every dialect is made with and has to do."""
+"""What every API is made of: one :class:`Api` row, its request, its dialects.
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+A request becomes a :class:`ChatRequest`, whose body is what the upstream is sent. The events of the
+answer are spelled by a :class:`Dialect` as a stream, or collected by a
+:class:`NonStreamedAnswer`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
-from gateway.config import Detail, Format, ReasoningMode
-from gateway.core.events import Event, SentOn
+from gateway.config import Config, Detail, Format, ReasoningMode
+from gateway.core.events import Event
 from gateway.core.sse import comment, dumps
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The gateway's own part of a request; it never reaches the upstream."""
+    """The member `gateway` of a request; it never reaches the upstream."""
 
     format: Format | None = None
     reasoning: ReasoningMode = "summary"
@@ -34,18 +40,18 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     choices: int = 1
     options: Options
     body: dict[str, Any]
-    """What goes on to the upstream: a chat completion request; `messages` is there."""
+    """The chat completion request for the upstream; it has `messages`."""
     echo: Mapping[str, Any] = {}
-    """Members of the request that its answer repeats or heeds, for the dialects that do so."""
+    """Members of the request that its dialect repeats or obeys in the answer."""
     prompt_tokens: int = 0
-    """An estimate, for the dialects that have to name a figure before the upstream has."""
+    """An estimate, for dialects that report a count before the upstream has."""
 
 
 class Answer(msgspec.Struct, frozen=True):
     """What the frames of one answer have in common."""
 
     id: str
-    """The stream's; each dialect puts the prefix before it that its clients expect."""
+    """The stream's id; each dialect adds the prefix that its clients expect."""
     model: str
     created: int
     """Unix seconds."""
@@ -54,15 +60,15 @@ class Answer(msgspec.Struct, frozen=True):
     include_usage: bool = False
     """The client asked for a usage chunk."""
     echo: Mapping[str, Any] = {}
-    """Members of the request that the answer repeats or heeds, for the dialects that do so."""
+    """See ChatRequest.echo."""
     prompt_tokens: int = 0
-    """An estimate, for the dialects that name a figure before the upstream has."""
+    """See ChatRequest.prompt_tokens."""
 
 
-class Whole(Protocol):
-    """The same answer in one piece: takes the events; then it has an error, or a body."""
+class NonStreamedAnswer(Protocol):
+    """Collects the events of an answer that is not streamed; then it has an error or a body."""
 
-    error: GatewayError | None
+    error: ErrorInfo | None
 
     def __init__(self, answer: Answer) -> None: ...
     def add(self, events: Sequence[Event]) -> None: ...
@@ -70,13 +76,17 @@ class Whole(Protocol):
 
 
 class Dialect:
-    """The base of the dialects: made for one answer, it spells its events as bytes."""
+    """The base of all dialects: spells the events of one answer as bytes."""
 
     content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    refuses_with_event: ClassVar[bool] = False
+    """A refusal is an event as well, with the error's status."""
+    not_json: ClassVar[str | None] = None
+    """The message for a body that is not JSON, where the format's contract words it."""
     waits_for_upstream: ClassVar[bool] = False
-    """Its clients retry on an HTTP status, so the first byte waits for the upstream's answer."""
-    whole: ClassVar[type[Whole]]
-    """What spells an answer that is not streamed."""
+    """Clients retry on an HTTP status, so the response waits for the upstream's."""
+    non_streamed: ClassVar[type[NonStreamedAnswer]]
+    """Collects the answer where the client wants no stream."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -86,22 +96,92 @@ class Dialect:
         return b""
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
-        """Spells the events, of which the first is the stream's event number `number`, from 1."""
+        """The bytes of these events. `number` is the first one's in the stream, from 1."""
         raise NotImplementedError
 
-    def around(self, event: SentOn) -> Sequence[bytes]:
-        """What stands before, between and behind the text of such an event in its frames.
-
-        Asked when one has been spelled; none: that changes from one to the next. As long as it
-        holds, the same object is given.
-        """
-        return ()
-
     def heartbeat(self, elapsed_ms: int) -> bytes:
-        """A sign of life; `elapsed_ms` since the request arrived."""
+        """The bytes for a silent stream; `elapsed_ms` since the request arrived."""
         return comment("ping")
 
     @classmethod
-    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
-        """Content type and body of an answer that never became a stream."""
+    def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
+        """Content type and body of a refusal, before a stream has begun."""
         return "application/json", dumps(error.body())
+
+
+KEY_HEADERS = ("Authorization", "x-api-key")
+"""Where OpenAI's and Anthropic's clients send their key."""
+
+
+class StreamFormat(NamedTuple):
+    """One way in which an API streams its answer."""
+
+    dialect: type[Dialect]
+    hint: str
+    """What it is, in one sentence, for the demo page."""
+
+
+class Schema(NamedTuple):
+    """A JSON schema with its name in the OpenAPI document."""
+
+    name: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A path of an API beside those that answer with a model."""
+
+    path: str
+    """`{id}` stands for a segment."""
+    methods: tuple[str, ...]
+    summary: str
+    """What it is for, in the OpenAPI document."""
+    answer: Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]
+    """The JSON answer, from the request's body ({} if it is not read) and the path's segments."""
+    schema: Schema | None = None
+    """The answer's; None: it never succeeds."""
+    reads_body: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Api:
+    """One row of the table APIS: all that the gateway knows of a client API.
+
+    Routes, refusals, keys, the OpenAPI document, the page and the contract tests follow from it.
+    """
+
+    name: str
+    title: str
+    """What a request asks for: "A chat completion"."""
+    paths: tuple[str, ...]
+    """Where a client posts a request for the model; `{format}` stands for a format's name."""
+    formats: Mapping[str, StreamFormat]
+    """Name of a format → how it streams. The names are unique over all APIs."""
+    read: Callable[[dict[str, Any], str | None, Config], ChatRequest]
+    """A body, and the format that the path names, as a request. Raises BadRequest."""
+    request: type[msgspec.Struct]
+    """The type that a body is read with; its schema is in the OpenAPI document."""
+    answer: Schema
+    """The answer that is not streamed."""
+    error: Schema
+    """The body of a refusal."""
+    choose_format: Callable[[dict[str, Any], str | None, Config], str] | None = None
+    """The format that a body asks for, even when something else in it is wrong; None: there is
+    only one."""
+    other_bodies: tuple[Schema, ...] = ()
+    """Other bodies that the paths take."""
+    endpoints: tuple[Endpoint, ...] = ()
+    key_headers: tuple[str, ...] = KEY_HEADERS
+    """Headers in which a client may send its key; `Authorization` holds it as a bearer token."""
+
+    def format_of(self, body: dict[str, Any], of_path: str | None, config: Config) -> str:
+        """The format that a request asks for."""
+        if self.choose_format is None:
+            return next(iter(self.formats))
+        return self.choose_format(body, of_path, config)
+
+    def has_path(self, path: str) -> bool:
+        """True for this API's paths and those below them."""
+        return any(path == own or path.startswith(f"{own}/") for own in self.paths)

@@ -1,36 +1,39 @@
-"""The parts that the messages of a chat completion request are made of."""
+"""Builds the content parts of chat completion messages, for the other APIs' requests."""
 
 from collections.abc import Sequence
 from typing import Any
 
-PARAGRAPHS = "\n\n"
-"""Between texts that were blocks or items of their own."""
+PARAGRAPH_BREAK = "\n\n"
+"""Joins texts that were blocks or items of their own."""
 
 
 def text_part(text: str) -> dict[str, Any]:
-    """A text as a part."""
+    """Returns a part of the type `text`."""
     return {"type": "text", "text": text}
 
 
-def content_of(parts: Sequence[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Parts as a message's content; text alone as one string, as every chat template takes it."""
+def message_content(parts: Sequence[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Returns the parts as a message's content.
+
+    Text alone becomes one string, because every chat template accepts a string.
+    """
     if all(part["type"] == "text" for part in parts):
-        return PARAGRAPHS.join(part["text"] for part in parts)
+        return PARAGRAPH_BREAK.join(part["text"] for part in parts)
     return list(parts)
 
 
-def result_text(parts: Sequence[dict[str, Any]], shown: list[dict[str, Any]]) -> str:
-    """The text of a tool's result, whose message can hold nothing else.
+def tool_result_text(parts: Sequence[dict[str, Any]], attachments: list[dict[str, Any]]) -> str:
+    """Returns the text of a tool's result: the message of a result can hold only text.
 
-    Its images and files are added to `shown`, for a user's message behind the results; in the text
-    stand their kinds and their numbers in that message.
+    Images and files are appended to `attachments`, for a user message after the results. In the
+    text they are replaced by their type and their number in that message: `[image 1]`.
     """
     texts = []
     for part in parts:
         if part["type"] == "text":
             texts.append(part["text"])
         else:
-            shown.append(part)
-            kind = part["type"].removeprefix("input_").removesuffix("_url")
-            texts.append(f"[{kind} {len(shown)}]")
-    return PARAGRAPHS.join(texts)
+            attachments.append(part)
+            name = part["type"].removeprefix("input_").removesuffix("_url")
+            texts.append(f"[{name} {len(attachments)}]")
+    return PARAGRAPH_BREAK.join(texts)

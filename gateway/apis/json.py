@@ -1,42 +1,47 @@
-"""What all kinds of requests share: JSON objects, and their faults as sentences."""
+"""JSON request bodies: decoding, typing, and errors that name the path of the fault."""
 
 from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.errors import BadRequest, explain
+from gateway.config.validation import explain
+from gateway.errors import BadRequest
 
 T = TypeVar("T")
 
 
-def read_json(data: bytes, *, plain: bool = False) -> dict[str, Any]:
-    """The JSON object of a body. `plain`: say it in the words of that format's contract."""
+def read_json(data: bytes, not_json: str | None = None) -> dict[str, Any]:
+    """Returns the JSON object of a request body. Raises BadRequest.
+
+    not_json: the error message for a body that is not JSON, if the contract of a format words it.
+    """
     try:
         body = msgspec.json.decode(data)
     except ValueError as error:
-        if plain:
-            raise BadRequest("No JSON body provided") from None
+        if not_json is not None:
+            raise BadRequest(not_json) from None
         raise BadRequest(f"The body is not valid JSON: {error}.") from None
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
     return body
 
 
-def convert(body: dict[str, Any], type: type[T], within: str = "") -> T:
-    """The body, or what is at the path `within` it, as a typed value.
+def convert(body: dict[str, Any], type: type[T], path: str = "") -> T:
+    """Returns the body as a value of the type.
 
-    Raises BadRequest with the path of the fault.
+    path: where the body is in the request, if it is only a part of it.
+    Raises BadRequest that names the path of the fault.
     """
     try:
         return msgspec.convert(body, type)
     except msgspec.ValidationError as error:
-        path, what = explain(error)
-        path = f"{within}.{path}".strip(".")
-        raise BadRequest(f"{path or 'The body'}: {what}.", param=path or None) from None
+        inner_path, problem = explain(error, type)
+        path = f"{path}.{inner_path}".strip(".")
+        raise BadRequest(f"{path or 'The body'}: {problem}.", param=path or None) from None
 
 
-def unsupported(param: str, what: str) -> BadRequest:
-    """The error for what an API has and the gateway has not, as OpenAI words it."""
+def unsupported(param: str, reason: str) -> BadRequest:
+    """Returns the error for a parameter that the gateway does not support, worded as OpenAI's."""
     return BadRequest(
-        f"Unsupported parameter: '{param}': {what}.", param=param, code="unsupported_parameter"
+        f"Unsupported parameter: '{param}': {reason}.", param=param, code="unsupported_parameter"
     )

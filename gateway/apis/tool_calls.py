@@ -1,25 +1,25 @@
-"""What dialects that build tool calls read of a piece of one."""
+"""Reads the deltas of tool calls, for the APIs with tool calls of another form."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
-class Piece(NamedTuple):
-    """A piece of a tool call; "" for what it does not have."""
+class CallDelta(NamedTuple):
+    """What one delta adds to a tool call; "" for a member that it does not have."""
 
     id: str
     name: str
     arguments: str
 
 
-def piece_of(call: Mapping[str, Any]) -> Piece:
-    """Reads an item of `delta.tool_calls`. What should be text and is not counts as missing."""
+def read_call_delta(call: Mapping[str, Any]) -> CallDelta:
+    """Reads an item of `delta.tool_calls`. A member that is no string counts as missing."""
     function = call.get("function")
     function = function if isinstance(function, Mapping) else {}
-    return Piece(
-        _text(call.get("id")), _text(function.get("name")), _text(function.get("arguments"))
+    return CallDelta(
+        _string(call.get("id")), _string(function.get("name")), _string(function.get("arguments"))
     )
 
 
-def _text(value: Any) -> str:
+def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""

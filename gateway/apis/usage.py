@@ -1,4 +1,4 @@
-"""What an answer cost, for the APIs that always say it."""
+"""Token counts of an answer, for the APIs whose answers always state them."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,55 +7,54 @@ import msgspec
 
 from gateway.apis.base import Answer
 from gateway.core.events import Done
+from gateway.core.tokens import usage_counts
 
 
-class Counts(msgspec.Struct, frozen=True):
-    """Tokens: the upstream's figures and, where it gave none, estimates."""
+class TokenCounts(msgspec.Struct, frozen=True):
+    """The upstream's counts, with estimates for those that the upstream did not give."""
 
     prompt: int
     cached: int
-    """Of the prompt's, those that the upstream had in its cache."""
+    """Prompt tokens that the upstream read from its cache."""
     output: int
-    """With the reasoning's."""
+    """Reasoning and answer together."""
     reasoning: int
     estimated: Literal["reasoning", "all"] | None
-    """What of it is an estimate."""
+    """Which of the counts are estimates."""
     summarizer: Mapping[str, int] | None
-    """What the summary model cost, if one wrote the summaries."""
+    """The summary model's tokens; None when no model wrote the summaries."""
 
-    def asides(self, reasoning: str) -> dict[str, Any]:
-        """Members that no API has and all SDKs let pass; `reasoning`: its name for them."""
-        asides: dict[str, Any] = {}
+    def extra_members(self, reasoning_member: str) -> dict[str, Any]:
+        """Returns `estimated` and `summarizer`: no API defines them, and all SDKs accept them.
+
+        reasoning_member: the API's name for the count of reasoning tokens.
+        """
+        members: dict[str, Any] = {}
         if self.estimated is not None:
-            asides["estimated"] = "all" if self.estimated == "all" else reasoning
+            members["estimated"] = "all" if self.estimated == "all" else reasoning_member
         if self.summarizer is not None:
-            asides["summarizer"] = dict(self.summarizer)
-        return asides
+            members["summarizer"] = dict(self.summarizer)
+        return members
 
 
-def count(done: Done, answer: Answer) -> Counts:
-    """The counts of an answer that is whole."""
-    usage = done.usage or {}
-    details = usage.get("completion_tokens_details")
-    prompt = _count(usage, "prompt_tokens")
-    output = _count(usage, "completion_tokens")
-    reasoning = _count(details, "reasoning_tokens")
-    estimated: Literal["reasoning", "all"] | None = None if reasoning is not None else "reasoning"
-    if prompt is None or output is None:
+def token_counts(done: Done, answer: Answer) -> TokenCounts:
+    """Returns the counts of a complete answer."""
+    usage = usage_counts(done.usage)
+    estimated: Literal["reasoning", "all"] | None = None
+    if usage.prompt is None or usage.completion is None:
         estimated = "all"
-    prompt = answer.prompt_tokens if prompt is None else prompt
-    output = done.tokens.reasoning + done.tokens.output if output is None else output
-    return Counts(
+    elif usage.reasoning is None:
+        estimated = "reasoning"
+    prompt = answer.prompt_tokens if usage.prompt is None else usage.prompt
+    output = usage.completion
+    if output is None:
+        output = done.tokens.reasoning + done.tokens.output
+    reasoning = done.tokens.reasoning if usage.reasoning is None else usage.reasoning
+    return TokenCounts(
         prompt=prompt,
-        cached=min(prompt, _count(usage.get("prompt_tokens_details"), "cached_tokens") or 0),
+        cached=min(prompt, usage.cached or 0),
         output=output,
-        reasoning=min(output, done.tokens.reasoning if reasoning is None else reasoning),
+        reasoning=min(output, reasoning),
         estimated=estimated,
         summarizer=done.summarizer_usage,
     )
-
-
-def _count(counts: Any, name: str) -> int | None:
-    """A count, if it is one."""
-    found = counts.get(name) if isinstance(counts, dict) else None
-    return found if type(found) is int and found >= 0 else None

@@ -1,5 +1,6 @@
-"""The settings, read once at the start: :class:`Config`."""
+"""The settings, read once at the start. :class:`Config` holds them all."""
 
+from gateway.config.keys import ANONYMOUS, KeyConfig, Principal
 from gateway.config.models import ModelConfig
 from gateway.config.settings import Config, setting_names, worker_number
 from gateway.config.upstreams import UpstreamConfig, UpstreamKind
@@ -14,11 +15,14 @@ from gateway.config.values import (
 )
 
 __all__ = [
+    "ANONYMOUS",
     "Config",
     "Detail",
     "Format",
+    "KeyConfig",
     "ModelConfig",
     "OtherTools",
+    "Principal",
     "ReasoningMode",
     "SummaryRule",
     "UpstreamConfig",

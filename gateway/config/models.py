@@ -1,4 +1,4 @@
-"""What the operator says of models: `[[models]]`."""
+"""The `[[models]]` tables: how models mark their reasoning."""
 
 from fnmatch import fnmatchcase
 
@@ -8,29 +8,29 @@ from gateway.config.values import Markers, plain_name
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[[models]]` table: how the models that match mark their reasoning."""
+    """One `[[models]]` table; it applies to every model that matches."""
 
     match: str
-    """A glob over the model's name, in any case."""
+    """A glob over the model's name; case is ignored."""
     family: str | None = None
-    """A known family's name; `tags` for markers of your own. None: the one that its name tells."""
+    """A family's name; `tags` for your own markers. None: recognized by the model's name."""
     start: Markers | None = None
     end: Markers | None = None
     starts_inside: bool | None = None
-    """The chat template has already opened the reasoning; None: the family's own rule."""
+    """The chat template has already opened the reasoning. None: as the family says."""
     summarizer: str | None = None
-    """Who sums up its reasoning; None: SUMMARIZER."""
+    """The summarizer for this model; None: SUMMARIZER."""
 
     def __post_init__(self) -> None:
         if (self.start is None) != (self.end is None):
             raise ValueError("start and end go together")
 
     @property
-    def marks(self) -> bool:
-        """It says something of how the reasoning is marked."""
+    def sets_markers(self) -> bool:
+        """Whether it says how the reasoning is marked, and not only which summarizer to use."""
         return not (self.family is None and self.start is None and self.starts_inside is None)
 
     def matches(self, model: str) -> bool:
-        """Does it speak of this model, by any of its names?"""
+        """Whether it applies to a model, by its full or its plain name."""
         glob = self.match.lower()
         return any(fnmatchcase(name, glob) for name in (model.lower(), plain_name(model)))

@@ -1,8 +1,7 @@
-"""The settings: read once at the start from the environment, then `gateway.toml`, then defaults.
+"""The settings, read from the environment, then from `gateway.toml`, then from defaults.
 
 A setting is a field of :class:`Config`. Its environment variable is the field's name in capitals,
-its key in `gateway.toml` the name as it stands; unit and meaning are in its name and description.
-This package is the only one that reads the environment.
+its key in `gateway.toml` the name itself. Only this package reads the environment.
 """
 
 import os
@@ -14,8 +13,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.config.keys import KeyConfig, Principal
 from gateway.config.models import ModelConfig
-from gateway.config.upstreams import UPSTREAM_LIMITS, UpstreamConfig, completed
+from gateway.config.upstreams import TIME_LIMITS, UpstreamConfig, with_defaults
+from gateway.config.validation import explain
 from gateway.config.values import (
     Count,
     Format,
@@ -26,16 +27,16 @@ from gateway.config.values import (
     certificates,
     check_address,
     check_certificates,
-    is_field_text,
+    is_header_value,
 )
-from gateway.errors import ConfigError, explain
+from gateway.errors import ConfigError
 
-_TABLES = ("upstreams", "models")
-"""What only the file can hold."""
+_TABLES = ("upstreams", "models", "keys")
+"""Settings that only the file can hold."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings, checked."""
+    """All settings, validated."""
 
     upstream_url: Annotated[
         str, Meta(description="The model server: base, `…/v1` or full `…/chat/completions`.")
@@ -46,118 +47,146 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     upstream_ca_file: Annotated[
         str | None,
         Meta(
-            description="Certificates (PEM) of authorities of your own, trusted beside the common "
-            "ones when a server of models is called over https."
+            description="PEM file with certificates of your own authorities. They are trusted for "
+            "upstreams with https, in addition to the public ones."
         ),
     ] = None
     api_keys: Annotated[
         str | tuple[str, ...] | None,
-        Meta(description="Keys of clients, comma-separated: whoever has none of them gets 401."),
+        Meta(description="Client keys, comma-separated. A request without one of them gets 401."),
     ] = None
     host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port that the gateway listens on.")] = 8080
-    mock_port: Annotated[Port, Meta(description="Where `mock_upstream.py` listens.")] = 9000
+    mock_port: Annotated[Port, Meta(description="The port that `mock_upstream.py` listens on.")] = (
+        9000
+    )
     web_concurrency: Annotated[
-        Count | None, Meta(description="gunicorn workers; by default the number of cores.")
+        Count | None, Meta(description="Number of gunicorn workers; by default one per core.")
     ] = None
     default_format: Annotated[
         Format, Meta(description="The format of an answer when the request names none.")
     ] = "phased"
     reasoning_start: Annotated[
         str | None,
-        Meta(description="Opens the reasoning, for every model, not its family's marker."),
+        Meta(description="Marker that opens the reasoning of every model, whatever its family."),
     ] = None
     reasoning_end: Annotated[
-        str | None, Meta(description="Ends the reasoning, for every model; goes with the former.")
+        str | None,
+        Meta(description="Marker that ends the reasoning; set it with `REASONING_START`."),
     ] = None
     messages_summary: Annotated[
         SummaryRule,
-        Meta(description="`/v1/messages` has thinking blocks where `thinking` asks, or always."),
+        Meta(
+            description="When `/v1/messages` sends thinking blocks: if the request asks for them "
+            "with `thinking`, or always."
+        ),
     ] = "asked"
     responses_summary: Annotated[
         SummaryRule,
         Meta(
-            description="`/v1/responses` has a summary where `reasoning.summary` asks, or always."
+            description="When `/v1/responses` sends a summary: if the request asks for it with "
+            "`reasoning.summary`, or always."
         ),
     ] = "asked"
     responses_other_tools: Annotated[
         OtherTools,
-        Meta(description="Tools of `/v1/responses` that are no functions: refuse or skip them."),
+        Meta(
+            description="What `/v1/responses` does with tools that are not functions: refuse the "
+            "request, or skip the tools."
+        ),
     ] = "refuse"
     heartbeat_s: Annotated[
-        Seconds, Meta(description="A stream that was silent for this long gets a heartbeat.")
+        Seconds, Meta(description="Seconds of silence after which a stream gets a heartbeat.")
     ] = 15
     connect_timeout_s: Annotated[
-        Seconds, Meta(description="Until the connection to the upstream stands.")
+        Seconds, Meta(description="Limit for the connection to the upstream.")
     ] = 5
     first_byte_timeout_s: Annotated[
-        Seconds, Meta(description="Until the first byte of the upstream's answer.")
+        Seconds, Meta(description="Limit for the first byte of the upstream's answer.")
     ] = 120
-    idle_timeout_s: Annotated[Seconds, Meta(description="Between two reads from the upstream.")] = (
-        120
-    )
-    total_timeout_s: Annotated[Seconds, Meta(description="For the whole answer.")] = 1800
+    idle_timeout_s: Annotated[
+        Seconds, Meta(description="Limit between two reads from the upstream.")
+    ] = 120
+    total_timeout_s: Annotated[Seconds, Meta(description="Limit for the whole answer.")] = 1800
     request_timeout_s: Annotated[
-        Seconds, Meta(description="For a request's head, and for each MiB of its body; later: 408.")
+        Seconds,
+        Meta(
+            description="Limit for receiving a request's head, and again for each MiB of its body; "
+            "beyond it the request gets 408."
+        ),
     ] = 30
-    max_body_bytes: Annotated[Count, Meta(description="Of a request's body; larger: 413.")] = (
-        20_000_000
-    )
-    max_prompt_chars: Annotated[Count, Meta(description="Of the `prompt` of a prompt request.")] = (
-        5000
-    )
-    max_streams: Annotated[Count, Meta(description="Open streams a worker; beyond: 503.")] = 1000
+    max_body_bytes: Annotated[
+        Count, Meta(description="Limit for a request's body; a larger one gets 413.")
+    ] = 20_000_000
+    max_prompt_chars: Annotated[
+        Count, Meta(description="Limit for the `prompt` of a prompt request.")
+    ] = 5000
+    max_streams: Annotated[
+        Count, Meta(description="Open streams per worker; a request beyond it gets 503.")
+    ] = 1000
     stall_timeout_s: Annotated[
-        Seconds, Meta(description="A client that takes nothing for this long is let go.")
+        Seconds,
+        Meta(description="Seconds without reading after which a client is disconnected."),
     ] = 60
     drain_timeout_s: Annotated[
-        Seconds, Meta(description="How long open streams may run on after SIGTERM.")
+        Seconds, Meta(description="Time that open streams have to finish after SIGTERM.")
     ] = 120
     breaker_failures: Annotated[
-        Count, Meta(description="Failures of an upstream in a row after which it is let alone.")
+        Count, Meta(description="Failures in a row that open an upstream's breaker.")
     ] = 5
     breaker_open_s: Annotated[
-        Seconds, Meta(description="So long; then one request tries it again.")
+        Seconds,
+        Meta(
+            description="Seconds that an open breaker rejects the upstream; then one trial request "
+            "is let through."
+        ),
     ] = 30
     max_attempts: Annotated[
-        Count, Meta(description="Upstreams asked for one request until one answers.")
+        Count, Meta(description="Upstreams that are tried for one request.")
     ] = 3
     health_interval_s: Annotated[
-        Seconds, Meta(description="Between two looks at an upstream that has a `health_path`.")
+        Seconds,
+        Meta(description="Time between two health checks of an upstream with a `health_path`."),
     ] = 10
     summarizer: Annotated[
         str,
-        Meta(description="Who sums up the reasoning: `extractive`, `model`, or `off` for nobody."),
+        Meta(description="How reasoning is summarized: `extractive`, `model`, or `off`."),
     ] = "extractive"
     summarizer_per_request: Annotated[
-        bool, Meta(description="Whether a request may choose (`gateway.summarizer`).")
+        bool,
+        Meta(description="Whether a request may choose its summarizer (`gateway.summarizer`)."),
     ] = True
     summarizer_url: Annotated[
-        str | None, Meta(description="The server of the summary model, like UPSTREAM_URL.")
+        str | None, Meta(description="The server of the summary model, like `UPSTREAM_URL`.")
     ] = None
     summarizer_model: Annotated[
-        str | None, Meta(description="The summary model's name; a small and quick one will do.")
+        str | None, Meta(description="The summary model's name; a small and fast one is enough.")
     ] = None
-    summarizer_api_key: Annotated[str | None, Meta(description="Sent to its server.")] = None
+    summarizer_api_key: Annotated[
+        str | None, Meta(description="Sent to the summary model's server.")
+    ] = None
     summarizer_timeout_s: Annotated[
-        Seconds, Meta(description="After which the extractive lines are shown instead.")
+        Seconds,
+        Meta(description="Limit for the summary model; beyond it the extractive summary is shown."),
     ] = 5
     relay_driver: Annotated[
         Literal["auto", "plain"],
         Meta(
-            description="`auto`: sockets that are plain ones are read and written without the "
-            "libraries between; `plain`: none is. What is said is the same."
+            description="`auto` reads and writes plain sockets directly, without requests and "
+            "gunicorn in between; `plain` never does. The bytes sent are the same."
         ),
     ] = "auto"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="The least level logged.")
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The lowest level that is logged."),
     ] = "info"
     log_format: Annotated[
         Literal["json", "console"],
-        Meta(description="One JSON object a line, or `console` for people."),
+        Meta(description="One JSON object per line, or `console` for reading."),
     ] = "json"
     upstreams: tuple[UpstreamConfig, ...] = ()
     models: tuple[ModelConfig, ...] = ()
+    keys: tuple[KeyConfig, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.reasoning_start is None) != (self.reasoning_end is None):
@@ -169,11 +198,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "SUMMARIZER_API_KEY": self.summarizer_api_key,
         }
         for name, key in keys.items():
-            if not is_field_text(key or ""):
+            if not is_header_value(key or ""):
                 raise ValueError(f"{name} can't be sent in a header")
         if self.api_keys is not None and not self.client_keys:
             raise ValueError("API_KEYS holds no key")
-        if not all(map(is_field_text, self.client_keys)):
+        if not all(map(is_header_value, self.client_keys)):
             raise ValueError("one of API_KEYS can't be sent in a header")
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.upstream_ca_file is not None:
@@ -184,12 +213,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two upstreams are called {name!r}")
+        holders = [table.name for table in self.keys]
+        for name in holders:
+            if holders.count(name) > 1:
+                raise ValueError(f"two keys are called {name!r}")
 
     @property
     def client_keys(self) -> tuple[str, ...]:
-        """The keys that let a client in; none: everybody may come in."""
+        """The client keys; () means that no key is needed."""
         keys = self.api_keys.split(",") if isinstance(self.api_keys, str) else self.api_keys
         return tuple(filter(None, map(str.strip, keys or ())))
+
+    @property
+    def principals(self) -> list[tuple[str, Principal]]:
+        """The keys that let a client in, each with its holder; none: every client may come in."""
+        unnamed = enumerate(self.client_keys, 1)
+        return [
+            *((key, Principal(name=f"key-{number}")) for number, key in unnamed),
+            *((table.key or "", table.principal) for table in self.keys),
+        ]
 
     @property
     def summarizer_server(self) -> UpstreamConfig | None:
@@ -206,19 +248,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def upstream_certificates(self) -> str | None:
-        """What UPSTREAM_CA_FILE holds, in PEM."""
+        """The certificates of UPSTREAM_CA_FILE, in PEM."""
         return certificates(self.upstream_ca_file) if self.upstream_ca_file else None
 
     @property
     def secrets(self) -> list[str]:
-        """What no error of a server may show."""
+        """All keys; none of them may be shown in an error."""
         server = self.summarizer_server
-        servers = [*self.served, server] if server else self.served
-        return [*self.client_keys, *(secret for one in servers for secret in one.secrets)]
+        servers = [*self.effective_upstreams, server] if server else self.effective_upstreams
+        clients = [key for key, _ in self.principals]
+        return [*clients, *(secret for one in servers for secret in one.secrets)]
 
     @property
-    def served(self) -> tuple[UpstreamConfig, ...]:
-        """The upstreams: those of the file, or the one at UPSTREAM_URL."""
+    def effective_upstreams(self) -> tuple[UpstreamConfig, ...]:
+        """The upstreams of the file; without any, the one at UPSTREAM_URL."""
         if self.upstreams:
             return self.upstreams
         alone = UpstreamConfig(
@@ -226,23 +269,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             url=self.upstream_url,
             api_key=self.upstream_api_key,
             api_key_env="UPSTREAM_API_KEY",
-            **self.limits,
+            **self.time_limits,
         )
         return (alone,)
 
     @property
-    def limits(self) -> dict[str, Any]:
-        """The time limits of an upstream that has none of its own."""
-        return {name: getattr(self, name) for name in UPSTREAM_LIMITS}
+    def time_limits(self) -> dict[str, Any]:
+        """The time limits of an upstream that does not override them."""
+        return {name: getattr(self, name) for name in TIME_LIMITS}
 
     @property
     def workers(self) -> int:
-        """How many gunicorn workers to start."""
+        """The number of gunicorn workers to start."""
         return self.web_concurrency or len(os.sched_getaffinity(0))
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> "Config":
-        """Reads the settings. Raises ConfigError with one sentence that names the fault."""
+        """Reads the settings. Raises ConfigError: one sentence that names the setting."""
         environ = os.environ if environ is None else environ
         settings = _read_file(environ)
         for name in setting_names():
@@ -253,21 +296,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         except msgspec.ValidationError as error:
             raise ConfigError(_sentence(error)) from None
         upstreams = tuple(
-            completed(f"upstreams[{index}]", upstream, set(table), config.limits, environ)
+            with_defaults(upstream, set(table), config.time_limits, environ, f"upstreams[{index}]")
             for index, (upstream, table) in enumerate(
                 zip(config.upstreams, settings.get("upstreams", ()), strict=True)
             )
         )
-        return msgspec.structs.replace(config, upstreams=upstreams)
+        keys = tuple(
+            table.completed(f"keys[{index}]", environ) for index, table in enumerate(config.keys)
+        )
+        return msgspec.structs.replace(config, upstreams=upstreams, keys=keys)
 
 
 def setting_names() -> list[str]:
-    """The settings that the environment can hold, in the order of the documentation."""
+    """Returns the settings that the environment can hold, in the order of the documentation."""
     return [name for name in Config.__struct_fields__ if name not in _TABLES]
 
 
 def worker_number() -> int | None:
-    """This worker's number among those of one gunicorn, as gunicorn.conf.py gives it."""
+    """Returns the number that gunicorn.conf.py gave this worker; None outside gunicorn."""
     number = os.environ.get("GATEWAY_WORKER")
     return int(number) if number else None
 
@@ -286,6 +332,6 @@ def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _sentence(error: msgspec.ValidationError) -> str:
-    path, what = explain(error)
+    path, what = explain(error, Config)
     name = path if path.startswith(_TABLES) else path.upper()
     return f"{name}: {what}." if name else f"{what[0].upper()}{what[1:]}."

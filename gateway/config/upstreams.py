@@ -1,4 +1,4 @@
-"""The model servers: `[[upstreams]]`."""
+"""The `[[upstreams]]` tables: the model servers."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -8,43 +8,43 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from gateway.config.values import Count, Seconds, check_address, is_field_text, is_glob
+from gateway.config.values import Count, Seconds, check_address, is_glob, is_header_value
 from gateway.errors import ConfigError
 
 UpstreamKind = Literal["chat"]
-UPSTREAM_LIMITS = (
+TIME_LIMITS = (
     "connect_timeout_s",
     "first_byte_timeout_s",
     "idle_timeout_s",
     "total_timeout_s",
 )
-"""What an upstream may set for itself."""
+"""Settings that an upstream may override for itself."""
 
 
 class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[[upstreams]]` table: a model server, and what is asked of it."""
+    """One `[[upstreams]]` table: a model server."""
 
     name: Annotated[str, Meta(min_length=1)]
     url: str
     """Base, `…/v1` or full `…/chat/completions`."""
     kind: UpstreamKind = "chat"
-    """What it speaks; see gateway.upstreams."""
+    """The API that it speaks; see gateway.upstreams."""
     api_key: str | None = None
     api_key_env: str | None = None
     """The environment variable that holds the key."""
     models: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)] = ("*",)
-    """Globs over the names of the models that it serves, in any case."""
+    """Globs over the names of the models that it serves; case is ignored."""
     rename: dict[str, Annotated[str, Meta(min_length=1)]] = {}
-    """Name that clients use → the upstream's own."""
+    """Name that clients use → the upstream's own name."""
     priority: int = 1
-    """Lower first."""
+    """Lower comes first."""
     weight: Count = 1
-    """Its share of the load among upstreams of the same priority."""
+    """Share of the load among upstreams of the same priority."""
     max_streams: Count | None = None
-    """Open streams a worker; None: as many as the gateway takes."""
+    """Open streams for each worker; None: limited only by the gateway's MAX_STREAMS."""
     headers: dict[str, str] = {}
     health_path: Annotated[str, Meta(pattern="^/")] | None = None
-    """Asked for every HEALTH_INTERVAL_S; None: never."""
+    """Called every HEALTH_INTERVAL_S; None: no health checks."""
     connect_timeout_s: Seconds = 5
     first_byte_timeout_s: Seconds = 120
     idle_timeout_s: Seconds = 120
@@ -56,7 +56,7 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             if is_glob(name):
                 raise ValueError(f"rename: {name!r} must be a name without wildcards")
         for header in [*self.headers.items(), ("api_key", self.api_key or "")]:
-            if not all(map(is_field_text, header)) or not header[0]:
+            if not all(map(is_header_value, header)) or not header[0]:
                 raise ValueError(f"{header[0]!r} can't be sent in a header")
 
     @property
@@ -65,26 +65,30 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return (*self.models, *self.rename)
 
     def public_names(self, own_name: str) -> list[str]:
-        """What clients call one of its own models; nothing if they can't ask for it."""
+        """Returns the names by which clients ask for one of its models; [] if they can't."""
         renamed = [public for public, own in self.rename.items() if own == own_name]
         served = any(fnmatchcase(own_name.lower(), glob.lower()) for glob in self.models)
         return renamed or [own_name] * served
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The key, and what may be one in the address or the headers."""
+        """The key, and the parts of the address and the headers that may hold one."""
         password = urlsplit(self.url).password or ""
         return (self.api_key or "", password, *self.headers.values())
 
 
-def completed(
-    where: str,
+def with_defaults(
     upstream: UpstreamConfig,
     given: set[str],
     limits: Mapping[str, Any],
     environ: Mapping[str, str],
+    where: str,
 ) -> UpstreamConfig:
-    """With its key, and the gateway's own limits where its table (`given`) has none."""
+    """Returns the upstream with its key from the environment and the gateway's time limits.
+
+    given: the keys of its table; limits: for those that are not among them; where: its name in an
+    error. Raises ConfigError.
+    """
     changes = {name: limit for name, limit in limits.items() if name not in given}
     if upstream.api_key_env is not None:
         if upstream.api_key is not None:
@@ -92,7 +96,7 @@ def completed(
         key = environ.get(upstream.api_key_env, "").strip()
         if not key:
             raise ConfigError(
-                f"{where}.api_key_env: the environment has no {upstream.api_key_env}."
+                f"{where}.api_key_env: the environment variable {upstream.api_key_env} is not set."
             )
         changes["api_key"] = key
     try:

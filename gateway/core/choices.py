@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.core.events import Choice, Done, Event, Failed
-from gateway.core.summarizers import Written
+from gateway.core.effects import SummaryReply
+from gateway.core.events import ChoiceEvent, Done, Event, Failed
 from gateway.core.turn import Turn
 from gateway.errors import GatewayError
 
@@ -23,9 +23,9 @@ class Choices:
         return next((turn.fault for turn in self._turns if turn.fault is not None), None)
 
     @property
-    def lone_end(self) -> bool:
-        """See Turn.lone_end."""
-        return any(turn.lone_end for turn in self._turns)
+    def saw_unopened_end(self) -> bool:
+        """See Turn.saw_unopened_end."""
+        return any(turn.saw_unopened_end for turn in self._turns)
 
     @property
     def model_ran(self) -> bool:
@@ -53,18 +53,22 @@ class Choices:
         """See Turn.fail."""
         return self._number([turn.fail(error, now) for turn in self._turns])
 
-    def ask(self, now: float) -> None:
-        """See Turn.ask. Several choices ask no model: it would be a call for each of them."""
+    def next_effect(self, now: float) -> None:
+        """See Turn.next_effect. Several choices ask no summary model: it would be a call each."""
 
-    def answer(self, written: Written, now: float) -> list[Event]:
-        """See Turn.answer; nothing was asked."""
+    def take_summary_reply(self, reply: SummaryReply, now: float) -> list[Event]:
+        """See Turn.take_summary_reply; nothing was asked."""
         return []
 
-    def steady(self) -> None:
-        """See Turn.steady. An event of several choices is never the same."""
+    def steady_state(self) -> None:
+        """See Turn.steady_state. The frames of several choices take turns."""
+
+    def feed_text(self, text: str, now: float) -> list[Event]:
+        """See Turn.feed_text; there is no steady state to read a text."""
+        raise NotImplementedError
 
     def record(self) -> dict[str, Any]:
-        """Of the first choice; the others are like it."""
+        """The record of the first choice; the others are like it."""
         return {"choices": len(self._turns), **self._turns[0].record()}
 
     def elapsed_ms(self, now: float) -> int:
@@ -78,7 +82,7 @@ class Choices:
                 if isinstance(event, Done | Failed):
                     self._ends[index] = event
                 if not isinstance(event, Failed):
-                    numbered.append(Choice(index, event))
+                    numbered.append(ChoiceEvent(index, event))
         if not self.ended and len(self._ends) == len(self._turns):
             self.ended = True
             ends = self._ends.values()

@@ -1,71 +1,75 @@
-"""What can happen in a turn, as values. Dialects turn them into bytes; nothing else is ever sent.
+"""What a client is told of a turn, as values; the dialects in gateway.apis spell them as bytes.
 
-One turn gives, in this order and never backwards: one :class:`PromptSummary`; any number of
-:class:`ReasoningDelta` and :class:`SummaryDelta`; at most one :class:`ReasoningSummary`; any number
-of :class:`OutputDelta` and :class:`ToolCallDelta`; and exactly one :class:`Done` or
-:class:`Failed`. An :class:`Extra` may come anywhere between. Only a model that thinks again between
-two parts of its answer makes a :class:`ReasoningDelta` after an :class:`OutputDelta`; its phase
-stays the final output. Where several choices were asked for, each has this order for itself, its
-events wrapped in :class:`Choice`, and one end comes for all.
+A turn gives its events in this order, and never goes back: one :class:`PromptSummary`; any number
+of :class:`ReasoningDelta` and :class:`SummaryDelta`; at most one :class:`ReasoningSummary`; any
+number of :class:`OutputDelta` and :class:`ToolCallDelta`; exactly one :class:`Done` or
+:class:`Failed`. An :class:`Extra` may come anywhere between. A model that thinks again between two
+parts of its answer makes a :class:`ReasoningDelta` after an :class:`OutputDelta`; the phase stays
+the final output. When a request asks for several choices, each has this order for itself, its
+events wrapped in :class:`ChoiceEvent`, and one end follows for all of them.
+
+Events hold plain data only, so they can be stored: :func:`encode_events`, :func:`decode_events`.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from gateway.errors import GatewayError
+from gateway.core.sse import dumps
+from gateway.errors import ErrorInfo
 
-_ANSWERS = frozenset({"refusal", "function_call", "audio"})
+_ANSWER_FIELDS = frozenset({"refusal", "function_call", "audio"})
 """Fields of a delta that are an answer, or a piece of one."""
 
 
-class PromptSummary(msgspec.Struct, frozen=True):
-    """What was asked, in one line."""
+class _Event(msgspec.Struct, frozen=True, tag_field="type", tag=True):
+    """The base of all events: immutable, and told apart by the member `type` when stored."""
+
+
+class PromptSummary(_Event, frozen=True):
+    """What the user asked, in one line."""
 
     text: str
     ttft_ms: int
     """Milliseconds from the arrival of the request to this event."""
 
 
-class ReasoningDelta(msgspec.Struct, frozen=True):
-    """A piece of the trace, verbatim. Only for `raw` and `both`."""
+class ReasoningDelta(_Event, frozen=True):
+    """A piece of the trace, verbatim. Only for the modes `raw` and `both`."""
 
     text: str
 
 
-class SummaryDelta(msgspec.Struct, frozen=True):
-    """One line of the live account of the reasoning, without a line end."""
+class SummaryDelta(_Event, frozen=True):
+    """One live line of the reasoning summary, without a line end."""
 
     text: str
 
 
-class ReasoningSummary(msgspec.Struct, frozen=True):
-    """The summary proper; the reasoning is over."""
+class ReasoningSummary(_Event, frozen=True):
+    """The summary proper: the reasoning is over."""
 
     text: str
     closing: str
-    """What a format that can only append has still to show after the live lines, or ""."""
+    """What an append-only format has still to show after the live lines, or ""."""
 
 
-class OutputDelta(msgspec.Struct, frozen=True):
+class OutputDelta(_Event, frozen=True):
     """A piece of the answer."""
 
     text: str
 
 
-SentOn = type[ReasoningDelta] | type[OutputDelta]
-"""The events that hand a text on as it came."""
-
-
-class ToolCallDelta(msgspec.Struct, frozen=True):
+class ToolCallDelta(_Event, frozen=True):
     """A piece of a tool call: an item of `delta.tool_calls`; `index` counts the calls from 0."""
 
     call: dict[str, Any]
 
 
-class Extra(msgspec.Struct, frozen=True):
-    """What else the upstream said, as it came."""
+class Extra(_Event, frozen=True):
+    """Whatever else the upstream said, as it came."""
 
     delta: dict[str, Any]
     """Fields of a delta that the gateway does not know: refusal, audio …"""
@@ -76,12 +80,12 @@ class Extra(msgspec.Struct, frozen=True):
 
     @property
     def answers(self) -> bool:
-        """The answer begins with it, as it does with its text or a tool call."""
-        return not _ANSWERS.isdisjoint(self.delta)
+        """True when the answer begins with it, as it does with a text or a tool call."""
+        return not _ANSWER_FIELDS.isdisjoint(self.delta)
 
 
 class Timings(msgspec.Struct, frozen=True):
-    """Milliseconds from the arrival of the request; null for what did not happen."""
+    """Milliseconds from the arrival of the request; None for what did not happen."""
 
     prompt_summary_ms: int | None = None
     first_reasoning_ms: int | None = None
@@ -91,14 +95,14 @@ class Timings(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """Estimates of what the model wrote, for where the upstream gave no figures."""
+    """Estimates of what the model wrote, used where the upstream gave no figures."""
 
     reasoning: int = 0
     output: int = 0
 
 
-class Done(msgspec.Struct, frozen=True):
-    """The answer is whole."""
+class Done(_Event, frozen=True):
+    """The answer is complete."""
 
     finish_reason: str
     usage: dict[str, Any] | None
@@ -106,27 +110,27 @@ class Done(msgspec.Struct, frozen=True):
     timings: Timings
     tokens: Tokens = Tokens()
     stop_sequence: str | None = None
-    """The stop sequence that the model came to, where the upstream says it."""
+    """The stop sequence that ended the answer, where the upstream says it."""
     summarizer_usage: Mapping[str, int] | None = None
-    """Tokens of the summary model's calls, which are not in `usage`."""
+    """Tokens of the summary model's calls, which `usage` does not include."""
 
     @property
-    def usage_in_all(self) -> dict[str, Any] | None:
-        """`usage`, with the summary model's under a key of its own; None: nothing is known."""
+    def total_usage(self) -> dict[str, Any] | None:
+        """`usage`, with the summary model's under its own key; None when nothing is known."""
         if self.summarizer_usage is None:
             return self.usage
         return {**(self.usage or {}), "summarizer": dict(self.summarizer_usage)}
 
 
-class Failed(msgspec.Struct, frozen=True):
+class Failed(_Event, frozen=True):
     """The turn ended before the answer did. The last event."""
 
-    error: GatewayError
+    error: ErrorInfo
     timings: Timings
 
 
-class Choice(msgspec.Struct, frozen=True):
-    """An event of one of several choices; its own end (Done) says that this choice is whole."""
+class ChoiceEvent(_Event, frozen=True):
+    """An event of one of several choices; its own Done says that this choice is complete."""
 
     index: int
     event: "Event"
@@ -142,5 +146,16 @@ Event = (
     | Extra
     | Done
     | Failed
-    | Choice
+    | ChoiceEvent
 )
+
+
+def encode_events(events: Sequence[Event]) -> bytes:
+    """The events as JSON in ASCII. Lone surrogates, which models do send, survive."""
+    return dumps(msgspec.to_builtins(events)).encode("ascii")
+
+
+def decode_events(data: bytes) -> list[Event]:
+    """The events that :func:`encode_events` was given. Raises ValueError for anything else."""
+    # json and not msgspec: msgspec refuses lone surrogates.
+    return msgspec.convert(json.loads(data), list[Event])

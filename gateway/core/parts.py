@@ -4,19 +4,9 @@ A reader joins neighbouring pieces of the same kind that came in one read, so th
 it is done once a read and not once a token.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-
-
-class Call(msgspec.Struct, frozen=True):
-    """A request for the transport to send."""
-
-    url: str
-    headers: Mapping[str, str]
-    body: bytes | None = None
-    """None: a GET."""
 
 
 class Content(msgspec.Struct, frozen=True):

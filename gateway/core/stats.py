@@ -1,24 +1,24 @@
-"""What is counted of a turn: its times, its tokens, what its summary model took. No clock."""
+"""The figures of one turn: its times, its tokens, what its summary model took. No clock."""
 
 from typing import Any
 
+from gateway.core.effects import SummaryReply
 from gateway.core.events import Timings, Tokens
-from gateway.core.summarizers import Written
 from gateway.core.tokens import estimate
 
 
-class Account:
-    """Of one turn, which began at `started`, in monotonic seconds."""
+class TurnStats:
+    """The figures of a turn that began at `started`, in monotonic seconds."""
 
     def __init__(self, started: float) -> None:
         self.usage: dict[str, Any] | None = None
-        """What the upstream has counted."""
+        """The upstream's own count."""
         self.reasoning_bytes = 0
         self.output_bytes = 0
         self.ms: dict[str, int] = {}
-        """When what came first, in milliseconds since the turn began; fields of Timings."""
+        """Milliseconds since the start at which each thing first happened; fields of Timings."""
         self._started = started
-        self._written = {"calls": 0, "failed": 0}
+        self._summary_calls = {"calls": 0, "failed": 0}
         self._summarizer_usage: dict[str, int] = {}
 
     def elapsed_ms(self, now: float) -> int:
@@ -26,37 +26,37 @@ class Account:
         return round((now - self._started) * 1000)
 
     def mark(self, name: str, now: float) -> None:
-        """This has happened, perhaps not for the first time."""
+        """Notes when something happened; only the first time counts."""
         if name not in self.ms:
             self.ms[name] = self.elapsed_ms(now)
 
-    def add_written(self, written: Written) -> None:
-        """What the summary model has answered, or failed to."""
-        self._written["calls"] += 1
-        self._written["failed"] += written.text is None
-        for name, count in (written.usage or {}).items():
+    def add_reply(self, reply: SummaryReply) -> None:
+        """Counts a call to the summary model."""
+        self._summary_calls["calls"] += 1
+        self._summary_calls["failed"] += reply.text is None
+        for name, count in (reply.usage or {}).items():
             if isinstance(count, int) and name.endswith("_tokens"):
                 self._summarizer_usage[name] = self._summarizer_usage.get(name, 0) + count
 
     @property
     def summarizer_usage(self) -> dict[str, int] | None:
-        """The tokens of the summary model, None if it has named none."""
+        """The tokens of the summary model; None when it has named none."""
         return self._summarizer_usage or None
 
     def tokens(self) -> Tokens:
-        """Estimates, by what was said."""
+        """Estimates from the bytes of text."""
         return Tokens(estimate(self.reasoning_bytes), estimate(self.output_bytes))
 
     def timings(self, now: float) -> Timings:
-        """At the end of the turn."""
+        """The times at the end of the turn."""
         self.mark("total_ms", now)
         return Timings(**self.ms)
 
     def record(self) -> dict[str, Any]:
-        """What the log says of the turn: counts and times, no text."""
+        """The counts and times for the log line; no text."""
         tokens = self.tokens()
         counts = {"reasoning_tokens": tokens.reasoning, "output_tokens": tokens.output}
         record = {**counts, "usage": self.usage, **self.ms}
-        if self._written["calls"]:
-            record["summarizer"] = {**self._written, **self._summarizer_usage}
+        if self._summary_calls["calls"]:
+            record["summarizer"] = {**self._summary_calls, **self._summarizer_usage}
         return record

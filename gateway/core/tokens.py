@@ -1,35 +1,35 @@
-"""Token counts where nobody has given one: estimates, and only ever called so."""
+"""Token counts: the upstream's own, and estimates where it gives none."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 _BYTES_A_TOKEN = 4
 """English has about 4 bytes a token in the vocabularies of today's models, and a Chinese character,
 with its 3 bytes, about 0.7 tokens: one rule serves both."""
 _MESSAGE_TOKENS = 4
-"""What a chat template writes around a message."""
+"""Tokens that a chat template adds to a message."""
 _IMAGE_TOKENS = 1000
-"""Of an image of about a megapixel, with most models."""
+"""For an image of about a megapixel, with most models."""
 _MOST_TOKENS = 10**9
-"""No answer has more; a larger figure is a fault."""
+"""A larger count is a fault of the upstream."""
 
 
 def estimate(text_bytes: int) -> int:
-    """About how many tokens a text of so many bytes has; see :func:`size`."""
+    """The estimated tokens of a text with this many bytes; see :func:`size`."""
     return -(-text_bytes // _BYTES_A_TOKEN)
 
 
 def size(text: str) -> int:
-    """The bytes of a text in UTF-8, lone surrogates and all."""
+    """The bytes of a text in UTF-8, lone surrogates included."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def estimate_prompt(chat: Mapping[str, Any]) -> int:
-    """About how many tokens the prompt of a chat completion request has: messages and tools."""
-    said = sum(_message_tokens(message) for message in chat["messages"])
+    """The estimated tokens of a chat completion request's prompt: messages and tools."""
+    in_messages = sum(_message_tokens(message) for message in chat["messages"])
     tools = chat.get("tools")
-    return said + (estimate(size(_dumps(tools))) if tools else 0)
+    return in_messages + (estimate(size(_dumps(tools))) if tools else 0)
 
 
 def _message_tokens(message: Mapping[str, Any]) -> int:
@@ -46,21 +46,37 @@ def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def counted(usage: Mapping[str, Any] | None, reasoning: int, output: int) -> tuple[int, int]:
-    """Tokens of reasoning and answer: as an upstream's usage says, else these estimates.
+class UsageCounts(NamedTuple):
+    """The counts in an upstream's `usage`; None for each that it does not give."""
 
-    `completion_tokens` holds both; how much of it was reasoning is in its details, or is estimated.
-    """
-    said = _count(usage, "completion_tokens")
-    if said is None:
+    prompt: int | None
+    cached: int | None
+    """Prompt tokens that the upstream read from its cache."""
+    completion: int | None
+    """Reasoning and answer together."""
+    reasoning: int | None
+
+
+def usage_counts(usage: Mapping[str, Any] | None) -> UsageCounts:
+    """Reads the counts. A value that is no integer from 0 to 10**9 counts as missing."""
+    usage = usage or {}
+    return UsageCounts(
+        prompt=_count(usage, "prompt_tokens"),
+        cached=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        completion=_count(usage, "completion_tokens"),
+        reasoning=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+    )
+
+
+def counted(usage: Mapping[str, Any] | None, reasoning: int, output: int) -> tuple[int, int]:
+    """Tokens of reasoning and of the answer: the upstream's counts, or else these estimates."""
+    counts = usage_counts(usage)
+    if counts.completion is None:
         return reasoning, output
-    details = usage.get("completion_tokens_details") if usage else None
-    of_reasoning = _count(details, "reasoning_tokens")
-    thought = min(said, reasoning if of_reasoning is None else of_reasoning)
-    return thought, said - thought
+    reasoned = min(counts.completion, reasoning if counts.reasoning is None else counts.reasoning)
+    return reasoned, counts.completion - reasoned
 
 
 def _count(counts: Any, name: str) -> int | None:
-    """A count among what an upstream sent, if it is one."""
     count = counts.get(name) if isinstance(counts, Mapping) else None
     return count if type(count) is int and 0 <= count <= _MOST_TOKENS else None

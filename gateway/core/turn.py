@@ -1,25 +1,27 @@
-"""One request's state machine: lines of the upstream in, events out. No I/O, no clock.
+"""One request's state machine: what the upstream says goes in, events come out. No I/O, no clock.
 
-    turn.start(now)              -> the prompt summary
-    turn.call(upstream, model)      this upstream is asked now
-    turn.feed(lines, now)        -> what the lines of one read say
-    turn.close(now)              -> the upstream's body has ended
-    turn.fail(error, now)        -> something broke; what is held back comes out first
-    turn.ask(now)                -> a question for the summary model, or None; ask after each feed
-    turn.answer(written, now)    -> what the answer to it adds
-    turn.steady()                -> what it makes of one more text, if that is always the same
+    turn.start(now)                     -> the prompt summary
+    turn.call(upstream, model)             this upstream is asked now
+    turn.feed(lines, now)               -> the events of one read
+    turn.close(now)                     -> the upstream's body has ended
+    turn.fail(error, now)               -> something broke; text that was held back comes out first
+    turn.next_effect(now)               -> something for the relay to do, or None; see core.effects
+    turn.take_summary_reply(reply, now) -> the result of that effect
+    turn.steady_state()                 -> how the next text can skip the parse; see core.steady
+    turn.feed_text(text, now)           -> the events of such a text
 
 `now` is monotonic seconds of the same clock as `started`. After the last event (Done or Failed)
-:attr:`Turn.ended` is true and every call gives nothing. Only `fail` ends a turn badly: what breaks
-in the stream is shown in :attr:`Turn.fault`, and who feeds the turn fails it, or calls another
-upstream as long as the model has not run.
+:attr:`Turn.ended` is true and every call returns nothing. Only `fail` ends a turn badly: a fault
+that the stream shows stands in :attr:`Turn.fault`, and the relay then fails the turn, or calls
+another upstream if the model has not run yet.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.config import ReasoningMode
+from gateway.core.effects import Effect, SummaryReply
 from gateway.core.events import (
     Done,
     Event,
@@ -32,7 +34,7 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
-from gateway.core.families import ALL_PLAIN, Kind, Plain, Segment, Splitter
+from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
 from gateway.core.parts import (
     Content,
     End,
@@ -44,32 +46,42 @@ from gateway.core.parts import (
     ToolCalls,
     Usage,
 )
-from gateway.core.stats import Account
-from gateway.core.summarizers import Ask, Summarizer, Summary, Written
+from gateway.core.stats import TurnStats
+from gateway.core.steady import SteadyState, Template
+from gateway.core.summarizers import Summarizer, Summary
 from gateway.core.tokens import size
 from gateway.errors import GatewayError, UpstreamBroke, UpstreamError, UpstreamRefused
-from gateway.upstreams.frame_template import Pattern
-from gateway.upstreams.lane import Steady
 
 NOT_DETECTED = "Reasoning not detected."
-"""The summary of a reasoning that did not take place."""
+"""The summary of a turn whose model did not reason."""
 
 
 class Reader(Protocol):
-    """Reads an upstream's lines; see gateway.upstreams."""
+    """Reads the lines of an upstream's answer; see gateway.upstreams."""
 
     @property
-    def pattern(self) -> Pattern | None: ...
+    def template(self) -> tuple[Template, type[Content] | type[Reasoning]] | None:
+        """The frame that the answer repeats, and what its text is; None while unknown."""
+
     def feed(self, lines: Sequence[bytes]) -> list[Part]: ...
     def close(self) -> list[Part]: ...
 
 
-Source = Callable[[str, str], tuple[Reader, Splitter]]
-"""What reads the answer of an upstream, by its name and the model's there."""
+class Reading(NamedTuple):
+    """How the answer of one upstream is read."""
+
+    reader: Reader
+    splitter: Splitter
+    family: str
+    """The name of the model's family, for the log and the metrics."""
+
+
+Source = Callable[[str, str], Reading]
+"""Chooses how to read an answer, by the upstream's name and the model's name there."""
 
 
 class Phase(IntEnum):
-    """Where a turn is. It only ever grows."""
+    """How far a turn has come. It only grows."""
 
     PROMPT = 0
     REASONING = 1
@@ -78,7 +90,7 @@ class Phase(IntEnum):
 
 
 class Turn:
-    """The events of one turn, in their order."""
+    """Turns the parts of one answer into events, in their order."""
 
     def __init__(
         self,
@@ -89,7 +101,7 @@ class Turn:
         source: Source,
         summarizer: Summarizer,
     ) -> None:
-        self._account = Account(started)
+        self._stats = TurnStats(started)
         self._prompt_summary = prompt_summary
         self._shows_trace = reasoning in ("raw", "both")
         self._shows_summary = reasoning in ("summary", "both")
@@ -98,154 +110,157 @@ class Turn:
         self._splitter: Splitter
         self._summarizer = summarizer
 
+        self.family = ""
+        """The family of the model that was called last."""
         self.fault: GatewayError | None = None
-        """What broke in the stream, until the turn is failed or another upstream called."""
+        """What broke in the stream, until the turn fails or another upstream is called."""
         self.model_ran = False
         """The model has begun to think or to answer."""
         self.ended = False
         """The last event is out."""
         self._phase = Phase.PROMPT
         self._thinking = True
+        """The last text was reasoning, or none has come yet."""
         self._labelled = False
+        """The upstream labels reasoning itself, so its content is the answer."""
         self._finish_reason: str | None = None
         self._stop_sequence: str | None = None
         self._events: list[Event] = []
         self._now = started
 
     @property
-    def lone_end(self) -> bool:
-        """The text ended a reasoning that nothing had begun: the template had opened it."""
-        return self._splitter.lone_end
+    def saw_unopened_end(self) -> bool:
+        """An end marker came without a start: the chat template had opened the reasoning."""
+        return self._splitter.saw_unopened_end
 
     def record(self) -> dict[str, Any]:
-        """What the log says of the turn: counts and times, no text."""
-        return self._account.record()
+        """The counts and times for the log line; no text."""
+        return {"family": self.family, **self._stats.record()}
 
     def elapsed_ms(self, now: float) -> int:
         """Milliseconds since the request arrived."""
-        return self._account.elapsed_ms(now)
+        return self._stats.elapsed_ms(now)
 
     def start(self, now: float) -> list[Event]:
         """The first event, before the upstream is called."""
         self._now = now
         self._mark("prompt_summary_ms")
         self._events.append(PromptSummary(self._prompt_summary, self.elapsed_ms(now)))
-        return self._take()
+        return self._take_events()
 
     def call(self, upstream: str, model: str) -> None:
-        """This upstream is asked now; what another one said before is forgotten."""
-        self._reader, self._splitter = self._source(upstream, model)
-        self._account.usage = self._finish_reason = self._stop_sequence = None
+        """This upstream is asked now; what an earlier one said is forgotten."""
+        self._reader, self._splitter, self.family = self._source(upstream, model)
+        self._stats.usage = self._finish_reason = self._stop_sequence = None
         self.fault = None
 
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
         """Takes the lines of one read, without line ends."""
-        self._read(self._reader.feed(lines), now)
-        return self._take()
+        self._take_parts(self._reader.feed(lines), now)
+        return self._take_events()
 
     def close(self, now: float) -> list[Event]:
-        """The upstream's body has ended: well, or too early."""
-        self._read(self._reader.close(), now)
+        """The upstream's body has ended, after the answer or before."""
+        self._take_parts(self._reader.close(), now)
         if self._finish_reason is not None:
             self._finish()
         elif not self.ended and self.fault is None:
             self.fault = UpstreamBroke("The upstream's stream ended before its answer did.")
-        return self._take()
+        return self._take_events()
 
     def fail(self, error: GatewayError, now: float) -> list[Event]:
-        """Something broke. A model that had already finished is not taken down by it.
+        """Ends the turn with an error, unless the model had already finished its answer.
 
-        An event of the upstream whose end did not come counts if it can be read.
+        A frame that is still incomplete counts if it can be read.
         """
-        self._read([part for part in self._reader.close() if not isinstance(part, Fault)], now)
+        self._take_parts([p for p in self._reader.close() if not isinstance(p, Fault)], now)
         if self._finish_reason is not None:
             self._finish()
-        else:
-            self._fail(error)
-        return self._take()
+        elif not self.ended:
+            self._close_splitter(stopped=False)
+            self._end(Failed(error.info, self._stats.timings(self._now)))
+        return self._take_events()
 
-    def ask(self, now: float) -> Ask | None:
-        """What a model should be asked for the summary, if anything. It need not be answered."""
+    def next_effect(self, now: float) -> Effect | None:
+        """What the relay should do for the turn now, if anything. The turn goes on without it."""
         if self._phase is not Phase.REASONING or not self._shows_summary:
             return None
         return self._summarizer.ask(now)
 
-    def answer(self, written: Written, now: float) -> list[Event]:
-        """Takes the answer to the last ask. One that comes too late is counted, not shown."""
+    def take_summary_reply(self, reply: SummaryReply, now: float) -> list[Event]:
+        """Takes the reply of the summary model. A late one is counted but not shown."""
         self._now = now
-        self._account.add_written(written)
+        self._stats.add_reply(reply)
         if self._phase is Phase.REASONING:
-            self._events.extend(map(self._summary_delta, self._summarizer.answer(written)))
-        return self._take()
+            self._events.extend(map(self._summary_delta, self._summarizer.answer(reply)))
+        return self._take_events()
 
-    def steady(self) -> Steady | None:
-        """What it makes of one more text, if that is what it has made of the one before.
+    def steady_state(self) -> SteadyState | None:
+        """How the next text can skip the parse; None when it has to be parsed.
 
-        It holds until something else is fed, or the turn fails.
+        It holds until `feed`, `close`, `call` or `fail` is called.
         """
-        pattern = self._reader.pattern
-        if pattern is None or self.ended or self.fault is not None:
+        found = self._reader.template
+        if found is None or self.ended or self.fault is not None:
             return None
-        kind, plain = self._kind_of(pattern.kind)
-        if kind is Kind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking:
-            return Steady(pattern, plain, OutputDelta, self._answered)
-        if kind is Kind.REASONING and self._thinking and "first_reasoning_ms" in self._account.ms:
-            if not self._shows_trace:
-                return Steady(pattern, plain, None, self._thought)
-            if not self._shows_summary:
-                return Steady(pattern, plain, ReasoningDelta, self._traced)
-        return None
+        template, part = found
+        kind, plain = self._kind_of(part)
+        is_answer = (
+            kind is SegmentKind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking
+        )
+        is_reasoning = (
+            kind is SegmentKind.REASONING and self._thinking and self._phase > Phase.PROMPT
+        )
+        return SteadyState(template, plain) if is_answer or is_reasoning else None
 
-    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[Kind, Plain]:
-        """What plain texts that come as this part are, and which texts are plain."""
+    def feed_text(self, text: str, now: float) -> list[Event]:
+        """Takes a text that the steady state has read: it is what the text before it was."""
+        if self._thinking:
+            self._now = now
+            self._take_reasoning(text)
+            return self._take_events()
+        self._stats.output_bytes += size(text)
+        return [OutputDelta(text)]
+
+    def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[SegmentKind, MarkerFree]:
+        """What a text of this part is, and which texts are sure to be that."""
         if part is Reasoning:
-            return Kind.REASONING, ALL_PLAIN
+            return SegmentKind.REASONING, ANY_TEXT
         if self._labelled:
-            return Kind.ANSWER, ALL_PLAIN
-        state = self._splitter.text
-        return (state.kind, state.plain) if state is not None else (Kind.MARKUP, ALL_PLAIN)
+            return SegmentKind.ANSWER, ANY_TEXT
+        state = self._splitter.settled_state
+        return (
+            (state.kind, state.marker_free) if state is not None else (SegmentKind.MARKUP, ANY_TEXT)
+        )
 
-    def _answered(self, text: str, now: float) -> list[Event]:
-        self._account.output_bytes += size(text)
-        return []
-
-    def _traced(self, text: str, now: float) -> list[Event]:
-        self._account.reasoning_bytes += size(text)
-        return []
-
-    def _thought(self, text: str, now: float) -> list[Event]:
-        self._now = now
-        self._reasoning(text)
-        return self._take()
-
-    def _read(self, parts: list[Part], now: float) -> None:
+    def _take_parts(self, parts: Sequence[Part], now: float) -> None:
         self._now = now
         for part in parts:
             if self.ended or self.fault is not None:
                 break
-            self._part(part)
+            self._take_part(part)
 
-    def _part(self, part: Part) -> None:
+    def _take_part(self, part: Part) -> None:
         match part:
             case Content(text):
                 self.model_ran = True
                 if self._labelled:
-                    self._output(self._splitter.release() + text)
+                    self._take_output(self._splitter.release() + text)
                 else:
-                    self._segments(self._splitter.feed(text))
+                    self._take_segments(self._splitter.feed(text))
             case Reasoning(text):
                 self.model_ran = self._labelled = True
-                self._reasoning(text)
+                self._take_reasoning(text)
             case ToolCalls(calls):
                 self.model_ran = True
                 self._close_splitter(stopped=False)
                 self._begin_output()
-                self._account.output_bytes += sum(map(_call_bytes, calls))
+                self._stats.output_bytes += sum(map(_call_bytes, calls))
                 self._events.extend(map(ToolCallDelta, calls))
             case Other(delta, choice, chunk):
-                self._extra(Extra(delta, choice, chunk))
+                self._take_extra(Extra(delta, choice, chunk))
             case Usage(usage):
-                self._account.usage = usage
+                self._stats.usage = usage
             case Finish(reason, stop_sequence):
                 self._close_splitter(stopped=reason == "stop")
                 self._finish_reason, self._stop_sequence = reason, stop_sequence
@@ -261,28 +276,28 @@ class Turn:
                     else UpstreamError(message, code=code)
                 )
 
-    def _extra(self, extra: Extra) -> None:
+    def _take_extra(self, extra: Extra) -> None:
         self.model_ran = self.model_ran or bool(extra.delta or extra.choice)
         if extra.answers:
             self._close_splitter(stopped=False)
             self._begin_output()
         if extra.choice and self._thinking and not self._shows_trace:
-            return  # its logprobs would spell the trace
+            return  # the logprobs would spell out the trace
         self._events.append(extra)
 
-    def _segments(self, segments: list[Segment]) -> None:
+    def _take_segments(self, segments: list[Segment]) -> None:
         for kind, text in segments:
-            if kind is Kind.REASONING:
-                self._reasoning(text)
+            if kind is SegmentKind.REASONING:
+                self._take_reasoning(text)
                 continue
-            if kind is Kind.RECAST:
+            if kind is SegmentKind.RECLASSIFIED:
                 self._begin_output(reasoned=False)
-            self._output(text)
+            self._take_output(text)
 
-    def _reasoning(self, text: str) -> None:
-        """Reasoning after the answer has begun is part of the trace, never of the summary."""
+    def _take_reasoning(self, text: str) -> None:
+        """Reasoning after the answer has begun goes into the trace, never into the summary."""
         self._thinking = True
-        self._account.reasoning_bytes += size(text)
+        self._stats.reasoning_bytes += size(text)
         if self._phase is Phase.PROMPT:
             self._phase = Phase.REASONING
         self._mark("first_reasoning_ms")
@@ -295,11 +310,11 @@ class Turn:
         self._mark("first_summary_ms")
         return SummaryDelta(line)
 
-    def _output(self, text: str) -> None:
+    def _take_output(self, text: str) -> None:
         if text:
             self._begin_output()
             self._thinking = False
-            self._account.output_bytes += size(text)
+            self._stats.output_bytes += size(text)
             self._events.append(OutputDelta(text))
 
     def _begin_output(self, *, reasoned: bool = True) -> None:
@@ -321,49 +336,42 @@ class Turn:
 
     def _close_splitter(self, *, stopped: bool) -> None:
         if self._labelled:
-            self._output(self._splitter.release())
+            self._take_output(self._splitter.release())
         else:
-            self._segments(self._splitter.close(stopped=stopped))
+            self._take_segments(self._splitter.close(stopped=stopped))
 
     def _finish(self) -> None:
         if self.ended:
             return
         if self._phase < Phase.OUTPUT:
             self._summarize()
-        reason = self._finish_reason or "stop"
+        stats = self._stats
         self._end(
             Done(
-                reason,
-                self._account.usage,
-                self._account.timings(self._now),
-                self._account.tokens(),
+                self._finish_reason or "stop",
+                stats.usage,
+                stats.timings(self._now),
+                stats.tokens(),
                 self._stop_sequence,
-                self._account.summarizer_usage,
+                stats.summarizer_usage,
             )
         )
-
-    def _fail(self, error: GatewayError) -> None:
-        """What was held back comes out first."""
-        if self.ended:
-            return
-        self._close_splitter(stopped=False)
-        self._end(Failed(error, self._account.timings(self._now)))
 
     def _end(self, event: Done | Failed) -> None:
         self._events.append(event)
         self._phase = Phase.ENDED
         self.ended = True
 
-    def _take(self) -> list[Event]:
+    def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
 
     def _mark(self, name: str) -> None:
-        self._account.mark(name, self._now)
+        self._stats.mark(name, self._now)
 
 
 def _call_bytes(call: Mapping[str, Any]) -> int:
-    """How much of a tool call's piece the model wrote."""
+    """The bytes that the model wrote in this piece of a tool call."""
     function = call.get("function")
     written = function.values() if isinstance(function, Mapping) else ()
     return sum(size(text) for text in written if isinstance(text, str))

@@ -1,7 +1,8 @@
-"""What is measured, as values: a name, a meaning, labels, buckets. The metrics module counts.
+"""The metrics as values: name, help text, labels, buckets. :mod:`.metrics` does the counting.
 
-Units are in the names. Labels have few values: formats, families, upstreams and error codes come
-from tables and settings, never from a request. The table in `docs/operating.md` is made from here.
+Names end in their unit. Labels have few values: formats, families, upstreams, keys and error codes
+come from tables and settings, never from a request. `make docs` makes the table in
+`docs/operating.md` from this file.
 """
 
 from typing import Literal
@@ -23,37 +24,36 @@ class Instrument(msgspec.Struct, frozen=True, eq=False):
     labels: tuple[str, ...] = ()
     buckets_s: tuple[float, ...] = ()
     """Upper bounds of a histogram's buckets, in seconds."""
-    over_workers: Literal["livesum", "livemax"] = "livesum"
-    """How the workers' values of a gauge become one."""
+    multiprocess_mode: Literal["livesum", "livemax"] = "livesum"
+    """How prometheus_client combines the workers' values of a gauge."""
 
 
 _MODEL = ("family", "upstream")
 TURNS = Instrument(
     "counter",
     "gateway_turns_total",
-    "Turns that have ended, by how (`end`: done, failed, refused, left) and whose fault it was "
+    "Turns that have ended, by `end` (done, failed, refused, left) and by whose fault it was "
     "(`blame`: none, caller, client, upstream, gateway)",
     ("format", *_MODEL, "end", "blame"),
 )
 TURN_ERRORS = Instrument(
     "counter",
     "gateway_turn_errors_total",
-    "Turns that did not end well, by error code: time limits, stalls, broken streams, clients that "
+    "Turns that did not end well, by error code: timeouts, stalls, broken streams, clients that "
     "left",
     ("code",),
 )
-REFUSALS = Instrument(
+ERROR_RESPONSES = Instrument(
     "counter",
-    "gateway_refusals_total",
-    "Requests that were answered with an error status, by error code, whether a turn had begun or "
-    "not",
+    "gateway_error_responses_total",
+    "Requests answered with an error status, by error code, with or without a turn",
     ("code",),
 )
-MOMENTS = {
+TURN_TIMES = {
     "prompt_summary_ms": Instrument(
         "histogram",
         "gateway_time_to_prompt_summary_seconds",
-        "From the arrival of a request to its prompt summary, the first thing that a client sees",
+        "From the arrival of a request to its prompt summary, the first text that a client gets",
         _MODEL,
         _SOON_S,
     ),
@@ -86,78 +86,90 @@ MOMENTS = {
         _WHOLE_S,
     ),
 }
-"""Field of a turn's record → histogram."""
+"""Field of a turn's log line → histogram."""
 TOKENS = Instrument(
     "counter",
     "gateway_tokens_total",
-    "Tokens that models wrote, by `kind` (reasoning, answer): from the upstream's usage, or "
-    "estimated from the text where it gives none",
+    "Tokens that models generated, by `kind` (reasoning, answer): the upstream's usage, or an "
+    "estimate from the text if it reports none",
     (*_MODEL, "kind"),
 )
-OPEN_STREAMS = Instrument("gauge", "gateway_open_streams", "Turns under way")
-STREAM_PLACES = Instrument(
+KEY_TURNS = Instrument(
+    "counter",
+    "gateway_key_turns_total",
+    "Turns that have ended, by the name of the client's key and by `end`",
+    ("key", "end"),
+)
+KEY_TOKENS = Instrument(
+    "counter",
+    "gateway_key_tokens_total",
+    "Tokens that models generated, by the name of the client's key and by `kind`",
+    ("key", "kind"),
+)
+OPEN_STREAMS = Instrument("gauge", "gateway_open_streams", "Turns in progress")
+STREAM_LIMIT = Instrument(
     "gauge",
-    "gateway_stream_places",
-    "Turns that can be under way at once: `MAX_STREAMS` of every worker",
+    "gateway_stream_limit",
+    "How many turns can be in progress at once: the sum of the workers' `MAX_STREAMS`",
 )
 WRITE_GAP = Instrument(
     "histogram",
     "gateway_write_gap_seconds",
-    "Between two writes to the same client; heartbeats are writes too",
+    "Time between two writes to the same client, heartbeats included",
     (),
     _GAP_S,
 )
 SENT_BYTES = Instrument(
-    "counter", "gateway_sent_bytes_total", "Bytes of answers, without what HTTP adds"
+    "counter", "gateway_sent_bytes_total", "Bytes of responses, without HTTP's own framing"
 )
-HEARTBEATS = Instrument(
-    "counter", "gateway_heartbeats_total", "Heartbeats written into silent streams"
-)
+HEARTBEATS = Instrument("counter", "gateway_heartbeats_total", "Heartbeats sent on silent streams")
 ATTEMPTS = Instrument(
     "counter",
     "gateway_upstream_attempts_total",
-    "Calls to upstreams, by `result`: accepted, the class of the status that refused it (3xx, 4xx, "
-    "5xx; 429 by itself), or the code of the error that kept it from a status",
+    "Requests to upstreams, by `result`: accepted, the class of the error status (3xx, 4xx, 5xx; "
+    "429 by itself), or the code of the error if there was no status",
     ("upstream", "result"),
 )
 BREAKER = Instrument(
     "gauge",
     "gateway_breaker_state",
-    "The breaker of an upstream: 0 closed, 1 on trial, 2 open; the worst of all workers",
+    "An upstream's circuit breaker: 0 closed, 1 half-open, 2 open; the highest of all workers",
     ("upstream",),
-    over_workers="livemax",
+    multiprocess_mode="livemax",
 )
-LEARNED = Instrument(
+STARTS_INSIDE = Instrument(
     "counter",
-    "gateway_lone_ends_learned_total",
-    "Models that were found to start inside their reasoning, by their first lone end marker",
+    "gateway_starts_inside_detected_total",
+    "Models found to start inside their reasoning, because an end marker came without a start",
     ("upstream",),
 )
 SUMMARIZER_CALLS = Instrument(
     "counter",
     "gateway_summarizer_calls_total",
-    "Parts of a summary that the summary model was asked for, by `result` (written, failed)",
+    "Calls of the summary model, one for each part of a summary, by `result` (succeeded, failed)",
     ("result",),
 )
 SUMMARIZER_TOKENS = Instrument(
     "counter",
     "gateway_summarizer_tokens_total",
-    "Tokens of its calls, prompts included, as its server counts them",
+    "Tokens of the summary model's calls, prompts included, as its server counts them",
 )
 INSTRUMENTS = (
     TURNS,
     TURN_ERRORS,
-    REFUSALS,
-    *MOMENTS.values(),
+    ERROR_RESPONSES,
+    *TURN_TIMES.values(),
     TOKENS,
+    KEY_TURNS,
+    KEY_TOKENS,
     OPEN_STREAMS,
-    STREAM_PLACES,
+    STREAM_LIMIT,
     WRITE_GAP,
     SENT_BYTES,
     HEARTBEATS,
     ATTEMPTS,
     BREAKER,
-    LEARNED,
+    STARTS_INSIDE,
     SUMMARIZER_CALLS,
     SUMMARIZER_TOKENS,
 )

@@ -1,4 +1,4 @@
-"""The log: one line a turn, never a prompt, an answer or a key."""
+"""The log: one line for each turn. It never holds a prompt, an answer or a key."""
 
 import sys
 from contextlib import suppress
@@ -10,14 +10,14 @@ from gateway.config import Config
 
 
 def make_logger(config: Config) -> Any:
-    """A logger that writes lines to standard output, as JSON or for people."""
+    """Returns a structlog logger that writes lines to standard output, as JSON or as text."""
     renderer = (
         structlog.processors.JSONRenderer()
         if config.log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
     )
     return structlog.wrap_logger(
-        structlog.WriteLogger(cast(TextIO, _Lossy(sys.stdout))),
+        structlog.WriteLogger(cast(TextIO, _LossyFile(sys.stdout))),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -28,14 +28,14 @@ def make_logger(config: Config) -> Any:
     )
 
 
-class _Lossy:
-    """A file that loses what it can't take: no answer ends because a disk is full."""
+class _LossyFile:
+    """Drops what can't be written, so that a full disk doesn't break answers."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
     def write(self, text: str) -> None:
-        with suppress(OSError, ValueError):  # ValueError: characters that its encoding lacks
+        with suppress(OSError, ValueError):  # ValueError: the encoding lacks a character
             self._file.write(text)
 
     def flush(self) -> None:

@@ -1,13 +1,13 @@
-"""The metrics: counts what happens and tells it to Prometheus.
+"""The metrics: counts events and renders the counts for Prometheus.
 
-Each worker counts for itself, in files of a folder that all workers of one gunicorn share, and any
-of them can tell the sum (prometheus-client's multiprocess mode). gunicorn.conf.py makes the folder
-and numbers the workers; without it the counts stay in the process.
+Each worker counts into files in a directory that all workers of one gunicorn share, so any worker
+can report the sum (prometheus_client's multiprocess mode). gunicorn.conf.py makes the directory and
+numbers the workers. Without gunicorn, the counts stay in the process.
 
-What happens at every write (:class:`Written`) and at the end of every turn is added to plain
-numbers that are carried over to the instruments about once a second and when the last open turn
-ends: to count a dozen things in a shared file takes seventy calls of functions. What happens once a
-turn is read from the turn's line in the log, so that the log and the metrics can't disagree.
+Updating a shared file is expensive: a dozen counters cost seventy Python calls. So writes
+(:class:`WriteStats`) and ended turns are added to plain numbers first, and `flush` moves these to
+the files about once a second and when the last open turn ends. An ended turn is counted from its
+log line, so the log and the metrics can't disagree.
 """
 
 from bisect import bisect_left
@@ -31,33 +31,32 @@ from prometheus_client.values import MultiProcessValue, MutexValue
 from gateway.core.tokens import counted
 from gateway.errors import CODES, GatewayError, GatewayFault, UpstreamRefused
 from gateway.observe import instruments
-from gateway.observe.instruments import INSTRUMENTS, MOMENTS, Instrument
-from gateway.routing.breaker import State
+from gateway.observe.instruments import INSTRUMENTS, TURN_TIMES, Instrument
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_BREAKER_VALUES: dict[State, int] = {"closed": 0, "trial": 1, "open": 2}
+_BREAKER_VALUES = {"closed": 0, "half_open": 1, "open": 2}
 
 
-class Spread:
-    """Times on their way to a histogram."""
+class HistogramBatch:
+    """Observations that are not in their histogram yet."""
 
     __slots__ = ("bounds_s", "counts", "total_s")
 
     def __init__(self, instrument: Instrument) -> None:
         self.bounds_s = instrument.buckets_s
         self.counts = [0] * (len(self.bounds_s) + 1)
-        """How many were in each bucket; the last has no bound."""
+        """Observations in each bucket; the last bucket has no upper bound."""
         self.total_s = 0.0
 
-    def add(self, time_s: float) -> None:
-        """One more."""
+    def observe(self, time_s: float) -> None:
+        """Adds one observation."""
         self.counts[bisect_left(self.bounds_s, time_s)] += 1
         self.total_s += time_s
 
 
-class Written:
-    """What a worker has written to its clients since the last carrying over."""
+class WorkerWrites:
+    """What a worker has written to its clients since the last flush."""
 
     __slots__ = ("bytes", "gaps", "heartbeats")
 
@@ -65,31 +64,32 @@ class Written:
         self.clear()
 
     def clear(self) -> None:
-        """Begins anew."""
+        """Sets everything to zero."""
         self.bytes = 0
         self.heartbeats = 0
-        self.gaps = Spread(instruments.WRITE_GAP)
+        self.gaps = HistogramBatch(instruments.WRITE_GAP)
 
 
-class Sent:
-    """What was written to one client. It is called at every write and has to be cheap."""
+class WriteStats:
+    """Counts the writes to one client, for its log line and for the worker's sum."""
 
-    __slots__ = ("_last_s", "_written", "bytes", "heartbeats", "longest_gap_s", "writes")
+    __slots__ = ("_last_s", "_worker", "bytes", "heartbeats", "longest_gap_s", "writes")
 
-    def __init__(self, written: Written) -> None:
+    def __init__(self, worker: WorkerWrites) -> None:
         self.bytes = 0
         self.heartbeats = 0
         self.writes = 0
         self.longest_gap_s = 0.0
         self._last_s: float | None = None
-        self._written = written
+        self._worker = worker
 
     def write(self, size: int, now: float) -> None:
-        """So many bytes are on their way. `now`: monotonic seconds."""
-        written = self._written
+        """Counts a write of `size` bytes. now: monotonic seconds."""
+        worker = self._worker
         if self._last_s is not None:
             gap_s = now - self._last_s
-            gaps = written.gaps  # its add, without a call: this is once a token
+            # HistogramBatch.observe, inlined: this runs once for each token.
+            gaps = worker.gaps
             gaps.counts[bisect_left(gaps.bounds_s, gap_s)] += 1
             gaps.total_s += gap_s
             if gap_s > self.longest_gap_s:
@@ -97,15 +97,15 @@ class Sent:
         self._last_s = now
         self.writes += 1
         self.bytes += size
-        written.bytes += size
+        worker.bytes += size
 
     def heartbeat(self) -> None:
-        """The next write is a heartbeat."""
+        """Counts a heartbeat. Its bytes are counted by `write`."""
         self.heartbeats += 1
-        self._written.heartbeats += 1
+        self._worker.heartbeats += 1
 
     def record(self) -> dict[str, int]:
-        """What the log says of it."""
+        """The fields of the turn's log line."""
         return {
             "sent_bytes": self.bytes,
             "writes": self.writes,
@@ -115,114 +115,123 @@ class Sent:
 
 
 class Metrics:
-    """The instruments of one worker."""
+    """The metrics of one worker."""
 
     def __init__(self, worker: int | None = None) -> None:
-        """worker: its number; None: the process is alone."""
-        self.written = Written()
+        """worker: its number; None if the process has no gunicorn and no other workers."""
+        self.writes = WorkerWrites()
         self._is_alone = worker is None
-        # The instruments look here for what keeps their numbers, also when a label is new.
+        # prometheus_client 0.26 reads this undocumented global whenever it makes a metric or a
+        # label. It sets it at import from PROMETHEUS_MULTIPROC_DIR and names the files by process
+        # id; by worker number, a replacement worker goes on in the files of the one before.
         values.ValueClass = MutexValue if worker is None else MultiProcessValue(lambda: worker)
-        disable_created_metrics()  # several workers have no such time
+        disable_created_metrics()  # a sum over workers has no creation time
         self._registry = CollectorRegistry()
         self._families = {made: _make(made, self._registry) for made in INSTRUMENTS}
-        self._of = cache(self._find)
+        self._series = cache(self._find_series)
         self._counts: defaultdict[tuple[Any, ...], float] = defaultdict(float)
-        """What is to be carried over: instrument and labels → how much was counted."""
-        self._times: dict[tuple[Any, ...], Spread] = {}
-        """The same for histograms."""
-        for of_codes in (instruments.TURN_ERRORS, instruments.REFUSALS):
-            self._of(of_codes, GatewayFault.code)  # so that already the first is a rise
+        """Counter and labels → what to add at the next flush."""
+        self._times: dict[tuple[Any, ...], HistogramBatch] = {}
+        """Histogram and labels → what to add at the next flush."""
+        for by_code in (instruments.TURN_ERRORS, instruments.ERROR_RESPONSES):
+            # From 0 to 1 is an increase for Prometheus; from no series to 1 is not.
+            self._series(by_code, GatewayFault.code)
 
     def text(self) -> bytes:
-        """The counts of all workers, in Prometheus' text format."""
+        """Returns the sum over all workers in Prometheus' text format."""
         if self._is_alone:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
         return generate_latest(registry)
 
-    def turn_ended(self, record: Mapping[str, Any]) -> None:
-        """Counts a turn by its line in the log."""
+    def count_turn(self, record: Mapping[str, Any]) -> None:
+        """Counts an ended turn from the fields of its log line."""
         counts = self._counts
         model = (record["family"], record["upstream"])
         blame = record.get("blame", "none")
-        counts[instruments.TURNS, record["format"], *model, record["end"], blame] += 1
+        key, end = record["key"], record["end"]
+        counts[instruments.TURNS, record["format"], *model, end, blame] += 1
+        counts[instruments.KEY_TURNS, key, end] += 1
         if "code" in record:
-            counts[instruments.TURN_ERRORS, _bounded(record["code"])] += 1
-        for field, instrument in MOMENTS.items():
+            counts[instruments.TURN_ERRORS, _known(record["code"])] += 1
+        for field, instrument in TURN_TIMES.items():
             if (ms := record.get(field)) is not None:
                 series = (instrument, *model)
                 if series not in self._times:
-                    self._times[series] = Spread(instrument)
-                self._times[series].add(ms / 1000)
+                    self._times[series] = HistogramBatch(instrument)
+                self._times[series].observe(ms / 1000)
         tokens = counted(record["usage"], record["reasoning_tokens"], record["output_tokens"])
         for kind, count in zip(("reasoning", "answer"), tokens, strict=True):
             if count:
                 counts[instruments.TOKENS, *model, kind] += count
+                counts[instruments.KEY_TOKENS, key, kind] += count
 
-        if written := record.get("summarizer"):
-            failed = written["failed"]
+        if summarizer := record.get("summarizer"):
+            failed = summarizer["failed"]
             counts[instruments.SUMMARIZER_CALLS, "failed"] += failed
-            counts[instruments.SUMMARIZER_CALLS, "written"] += written["calls"] - failed
-            counts[instruments.SUMMARIZER_TOKENS,] += written.get("total_tokens", 0)
+            counts[instruments.SUMMARIZER_CALLS, "succeeded"] += summarizer["calls"] - failed
+            counts[instruments.SUMMARIZER_TOKENS,] += summarizer.get("total_tokens", 0)
 
-    def refused(self, error: GatewayError) -> None:
-        """A request was answered with an error status."""
-        self._of(instruments.REFUSALS, _bounded(error.code)).inc()
+    def count_error_response(self, error: GatewayError) -> None:
+        """Counts a request that was answered with an error status."""
+        self._series(instruments.ERROR_RESPONSES, _known(error.code)).inc()
 
-    def attempted(self, upstream: str, error: GatewayError | None) -> None:
-        """An upstream was called and accepted the call (None), or this came of it."""
+    def count_attempt(self, upstream: str, error: GatewayError | None) -> None:
+        """Counts a request to an upstream. error: None if the upstream accepted it."""
         if error is None:
             result = "accepted"
         elif isinstance(error, UpstreamRefused):
             status = error.upstream_status
             result = "429" if status == 429 else f"{status // 100}xx"
         else:
-            result = _bounded(error.code)
+            result = _known(error.code)
         self._counts[instruments.ATTEMPTS, upstream, result] += 1
 
-    def breaker(self, upstream: str, state: State) -> None:
-        """The state of an upstream's breaker, when it is new or has changed."""
-        self._of(instruments.BREAKER, upstream).set(_BREAKER_VALUES[state])
+    def count_starts_inside(self, upstream: str) -> None:
+        """Counts a model of this upstream that was found to start inside its reasoning."""
+        self._series(instruments.STARTS_INSIDE, upstream).inc()
 
-    def learned(self, upstream: str) -> None:
-        """A model of this upstream was found to start inside its reasoning."""
-        self._of(instruments.LEARNED, upstream).inc()
+    def set_breaker(self, upstream: str, state: str) -> None:
+        """Sets the state of an upstream's breaker: `closed`, `half_open` or `open`."""
+        self._series(instruments.BREAKER, upstream).set(_BREAKER_VALUES[state])
 
-    def has_places(self, streams: int) -> None:
-        """So many turns can be under way in this worker."""
-        self._of(instruments.STREAM_PLACES).set(streams)
+    def set_stream_limit(self, streams: int) -> None:
+        """Sets how many turns can be in progress at once in this worker."""
+        self._series(instruments.STREAM_LIMIT).set(streams)
 
-    def carry_over(self, open_streams: int) -> None:
-        """From the plain numbers to the instruments."""
-        written = self.written
-        self._of(instruments.OPEN_STREAMS).set(open_streams)
-        self._of(instruments.SENT_BYTES).inc(written.bytes)
-        self._of(instruments.HEARTBEATS).inc(written.heartbeats)
-        self._of(instruments.WRITE_GAP).add(written.gaps)
-        written.clear()
+    def flush(self, open_streams: int) -> None:
+        """Moves the plain numbers to prometheus_client's. open_streams: of this worker, now."""
+        writes = self.writes
+        self._series(instruments.OPEN_STREAMS).set(open_streams)
+        self._series(instruments.SENT_BYTES).inc(writes.bytes)
+        self._series(instruments.HEARTBEATS).inc(writes.heartbeats)
+        self._series(instruments.WRITE_GAP).add(writes.gaps)
+        writes.clear()
         for series, count in self._counts.items():
-            self._of(*series).inc(count)
+            self._series(*series).inc(count)
         self._counts.clear()
-        for series, spread in self._times.items():
-            self._of(*series).add(spread)
+        for series, batch in self._times.items():
+            self._series(*series).add(batch)
         self._times.clear()
 
-    def _find(self, instrument: Instrument, *labels: str) -> Any:
-        """The one series of an instrument that has these labels."""
+    def _find_series(self, instrument: Instrument, *labels: str) -> Any:
         family = self._families[instrument]
         return family.labels(*labels) if labels else family
 
 
 class _Histogram(Histogram):
-    """Takes many observations at once."""
+    """A histogram that takes a batch of observations in one call.
 
-    def add(self, spread: Spread) -> None:
-        for bucket, count in zip(self._buckets, spread.counts, strict=True):
+    `_buckets` and `_sum` are private in prometheus_client 0.26, whose public `observe` takes one
+    observation. A bucket counts only its own observations; the text format adds the lower ones.
+    """
+
+    def add(self, batch: HistogramBatch) -> None:
+        for bucket, count in zip(self._buckets, batch.counts, strict=True):
             if count:
                 bucket.inc(count)
-        self._sum.inc(spread.total_s)
+        self._sum.inc(batch.total_s)
 
 
 def _make(made: Instrument, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
@@ -230,10 +239,10 @@ def _make(made: Instrument, registry: CollectorRegistry) -> Counter | Gauge | Hi
     if made.kind == "counter":
         return Counter(made.name, made.meaning, **common)
     if made.kind == "gauge":
-        return Gauge(made.name, made.meaning, multiprocess_mode=made.over_workers, **common)
+        return Gauge(made.name, made.meaning, multiprocess_mode=made.multiprocess_mode, **common)
     return _Histogram(made.name, made.meaning, buckets=made.buckets_s, **common)
 
 
-def _bounded(code: str | None) -> str:
-    """An error code of ours; what upstreams invent is `other`."""
+def _known(code: str | None) -> str:
+    """The error code if it is the gateway's own, else `other`: upstreams make up codes."""
     return code if code in CODES else "other"

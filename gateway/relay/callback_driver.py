@@ -1,14 +1,10 @@
-"""The direct driver: what arrives is read, fed and sent in one go, from gevent's hub itself.
+"""The callback driver: reads, feeds and sends in one go, from gevent's hub itself.
 
-The ordinary way, the relay's, costs a token two switches of greenlets, a second look at each socket
+The plain driver (:mod:`.pump`) costs a token two greenlet switches, a second look at each socket
 and a question about its buffer. Here the event loop's watcher of the upstream's socket calls back,
-the turn is fed, and what comes of it is written to the client's socket, past the server, as a chunk
-of the response that the server has begun. Nothing here waits. Whatever would have to (a client that
-is behind, the first and the last bytes of an answer, a heartbeat) goes the ordinary way, and so
-does everything where the sockets are not plain ones.
-
-Where a stream has a lane (:mod:`.lane`), a token goes by it: then all that happens to the token
-happens in the one function `readable`, because a call costs as much here as the work it does.
+the turn is fed, and its events are written to the client's socket past the server. Nothing here
+may wait. Whatever has to wait (a client that is behind, the first and last bytes of an answer, a
+heartbeat) goes through the queue, and sockets that are not plain ones use the plain driver.
 """
 
 from collections.abc import Callable
@@ -18,35 +14,36 @@ import gevent
 from gevent.hub import Waiter
 
 from gateway.core.events import Event
+from gateway.core.steady import Feeder
 from gateway.errors import UpstreamBroke
-from gateway.relay.stream import Stream
-from gateway.transport.client import BROKE_OFF, READ_BYTES, Wire
+from gateway.relay.run import Run
+from gateway.transport.lines import BROKE_OFF, READ_BYTES, ChunkedSocket
 
 
-class Driven(Protocol):
-    """The relay, as this driver sees it. Nothing in it may wait."""
+class RelayCallbacks(Protocol):
+    """The pump, as this driver needs it. Nothing in it may wait."""
 
-    def take(self, stream: Stream, lines: list[bytes]) -> bool:
-        """Feeds the turn; false: its reader is too far behind for more."""
+    def on_events(self, run: Run, events: list[Event], now: float) -> bool:
+        """Hands on what the turn made of a read; False: the client is too far behind for more.
 
-    def tell(self, stream: Stream, events: list[Event], now: float) -> None:
-        """Hands on what the turn made of a text."""
-
-    def ask(self, stream: Stream, now: float) -> None:
-        """Asks the summary model what the turn wants to know, if anything."""
+        Raises what broke in the stream.
+        """
 
 
-def read(stream: Stream, wire: Wire, relay: Driven, clock: Callable[[], float]) -> None:
-    """Reads until the body has ended or the stream's reader is too far behind.
+def read_body(
+    run: Run, body: ChunkedSocket, relay: RelayCallbacks, clock: Callable[[], float]
+) -> None:
+    """Reads until the body has ended or the client is too far behind.
 
     Raises UpstreamBroke, or what the relay raises.
     """
     hub = gevent.get_hub()
     waiter = Waiter(hub)
-    watcher = hub.loop.io(wire.socket.fileno(), 1)
-    receive = wire.socket.recv
+    watcher = hub.loop.io(body.socket.fileno(), 1)
+    receive = body.socket.recv
+    feeder = Feeder(run.turn, body.lines, lambda: body.at_boundary)
 
-    def readable() -> None:
+    def on_readable() -> None:
         try:
             try:
                 data = receive(READ_BYTES)
@@ -54,23 +51,12 @@ def read(stream: Stream, wire: Wire, relay: Driven, clock: Callable[[], float]) 
                 return
             except OSError as error:
                 raise UpstreamBroke(BROKE_OFF) from error
-            lane = stream.lane
-            if lane is not None and stream.is_clear and (carried := lane.carry(data)) is not None:
-                text, frames = carried
-                stream.reading_since = now = clock()
-                if frames:
-                    stream.pass_on(frames, 1, now)
-                if events := lane.take(text, now):
-                    relay.tell(stream, events, now)
-                if not frames:
-                    relay.ask(stream, now)
-                return
-            lines = wire.lines(data)
-            goes_on = relay.take(stream, lines) if lines else True
-            stream.find_lane(wire.is_whole)
-            if wire.is_broken:
+            now = clock()
+            run.on_read(now)
+            goes_on = relay.on_events(run, feeder.feed(data, now), now)
+            if body.is_broken:
                 raise UpstreamBroke(BROKE_OFF)
-            if goes_on and not wire.ended:
+            if goes_on and not body.ended:
                 return
         except BaseException as error:
             watcher.stop()
@@ -79,7 +65,7 @@ def read(stream: Stream, wire: Wire, relay: Driven, clock: Callable[[], float]) 
             watcher.stop()
             waiter.switch(None)
 
-    watcher.start(readable)
+    watcher.start(on_readable)
     try:
         waiter.get()
     finally:

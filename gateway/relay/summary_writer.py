@@ -1,32 +1,32 @@
-"""Asks a model for its part of a summary: the I/O behind an Ask."""
+"""Asks the summary model for its part of a summary: performs the effect AskSummaryModel."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.config import Config
-from gateway.core.families import Families, Kind
+from gateway.core.effects import AskSummaryModel, SummaryReply
+from gateway.core.families import Families, SegmentKind
 from gateway.core.parts import Content, Fault, Part, Usage
-from gateway.core.summarizers import Ask, Written
 from gateway.errors import GatewayError, UpstreamError
 from gateway.routing.breaker import Breaker
 from gateway.transport.client import Transport
-from gateway.upstreams.chat import ChatUpstream
+from gateway.upstreams.base import Upstream
 
-UNWRITTEN = Written(None)
+_NO_REPLY = SummaryReply(None)
 
 
-class Writer:
+class SummaryWriter:
     """The summary model of one worker, with a breaker of its own."""
 
     def __init__(
         self,
         config: Config,
-        upstream: ChatUpstream,
+        upstream: Upstream,
         transport: Transport,
         families: Families,
         clock: Callable[[], float],
     ) -> None:
-        """upstream, transport: the server of the summary model, and the way to it."""
+        """upstream, transport: the server of the summary model, and the connections to it."""
         self.timeout_s = config.summarizer_timeout_s
         self._model = config.summarizer_model or ""
         self._upstream = upstream
@@ -35,24 +35,24 @@ class Writer:
         self._clock = clock
         self._breaker = Breaker(config.breaker_failures, config.breaker_open_s)
 
-    def write(self, ask: Ask, request_id: str) -> Written:
-        """The answer, or none: a failure is the breaker's affair, not the stream's."""
+    def write(self, ask: AskSummaryModel, request_id: str) -> SummaryReply:
+        """The model's reply, or none: a failure concerns the breaker, not the stream."""
         breaker = self._breaker
-        if not breaker.admits(self._clock()):
-            return UNWRITTEN
-        opening = breaker.enter()
+        if not breaker.allows(self._clock()):
+            return _NO_REPLY
+        generation = breaker.begin()
         try:
-            written = self._call(ask, request_id)
+            reply = self._call(ask, request_id)
         except GatewayError:
-            breaker.fail(opening, self._clock())
-            return UNWRITTEN
+            breaker.fail(generation, self._clock())
+            return _NO_REPLY
         except BaseException:  # the stream has ended meanwhile
-            breaker.drop(opening)
+            breaker.drop(generation)
             raise
-        breaker.succeed(opening)
-        return written
+        breaker.succeed(generation)
+        return reply
 
-    def _call(self, ask: Ask, request_id: str) -> Written:
+    def _call(self, ask: AskSummaryModel, request_id: str) -> SummaryReply:
         body = {
             "messages": ask.messages,
             "max_tokens": ask.max_tokens,
@@ -62,15 +62,15 @@ class Writer:
         parts: list[Part] = []
         with self._transport.send(
             self._upstream.completion(body, self._model, request_id)
-        ) as reply:
-            if reply.status != 200:
-                raise self._upstream.refusal(reply.status, reply.headers, b"")
-            for lines in reply.batches():
+        ) as answer:
+            if answer.status != 200:
+                raise self._upstream.refusal(answer.status, answer.headers, b"")
+            for lines in answer.batches():
                 parts += reader.feed(lines)
         return self._read(parts + reader.close())
 
-    def _read(self, parts: Iterable[Part]) -> Written:
-        """What a model that may think as well has answered."""
+    def _read(self, parts: Iterable[Part]) -> SummaryReply:
+        """The answer without its reasoning: a summary model may think as well."""
         splitter = self._families.splitter(self._upstream.name, self._model, {}, None)
         segments = []
         usage: dict[str, Any] | None = None
@@ -83,6 +83,5 @@ class Writer:
                 case Fault(message, code):
                     raise UpstreamError(message, code=code)
         segments += splitter.close(stopped=True)
-        return Written(
-            "".join(text for kind, text in segments if kind is not Kind.REASONING), usage
-        )
+        text = "".join(text for kind, text in segments if kind is not SegmentKind.REASONING)
+        return SummaryReply(text, usage)

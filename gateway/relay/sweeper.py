@@ -1,7 +1,8 @@
-"""Looks at all open streams about once a second: for time limits, heartbeats, and clients that have
-left or do not read. So no timer is started per read."""
+"""Looks at all runs about once a second, so that no timer is started for each read.
 
-import select
+It enforces the time limits, sends heartbeats, and finds clients that have left or do not read.
+"""
+
 import socket
 from collections.abc import Callable, Mapping
 
@@ -15,90 +16,93 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamTotalTimeout,
 )
-from gateway.relay.stream import Stream
-from gateway.transport.session import poll
+from gateway.relay.delivery import Delivery
+from gateway.relay.run import Run
+from gateway.server.sockets import hung_up
 
-_MAX_SWEEP_S = 1.0
+_MAX_INTERVAL_S = 1.0
 _CATCH_UP_S = 0.05
-_HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class Sweeper:
-    """Runs while streams are open."""
+    """Sweeps while runs are open."""
 
     def __init__(
         self,
         config: Config,
-        streams: Mapping[str, Stream],
+        runs: Mapping[str, Run],
         clock: Callable[[], float],
-        count: Callable[[], None],
+        on_sweep: Callable[[], None],
     ) -> None:
-        """count: called at each look, for what is counted now and then."""
+        """on_sweep: called at each sweep, for what is counted now and then."""
         self._config = config
-        self._count = count
-        self._streams = streams
+        self._on_sweep = on_sweep
+        self._runs = runs
         self._clock = clock
-        self._sweeping: gevent.Greenlet | None = None
+        self._greenlet: gevent.Greenlet | None = None
         limits = [config.heartbeat_s, config.stall_timeout_s]
-        for upstream in config.served:
+        for upstream in config.effective_upstreams:
             limits += [
                 upstream.first_byte_timeout_s,
                 upstream.idle_timeout_s,
                 upstream.total_timeout_s,
             ]
-        self._every_s = min(_MAX_SWEEP_S, min(limits) / 4)
+        self._interval_s = min(_MAX_INTERVAL_S, min(limits) / 4)
 
     def wake(self) -> None:
-        """A stream was opened."""
-        if not self._sweeping:
-            self._sweeping = gevent.spawn(self._sweep_while_open)
+        """A run was opened."""
+        if not self._greenlet:
+            self._greenlet = gevent.spawn(self._sweep_while_open)
 
     def _sweep_while_open(self) -> None:
-        config = self._config
-        while self._streams:
+        while self._runs:
             self._sleep()
-            self._count()
+            self._on_sweep()
             now = self._clock()
-            gone = self._hung_up()
-            for stream in list(self._streams.values()):
-                stream.hears(now)
-                if stream.request.client in gone:
-                    stream.let_go(ClientLeft("The client closed the connection."))
-                elif stream.looks_stalled(now, config.stall_timeout_s):
-                    stream.let_go(ClientStalled("The client does not read."))
-                elif (error := _overdue(stream, now)) is not None:
-                    stream.fail(error)
-                elif _since(stream.waiting_since, now) > config.heartbeat_s - self._every_s / 2:
-                    stream.log.nudge()
+            clients = (run.context.client for run in self._runs.values())
+            gone = hung_up(client for client in clients if client)
+            for run in list(self._runs.values()):
+                run.note_reads(now)
+                if run.delivery is not None and not self._check_client(run.delivery, gone, now):
+                    continue
+                if (error := _overdue(run, now)) is not None:
+                    run.fail(error)
+                elif run.delivery is not None:
+                    self._send_heartbeat(run.delivery, now)
+
+    def _check_client(self, delivery: Delivery, gone: set[socket.socket], now: float) -> bool:
+        """False when the client is gone, or was disconnected because it does not read."""
+        if delivery.run.context.client in gone:
+            delivery.disconnect(ClientLeft("The client closed the connection."))
+        elif delivery.has_stalled(now, self._config.stall_timeout_s):
+            delivery.disconnect(ClientStalled("The client does not read."))
+        else:
+            return True
+        return False
+
+    def _send_heartbeat(self, delivery: Delivery, now: float) -> None:
+        due_after_s = self._config.heartbeat_s - self._interval_s / 2
+        if _since(delivery.waiting_since, now) > due_after_s:
+            delivery.run.queue.wake()  # a reader that is woken without events sends one
 
     def _sleep(self) -> None:
-        """Until the next look. Nobody is judged by the time in which the process stood still."""
+        """Waits for the next sweep. Time in which the process stood still counts against no one."""
         began = self._clock()
-        gevent.sleep(self._every_s)
-        if self._clock() - began > 2 * self._every_s:
-            gevent.sleep(_CATCH_UP_S)  # in which what has come meanwhile is read
-
-    def _hung_up(self) -> set[socket.socket]:
-        """The clients that have closed their connection, also while nothing is sent to them."""
-        asked = poll()
-        sockets = (stream.request.client for stream in self._streams.values())
-        clients = {client.fileno(): client for client in sockets if client}
-        for descriptor in clients:
-            if descriptor >= 0:
-                asked.register(descriptor, _HUNG_UP)
-        return {clients[descriptor] for descriptor, _ in asked.poll(0)}
+        gevent.sleep(self._interval_s)
+        if self._clock() - began > 2 * self._interval_s:
+            gevent.sleep(_CATCH_UP_S)  # lets the greenlets read what has arrived meanwhile
 
 
-def _overdue(stream: Stream, now: float) -> GatewayError | None:
-    """The time limit of its upstream that a stream has passed, if any."""
-    limits = stream.lease.config
-    if now - stream.request.started > limits.total_timeout_s:
+def _overdue(run: Run, now: float) -> GatewayError | None:
+    """The error for the upstream's time limit that a run has passed, if any."""
+    limits = run.lease.config
+    if now - run.context.started > limits.total_timeout_s:
         return UpstreamTotalTimeout("The answer took longer than the gateway allows.")
-    if _since(stream.calling_since, now) > limits.first_byte_timeout_s:
+    if _since(run.calling_since, now) > limits.first_byte_timeout_s:
         return UpstreamTimeout(
             "The upstream did not begin to answer in time.", code="upstream_first_byte_timeout"
         )
-    if stream.calling_since is None and _since(stream.reading_since, now) > limits.idle_timeout_s:
+    if run.calling_since is None and _since(run.reading_since, now) > limits.idle_timeout_s:
         return UpstreamTimeout(
             "The upstream fell silent in the middle of its answer.", code="upstream_idle_timeout"
         )

@@ -1,27 +1,21 @@
-"""From a request that has been read to a stream under way."""
+"""From a request that has been read to a run under way."""
 
 from collections.abc import Mapping
-from socket import socket
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
 from gateway.apis import ChatRequest
 from gateway.config import ReasoningMode
 from gateway.core.choices import Choices
-from gateway.core.families import Families, Splitter
-from gateway.core.parts import Call
+from gateway.core.families import Families
 from gateway.core.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
-from gateway.core.turn import Reader, Turn
+from gateway.core.turn import Reading, Turn
 from gateway.observe.metrics import Metrics
-from gateway.relay.relay import Relay
-from gateway.relay.stream import Request, Stream
-from gateway.routing.client import Endpoint
-from gateway.routing.pool import Lease
-from gateway.upstreams.chat import ChatUpstream
+from gateway.relay.run import Run
+from gateway.routing.client import UpstreamClient
 
-_MAX_LOGGED_NAME = 200
-_UNSUMMARIZED: dict[ReasoningMode, ReasoningMode] = {
+_WITHOUT_SUMMARY: dict[ReasoningMode, ReasoningMode] = {
     "summary": "none",
     "raw": "raw",
     "both": "raw",
@@ -29,83 +23,54 @@ _UNSUMMARIZED: dict[ReasoningMode, ReasoningMode] = {
 }
 
 
-class Caller(NamedTuple):
-    """Who asks, and since when."""
-
-    request_id: str
-    started: float
-    """Monotonic seconds."""
-    socket: socket | None
-    """The client's connection, to be watched."""
-
-
-class Turns:
-    """Opens turns over the services that they use."""
+class TurnFactory:
+    """Makes turns for requests."""
 
     def __init__(
         self,
-        relay: Relay,
-        endpoints: Mapping[str, Endpoint],
+        upstreams: Mapping[str, UpstreamClient],
         families: Families,
         summarizers: Summarizers,
         metrics: Metrics,
         log: Any,
     ) -> None:
-        self._relay = relay
-        self._endpoints = endpoints
+        """upstreams: by their names in the pool."""
+        self._upstreams = upstreams
         self._families = families
         self._summarizers = summarizers
         self._metrics = metrics
         self._log = log
 
-    def settle(self, asked: ChatRequest) -> ChatRequest:
+    def resolve_options(self, request: ChatRequest) -> ChatRequest:
         """The request with its summarizer chosen; without one there is no summary to show.
 
-        Raises BadRequest when it names one that is not offered.
+        Raises BadRequest when it names a summarizer that is not offered.
         """
-        options = asked.options
-        name = self._summarizers.name(asked.model, options.summarizer)
-        if name == MODEL and asked.choices > 1:
-            name = "extractive"  # a call for each of them would be too many
-        reasoning = _UNSUMMARIZED[options.reasoning] if name == OFF else options.reasoning
-        settled = replace(options, summarizer=name, reasoning=reasoning)
-        return replace(asked, options=settled)
+        options = request.options
+        name = self._summarizers.name(request.model, options.summarizer)
+        if name == MODEL and request.choices > 1:
+            name = "extractive"  # a model would be called for each choice
+        reasoning = _WITHOUT_SUMMARY[options.reasoning] if name == OFF else options.reasoning
+        return replace(request, options=replace(options, summarizer=name, reasoning=reasoning))
 
-    def open(self, stream_id: str, asked: ChatRequest, caller: Caller) -> Stream:
-        """Starts the turn, or a turn for each choice, and the call to the upstream."""
-        prompt = prompt_of(asked.body["messages"])
-        turns = [self._turn(asked, prompt, caller, choice) for choice in range(asked.choices)]
-        turn = turns[0] if len(turns) == 1 else Choices(turns)
-        model = asked.model[:_MAX_LOGGED_NAME]
+    def make(self, request: ChatRequest, started: float) -> Turn | Choices:
+        """The turn of a request that arrived at `started`, or a turn for each of its choices."""
+        prompt = prompt_of(request.body["messages"])
+        turns = [self._turn(request, prompt, started, n) for n in range(request.choices)]
+        return turns[0] if len(turns) == 1 else Choices(turns)
 
-        def call(upstream: ChatUpstream, own_name: str) -> Call:
-            return upstream.completion(asked.body, own_name, caller.request_id)
+    def _turn(self, request: ChatRequest, prompt: Prompt, started: float, choice: int) -> Turn:
+        options = request.options
 
-        def record(lease: Lease) -> dict[str, str]:
-            family = self._families.find(lease.model).name
-            ids = {"request": caller.request_id, "format": asked.dialect}
-            return {**ids, "family": family, "model": model}
-
-        def closed(lease: Lease) -> None:
-            if turn.lone_end and asked.options.starts_inside is None:
-                self._learn(stream_id, model, lease)
-
-        return self._relay.open(
-            Request(stream_id, asked.model, call, caller.started, caller.socket, record, closed),
-            turn,
-        )
-
-    def _turn(self, asked: ChatRequest, prompt: Prompt, caller: Caller, choice: int) -> Turn:
-        options = asked.options
-
-        def source(upstream: str, model: str) -> tuple[Reader, Splitter]:
-            return (
-                self._endpoints[upstream].upstream.reader(choice),
-                self._families.splitter(upstream, model, asked.body, options.starts_inside),
+        def source(upstream: str, model: str) -> Reading:
+            return Reading(
+                self._upstreams[upstream].upstream.reader(choice),
+                self._families.splitter(upstream, model, request.body, options.starts_inside),
+                self._families.find(model).name,
             )
 
         return Turn(
-            started=caller.started,
+            started=started,
             prompt_summary=prompt.summary,
             reasoning=options.reasoning,
             source=source,
@@ -114,13 +79,16 @@ class Turns:
             ),
         )
 
-    def _learn(self, stream_id: str, model: str, lease: Lease) -> None:
-        """A model whose reasoning turned out to be opened by its template is remembered."""
-        if self._families.learn_that_it_starts_inside(lease.upstream, lease.model):
-            self._metrics.learned(lease.upstream)
+    def learn(self, run: Run) -> None:
+        """Remembers a model whose reasoning turned out to be opened by its chat template."""
+        if not run.turn.saw_unopened_end or run.request.options.starts_inside is not None:
+            return
+        lease = run.lease
+        if self._families.remember_starts_inside(lease.upstream, lease.model):
+            self._metrics.count_starts_inside(lease.upstream)
             self._log.warning(
                 "model starts inside its reasoning",
-                stream=stream_id,
-                model=model,
+                stream=run.id,
+                model=lease.model,
                 upstream=lease.upstream,
             )

@@ -1,1 +1,1 @@
-"""Which upstream a request goes to, which models there are, which upstreams are healthy."""
+"""Chooses the upstream for a request. Knows which are healthy and which models they serve."""

@@ -1,72 +1,74 @@
-"""Lets alone what fails again and again. No I/O, no clock: `now` is monotonic seconds."""
+"""A circuit breaker. No I/O, no clock: `now` is monotonic seconds."""
 
 from typing import Literal
 
-State = Literal["closed", "open", "trial"]
+State = Literal["closed", "open", "half_open"]
 
 
 class Breaker:
-    """Lets an upstream alone that fails again and again, and tries it with one request at a time.
+    """Rejects calls to an upstream that keeps failing.
 
-    closed: all may pass, and `failures` in a row open it. open: none may, for `open_s` seconds.
-    trial: one may. Once its upstream speaks the breaker is closed, but on probation: until a
-    request has ended well a single failure opens it again.
+    closed: all calls pass; `failures` in a row open the breaker.
+    open: no call passes for `open_s` seconds.
+    half_open: one trial call passes. Its first output closes the breaker on probation: until a
+    call has succeeded, a single failure opens it again.
 
-    Who passes gets the number of openings so far, and brings it back with the result: what comes
-    late from before the last opening says nothing of the upstream as it is now.
+    :meth:`begin` returns a generation, the number of openings so far, which the caller brings back
+    with the result. Results from before the last opening are ignored: they say nothing about the
+    upstream now.
     """
 
     def __init__(self, failures: int, open_s: float) -> None:
         self._limit = failures
         self._open_s = open_s
         self._failures = 0
-        self._openings = 0
+        self._generation = 0
         self._open_until: float | None = None
-        self._trial = False
+        self._trial_runs = False
 
     def state(self, now: float) -> State:
-        """`trial` from the moment on from which one may pass."""
+        """The state; `half_open` as soon as a trial may begin."""
         if self._open_until is None:
             return "closed"
-        return "open" if now < self._open_until else "trial"
+        return "open" if now < self._open_until else "half_open"
 
-    def admits(self, now: float) -> bool:
-        """May one pass?"""
-        return self._open_until is None or (now >= self._open_until and not self._trial)
+    def allows(self, now: float) -> bool:
+        """Whether a call may begin."""
+        return self._open_until is None or (now >= self._open_until and not self._trial_runs)
 
-    def opens_in_s(self, now: float) -> float:
-        """Seconds until one may pass, as far as it can be told; 0: now, or any moment."""
+    def retry_in_s(self, now: float) -> float:
+        """Seconds until a trial may begin; 0 when closed, half-open or waiting for a trial."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - now)
 
-    def enter(self) -> int:
-        """One passes that was admitted; gives the number to bring back."""
-        self._trial = self._open_until is not None
-        return self._openings
+    def begin(self) -> int:
+        """Begins a call that :meth:`allows` allowed. Returns the generation to bring back."""
+        self._trial_runs = self._open_until is not None
+        return self._generation
 
-    def heard(self, opening: int) -> None:
-        """The upstream speaks: the trial is over."""
-        if opening == self._openings and self._trial:
-            self._trial = False
+    def note_output(self, generation: int) -> None:
+        """The upstream has begun to answer: a trial ends here."""
+        if generation == self._generation and self._trial_runs:
+            self._trial_runs = False
             self._open_until = None
             self._failures = self._limit - 1
 
-    def succeed(self, opening: int) -> None:
-        """One has ended well."""
-        if opening == self._openings:
-            self.heard(opening)
+    def succeed(self, generation: int) -> None:
+        """The call has succeeded."""
+        if generation == self._generation:
+            self.note_output(generation)
             self._failures = 0
 
-    def fail(self, opening: int, now: float) -> None:
-        """One has ended badly, by the fault of the upstream."""
-        if opening != self._openings:
+    def fail(self, generation: int, now: float) -> None:
+        """The call has failed through the upstream's fault."""
+        if generation != self._generation:
             return
         self._failures += 1
-        if self._trial or self._failures >= self._limit:
-            self._openings += 1
+        if self._trial_runs or self._failures >= self._limit:
+            self._generation += 1
             self._open_until = now + self._open_s
-            self._trial = False
+            self._trial_runs = False
 
-    def drop(self, opening: int) -> None:
-        """One has ended without showing anything of the upstream; a trial may be repeated."""
-        if opening == self._openings:
-            self._trial = False
+    def drop(self, generation: int) -> None:
+        """The call has ended without a verdict on the upstream; another trial may begin."""
+        if generation == self._generation:
+            self._trial_runs = False

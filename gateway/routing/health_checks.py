@@ -1,5 +1,5 @@
-"""Asks the upstreams now and then whether they are well, so that a dead one is known before a user
-finds it."""
+"""Health checks: upstreams are called periodically, so that a dead one is known before a request
+fails on it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,46 +8,47 @@ import gevent
 
 from gateway.config import Config
 from gateway.errors import GatewayError, UpstreamTimeout
-from gateway.routing.client import Endpoint
+from gateway.routing.client import UpstreamClient
 from gateway.routing.pool import Pool
 
-_PATIENCE_S = 5.0
+_MAX_TIMEOUT_S = 5.0
 
 
-class Checkup:
-    """The health checks of one worker. Nothing is asked until it is started."""
+class HealthChecker:
+    """The health checks of one worker."""
 
     def __init__(
-        self, config: Config, pool: Pool, endpoints: Mapping[str, Endpoint], log: Any
+        self, config: Config, pool: Pool, clients: Mapping[str, UpstreamClient], log: Any
     ) -> None:
-        self._names = [upstream.name for upstream in config.served if upstream.health_path]
-        self._every_s = config.health_interval_s
+        """clients: by the names of the upstreams."""
+        self._names = [u.name for u in config.effective_upstreams if u.health_path]
+        self._interval_s = config.health_interval_s
         self._pool = pool
-        self._endpoints = endpoints
+        self._clients = clients
         self._log = log
 
     def start(self) -> None:
-        """From now on the upstreams that have a `health_path` are asked."""
+        """Starts a greenlet for each upstream that has a `health_path`."""
         for name in self._names:
-            gevent.spawn(self._watch, name)
-
-    def _watch(self, name: str) -> None:
-        while True:
-            self.check(name)
-            gevent.sleep(self._every_s)
+            gevent.spawn(self._check_periodically, name)
 
     def check(self, name: str) -> None:
-        """Asks an upstream, and tells the pool what came of it."""
-        limit_s = min(_PATIENCE_S, self._every_s)
+        """Calls one upstream and reports the result to the pool; logs it if it has changed."""
+        limit_s = min(_MAX_TIMEOUT_S, self._interval_s)
         late = UpstreamTimeout("The upstream did not answer its health check in time.")
         fault: GatewayError | None = None
         try:
             with gevent.Timeout(limit_s, late):
-                self._endpoints[name].check(limit_s)
+                self._clients[name].check_health(limit_s)
         except GatewayError as error:
             fault = error
-        if self._pool.mark(name, healthy=fault is None):
+        if self._pool.set_healthy(name, fault is None):
             if fault is None:
-                self._log.info("upstream is well again", upstream=name)
+                self._log.info("upstream is healthy again", upstream=name)
             else:
-                self._log.warning("upstream is not well", upstream=name, code=fault.code)
+                self._log.warning("upstream is unhealthy", upstream=name, code=fault.code)
+
+    def _check_periodically(self, name: str) -> None:
+        while True:
+            self.check(name)
+            gevent.sleep(self._interval_s)

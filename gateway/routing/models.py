@@ -1,4 +1,4 @@
-"""Which models there are: the upstreams' own lists as one, kept and refreshed in the background."""
+"""The models that clients can ask for: all upstreams' lists as one, refreshed in the background."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -7,79 +7,81 @@ import gevent
 
 from gateway.config import UpstreamConfig, is_glob
 from gateway.errors import GatewayError, UpstreamBroke
-from gateway.routing.client import Endpoint
+from gateway.routing.client import UpstreamClient
 
 FRESH_S = 30.0
-"""A list older than this is refreshed when somebody asks; who asks gets the old one."""
+"""A request for an older list starts a refresh; it is answered with the old list."""
 _RETRY_S = 2.0
-"""The same where an upstream has not been heard yet."""
-_PATIENCE_S = 5.0
-"""So long the first to ask waits for the upstreams."""
+"""The same while an upstream has not answered yet."""
+_TIMEOUT_S = 5.0
+"""Limit for an upstream's list, and for the first request, which waits for it."""
 
 
-class Listed(NamedTuple):
+class ListedModel(NamedTuple):
     """A model that clients can ask for."""
 
     id: str
     owner: str
     upstream: str
     own_name: str
-    """As the upstream calls it."""
+    """The upstream's name for it."""
 
 
-class Catalog:
+class ModelList:
     """The models of all upstreams, by the names that clients use."""
 
     def __init__(
         self,
         upstreams: Sequence[UpstreamConfig],
-        endpoints: Mapping[str, Endpoint],
+        clients: Mapping[str, UpstreamClient],
         clock: Callable[[], float],
         log: Any,
     ) -> None:
+        """clients: by the names of the upstreams; clock: monotonic seconds."""
         self._upstreams = upstreams
-        self._endpoints = endpoints
+        self._clients = clients
         self._clock = clock
         self._log = log
-        self._heard: dict[str, list[tuple[str, str]]] = {}
-        """What each upstream has said last, also if it is down now."""
-        self._failed: dict[str, GatewayError] = {}
-        """Those that were asked and have never been heard."""
-        self._asking: Sequence[gevent.Greenlet] = ()
-        self._asked_at = float("-inf")
+        self._answers: dict[str, list[tuple[str, str]]] = {}
+        """Upstream → its last answer, also while it is down."""
+        self._failures: dict[str, GatewayError] = {}
+        """Upstream → its last error, while it has never answered."""
+        self._refreshing: Sequence[gevent.Greenlet] = ()
+        self._refreshed_at = float("-inf")
 
-    def models(self) -> list[Listed]:
-        """All models, each once. Raises UpstreamError when nobody could say or name any."""
-        all_heard = len(self._heard) == len(self._upstreams)
-        if self._clock() - self._asked_at > (FRESH_S if all_heard else _RETRY_S):
-            self._asked_at = self._clock()
-            self._asking = [gevent.spawn(self._ask, name) for name in self._endpoints]
-        if len(self._heard) + len(self._failed) < len(self._upstreams):
-            gevent.joinall(self._asking, timeout=_PATIENCE_S)
-        found: dict[str, Listed] = {}
+    def models(self) -> list[ListedModel]:
+        """Returns all models, each once. Raises UpstreamError when no upstream has any to name."""
+        complete = len(self._answers) == len(self._upstreams)
+        if self._clock() - self._refreshed_at > (FRESH_S if complete else _RETRY_S):
+            self._refreshed_at = self._clock()
+            self._refreshing = [gevent.spawn(self._refresh, name) for name in self._clients]
+        if len(self._answers) + len(self._failures) < len(self._upstreams):
+            gevent.joinall(self._refreshing, timeout=_TIMEOUT_S)
+        found: dict[str, ListedModel] = {}
         for upstream in self._upstreams:
-            for listed in self._of(upstream):
-                found.setdefault(listed.id, listed)
-        if not found and not self._heard:
-            raise next(iter(self._failed.values()), UpstreamBroke("No upstream has answered yet."))
+            for model in self._of(upstream):
+                found.setdefault(model.id, model)
+        if not found and not self._answers:
+            failures = iter(self._failures.values())
+            raise next(failures, UpstreamBroke("No upstream has answered yet."))
         return list(found.values())
 
-    def _of(self, upstream: UpstreamConfig) -> Iterator[Listed]:
-        """What an upstream has, or, as long as it was not heard, what the settings say it has."""
+    def _of(self, upstream: UpstreamConfig) -> Iterator[ListedModel]:
+        """Yields an upstream's models; until it has answered, those that the settings name."""
         name = upstream.name
-        if name not in self._heard:
+        if name not in self._answers:
             for public in upstream.names:
                 if not is_glob(public):
-                    yield Listed(public, name, name, upstream.rename.get(public, public))
-        for own_name, owner in self._heard.get(name, ()):
+                    yield ListedModel(public, name, name, upstream.rename.get(public, public))
+        for own_name, owner in self._answers.get(name, ()):
             for public in upstream.public_names(own_name):
-                yield Listed(public, owner, name, own_name)
+                yield ListedModel(public, owner, name, own_name)
 
-    def _ask(self, name: str) -> None:
+    def _refresh(self, name: str) -> None:
         try:
-            self._heard[name] = self._endpoints[name].list_models(_PATIENCE_S)
-            self._failed.pop(name, None)
+            self._answers[name] = self._clients[name].list_models(_TIMEOUT_S)
+            self._failures.pop(name, None)
         except GatewayError as error:
-            if name not in self._heard:
-                self._failed[name] = error
+            if name not in self._answers:
+                self._failures[name] = error
             self._log.debug("no list of models", upstream=name, code=error.code)

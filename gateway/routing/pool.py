@@ -1,11 +1,11 @@
-"""Which upstream a request goes to, and which are let alone for now. No I/O, no clock.
+"""Chooses the upstream for a request by model, priority, load, health and breaker.
 
-    lease = pool.pick(model, now, tried)    raises UnknownModel, NoUpstream, UpstreamsFull, or
-                                            again what an upstream has asked to wait with
-    lease.hear()                           the model has begun to speak
-    lease.succeed() · lease.fail(error, now) · lease.drop()     the first of them counts
+No I/O, no clock: `now` is monotonic seconds, always of the same clock.
 
-`now` is monotonic seconds, always of the same clock.
+    lease = pool.pick(model, now, tried)    raises UnknownModel, NoUpstream, UpstreamsFull, or the
+                                            refusal of an upstream that asked to wait
+    lease.note_output()                     the model has begun to answer
+    lease.succeed() · lease.fail(error, now) · lease.drop()     the first of these counts
 """
 
 import re
@@ -27,37 +27,37 @@ from gateway.errors import (
 from gateway.routing.breaker import Breaker, State
 
 MAX_PAUSE_S = 3600.0
-"""No `Retry-After` of an upstream keeps it out for longer."""
+"""A longer `Retry-After` is cut to this."""
 _MAX_PAUSES = 1000
-"""Models of an upstream that are remembered as limited."""
+"""Paused models that are remembered for each upstream; the oldest is forgotten first."""
 _MAX_NAME = 200
-"""As much of a model's name as is remembered."""
+"""Characters of a model's name that are remembered."""
 _ALL_MODELS = "*"
 _SOON_S = 5.0
-"""When to come back where nobody can say when an upstream will be well again."""
-_ANOTHER_MAY_DO = frozenset({401, 402, 403, 408, 429})
-"""What an upstream refuses for reasons of its own, beside 3xx and 5xx: key, credit, rate."""
+"""`Retry-After` to clients when nothing says how long an upstream will be out."""
+_OWN_REASONS = frozenset({401, 402, 403, 408, 429})
+"""Statuses, beside 3xx and 5xx, that say nothing about the request: key, credit, rate."""
 
 
 def may_retry(error: GatewayError) -> bool:
-    """May another upstream be asked, as long as the model has said nothing?"""
+    """Whether another upstream may be asked, as long as the model has sent no output."""
     match error:
         case UpstreamRefused(upstream_status=status):
-            return status in _ANOTHER_MAY_DO or status >= 500 or 300 <= status < 400
+            return status in _OWN_REASONS or status >= 500 or 300 <= status < 400
         case UpstreamTotalTimeout():
             return False
     return isinstance(error, UpstreamError)
 
 
-def counts(error: GatewayError) -> bool:
-    """Is it a failure of the upstream's health, which its breaker has to know of?"""
+def counts_as_failure(error: GatewayError) -> bool:
+    """Whether the upstream's breaker has to count this error."""
     if isinstance(error, UpstreamRefused):
         return error.upstream_status >= 500
     return isinstance(error, UpstreamError)
 
 
-class Standing(NamedTuple):
-    """How an upstream does."""
+class UpstreamStatus(NamedTuple):
+    """The state of one upstream in this worker."""
 
     name: str
     breaker: State
@@ -67,11 +67,11 @@ class Standing(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """An upstream has asked to be let alone."""
+    """An upstream has asked to wait."""
 
     until: float
     refusal: UpstreamRefused
-    """What it said."""
+    """The answer in which it asked."""
 
 
 class Pool:
@@ -85,10 +85,10 @@ class Pool:
         self._by_name = {member.config.name: member for member in members}
 
     def pick(self, model: str, now: float, tried: Collection[str] = ()) -> "Lease":
-        """A lease on the upstream to ask, which is none of those that were tried.
+        """Returns a lease on the upstream to ask, which is none of those in `tried`.
 
-        The lowest priority first; within it the one with the least open streams for its weight;
-        among equals in turn, by weight. Without a model: the first in order.
+        The lowest priority comes first; within it the upstream with the fewest open streams for
+        its weight; equals take turns by weight. Without a model: the first in this order.
         """
         candidates = [member for member in self._members if member.serves(model)]
         if not candidates:
@@ -96,28 +96,28 @@ class Pool:
         usable = [
             member
             for member in candidates
-            if member.config.name not in tried and member.usable(model, now)
+            if member.config.name not in tried and member.is_usable(model, now)
         ]
-        free = [member for member in usable if not member.full]
+        free = [member for member in usable if not member.is_full]
         if not free:
-            raise UpstreamsFull() if usable else _none_of(candidates, model, now)
-        return (_next_of(free) if model else free[0]).lease(model)
+            raise UpstreamsFull() if usable else _unavailable(candidates, model, now)
+        return (_choose(free) if model else free[0]).lease(model)
 
-    def usable(self, now: float) -> bool:
-        """Is there an upstream that may be asked, now or as soon as a trial has shown it well?"""
-        return any(member.standing_well(now) for member in self._members)
+    def has_usable(self, now: float) -> bool:
+        """Whether some upstream can be asked, now or as soon as a running trial succeeds."""
+        return any(member.is_recovering_or_usable(now) for member in self._members)
 
-    def mark(self, name: str, *, healthy: bool) -> bool:
-        """What a health check has found; True when it is news."""
+    def set_healthy(self, name: str, healthy: bool) -> bool:
+        """Takes the result of a health check. Returns whether it has changed."""
         member = self._by_name[name]
         changed = member.healthy is not healthy
         member.healthy = healthy
         return changed
 
-    def standings(self, now: float) -> list[Standing]:
-        """All upstreams, as the settings name them."""
+    def statuses(self, now: float) -> list[UpstreamStatus]:
+        """Returns the status of each upstream, in the order of the settings."""
         return [
-            Standing(name, member.breaker.state(now), member.open_streams, member.healthy)
+            UpstreamStatus(name, member.breaker.state(now), member.open_streams, member.healthy)
             for name, member in self._by_name.items()
         ]
 
@@ -127,7 +127,7 @@ class Pool:
 
 
 class Member:
-    """One upstream and how it does."""
+    """One upstream of the pool."""
 
     def __init__(self, config: UpstreamConfig, breaker: Breaker) -> None:
         self.config = config
@@ -135,14 +135,14 @@ class Member:
         self.open_streams = 0
         self.healthy = True
         self.credit = 0
-        """What it is owed of its turns; see _next_of."""
+        """Its balance in the weighted round robin; see _choose."""
         self._pauses: dict[str, Pause] = {}
         """By model."""
         self._serves = re.compile("|".join(translate(n.lower()) for n in config.names)).match
         self._own_names = {name.lower(): own for name, own in config.rename.items()}
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         limit = self.config.max_streams
         return limit is not None and self.open_streams >= limit
 
@@ -151,87 +151,87 @@ class Member:
         return self.open_streams / self.config.weight
 
     def serves(self, model: str) -> bool:
-        """Does one of its names or globs fit? Nobody's model is everybody's."""
+        """Whether one of its names or globs matches; every upstream serves the model ""."""
         return not model or self._serves(model.lower()) is not None
 
-    def usable(self, model: str, now: float) -> bool:
-        """May it be asked for a model, if there is room?"""
-        return self.healthy and self.breaker.admits(now) and self.pause(model, now) is None
+    def is_usable(self, model: str, now: float) -> bool:
+        """Whether it may be asked for a model, apart from its stream limit."""
+        return self.healthy and self.breaker.allows(now) and self.pause(model, now) is None
 
-    def standing_well(self, now: float) -> bool:
-        """May it be asked for some model, now or as soon as a trial has shown it well?"""
+    def is_recovering_or_usable(self, now: float) -> bool:
+        """Whether it may be asked for some model, now or as soon as a running trial succeeds."""
         is_open = self.breaker.state(now) == "open"
         return self.healthy and not is_open and self.pause(_ALL_MODELS, now) is None
 
     def pause(self, model: str, now: float) -> Pause | None:
-        """The longest pause that it is in for a model."""
+        """Returns the longest pause that applies to a model, if any."""
         if not self._pauses:
             return None
-        found = (self._pauses.get(of) for of in (model[:_MAX_NAME], _ALL_MODELS))
+        found = (self._pauses.get(key) for key in (model[:_MAX_NAME], _ALL_MODELS))
         return max((p for p in found if p is not None and p.until > now), default=None, key=_until)
 
-    def back_in_s(self, model: str, now: float) -> float:
-        """Seconds until it may be usable again, as far as it can be told."""
+    def retry_in_s(self, model: str, now: float) -> float:
+        """Seconds until it may be usable again; an estimate where nothing says so."""
         pause = self.pause(model, now)
-        known = max(pause.until - now if pause else 0.0, self.breaker.opens_in_s(now))
+        known = max(pause.until - now if pause else 0.0, self.breaker.retry_in_s(now))
         return known if known > 0 and self.healthy else max(known, _SOON_S)
 
     def lease(self, model: str) -> "Lease":
         self.open_streams += 1
         own_name = self._own_names.get(model.lower(), model)
-        return Lease(self, model, own_name, self.breaker.enter())
+        return Lease(self, model, own_name, self.breaker.begin())
 
-    def obey(self, refusal: UpstreamRefused, model: str, now: float) -> None:
-        """It may have asked to be let alone: with a 429 for this model, with a 5xx for all."""
+    def pause_if_asked(self, refusal: UpstreamRefused, model: str, now: float) -> None:
+        """Obeys `Retry-After`: with a 429 for this model, with a 5xx for all models."""
         status, wait_s = refusal.upstream_status, refusal.retry_after_s
         if wait_s is None or (status != 429 and status < 500):
             return
         if len(self._pauses) >= _MAX_PAUSES:
             self._pauses.pop(next(iter(self._pauses)))
-        of = model[:_MAX_NAME] if status == 429 else _ALL_MODELS
-        self._pauses[of] = Pause(now + min(wait_s, MAX_PAUSE_S), refusal)
+        key = model[:_MAX_NAME] if status == 429 else _ALL_MODELS
+        self._pauses[key] = Pause(now + min(wait_s, MAX_PAUSE_S), refusal)
 
 
 class Lease:
     """The right to ask an upstream once, until one of succeed, fail and drop."""
 
-    def __init__(self, member: Member, asked: str, model: str, opening: int) -> None:
+    def __init__(self, member: Member, asked: str, model: str, generation: int) -> None:
         self.upstream = member.config.name
         self.model = model
-        """As the upstream calls it."""
+        """The upstream's name for the model."""
         self._asked = asked
         self.config = member.config
         self._member: Member | None = member
-        self._opening = opening
-        self.was_heard = False
-        """The model has begun to speak."""
+        self._generation = generation
+        self.has_output = False
+        """The model has begun to answer."""
 
-    def hear(self) -> None:
-        """The model begins to speak."""
-        self.was_heard = True
+    def note_output(self) -> None:
+        """The model has begun to answer."""
+        self.has_output = True
         if self._member:
-            self._member.breaker.heard(self._opening)
+            self._member.breaker.note_output(self._generation)
 
     def succeed(self) -> None:
-        """The answer is whole."""
+        """The answer is complete."""
         if member := self._give_back():
-            member.breaker.succeed(self._opening)
+            member.breaker.succeed(self._generation)
 
     def fail(self, error: GatewayError, now: float) -> None:
-        """It came to an error: the upstream's fault or not, as the error says."""
+        """The call has ended in an error, which says whether it is the upstream's fault."""
         if not (member := self._give_back()):
             return
         if isinstance(error, UpstreamRefused):
-            member.obey(error, self._asked, now)
-        if counts(error):
-            member.breaker.fail(self._opening, now)
+            member.pause_if_asked(error, self._asked, now)
+        if counts_as_failure(error):
+            member.breaker.fail(self._generation, now)
         else:
-            member.breaker.drop(self._opening)
+            member.breaker.drop(self._generation)
 
     def drop(self) -> None:
-        """Nobody waits for the answer any more."""
+        """The answer is no longer needed."""
         if member := self._give_back():
-            member.breaker.drop(self._opening)
+            member.breaker.drop(self._generation)
 
     def _give_back(self) -> Member | None:
         member, self._member = self._member, None
@@ -240,11 +240,11 @@ class Lease:
         return member
 
 
-def _next_of(free: Sequence[Member]) -> Member:
-    """Whose turn it is among those that could be asked, in the order of their priority.
+def _choose(free: Sequence[Member]) -> Member:
+    """Chooses among members in the order of their priority.
 
     Equals take turns by smooth weighted round robin, as in nginx: each is credited its weight, and
-    the one that is owed most pays for all.
+    the one with the most credit is chosen and pays the sum of all weights.
     """
     if len(free) == 1:
         return free[0]
@@ -258,14 +258,17 @@ def _next_of(free: Sequence[Member]) -> Member:
     return chosen
 
 
-def _none_of(candidates: Sequence[Member], model: str, now: float) -> GatewayError:
-    """Says when the first of them may be back; in its own words if it has said so itself."""
-    first = min(candidates, key=lambda member: member.back_in_s(model, now))
-    back_in_s = ceil(first.back_in_s(model, now))
+def _unavailable(candidates: Sequence[Member], model: str, now: float) -> GatewayError:
+    """Returns the error that says when the first candidate may be back.
+
+    It is the candidate's own refusal, if that is what keeps it out.
+    """
+    first = min(candidates, key=lambda member: member.retry_in_s(model, now))
+    retry_in_s = ceil(first.retry_in_s(model, now))
     pause = first.pause(model, now)
-    if pause is not None and first.breaker.admits(now):
-        return pause.refusal.again(back_in_s)
-    return NoUpstream(back_in_s)
+    if pause is not None and first.breaker.allows(now):
+        return pause.refusal.with_retry_after(retry_in_s)
+    return NoUpstream(retry_in_s)
 
 
 def _until(pause: Pause) -> float:

@@ -1,11 +1,11 @@
-"""Keys are taken out of what others say before it is shown or logged."""
+"""Removes keys from upstreams' texts before they are shown or logged."""
 
 import re
 from collections.abc import Callable, Iterable
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """What puts "…" in the place of each of these secrets."""
+    """Returns a function that replaces each of these secrets in a text by "…"."""
     longest_first = sorted(set(filter(None, secrets)), key=len, reverse=True)
     if not longest_first:
         return str

@@ -1,1 +1,1 @@
-"""gunicorn's worker and the client's socket, as the gateway needs them."""
+"""The gateway under gunicorn: its worker, request bodies and the clients' sockets."""

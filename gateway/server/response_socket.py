@@ -1,9 +1,10 @@
-"""The client's socket: as the server writes to it, and the way past the server.
+"""The client's socket for one response: what gunicorn writes to, and direct writes beside it.
 
-A server sends the head of a response by itself, with a call to the kernel of its own, which may be
-a packet of its own and wake the client. Here it waits for the first bytes of the body.
+gunicorn 27.0 sends a response's head in a system call of its own, often as a packet of its own that
+wakes the client. ResponseSocket holds the head back until the first bytes of the body.
 
-While the server has nothing to send, an answer may go past it (gateway.relay.callback_driver).
+Direct writes (:mod:`gateway.relay.callback_driver`) send chunks of the body from the event loop's
+callbacks, where nothing may wait, while gunicorn waits for the response's iterator.
 """
 
 import socket
@@ -12,74 +13,75 @@ from contextlib import suppress
 from typing import Any
 
 
-class Outlet:
-    """Stands in for the socket of one response. What is not named here is the socket's own."""
+class ResponseSocket:
+    """Wraps a gevent socket for one response. Other attributes are the wrapped socket's."""
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
+        # The blocking-free socket inside gevent 26.9's, whose `send` never waits.
         self._plain: socket.socket = client._sock  # type: ignore[attr-defined]
         self._unsent = b""
-        self._begun = False
-        """The server has sent something: the head."""
-        self.is_behind = False
-        """The client has not taken all: the rest has to be flushed before anything else."""
+        self._head_was_given = False
+        self.has_unsent = False
+        """A direct write is incomplete: call `flush` before any other write."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
     def sendall(self, data: bytes) -> None:
-        """What the server calls. Raises OSError when the client is gone."""
-        if not self._begun:
-            self._begun, self._unsent = True, data
+        """Sends data; the first call's, the head, with the second's.
+
+        gunicorn calls this for the head and for each chunk. Raises OSError if the client is gone.
+        """
+        if not self._head_was_given:
+            self._head_was_given, self._unsent = True, data
             return
         data, self._unsent = self._unsent + data, b""
         sent = 0
         with suppress(BlockingIOError):
-            sent = self._plain.send(data)  # spares gevent's question for the size of the buffer
+            # gevent's sendall asks for the size of the socket's buffer first.
+            sent = self._plain.send(data)
         if sent < len(data):
             self._client.sendall(data[sent:])
 
     def send(self, data: bytes) -> int:
-        """The server calls this for `100 Continue`, once, though a part of it might have gone."""
+        """Sends all of the data. Raises OSError if the client is gone.
+
+        gunicorn 27.0 calls `send` once for `100 Continue` and ignores that it may be incomplete.
+        """
         self._client.sendall(data)
         return len(data)
 
     def sendfile(self, *file: Any, **part: Any) -> int:
-        """The server calls this too."""
+        """Sends the head, then the file. gunicorn calls this for files."""
         self.flush()
         return self._client.sendfile(*file, **part)
 
-    def send_chunk(self, data: bytes) -> None:
-        """Sends data past the server, as a chunk of the response that it has begun, as much of it
-        as goes without waiting."""
+    def write_chunk_now(self, data: bytes) -> None:
+        """Sends data as an HTTP chunk of the response, as far as possible without waiting.
+
+        Never raises OSError. Sets `has_unsent` if a part is left.
+        """
         chunk = b"%x\r\n%b\r\n" % (len(data), data)
         try:
             sent = self._plain.send(chunk)
-        except OSError:  # it is full, or whoever flushes is told what it has
+        except OSError:  # the buffer is full, or the client is gone: flush will raise the error
             sent = 0
         if sent < len(chunk):
-            self._unsent, self.is_behind = chunk[sent:], True
+            self._unsent, self.has_unsent = chunk[sent:], True
 
     def flush(self) -> None:
-        """Waits until all is sent. Raises OSError when the client is gone."""
-        unsent, self._unsent, self.is_behind = self._unsent, b"", False
+        """Waits until everything is sent. Raises OSError if the client is gone."""
+        unsent, self._unsent, self.has_unsent = self._unsent, b"", False
         if unsent:
             self._client.sendall(unsent)
 
 
-def outlet(environ: Mapping[str, Any]) -> Outlet | None:
-    """The way past the server for the response to a request; None: only the server knows how to
-    write it."""
-    client = environ.get("gunicorn.socket")
-    chunked = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and environ["REQUEST_METHOD"] != "HEAD"
-    return client if isinstance(client, Outlet) and chunked else None
+def socket_for_direct_writes(environ: Mapping[str, Any]) -> ResponseSocket | None:
+    """Returns the response's socket, or None if only the server can write the response.
 
-
-def hang_up(client: socket.socket) -> None:
-    """Ends a client's connection; what waits for it is woken.
-
-    gevent's own shutdown would wake a waiting send with an error that gunicorn logs; the plain
-    socket's lets it end like any connection that was closed.
+    Direct writes need the gateway's worker, no TLS, and a chunked response.
     """
-    with suppress(OSError):  # it may be gone already
-        getattr(client, "_sock", client).shutdown(socket.SHUT_RDWR)
+    client = environ.get("gunicorn.socket")
+    is_chunked = environ["SERVER_PROTOCOL"] == "HTTP/1.1" and environ["REQUEST_METHOD"] != "HEAD"
+    return client if isinstance(client, ResponseSocket) and is_chunked else None

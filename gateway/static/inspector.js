@@ -105,9 +105,11 @@ export class Inspector {
   }
 
   #copyCurl(button) {
-    if (!this.#turn) return;
+    const [option] = this.#format.selectedOptions;
+    if (!this.#turn || !option) return;
     const { record } = this.#turn;
-    const request = requestFor(record.messages, { ...record.choice, format: this.#format.value });
+    const { path } = option.dataset;
+    const request = requestFor(record.messages, { ...record.choice, format: option.value, path });
     copy(curl(request, new URL("./", location.href).href, key() !== ""), button);
   }
 }

@@ -1,7 +1,5 @@
 /** What is sent to the gateway for a turn, in each format, and the same as a command line. Pure. */
 
-const CHAT = "v1/chat/completions";
-const DOORS = { responses: "v1/responses", messages: "v1/messages" };
 const MAX_TOKENS = 8192; // the Messages API wants a limit
 
 const given = (members) =>
@@ -10,11 +8,12 @@ const given = (members) =>
 /** Path and body of a request.
  *
  * @param {object[]} messages the conversation, as chat completions have it
- * @param {object} choice what the reader chose: model, format, reasoning, detail, summarizer,
- *   temperature, max_tokens; those that are missing are the gateway's or the model's to choose
+ * @param {object} choice the user's settings: model, format, path (that of the format's API), reasoning,
+ *   detail, summarizer, temperature, max_tokens. A missing one has the gateway's or the model's
+ *   default.
  */
 export function requestFor(messages, choice) {
-  const { model, format, reasoning, detail, summarizer, temperature, max_tokens } = choice;
+  const { model, format, path, reasoning, detail, summarizer, temperature, max_tokens } = choice;
   const options = given({ reasoning, detail, summarizer });
   const make = {
     responses: () => ({
@@ -33,10 +32,7 @@ export function requestFor(messages, choice) {
       : {}),
     gateway: { format, ...options },
   });
-  return {
-    path: DOORS[format] ?? CHAT,
-    body: { ...(make[format] ?? chat)(), stream: true },
-  };
+  return { path, body: { ...(make[format] ?? chat)(), stream: true } };
 }
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;

@@ -3,13 +3,19 @@
 const KEY = "settings";
 const controls = () => [...document.querySelectorAll("[data-setting]")];
 
-/** The choice as the controls show it; numbers as numbers, nothing for what is left empty. */
-export function chosen() {
+/** The settings as the controls show them: numbers as numbers, empty controls left out. */
+function values() {
   const choice = {};
   for (const { dataset, type, value } of controls()) {
     if (value !== "") choice[dataset.setting] = type === "number" ? Number(value) : value;
   }
   return choice;
+}
+
+/** The settings, and the path of the API that has the chosen format. */
+export function chosen() {
+  const { path } = document.querySelector("#format").selectedOptions[0].dataset;
+  return { ...values(), path };
 }
 
 /** Makes the controls show a choice, as far as they offer it. */
@@ -25,7 +31,7 @@ export function choose(choice) {
 
 export function save() {
   try {
-    localStorage.setItem(KEY, JSON.stringify(chosen()));
+    localStorage.setItem(KEY, JSON.stringify(values()));
   } catch {
     // Storage is full or forbidden: the choice holds until the page is left.
   }
@@ -47,6 +53,6 @@ export function remembered() {
 
 /** An address that opens the page with this choice, and with a prompt if there is one. */
 export function link(prompt) {
-  const members = { ...chosen(), ...(prompt ? { prompt } : {}) };
+  const members = { ...values(), ...(prompt ? { prompt } : {}) };
   return `${location.origin}${location.pathname}#${new URLSearchParams(members)}`;
 }

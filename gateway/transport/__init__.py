@@ -1,1 +1,1 @@
-"""Bytes from upstreams: the only room that imports requests and urllib3."""
+"""Bytes from upstreams: connections, chunks, lines. Only this room imports requests and urllib3."""

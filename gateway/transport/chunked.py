@@ -1,57 +1,57 @@
-"""HTTP/1.1 chunked transfer coding, taken apart: RFC 9112, section 7.1. No I/O.
+"""Decodes HTTP/1.1 chunked transfer coding (RFC 9112, section 7.1). No I/O.
 
-http.client hands out one chunk a read, and most servers write one token a chunk; whoever wants all
-that has arrived has to take the chunks apart for all of it at once.
+http.client returns one chunk a read, and most servers write one token a chunk. This decoder takes
+all chunks of a read at once.
 """
 
 import re
 
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _MAX_LINE_BYTES = 65536
-"""A size line or a trailer longer than this is a fault; http.client draws the same line."""
+"""Limit for a size line or a trailer; http.client has the same."""
 _MAX_SIZES = 4096
 _sizes: dict[bytes, int] = {}
-"""Size lines that were read, of whichever stream, and what they say; at most so many."""
+"""Size line → size, for up to _MAX_SIZES lines seen in any stream."""
 
 
 class BadChunk(ValueError):
     """The bytes are not in chunked coding."""
 
 
-class Dechunker:
-    """Takes what was read, whatever it cuts; gives the data in it."""
+class ChunkedDecoder:
+    """Decodes one body, however the reads cut it."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._left = 0
-        """Bytes of the current chunk that have not come yet."""
+        """Bytes of the current chunk that have not arrived yet."""
         self._at_end_of_data = False
         self._in_trailers = False
-        self.done = False
-        """The last chunk and its trailers have come."""
+        self.ended = False
+        """The last chunk and its trailers have arrived."""
         self.fault: BadChunk | None = None
-        """What came behind the data that was given last can't be read."""
+        """What is wrong with the bytes behind the data returned last."""
 
     @property
     def rest(self) -> bytes:
-        """What came behind the end."""
+        """The bytes behind the end of the body."""
         return self._rest
 
     @property
-    def is_whole(self) -> bool:
-        """The next byte is a chunk's size."""
+    def at_boundary(self) -> bool:
+        """The next byte begins a size line."""
         inside = self._left or self._at_end_of_data or self._in_trailers
         return not (inside or self._rest or self.fault)
 
     def feed(self, data: bytes) -> bytes:
-        """The data in it, up to a fault if there is one."""
+        """Returns the data of the chunks in these bytes, up to a fault if there is one."""
         data = self._rest + data if self._rest else data
         found: list[bytes] = []
         at = 0
-        while not self.done:
+        while not self.ended:
             at = self._whole_chunks(data, at, found)
             if at == len(data):
-                break  # as after nearly every read
+                break  # the usual case
             if self._left:
                 piece = data[at : at + self._left]
                 found.append(piece)
@@ -75,7 +75,7 @@ class Dechunker:
         return b"".join(found)
 
     def _whole_chunks(self, data: bytes, at: int, found: list[bytes]) -> int:
-        """The fast path: chunks that are all there and whose sizes were seen; nearly all are."""
+        """The fast path: takes whole chunks with known size lines. Returns where it stopped."""
         if self._left or self._at_end_of_data or self._in_trailers:
             return at
         while (end := data.find(b"\r\n", at)) > 0 and (size := _sizes.get(data[at:end])):
@@ -87,17 +87,17 @@ class Dechunker:
         return at
 
     def _line(self, line: bytes) -> None:
-        """The end of a chunk's data, the size of the next one, or a trailer."""
+        """Takes the end of a chunk's data, a size line, or a trailer. Raises BadChunk."""
         if self._at_end_of_data:
             if line:
                 raise BadChunk("a chunk is longer than its size")
             self._at_end_of_data = False
         elif self._in_trailers:
-            self.done = not line
+            self.ended = not line
         else:
             size = line.partition(b";")[0].strip()
             if not _SIZE.fullmatch(size):
-                raise BadChunk("a chunk's size can't be read")
+                raise BadChunk("a chunk's size is not a hexadecimal number")
             self._left = int(size, 16)
             self._in_trailers = self._left == 0
             if size == line and self._left and len(_sizes) < _MAX_SIZES:

@@ -1,13 +1,6 @@
-"""The connection to upstreams: calls over requests, and their answers as they arrive.
-
-requests' `iter_lines` reads the stream, with an object of ours in place of `response.raw`
-(:class:`_WholeLines`), because by itself it holds tokens back on a body that is not chunked, makes
-a blank line, which in SSE ends an event, of a CRLF that two reads cut in half, and reads a chunked
-body chunk by chunk, that is, token by token.
-"""
+"""Calls to upstreams over requests, and their answers as they arrive."""
 
 import errno
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -17,18 +10,19 @@ from typing import Any, cast
 import requests
 import urllib3
 
-from gateway.core.parts import Call
-from gateway.core.sse import MAX_EVENT_BYTES
+from gateway.core.call import Call
 from gateway.errors import Full, UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from gateway.transport.chunked import BadChunk, Dechunker
+from gateway.transport.lines import (
+    BROKE_OFF,
+    MAX_LINE_BYTES,
+    READ_BYTES,
+    ChunkedSocket,
+    LineReader,
+)
 
-READ_BYTES = 65536
-MAX_LINE_BYTES = MAX_EVENT_BYTES
-"""A line longer than this is not an answer but an attack or a fault."""
-BROKE_OFF = "The connection to the upstream broke off."
-_MAX_REFUSAL_BYTES = 64 * 1024
+_MAX_ERROR_BODY_BYTES = 64 * 1024
 
-_BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str], ...] = (
+_CONNECT_ERRORS: tuple[tuple[type[Exception], type[UpstreamError], str, str], ...] = (
     (
         requests.ConnectTimeout,
         UpstreamTimeout,
@@ -44,8 +38,8 @@ _BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str],
     (
         requests.exceptions.SSLError,
         UpstreamUnreachable,
-        "No TLS connection to the upstream could be made. If its certificate is from an authority "
-        "of your own, set UPSTREAM_CA_FILE.",
+        "No TLS connection to the upstream could be made. If your own authority signed its "
+        "certificate, set UPSTREAM_CA_FILE.",
         "upstream_unreachable",
     ),
     (
@@ -55,7 +49,7 @@ _BEFORE_THE_ANSWER: tuple[tuple[type[Exception], type[UpstreamError], str, str],
         "upstream_unreachable",
     ),
 )
-"""Foreign error → ours, the first that fits."""
+"""requests' error → ours, for errors before the status. The first that matches applies."""
 
 
 class Transport:
@@ -67,24 +61,24 @@ class Transport:
         self._prepared: dict[tuple[str, str], requests.PreparedRequest] = {}
 
     def send(self, call: Call, read_timeout_s: float | None = None) -> "Reply":
-        """Sends a call and waits for the status.
+        """Sends a call and returns the reply when its status has arrived.
+
+        read_timeout_s: limit between two reads; None when the caller watches the time itself.
 
         Raises UpstreamTimeout, UpstreamUnreachable, or Full when no more files may be opened.
-
-        read_timeout_s: between two reads; None when somebody else watches the time.
         """
         try:
             return Reply(self._send(call, read_timeout_s))
         except requests.RequestException as error:
-            if _lacks_files(error):
+            if _is_out_of_files(error):
                 raise Full("The gateway can open no more connections.") from error
-            for foreign, ours, message, code in _BEFORE_THE_ANSWER:
+            for foreign, ours, message, code in _CONNECT_ERRORS:
                 if isinstance(error, foreign):
                     raise ours(message, code=code) from error
             raise
 
     def _send(self, call: Call, read_timeout_s: float | None) -> requests.Response:
-        # The session's own send would ask at each call about proxies, cookies and redirects.
+        # Session.send (requests 2.34) looks for proxies, cookies and redirects at each call.
         adapter: Any = self._session.get_adapter(call.url)
         request = self._prepare(call)
         verify = self._session.verify is None or self._session.verify
@@ -93,17 +87,17 @@ class Transport:
             adapter.send, request, stream=True, verify=verify, timeout=timeout
         )
         pool = adapter.get_connection_with_tls_context(request, verify)
-        made = pool.num_connections
+        connections_before = pool.num_connections
         try:
             return send()
         except requests.ConnectionError as error:
-            if pool.num_connections != made or not _was_hung_up(error):
+            if pool.num_connections != connections_before or not _was_hung_up(error):
                 raise
-            # It had given up a connection that was kept: nothing has begun there.
+            # The upstream had closed a kept connection. It has not seen the request.
             return send()
 
     def _prepare(self, call: Call) -> requests.PreparedRequest:
-        """What requests makes of a call. The address is read once, not at each call."""
+        """Returns the call as requests wants it. Each address is parsed once, not at each call."""
         method = "GET" if call.body is None else "POST"
         known = self._prepared.get((method, call.url))
         if known is None:
@@ -118,34 +112,12 @@ class Transport:
         return cast(requests.PreparedRequest, request)
 
 
-def _merged(general: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """All headers, those of one call before those of all, whatever case they are in."""
-    named = {name.lower() for name in own}
-    return {**{name: of for name, of in general.items() if name.lower() not in named}, **own}
-
-
-def _was_hung_up(error: requests.ConnectionError) -> bool:
-    """Did the connection end without a byte of an answer?"""
-    cause = error.args[0] if error.args else None
-    why = cause.args[-1] if isinstance(cause, urllib3.exceptions.ProtocolError) else None
-    return isinstance(why, ConnectionError)
-
-
-def _lacks_files(error: BaseException | None) -> bool:
-    """Did it come to this because too many files are open here?"""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            return True
-        error = error.__context__
-    return False
-
-
 class Reply:
     """An upstream's answer, its body not yet read. Close it, or use it in a `with`."""
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
-        self._lines: _WholeLines | None = None
+        self._lines: LineReader | None = None
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
@@ -156,46 +128,49 @@ class Reply:
         self._response.close()
 
     def batches(self) -> Iterator[list[bytes]]:
-        """The body's lines, without line ends, those of one read together.
+        """Yields the body's lines, without line ends, those of one read together.
 
         Raises UpstreamBroke when the connection ends before the body does.
         """
-        self._lines = _WholeLines(self._response.raw)
+        self._lines = LineReader(self._response.raw)
         self._response.raw = self._lines
         lines = self._response.iter_lines(chunk_size=READ_BYTES)
         try:
             for first in lines:
-                yield [first, *islice(lines, self._lines.count - 1)]
+                yield [first, *islice(lines, self._lines.line_count - 1)]
         except requests.RequestException as error:
             raise UpstreamBroke(BROKE_OFF) from error
 
-    def unfinished(self) -> list[bytes]:
-        """The line that had begun when the body broke off, if any."""
-        return self._lines.rest().splitlines() if self._lines is not None else []
+    def partial_line(self) -> list[bytes]:
+        """Returns the line that had begun when the body broke off, if any."""
+        return self._lines.take_partial().splitlines() if self._lines is not None else []
 
     @property
     def reads(self) -> int:
-        """How often something of the body has arrived, whether it completed a line or not."""
+        """Reads of the body that returned data, whether they completed a line or not."""
         return self._lines.reads if self._lines is not None else 0
 
-    def wire(self) -> "Wire | None":
-        """The socket under the rest of :meth:`batches`, for who reads it without waiting.
+    def chunked_socket(self) -> ChunkedSocket | None:
+        """Returns the socket under the rest of :meth:`batches`, to be read without waiting.
 
-        None where bytes do not stand on it as the upstream wrote them: TLS, a body that is not
-        chunked, a server that is a test's.
+        None where its bytes are not the body in chunked coding: TLS, a body that is not chunked,
+        a mocked response of a test.
         """
-        return self._lines.wire() if self._lines is not None else None
+        return self._lines.chunked_socket() if self._lines is not None else None
 
-    def refusal(self) -> Iterator[bytes]:
-        """The beginning of the body of an answer that is an error, as it arrives."""
-        left = _MAX_REFUSAL_BYTES
-        with suppress(urllib3.exceptions.HTTPError):  # what there is has to do
+    def error_body(self) -> Iterator[bytes]:
+        """Yields the first 64 KiB of the body of an error answer, as it arrives."""
+        left = _MAX_ERROR_BODY_BYTES
+        with suppress(urllib3.exceptions.HTTPError):  # the part that arrived will do
             while left > 0 and (piece := self._response.raw.read1(left, decode_content=True)):
                 left -= len(piece)
                 yield piece
 
-    def json(self) -> bytes:
-        """The whole body, where it is no longer than a line may be. Raises UpstreamBroke."""
+    def read(self) -> bytes:
+        """Returns the whole body.
+
+        Raises UpstreamBroke if it breaks off or is longer than a line may be.
+        """
         body = bytearray()
         try:
             for piece in self._response.iter_content(READ_BYTES):
@@ -207,154 +182,24 @@ class Reply:
         return bytes(body)
 
 
-class _WholeLines:
-    """Stands in for `response.raw`: gives what each read completes, in whole lines, at once."""
-
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-        self._buffered = _chunked_stream(raw)
-        self._dechunker = Dechunker()
-        self._tail: list[bytes] = []
-        self._tail_bytes = 0
-        self.count = 0
-        """Lines in what was given last."""
-        self.reads = 0
-
-    def stream(self, amount: int, decode_content: bool) -> Iterator[bytes]:
-        """What requests calls; ends with the body."""
-        for data in self._reads(amount, decode_content):
-            if whole := self._complete(data):
-                self.count = whole.count(b"\n") if b"\r" not in whole else len(whole.splitlines())
-                yield whole
-        if rest := self.rest():
-            self.count = len(rest.splitlines())
-            yield rest
-
-    def wire(self) -> "Wire | None":
-        """See Reply.wire. What requests has read ahead is in the first batch."""
-        under = getattr(getattr(self._buffered, "raw", None), "_sock", None)
-        plain = getattr(under, "_sock", None)  # what gevent's socket wraps
-        if plain is None or type(under) is not socket.socket or self.ended or self.is_broken:
-            return None
-        return Wire(self, plain)
-
-    def lines(self, received: bytes) -> list[bytes]:
-        """The lines that what was received completes; at the body's end, all."""
-        data = self._dechunk(received)
-        whole = self._complete(data) if data else b""
-        if self.ended:
-            whole += self.rest()
-            self._let_go()
-        return whole.splitlines()
-
-    @property
-    def ended(self) -> bool:
-        """The last chunk has come."""
-        return self._dechunker.done
-
-    @property
-    def is_broken(self) -> bool:
-        """The chunks can't be read behind what was given."""
-        return self._dechunker.fault is not None
-
-    @property
-    def is_whole(self) -> bool:
-        """See Wire.is_whole."""
-        return not self._tail and self._dechunker.is_whole
-
-    def _dechunk(self, received: bytes) -> bytes:
-        """The data in what was received; nothing is the end of the connection."""
-        if not received:
-            raise urllib3.exceptions.ProtocolError("the body ended before its last chunk")
-        return self._dechunker.feed(received)
-
-    def _complete(self, data: bytes) -> bytes:
-        """The whole lines up to the end of this piece; what is left waits for the next."""
-        self.reads += 1
-        if not self._tail and data.endswith(b"\n"):
-            return data  # as nearly every piece is
-        end = _end_of_lines(data)
-        if end == 0:
-            self._tail.append(data)
-            self._tail_bytes += len(data)
-            if self._tail_bytes > MAX_LINE_BYTES:
-                raise UpstreamBroke("The upstream sent a line that is too long.")
-            return b""
-        whole = b"".join([*self._tail, data[:end]])
-        self._tail = [data[end:]] if end < len(data) else []
-        self._tail_bytes = len(data) - end
-        return whole
-
-    def rest(self) -> bytes:
-        """What has come of a line that is not complete; once."""
-        rest, self._tail = b"".join(self._tail), []
-        return rest
-
-    def _reads(self, amount: int, decode_content: bool) -> Iterator[bytes]:
-        """What arrives, as it arrives."""
-        if self._buffered is None:
-            while data := self._raw.read1(amount, decode_content=decode_content):
-                yield data
-            return
-        try:
-            while not self.ended:
-                if data := self._dechunk(self._buffered.read1(amount)):
-                    yield data  # also what came before a fault
-                if self._dechunker.fault is not None:
-                    raise self._dechunker.fault
-        except (OSError, BadChunk) as error:
-            raise urllib3.exceptions.ProtocolError("the body broke off", error) from error
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """The body has ended: the connection can be used again."""
-        if self._dechunker.rest:
-            self._raw.close()  # something follows that nobody asked for
-        else:
-            self._raw._original_response.close()
-            self._raw.release_conn()
-
-    def close(self) -> None:
-        self._raw.close()
-
-    def release_conn(self) -> None:
-        self._raw.release_conn()
+def _merged(general: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Returns all headers; a call's own replace the session's, whatever case they are in."""
+    own_names = {name.lower() for name in own}
+    kept = {name: value for name, value in general.items() if name.lower() not in own_names}
+    return {**kept, **own}
 
 
-class Wire:
-    """The rest of a chunked body, read from its socket by who knows that something is there."""
-
-    def __init__(self, lines: _WholeLines, plain: socket.socket) -> None:
-        self.socket = plain
-        """Does not wait."""
-        self._lines = lines
-        self.ended = False
-        """The body has ended."""
-        self.is_broken = False
-        """What comes next can't be read; what was received before it counts."""
-
-    @property
-    def is_whole(self) -> bool:
-        """What was received so far ended with a chunk and with a line."""
-        return self._lines.is_whole
-
-    def lines(self, received: bytes) -> list[bytes]:
-        """The lines that it completes. Raises UpstreamBroke."""
-        try:
-            lines = self._lines.lines(received)
-        except urllib3.exceptions.HTTPError as error:
-            raise UpstreamBroke(BROKE_OFF) from error
-        self.ended, self.is_broken = self._lines.ended, self._lines.is_broken
-        return lines
+def _was_hung_up(error: requests.ConnectionError) -> bool:
+    """Whether the connection ended before a byte of an answer came."""
+    cause = error.args[0] if error.args else None
+    reason = cause.args[-1] if isinstance(cause, urllib3.exceptions.ProtocolError) else None
+    return isinstance(reason, ConnectionError)
 
 
-def _chunked_stream(raw: Any) -> Any:
-    """The buffered socket under a plain chunked body, or None: then urllib3 has to read it."""
-    if not getattr(raw, "chunked", False) or raw.headers.get("Content-Encoding"):
-        return None
-    return getattr(getattr(raw, "_fp", None), "fp", None)
-
-
-def _end_of_lines(data: bytes) -> int:
-    """Where the last whole line ends. A CR at the very end may be the first half of a CRLF."""
-    return max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+def _is_out_of_files(error: BaseException | None) -> bool:
+    """Whether this error comes from too many open files, here or on this machine."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__context__
+    return False

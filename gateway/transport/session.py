@@ -1,8 +1,8 @@
-"""The session over which an upstream is called: requests' own, without what never changes.
+"""The requests session for upstreams, without work that is the same for every call.
 
-requests looks at each call for a proxy, for the pool that an address and its TLS settings belong
-to, and for cookies; urllib3 asks the event loop whether a kept connection still stands. An upstream
-is one address, asked again and again.
+At each call requests 2.34 looks up proxies, the pool for the address and its TLS settings, and
+cookies; urllib3 2.8 asks the event loop whether a kept connection is still open. An upstream is one
+address with fixed settings, so each of these is done once or not at all.
 """
 
 import select
@@ -16,14 +16,18 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import create_urllib3_context
 
+Session = requests.Session
+"""For the other rooms, which do not import requests."""
+
 poll = gevent.monkey.get_original("select", "poll")
-"""Not the patched one, which would switch greenlets to ask a question that never waits."""
+"""select.poll before gevent 26.9 patched it: the patched one switches greenlets even when it does
+not wait."""
 
 
 def make_session(max_connections: int, certificates: str | None = None) -> requests.Session:
-    """A session that many users share: no cookies, no proxies or .netrc of the environment.
+    """Returns a session that many requests share: no cookies, proxies or .netrc.
 
-    certificates: PEM, of authorities that are trusted beside the common ones.
+    certificates: PEM of authorities to trust in addition to requests' own.
     """
     session = requests.Session()
     session.trust_env = False
@@ -36,7 +40,7 @@ def make_session(max_connections: int, certificates: str | None = None) -> reque
 
 
 class _Adapter(HTTPAdapter):
-    """For an address or two, always with the same TLS settings."""
+    """An adapter for one or two addresses with fixed TLS settings. It overrides requests 2.34."""
 
     def __init__(self, certificates: str | None, **options: Any) -> None:
         self._pools: dict[str | None, Any] = {}
@@ -45,7 +49,7 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         if self._certificates is not None:
-            # What requests trusts comes in beside them.
+            # requests adds its own authorities to this context when it connects.
             options["ssl_context"] = context = create_urllib3_context()
             context.load_verify_locations(cadata=self._certificates)
         super().init_poolmanager(*args, **options)
@@ -65,31 +69,31 @@ class _Adapter(HTTPAdapter):
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         response = requests.Response()
         response.status_code, response.reason = resp.status, resp.reason
-        response.headers = resp.headers  # which don't mind the case either
+        response.headers = resp.headers  # urllib3's own mapping ignores case as well
         response.raw, response.request, response.url = resp, req, req.url or ""
         return response
 
 
-class _Kept:
-    """A connection that knows without waiting whether the other end has closed it."""
+class _PolledConnection:
+    """Checks a kept connection with poll(2). urllib3 2.8 would use gevent's patched select."""
 
     sock: Any
 
     @property
     def is_connected(self) -> bool:
-        """Nothing can be read from it: neither an end nor what nobody asked for."""
+        """False if the socket is readable: the upstream has closed it or sent unasked bytes."""
         if self.sock is None:
             return False
-        asked = poll()
-        asked.register(self.sock, select.POLLIN)
-        return not asked.poll(0)
+        poller = poll()
+        poller.register(self.sock, select.POLLIN)
+        return not poller.poll(0)
 
 
-class _Connection(_Kept, HTTPConnection):
+class _Connection(_PolledConnection, HTTPConnection):
     pass
 
 
-class _TlsConnection(_Kept, HTTPSConnection):
+class _TlsConnection(_PolledConnection, HTTPSConnection):
     pass
 
 

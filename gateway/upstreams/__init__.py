@@ -1,11 +1,17 @@
-"""The kinds of model servers: what is sent to each, and how what it streams is read. No I/O.
+"""The kinds of model servers: the requests to send, and how to read the answers. No I/O.
 
-To add a kind: one file with a class like :class:`gateway.upstreams.chat.ChatUpstream`, one line in
-the table UPSTREAMS, and its name in `gateway.config.UpstreamKind`.
+To add a kind, write a module with a class that does what :class:`gateway.upstreams.base.Upstream`
+says, add a row to UPSTREAMS, and add the name to `gateway.config.UpstreamKind`.
 """
 
-from gateway.config import UpstreamKind
-from gateway.upstreams.chat import ChatUpstream
+from collections.abc import Callable
 
-UPSTREAMS: dict[UpstreamKind, type[ChatUpstream]] = {"chat": ChatUpstream}
-"""Kind → class. `chat` is every server that speaks `/chat/completions`, in whichever shape."""
+from gateway.config import UpstreamConfig, UpstreamKind
+from gateway.upstreams.base import Upstream
+from gateway.upstreams.chat import ChatUpstream
+from gateway.upstreams.error_bodies import Redact
+
+UPSTREAMS: dict[UpstreamKind, Callable[[UpstreamConfig, Redact], Upstream]] = {
+    "chat": ChatUpstream,
+}
+"""Kind → class. `chat` is any server with OpenAI's `/chat/completions`, whatever its variations."""

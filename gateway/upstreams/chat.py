@@ -1,7 +1,7 @@
-"""Any server that speaks OpenAI's `/chat/completions`: what is sent to it.
+"""A model server with OpenAI's `/chat/completions`: the requests to it, and its refusals.
 
-Its answer is asked for as a stream, also for callers who want it in one piece: only then can a
-silent upstream be told from a busy one.
+The gateway always asks for a stream, even for a client that wants the answer in one piece: only a
+stream tells a busy upstream from a silent one.
 """
 
 from collections.abc import Mapping
@@ -13,35 +13,35 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import msgspec
 
 from gateway.config import UpstreamConfig
-from gateway.core.parts import Call
+from gateway.core.call import Call
 from gateway.core.sse import dumps
 from gateway.errors import UpstreamRefused
 from gateway.upstreams.chat_reader import ChatReader
-from gateway.upstreams.error_bodies import Hide, error_of, loads
+from gateway.upstreams.error_bodies import Redact, decode_json, error_members
 
 _COMPLETIONS = "/chat/completions"
 
 
 class ChatUpstream:
-    """One upstream: its addresses, its headers, its name."""
+    """One upstream: builds the requests to it and interprets its answers."""
 
-    def __init__(self, config: UpstreamConfig, hide: Hide = str) -> None:
-        """hide: takes the keys out of what an upstream says of an error."""
+    def __init__(self, config: UpstreamConfig, redact: Redact = str) -> None:
+        """redact: removes the gateway's keys from error messages of the upstream."""
         self.name = config.name
-        self._hide = hide
-        self._key_at = config.api_key_env or "its api_key"
+        self._redact = redact
+        self._key_setting = config.api_key_env or "its api_key"
         self._fixed_headers = dict(config.headers)
         if config.api_key:
             self._fixed_headers["Authorization"] = f"Bearer {config.api_key}"
-        base = _base(config.url)
+        base = _base_url(config.url)
         self._completions_url = base + _COMPLETIONS
         self._models_url = base + "/models"
         self._health_url = urljoin(config.url, config.health_path) if config.health_path else None
 
     def completion(self, body: Mapping[str, Any], model: str, request_id: str) -> Call:
-        """The call that starts an answer. Usage is always asked for: the gateway reports it.
+        """The request for an answer. It always asks for the usage, which the gateway reports.
 
-        model: the upstream's own name for it; "" leaves the choice to the upstream.
+        model: the model's name on this upstream; "" leaves the client's choice as it is.
         """
         options = body.get("stream_options")
         sent = {
@@ -60,38 +60,39 @@ class ChatUpstream:
         return Call(self._completions_url, headers, dumps(sent).encode())
 
     def models(self, request_id: str) -> Call:
-        """The call for the list of models."""
+        """The request for the list of models."""
         return Call(self._models_url, self._headers(request_id) | {"Accept": "application/json"})
 
     def health(self, request_id: str) -> Call | None:
-        """The call that shows whether it is well; None: there is no such path."""
+        """The request for the upstream's health, or None if it has no health path."""
         return Call(self._health_url, self._headers(request_id)) if self._health_url else None
 
     def model_ids(self, body: bytes) -> list[tuple[str, str]] | None:
-        """Id and owner of each model in the answer to :meth:`models`; None: it can't be read."""
+        """The id and owner of each model in a list of models, or None if it is not such a list."""
         try:
-            listed = msgspec.json.decode(body, type=_Models).data
+            models = msgspec.json.decode(body, type=_ModelList).data
         except (ValueError, RecursionError):
             return None
-        return [(model.id, model.owned_by or self.name) for model in listed]
+        return [(model.id, model.owned_by or self.name) for model in models]
 
-    def reader(self, choice: int = 0) -> "ChatReader":
-        """A reader for one choice of one answer."""
-        return ChatReader(choice, self._hide)
+    def reader(self, choice: int = 0) -> ChatReader:
+        """A reader for one choice of an answer."""
+        return ChatReader(choice, self._redact)
 
     def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
-        """What an answer with any status but 200 means, without the gateway's keys in its text."""
+        """The error for an answer with a status other than 200, without the gateway's keys."""
         if 300 <= status < 400:
             return UpstreamRefused(
                 status,
-                "The upstream redirects, which is not followed; set UPSTREAM_URL, or the url of "
-                "its table, to its address.",
+                "The upstream redirects, and the gateway does not follow redirects; set "
+                "UPSTREAM_URL, or the url in the upstream's table, to the final address.",
             )
         if status in (401, 403):
             return UpstreamRefused(
-                status, f"The upstream refused the gateway's key ({status}); check {self._key_at}."
+                status,
+                f"The upstream refused the gateway's key ({status}); check {self._key_setting}.",
             )
-        error = error_of(loads(body), self._hide)
+        error = error_members(decode_json(body), self._redact)
         return UpstreamRefused(
             status,
             error.get("message") or f"The upstream answered with status {status}.",
@@ -102,13 +103,13 @@ class ChatUpstream:
         )
 
     def _headers(self, request_id: str) -> dict[str, str]:
-        # An encoded stream could not be handed on as it arrives.
+        # A compressed stream could not be passed on as it arrives.
         own = {"Accept-Encoding": "identity", "X-Request-Id": request_id}
         return self._fixed_headers | own
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> int | None:
-    """When to come back: in seconds, or a date, which counts from the answer's own."""
+    """Retry-After in seconds. A date counts from the answer's own Date. None: absent or invalid."""
     after = headers.get("Retry-After", "")
     try:
         if after.isdecimal():
@@ -116,11 +117,14 @@ def _retry_after_s(headers: Mapping[str, str]) -> int | None:
         then, now = map(parsedate_to_datetime, (after, headers.get("Date", "")))
         return max(0, ceil((then - now).total_seconds()))
     except (TypeError, ValueError, OverflowError):
-        return None  # no number or date that makes sense, or one date with a zone and one without
+        return None  # TypeError: only one of the dates has a time zone
 
 
-def _base(url: str) -> str:
-    """`http://host`, `http://host/v1` and `http://host/v1/chat/completions` are one server."""
+def _base_url(url: str) -> str:
+    """The URL that paths are appended to.
+
+    `http://host`, `http://host/v1` and `http://host/v1/chat/completions` give the same one.
+    """
     parts = urlsplit(url)
     path = parts.path.rstrip("/").removesuffix(_COMPLETIONS) or (
         "" if _COMPLETIONS in parts.path else "/v1"
@@ -133,5 +137,5 @@ class _Model(msgspec.Struct):
     owned_by: str | None = None
 
 
-class _Models(msgspec.Struct):
+class _ModelList(msgspec.Struct):
     data: list[_Model]

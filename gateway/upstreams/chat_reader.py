@@ -20,9 +20,9 @@ from gateway.core.parts import (
     Usage,
 )
 from gateway.core.sse import DONE, MAX_EVENT_BYTES, Decoder, Message
-from gateway.upstreams.error_bodies import Hide, error_of, loads, status_of
-from gateway.upstreams.frame_template import Pattern, Splice
-from gateway.upstreams.tool_calls import Calls, join_calls
+from gateway.upstreams.error_bodies import Redact, decode_json, error_members, error_status
+from gateway.upstreams.frame_template import FrameTemplate, PartType, TemplateLearner
+from gateway.upstreams.tool_calls import ToolCallIndexer, join_deltas
 
 _LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """The fields in which servers put reasoning; the first that is not empty counts, once."""
@@ -60,7 +60,7 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
     Content: lambda texts: Content("".join(texts)),
     Reasoning: lambda texts: Reasoning("".join(texts)),
-    ToolCalls: lambda pieces: ToolCalls(join_calls(pieces)),
+    ToolCalls: lambda pieces: ToolCalls(join_deltas(pieces)),
 }
 """The kinds of parts of which neighbours are one, and how."""
 
@@ -68,13 +68,13 @@ _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
 class ChatReader:
     """Reads the lines of one answer into the parts of one of its choices."""
 
-    def __init__(self, choice: int = 0, hide: Hide = str) -> None:
+    def __init__(self, choice: int = 0, redact: Redact = str) -> None:
         self._choice_index = choice
-        self._hide = hide
+        self._redact = redact
         self._tagged_thoughts = False
         self._sse = Decoder()
-        self._splice = Splice()
-        self._calls = Calls()
+        self._learner = TemplateLearner()
+        self._calls = ToolCallIndexer()
         self._whole: list[bytes] | None = None
         self._held_bytes = 0
         self._begun = False
@@ -93,17 +93,21 @@ class ChatReader:
             return self._take()
         at = 0
         while at < len(lines):
-            texts = self._splice.cut(lines, at) if self._sse.between_events else []
-            end = at + 2 * len(texts)
-            if not texts:
+            template = self._learner.template if self._sse.between_events else None
+            texts = template.texts_of_lines(lines, at) if template is not None else None
+            if not texts or template is None:
                 at = self._parsed(lines, at)
-            elif (part := self._splice.read(texts)) is None:
+                continue
+            end = at + 2 * len(texts)
+            text = template.decode(texts)
+            if text is None:
                 at = self._parsed(lines, at, end)
-            elif end - at == len(lines):
-                return [part] if part.text else []  # all of it, as nearly always
-            else:
-                self._text(type(part), part.text)
-                at = end
+                continue
+            template.has_fitted = True
+            if end - at == len(lines):
+                return [template.part(text)] if text else []  # all of it, as nearly always
+            self._text(template.part, text)
+            at = end
         if self._sse.between_events:
             self._held_bytes = 0
         else:
@@ -122,7 +126,7 @@ class ChatReader:
         if end is None:
             end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
             if end - at == 2 and self._sse.between_events:
-                self._splice.learn(lines[at], self._parts_of)
+                self._learner.learn(lines[at], self._parts_of)
         for message in self._sse.feed(lines[at:end]):
             self._message(message)
         return end
@@ -134,9 +138,10 @@ class ChatReader:
         return reader._take()
 
     @property
-    def pattern(self) -> Pattern | None:
-        """What the next line differs from in its text alone, if it is like those before it."""
-        return self._splice.pattern if self._sse.between_events else None
+    def template(self) -> tuple[FrameTemplate, PartType] | None:
+        """The frame that the answer repeats, and what its text is; None while unknown."""
+        template = self._learner.template if self._sse.between_events else None
+        return (template, template.part) if template is not None else None
 
     def close(self) -> list[Part]:
         """The body has ended."""
@@ -175,11 +180,11 @@ class ChatReader:
             )
             return
         if chunk.error is not None or named_error:
-            self._fault(loads(data))
+            self._fault(decode_json(data))
         elif chunk.choices is None and not chunk.usage:
             # Not a chunk: an error in one of the shapes that have no "error" key, or nothing.
-            value = loads(data)
-            if "message" in error_of(value, self._hide):
+            value = decode_json(data)
+            if "message" in error_members(value, self._redact):
                 self._fault(value)
         else:
             self._content(chunk, [choice.delta for choice in chunk.choices or ()])
@@ -188,7 +193,7 @@ class ChatReader:
         """One JSON body in place of a stream: the answer in one chunk, or an error."""
         chunk = _parse(data)
         if chunk is None or chunk.choices is None:
-            self._fault(loads(data))
+            self._fault(decode_json(data))
         else:
             self._content(chunk, [choice.message for choice in chunk.choices])
             self._add(End())
@@ -231,7 +236,7 @@ class ChatReader:
         if calls and isinstance(calls, list):
             for call in calls:
                 if isinstance(call, dict):
-                    self._piece(ToolCalls, self._calls.number(call))
+                    self._piece(ToolCalls, self._calls.with_index(call))
         other = {
             name: value
             for name, value in delta.items()
@@ -241,9 +246,9 @@ class ChatReader:
             self._add(Other(other))
 
     def _fault(self, value: Any) -> None:
-        error = error_of(value, self._hide)
+        error = error_members(value, self._redact)
         message = error.get("message") or "The upstream reported an error in its answer."
-        self._add(Fault(message, error.get("code") or "upstream_error", status_of(error)))
+        self._add(Fault(message, error.get("code") or "upstream_error", error_status(error)))
 
     def _kind_of(self, content: str, delta: dict[str, Any]) -> type[Content] | type[Reasoning]:
         """Google flags thoughts, or tags them, or both; with tags the text says it itself."""
@@ -324,6 +329,6 @@ def _parse(data: bytes) -> _Chunk | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Broken UTF-8 is what a lenient parser is for.
         try:
-            return msgspec.convert(loads(data), _Chunk)
+            return msgspec.convert(decode_json(data), _Chunk)
         except msgspec.ValidationError:
             return None

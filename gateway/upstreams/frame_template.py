@@ -1,20 +1,22 @@
-"""The fast path: cuts the text out of frames that differ in nothing else. Pure.
+"""The fast path's template: cuts the text out of frames that differ in nothing else. No I/O.
 
-In its steady phase a server sends the same frame again and again, and only the text in it changes:
+In its steady phase a server sends the same frame again and again, and only the text changes:
 
     data: {"id":"a","choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}
     data: {"id":"a","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}
     └─────────────────────────── head ───────────────────────┘   └────────── tail ─────────┘
 
-Once head and tail are known, the texts of a whole read are cut out at once. Three checks make the
-result that of the full parse, whatever arrives:
+Once head and tail are known, the texts of a whole read are cut out at once: from the lines of a
+read (:meth:`FrameTemplate.texts_of_lines`), or from the HTTP chunks before they are even decoded
+(:meth:`FrameTemplate.texts_of_chunks`). Three checks make the result that of the full parse,
+whatever arrives:
 
 - learning: the full parse of head + a probe + tail gives the probe and nothing else, so it gives
   any other text that stands there as well;
-- cutting: what was cut, put together again, is byte for byte what came;
-- reading: each text is by itself the inside of one JSON string.
+- cutting: the cut texts, put together again with head and tail, are byte for byte what came;
+- decoding: each text is by itself the inside of one JSON string.
 
-Whatever does not pass goes through the full parse, frame by frame.
+Whatever does not pass takes the full parse, frame by frame.
 """
 
 import re
@@ -24,70 +26,50 @@ import msgspec
 
 from gateway.core.parts import Content, Part, Reasoning
 
-_MAX_FRUITLESS = 8
-"""After so many patterns that fitted no other frame, this stream's frames differ in more than text
-(some servers pad them at random), and no more are tried."""
+_MAX_MISFITS = 8
+"""After this many templates that fitted no second frame, the stream's frames differ in more than
+their text (some servers pad them at random), and the learner gives up."""
 
 _NEAR, _FAR = 8, 1 << 20
+_MAX_SIZE_DIGITS = 8
+"""A chunk whose size has more hexadecimal digits is not a token."""
+_NO_TEXTS: Sequence[bytes] = ()
 
 _STRING = re.compile(rb'"(?:content|text|thinking|reasoning\w*)"\s*:\s*"((?:[^"\\]|\\.)+)"')
 """Where the text may stand."""
-_PROBE = b"a <thought> of the splice"
+_PROBE = b"a <thought> as a probe"
 """It holds the one tag at which a reader takes a text for something else."""
-_read_strings = msgspec.json.Decoder(list[str]).decode
+_decode_strings = msgspec.json.Decoder(list[str]).decode
 
-Kind = type[Content] | type[Reasoning]
-
-
-class Pattern:
-    """What stands around the text in the line of a frame, and what the text is."""
-
-    __slots__ = ("fits", "head", "kind", "tail")
-
-    def __init__(self, head: bytes, tail: bytes, kind: Kind) -> None:
-        self.head = head
-        self.tail = tail
-        self.kind = kind
-        self.fits = False
-        """Frames were cut by it since it was last looked at; who cuts says so here."""
+PartType = type[Content] | type[Reasoning]
 
 
-def read_texts(texts: Sequence[bytes]) -> str | None:
-    """What the insides of strings say together; None: not each of them is one.
+class FrameTemplate:
+    """The bytes around the text in one kind of frame, and what the text is."""
 
-    The line feed, which no JSON string can hold, keeps a stray quote or backslash in one text from
-    joining it to the next.
-    """
-    try:
-        strings = _read_strings(b'["' + b'",\n"'.join(texts) + b'"]')
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return "".join(strings) if len(strings) == len(texts) else None
+    __slots__ = ("_behind", "_head", "_reach", "_tail", "has_fitted", "part")
 
-
-class Splice:
-    """The pattern of one stream's frames: learned from one, it stands for those that follow."""
-
-    def __init__(self) -> None:
-        self.pattern: Pattern | None = None
-        """None while nothing is learned."""
-        self._fruitless = 0
+    def __init__(self, head: bytes, tail: bytes, part: PartType) -> None:
+        """head, tail: of the frame's one line."""
+        self._head = head
+        self._tail = tail
+        self._behind = tail + b"\n\n\r\n"
         self._reach = _FAR
-        """So many lines are tried at once: twice as far as the frames have fitted lately, so that
+        """Lines that are tried at once: twice as far as the frames have fitted lately, so that
         frames of changing kinds don't cost a look at all the rest for each."""
+        self.part = part
+        self.has_fitted = False
+        """A frame beside the first has been read with it since the learner last looked."""
 
-    def cut(self, lines: Sequence[bytes], at: int) -> list[bytes]:
-        """The insides of the strings of the frames that fit, in a row from line `at` on.
+    def texts_of_lines(self, lines: Sequence[bytes], at: int) -> list[bytes]:
+        """The insides of the JSON strings of the frames that fit, in a row from line `at` on.
 
-        Each takes two lines: a frame and the blank line behind it.
+        Each frame takes two lines: its own and the blank line that ends it.
         """
-        pattern = self.pattern
-        if pattern is None:
-            return []
-        head, tail = pattern.head, pattern.tail
+        head, tail = self._head, self._tail
         start, stop = len(head), -len(tail)
         if len(lines) == at + 2:
-            return [lines[at][start:stop]] if _fits(pattern, lines, at) else []
+            return [lines[at][start:stop]] if self._fits(lines, at) else []
         end = min(len(lines) - (len(lines) - at) % 2, at + self._reach)
         texts = [line[start:stop] for line in lines[at:end:2]]
         put_together = head + (tail + b"\n\n" + head).join(texts) + tail
@@ -95,43 +77,83 @@ class Splice:
             self._reach = min(2 * self._reach, _FAR)
             return texts
         fitting = 0
-        while at + 2 * fitting < end and _fits(pattern, lines, at + 2 * fitting):
+        while at + 2 * fitting < end and self._fits(lines, at + 2 * fitting):
             fitting += 1
         self._reach = max(_NEAR, 4 * fitting)
         return texts[:fitting]
 
-    def read(self, texts: Sequence[bytes]) -> Content | Reasoning | None:
-        """What was cut, as one part; None: it takes the full parse to read it."""
-        text = read_texts(texts)
-        if self.pattern is None or text is None:
+    def texts_of_chunks(self, data: bytes) -> Sequence[bytes]:
+        """The insides of the JSON strings in HTTP chunks of one frame each; none: it does not fit.
+
+        f3␍␊data: {"id":"a","choices":[{"delta":{"content":" so"},…}]}␊␊␍␊
+             └────────────────── head ──────────────────┘   └─ tail ─┘
+        """
+        head, behind = self._head, self._behind
+        begin = data.find(b"\r\n", 0, _MAX_SIZE_DIGITS) + 2
+        if data[: begin - 2] == b"%x" % (len(data) - begin - 2):  # one chunk, as nearly always
+            if not data.startswith(head, begin) or not data.endswith(behind):
+                return _NO_TEXTS
+            self.has_fitted = True
+            return (data[begin + len(head) : -len(behind)],)
+        texts = []
+        at = 0
+        while at < len(data):
+            begin = data.find(b"\r\n", at, at + _MAX_SIZE_DIGITS) + 2
+            text = begin + len(head)
+            end = data.find(behind, text)
+            stop = end + len(behind)
+            size = b"%x" % (stop - begin - 2)
+            if end < 0 or data[at : begin - 2] != size or not data.startswith(head, begin):
+                return _NO_TEXTS
+            texts.append(data[text:end])
+            at = stop
+        self.has_fitted = True
+        return texts
+
+    def decode(self, texts: Sequence[bytes]) -> str | None:
+        """The texts that these insides of JSON strings say, joined; None: not all are strings.
+
+        The line feed, which no JSON string can hold, keeps a stray quote or backslash in one text
+        from joining it to the next.
+        """
+        try:
+            strings = _decode_strings(b'["' + b'",\n"'.join(texts) + b'"]')
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        self.pattern.fits = True
-        return self.pattern.kind(text)
+        return "".join(strings) if len(strings) == len(texts) else None
+
+    def _fits(self, lines: Sequence[bytes], at: int) -> bool:
+        line = lines[at]
+        return (
+            not lines[at + 1]
+            and line.startswith(self._head)
+            and line.endswith(self._tail, len(self._head))
+        )
+
+
+class TemplateLearner:
+    """Finds the template of one stream: learned from one frame, it stands for those that follow."""
+
+    def __init__(self) -> None:
+        self.template: FrameTemplate | None = None
+        """None while nothing is learned."""
+        self._misfits = 0
 
     def learn(self, line: bytes, parse: Callable[[bytes], list[Part]]) -> None:
-        """Takes the line of a frame that did not fit; `parse` is the full one, of a new reader."""
-        if self.pattern is not None and self.pattern.fits:
-            self.pattern.fits = False
-            self._fruitless = 0
-        if self._fruitless >= _MAX_FRUITLESS or not _STRING.search(line):
+        """Takes the line of a frame that did not fit; `parse` is the full parse of one line."""
+        if self.template is not None and self.template.has_fitted:
+            self.template.has_fitted = False
+            self._misfits = 0
+        if self._misfits >= _MAX_MISFITS or not _STRING.search(line):
             return
         match parse(line):
             case [Content() | Reasoning() as part]:
                 kind = type(part)
             case _:
                 return
-        self._fruitless += 1
+        self._misfits += 1
         for string in _STRING.finditer(line):
             head, tail = line[: string.start(1)], line[string.end(1) :]
             if parse(head + _PROBE + tail) == [kind(_PROBE.decode())]:
-                self.pattern = Pattern(head, tail, kind)
+                self.template = FrameTemplate(head, tail, kind)
                 return
-
-
-def _fits(pattern: Pattern, lines: Sequence[bytes], i: int) -> bool:
-    line = lines[i]
-    return (
-        not lines[i + 1]
-        and line.startswith(pattern.head)
-        and line.endswith(pattern.tail, len(pattern.head))
-    )

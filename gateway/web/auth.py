@@ -1,29 +1,51 @@
-"""Who may ask: the keys of clients."""
+"""Who asks: the principal behind a client's key."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hmac import compare_digest
+from typing import Protocol
 
+from gateway.config import Principal
 from gateway.errors import InvalidKey
 
-_HOW = "as `Authorization: Bearer` or as `x-api-key`"
+
+class Headers(Protocol):
+    """The headers of a request, whatever their case."""
+
+    def get(self, name: str, default: str, /) -> str: ...
 
 
-class Keys:
-    """The keys that let a client in, one of which is enough."""
+class Authenticator:
+    """Knows the keys that let a client in."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = [key.encode() for key in keys]
+    def __init__(self, principals: Sequence[tuple[str, Principal]]) -> None:
+        """principals: each key with its holder."""
+        self._principals = [(key.encode(), principal) for key, principal in principals]
 
-    def check(self, authorization: str, api_key: str) -> None:
-        """Raises InvalidKey if neither of the headers `Authorization` and `x-api-key` has one."""
-        scheme, _, token = authorization.partition(" ")
-        bearer = token if scheme.lower() == "bearer" else ""
-        sent = [key for header in (bearer, api_key) if (key := header.strip().encode())]
+    def authenticate(self, headers: Headers, key_headers: Sequence[str]) -> Principal:
+        """The holder of the key in one of these headers. Raises InvalidKey.
+
+        `Authorization` holds its key as a bearer token, every other header holds it as it is.
+        """
+        sent = [key for name in key_headers if (key := _key_in(name, headers.get(name, "")))]
+        how = " or ".join(
+            f"`{name}: Bearer`" if name == "Authorization" else f"`{name}`" for name in key_headers
+        )
         if not sent:
-            raise InvalidKey(f"Send a key of this gateway {_HOW}.")
-        if not any(map(self._knows, sent)):
-            raise InvalidKey(f"The gateway does not know this key; send another {_HOW}.")
+            raise InvalidKey(f"Send a key of this gateway as {how}.")
+        for key in sent:
+            if (principal := self._find(key)) is not None:
+                return principal
+        raise InvalidKey(f"The gateway does not know this key; send another as {how}.")
 
-    def _knows(self, key: bytes) -> bool:
-        """Compares with each, equal or not, so that the time taken tells nothing of any."""
-        return sum(compare_digest(key, known) for known in self._keys) > 0
+    def _find(self, key: bytes) -> Principal | None:
+        """Compares with every key, whichever fits, so that the time taken tells nothing of any."""
+        found = [holder for known, holder in self._principals if compare_digest(key, known)]
+        return found[0] if found else None
+
+
+def _key_in(name: str, header: str) -> bytes:
+    if name == "Authorization":
+        scheme, _, header = header.partition(" ")
+        if scheme.lower() != "bearer":
+            return b""
+    return header.strip().encode()

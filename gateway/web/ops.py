@@ -1,9 +1,10 @@
 """For operators: is it alive, should it get traffic, what has it done; and what it can be asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response, jsonify
 
+from gateway.apis import Api
 from gateway.core.sse import dumps
 from gateway.observe.metrics import CONTENT_TYPE, Metrics
 from gateway.relay.relay import Relay
@@ -12,6 +13,7 @@ from gateway.web.openapi.document import document
 
 
 def make_blueprint(
+    apis: Sequence[Api],
     relay: Relay,
     pool: Pool,
     metrics: Metrics,
@@ -29,24 +31,24 @@ def make_blueprint(
             version=version,
             uptime_s=round(clock() - started, 3),
             open_streams=relay.open_streams,
-            upstreams=[standing._asdict() for standing in pool.standings(clock())],
+            upstreams=[status._asdict() for status in pool.statuses(clock())],
         )
 
     @ops.get("/ready")
     def ready() -> tuple[Response, int]:
         if relay.draining:
             return jsonify(status="draining"), 503
-        if not pool.usable(clock()):
+        if not pool.has_usable(clock()):
             return jsonify(status="no upstream"), 503
         return jsonify(status="ready"), 200
 
     @ops.get("/metrics")
     def read_metrics() -> Response:
-        relay.count()
-        return Response(relay.aside(metrics.text), content_type=CONTENT_TYPE)
+        relay.update_metrics()
+        return Response(relay.run_in_thread(metrics.text), content_type=CONTENT_TYPE)
 
     @ops.get("/openapi.json")
     def openapi() -> Response:
-        return Response(dumps(document(version)), content_type="application/json")
+        return Response(dumps(document(version, apis)), content_type="application/json")
 
     return ops

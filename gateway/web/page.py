@@ -9,14 +9,14 @@ from typing import get_args
 from flask import (
     Blueprint,
     Response,
-    current_app,
     make_response,
     render_template,
     send_from_directory,
 )
 
-from gateway.config import Detail, Format, ReasoningMode
-from gateway.web.request import incoming
+from gateway.apis import Api
+from gateway.config import Detail, ReasoningMode
+from gateway.web.request import current_request
 
 _POLICY = "; ".join(
     (
@@ -32,15 +32,12 @@ _POLICY = "; ".join(
 )
 """The page needs nothing from elsewhere, and no inline code."""
 
-_DOORS = {"responses": "/v1/responses", "messages": "/v1/messages"}
-"""Formats that have a path of their own."""
-
 _PLAIN_SCRIPTS = {"theme.js"}
 _STATIC = Path(__file__).parent.parent / "static"
 _FOR_GOOD_S = 365 * 24 * 3600
 
 
-def make_blueprint(version: str, summarizers: Sequence[str]) -> Blueprint:
+def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]) -> Blueprint:
     """The page, and its files.
 
     summarizers: those that a request may name, none if the operator chooses.
@@ -53,14 +50,13 @@ def make_blueprint(version: str, summarizers: Sequence[str]) -> Blueprint:
 
     @page.get("/")
     def index() -> Response:
-        paths = {rule.rule for rule in current_app.url_map.iter_rules()}
         response = make_response(
             render_template(
                 "index.html",
                 version=version,
                 static=f"static/{edition}",
                 modules=modules,
-                formats=[*get_args(Format), *(name for name in _DOORS if _DOORS[name] in paths)],
+                apis=apis,
                 reasoning_modes=get_args(ReasoningMode),
                 details=get_args(Detail),
                 summarizers=summarizers,
@@ -97,7 +93,7 @@ def _edition(files: Sequence[Path]) -> str:
 def _compressed(response: Response) -> Response:
     """For a caller that takes it. Nothing else is sent compressed: least of all a stream."""
     response.vary.add("Accept-Encoding")
-    if incoming().accept_encodings.quality("gzip") > 0:
+    if current_request().accept_encodings.quality("gzip") > 0:
         etag, _ = response.get_etag()
         response.direct_passthrough = False
         response.set_data(gzip.compress(response.get_data()))

@@ -1,24 +1,28 @@
-"""A request as Flask has it, with what is known of it before its body is read."""
+"""The request that is being answered, as Flask has it, with what the gateway adds."""
 
 from typing import Any, cast
 
 import flask
 
+from gateway.config import ANONYMOUS, Principal
 
-class Incoming(flask.Request):
-    """What the routes and the error handlers work with; the application names it to Flask."""
+
+class GatewayRequest(flask.Request):
+    """The application's request class: what routes and error handlers work with."""
 
     started = 0.0
     """When it arrived, in monotonic seconds."""
     id = ""
-    """The client's own, if it sent one that will do, else a new one."""
+    """The client's X-Request-Id if it is a valid one, else a new one."""
+    principal: Principal = ANONYMOUS
+    """The client, as its key names it."""
     dialect: str | None = None
-    """In which an answer or a refusal leaves; None: as OpenAI does."""
+    """The dialect of the answer or the refusal; None: OpenAI's."""
 
 
-def incoming() -> Incoming:
+def current_request() -> GatewayRequest:
     """The request that is being answered.
 
-    Not Flask's proxy of it, which takes three calls to find it for each attribute.
+    Flask's proxy of it takes three calls to find the request, for each attribute.
     """
-    return cast(Incoming, cast(Any, flask.request)._get_current_object())
+    return cast(GatewayRequest, cast(Any, flask.request)._get_current_object())

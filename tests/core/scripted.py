@@ -12,7 +12,7 @@ from gateway.core.events import (
 )
 from gateway.core.families import Families
 from gateway.core.summarizers import ExtractiveSummarizer, Summarizer
-from gateway.core.turn import Turn
+from gateway.core.turn import Reading, Turn
 from gateway.upstreams.chat_reader import ChatReader
 
 FINISH = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
@@ -58,7 +58,7 @@ def make_turn(
         started=0,
         prompt_summary="What is 2+2?",
         reasoning=reasoning,
-        source=lambda _upstream, _model: (reader or ChatReader(), splitter),
+        source=lambda _upstream, _model: Reading(reader or ChatReader(), splitter, "tags"),
         summarizer=summarizer or ExtractiveSummarizer("What is 2+2?", budget),
     )
     turn.call("upstream", model)

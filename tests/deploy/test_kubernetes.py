@@ -1,4 +1,4 @@
-"""The manifests fit Kubernetes' own schemas, each other, and the gateway."""
+"""The manifests match Kubernetes' schemas, each other and the gateway's settings."""
 
 import tomllib
 from typing import Any
@@ -24,39 +24,39 @@ OLDEST = (1, 30)
 
 
 def manifests() -> dict[str, dict[str, Any]]:
-    """The manifests by kind."""
+    """Kind → manifest."""
     found = [yaml.safe_load(path.read_text()) for path in FOLDER.glob("*.yaml")]
     return {manifest["kind"]: manifest for manifest in found}
 
 
-def of_the_pod() -> dict[str, Any]:
+def pod_spec() -> dict[str, Any]:
     return manifests()["Deployment"]["spec"]["template"]["spec"]
 
 
 def environment() -> dict[str, str]:
-    """What the container's environment holds, but for the file."""
+    """The settings in the container's environment, without gateway.toml."""
     settings = {**manifests()["ConfigMap"]["data"], **manifests()["Secret"]["stringData"]}
     return {name: value for name, value in settings.items() if name.isupper()}
 
 
 def versions() -> list[str]:
-    """The versions of Kubernetes whose schemas are at hand, from the oldest that matters."""
+    """The Kubernetes versions to validate against, from OLDEST to the newest schema installed."""
     newest = kubernetes_validate.latest_version().split(".")
     return [f"{OLDEST[0]}.{minor}" for minor in range(OLDEST[1], int(newest[1]) + 1)]
 
 
-def test_there_is_one_of_each_kind() -> None:
+def test_there_is_one_manifest_of_each_kind() -> None:
     assert set(manifests()) == KINDS
     assert len(list(FOLDER.iterdir())) == len(KINDS)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_a_manifest_fits_the_schemas(kind: str) -> None:
+def test_manifests_match_the_schemas(kind: str) -> None:
     for version in versions():
         kubernetes_validate.validate(manifests()[kind], version, strict=True)
 
 
-def test_they_belong_together() -> None:
+def test_names_labels_and_selectors_match() -> None:
     found = manifests()
     labels = {"app.kubernetes.io/name": "reasoning-gateway"}
     for manifest in found.values():
@@ -70,19 +70,19 @@ def test_they_belong_together() -> None:
     assert target == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "reasoning-gateway"}
 
 
-def test_the_settings_are_the_gateway_s() -> None:
+def test_the_settings_are_valid() -> None:
     known = {name.upper() for name in setting_names()} | {"GATEWAY_CONFIG"}
     assert environment().keys() <= known
     settings = {name: text for name, text in environment().items() if name != "GATEWAY_CONFIG"}
     tomllib.loads(manifests()["ConfigMap"]["data"]["gateway.toml"])
     config = Config.load(settings)
-    [container] = of_the_pod()["containers"]
+    [container] = pod_spec()["containers"]
     assert container["ports"] == [{"name": "http", "containerPort": config.port}]
     assert config.host == "0.0.0.0"
 
 
-def test_the_pod_has_the_time_that_the_drain_takes() -> None:
-    pod = of_the_pod()
+def test_the_pod_has_enough_time_to_drain() -> None:
+    pod = pod_spec()
     [container] = pod["containers"]
     sleep, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
     assert sleep == "sleep"
@@ -95,8 +95,8 @@ def test_the_pod_has_the_time_that_the_drain_takes() -> None:
         assert container[probe]["httpGet"]["path"] == "/health"
 
 
-def test_what_has_to_be_written_is_written_beside_the_read_only_root() -> None:
-    pod = of_the_pod()
+def test_written_files_are_outside_the_read_only_root() -> None:
+    pod = pod_spec()
     [container] = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert pod["securityContext"]["runAsNonRoot"]
@@ -108,9 +108,9 @@ def test_what_has_to_be_written_is_written_beside_the_read_only_root() -> None:
     assert environment()["GATEWAY_CONFIG"].startswith(f"{next(m for m in mounts if m != '/tmp')}/")
 
 
-def test_the_autoscaler_goes_by_a_metric_that_there_is() -> None:
+def test_the_autoscaler_uses_an_existing_metric() -> None:
     [metric] = manifests()["HorizontalPodAutoscaler"]["spec"]["metrics"]
     assert metric["pods"]["metric"]["name"] in {made.name for made in INSTRUMENTS}
     settings = environment()
-    places = int(settings["WEB_CONCURRENCY"]) * int(settings["MAX_STREAMS"])
-    assert float(metric["pods"]["target"]["averageValue"]) < places
+    limit = int(settings["WEB_CONCURRENCY"]) * int(settings["MAX_STREAMS"])
+    assert float(metric["pods"]["target"]["averageValue"]) < limit

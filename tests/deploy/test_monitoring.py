@@ -1,4 +1,4 @@
-"""The dashboard and the alert rules speak of metrics, labels and codes that there are."""
+"""The dashboard and the alert rules use only existing metrics, labels and error codes."""
 
 import json
 import re
@@ -18,14 +18,14 @@ from tests.programs import ROOT
 DASHBOARD = json.loads((ROOT / "deploy/grafana/dashboard.json").read_text())
 RULES = ROOT / "deploy/prometheus/alerts.yml"
 ALERTS = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
-OF_PROMETHEUS = {"instance", "job"}
+PROMETHEUS_LABELS = {"instance", "job"}
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool (Debian's prometheus) is not installed"
 )
 
 
 def series() -> dict[str, Instrument]:
-    """What Prometheus stores, by name."""
+    """Name of a series in Prometheus → its metric."""
     found = {}
     for made in INSTRUMENTS:
         ends = ("_bucket", "_count", "_sum") if made.kind == "histogram" else ("",)
@@ -34,12 +34,12 @@ def series() -> dict[str, Instrument]:
 
 
 def expressions() -> Iterator[str]:
-    """All of the dashboard's and the alerts'."""
-    yield from shown()
+    """All expressions of the dashboard and the alerts."""
+    yield from dashboard_expressions()
     yield from (rule["expr"] for rule in ALERTS)
 
 
-def shown() -> Iterator[str]:
+def dashboard_expressions() -> Iterator[str]:
     """The dashboard's expressions, with its variables filled in."""
     for panel in DASHBOARD["panels"]:
         for target in panel.get("targets", []):
@@ -48,10 +48,10 @@ def shown() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))
-def test_an_expression_names_metrics_and_labels_that_there_are(expression: str) -> None:
+def test_expressions_use_existing_metrics_and_labels(expression: str) -> None:
     names = set(re.findall(r"\bgateway_\w+", re.sub(r'code=~?"[^"]+"', "", expression)))
     assert names <= series().keys()
-    known = {label for name in names for label in series()[name].labels} | OF_PROMETHEUS
+    known = {label for name in names for label in series()[name].labels} | PROMETHEUS_LABELS
     if any(name.endswith("_bucket") for name in names):
         known.add("le")
     grouped = {
@@ -64,7 +64,7 @@ def test_an_expression_names_metrics_and_labels_that_there_are(expression: str) 
 
 
 @pytest.mark.parametrize("expression", [rule["expr"] for rule in ALERTS])
-def test_an_alert_names_codes_that_there_are(expression: str) -> None:
+def test_alerts_use_existing_error_codes(expression: str) -> None:
     for pattern in re.findall(r'code=~?"([^"]+)"', expression):
         for name in pattern.split("|"):
             assert any(re.fullmatch(name, code) for code in CODES)
@@ -72,10 +72,13 @@ def test_an_alert_names_codes_that_there_are(expression: str) -> None:
 
 @pytest.mark.parametrize("made", INSTRUMENTS, ids=lambda made: made.name)
 def test_the_dashboard_shows_every_metric(made: Instrument) -> None:
-    assert any(re.search(rf"\b{made.name}(_bucket)?\b", expression) for expression in shown())
+    assert any(
+        re.search(rf"\b{made.name}(_bucket)?\b", expression)
+        for expression in dashboard_expressions()
+    )
 
 
-def test_the_dashboard_s_panels_do_not_overlap() -> None:
+def test_panels_do_not_overlap() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]
@@ -93,13 +96,13 @@ def test_the_dashboard_s_panels_do_not_overlap() -> None:
         assert panel["type"] == "row" or panel["description"]
 
 
-def test_each_alert_is_in_the_operator_s_docs() -> None:
+def test_the_docs_list_every_alert() -> None:
     docs = (ROOT / "docs/operating.md").read_text()
     for rule in ALERTS:
         assert f"| `{rule['alert']}` | {rule['labels']['severity']} |" in docs
 
 
-# --- By Prometheus' own checker -------------------------------------------------------------------
+# --- promtool ------------------------------------------------------------------------------------
 
 
 def promtool(*args: str) -> None:
@@ -108,16 +111,18 @@ def promtool(*args: str) -> None:
 
 
 @needs_promtool
-def test_prometheus_takes_the_rules_and_the_dashboard_s_expressions(tmp_path: Path) -> None:
+def test_promtool_accepts_rules_and_dashboard_expressions(tmp_path: Path) -> None:
     promtool("check", "rules", str(RULES))
-    records = [{"record": f"shown:{n}", "expr": text} for n, text in enumerate(shown())]
+    records = [
+        {"record": f"shown:{n}", "expr": text} for n, text in enumerate(dashboard_expressions())
+    ]
     rules = tmp_path / "shown.yml"
     rules.write_text(yaml.safe_dump({"groups": [{"name": "shown", "rules": records}]}))
     promtool("check", "rules", str(rules))
 
 
 def grows(metric: str, labels: str, by: float) -> dict[str, str]:
-    """A counter that grows each minute."""
+    """A counter that grows by this much per minute."""
     return {"series": f"{metric}{{{labels}}}", "values": f"0+{by}x60"}
 
 
@@ -126,7 +131,7 @@ def stays(metric: str, labels: str, at: float) -> dict[str, str]:
 
 
 def late(metric: str, labels: str, bound: str, by: float) -> list[dict[str, str]]:
-    """A histogram all of whose observations are between this bound and the next."""
+    """A histogram with all observations between this bound and 100."""
     return [
         grows(f"{metric}_bucket", f'{labels}le="{bound}"', 0),
         grows(f"{metric}_bucket", f'{labels}le="100"', by),
@@ -135,16 +140,16 @@ def late(metric: str, labels: str, bound: str, by: float) -> list[dict[str, str]
 
 
 TURNS = [grows("gateway_turns_total", 'upstream="a",end="done",blame="none"', 60)]
-WELL = [
+HEALTHY = [
     stays("up", 'job="reasoning-gateway",instance="g"', 1),
     *TURNS,
     stays("gateway_breaker_state", 'upstream="a"', 0),
     stays("gateway_open_streams", 'instance="g"', 100),
-    stays("gateway_stream_places", 'instance="g"', 2000),
+    stays("gateway_stream_limit", 'instance="g"', 2000),
     grows("gateway_turn_errors_total", 'code="client_left"', 30),
-    grows("gateway_refusals_total", 'code="bad_request"', 30),
+    grows("gateway_error_responses_total", 'code="bad_request"', 30),
 ]
-WRONG: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
+FAULTS: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
     "GatewayDown": (
         {"job": "reasoning-gateway", "instance": "g"},
         [stays("up", 'job="reasoning-gateway",instance="g"', 0)],
@@ -153,11 +158,11 @@ WRONG: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
         {"upstream": "a"},
         [stays("gateway_breaker_state", 'upstream="a",instance="g"', 2)],
     ),
-    "GatewayUpstreamFails": (
+    "GatewayUpstreamFailing": (
         {"upstream": "a"},
         [*TURNS, grows("gateway_turns_total", 'upstream="a",end="failed",blame="upstream"', 10)],
     ),
-    "GatewayFaults": (
+    "GatewayInternalErrors": (
         {},
         [
             grows("gateway_turn_errors_total", 'code="internal_error"', 1),
@@ -167,23 +172,23 @@ WRONG: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
         {"instance": "g"},
         [
             stays("gateway_open_streams", 'instance="g"', 1900),
-            stays("gateway_stream_places", 'instance="g"', 2000),
+            stays("gateway_stream_limit", 'instance="g"', 2000),
         ],
     ),
-    "GatewayRefuses": (
+    "GatewayRejectsRequests": (
         {"code": "gateway_full"},
-        [grows("gateway_refusals_total", 'code="gateway_full"', 5)],
+        [grows("gateway_error_responses_total", 'code="gateway_full"', 5)],
     ),
-    "GatewayAnswersLate": (
+    "GatewaySlowFirstOutput": (
         {"upstream": "a"},
         late("gateway_time_to_first_output_seconds", 'upstream="a",', "80", 30),
     ),
-    "GatewaySummaryLate": ({}, late("gateway_time_to_prompt_summary_seconds", "", "0.5", 30)),
-    "GatewayTimeLimits": (
+    "GatewaySlowPromptSummary": ({}, late("gateway_time_to_prompt_summary_seconds", "", "0.5", 30)),
+    "GatewayUpstreamTimeouts": (
         {"code": "upstream_idle_timeout"},
         [grows("gateway_turn_errors_total", 'code="upstream_idle_timeout"', 30)],
     ),
-    "GatewayClientsStall": (
+    "GatewayStalledClients": (
         {},
         [*TURNS, grows("gateway_turn_errors_total", 'code="client_stalled"', 10)],
     ),
@@ -191,28 +196,28 @@ WRONG: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
 
 
 def case(input_series: list[dict[str, str]], alert: str, expected: list[Any]) -> dict[str, Any]:
-    """One of promtool's tests."""
+    """One test in promtool's format."""
     check = {"eval_time": "45m", "alertname": alert, "exp_alerts": expected}
     return {"interval": "1m", "input_series": input_series, "alert_rule_test": [check]}
 
 
 @needs_promtool
-def test_each_alert_is_raised_when_something_is_wrong_and_only_then(tmp_path: Path) -> None:
-    assert set(WRONG) == {rule["alert"] for rule in ALERTS}
+def test_alerts_fire_on_their_fault_and_only_then(tmp_path: Path) -> None:
+    assert set(FAULTS) == {rule["alert"] for rule in ALERTS}
     file = tmp_path / "tests.yml"
     file.write_text(
         yaml.safe_dump(
-            {"rule_files": [str(RULES)], "tests": [case(WELL, alert, []) for alert in WRONG]}
+            {"rule_files": [str(RULES)], "tests": [case(HEALTHY, alert, []) for alert in FAULTS]}
         )
     )
     promtool("test", "rules", str(file))
-    for alert, (labels, input_series) in WRONG.items():
+    for alert, (labels, input_series) in FAULTS.items():
         file.write_text(
             yaml.safe_dump({"rule_files": [str(RULES)], "tests": [case(input_series, alert, [])]})
         )
         done = subprocess.run(
             ["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60
         )
-        assert done.returncode != 0, f"{alert} is not raised"
+        assert done.returncode != 0, f"{alert} does not fire"
         for name, value in labels.items():
             assert f'{name}="{value}"' in done.stdout + done.stderr

@@ -1,7 +1,7 @@
-"""Changes what schemathesis sends: makes good requests of those that only look good.
+"""schemathesis hooks that turn requests which only match the schema into valid ones.
 
-A schema can't say everything: that a model exists, that messages or a prompt must be there, that a
-path has one format only, that the gateway keeps nothing.
+A schema can't express that a model must exist, that messages or a prompt must be present, that a
+path has one format, or that the gateway stores nothing.
 """
 
 from typing import Any

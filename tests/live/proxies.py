@@ -1,4 +1,4 @@
-"""nginx and HAProxy as `deploy/` configures them, in front of two real gateways, on free ports."""
+"""nginx and HAProxy with the files of `deploy/`, in front of two real gateways, on free ports."""
 
 import os
 import re
@@ -14,19 +14,19 @@ PROXIES = ("nginx", "haproxy")
 _FILES = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg"}
 
 
-def program(name: str) -> str | None:
-    """Where Debian puts it; root's folders are not in everybody's path."""
+def find_proxy(name: str) -> str | None:
+    """Returns the program's path. Debian installs it in /usr/sbin, which may not be in PATH."""
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
+    """Returns a port that is not in use."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
 
 
-class Behind:
-    """Two gateways behind a proxy; use it in a `with`."""
+class ProxiedGateways:
+    """Two gateways behind a proxy; a context manager."""
 
     def __init__(self, proxy: str, upstream_url: str, folder: Path, **settings: object) -> None:
         self._upstream_url = upstream_url
@@ -35,13 +35,13 @@ class Behind:
         with ExitStack() as self._stack:
             self.gateways = [self._start(port) for port in self._ports]
             port = free_port()
-            places = {8080: port, 8081: self._ports[0], 8082: self._ports[1]}
-            self.proxy = self._stack.enter_context(_run(proxy, folder, places))
+            ports = {8080: port, 8081: self._ports[0], 8082: self._ports[1]}
+            self.proxy = self._stack.enter_context(_run(proxy, folder, ports))
             self.url = f"http://127.0.0.1:{port}"
             self._stack = self._stack.pop_all()
 
     def restart(self, number: int) -> Program:
-        """Ends a gateway as an operator would and starts it anew; gives the one that has ended."""
+        """Restarts a gateway with SIGTERM, on the same port. Returns the one that was stopped."""
         old = self.gateways[number]
         old.process.terminate()
         old.process.wait(60)
@@ -49,10 +49,10 @@ class Behind:
         return old
 
     def output(self) -> str:
-        """What the gateways have said."""
+        """Returns the output of both gateways."""
         return "".join(gateway.output() for gateway in self.gateways)
 
-    def __enter__(self) -> "Behind":
+    def __enter__(self) -> "ProxiedGateways":
         return self
 
     def __exit__(
@@ -69,7 +69,7 @@ class Behind:
 
 
 def _run(proxy: str, folder: Path, ports: dict[int, int]) -> Program:
-    """The proxy, with the very file of `deploy/` but for its addresses."""
+    """Starts the proxy with the file of `deploy/`, in which only the ports are replaced."""
     text = (ROOT / "deploy" / _FILES[proxy]).read_text()
     for stated, port in ports.items():
         text, found = re.subn(rf"127\.0\.0\.1:{stated}\b", f"127.0.0.1:{port}", text)
@@ -77,8 +77,10 @@ def _run(proxy: str, folder: Path, ports: dict[int, int]) -> Program:
     config = folder / _FILES[proxy]
     config.write_text(text)
     if proxy == "haproxy":
-        return Program([program(proxy), "-W", "-f", str(config)], r"Loading success()")
+        return Program([find_proxy(proxy), "-W", "-f", str(config)], r"Loading success()")
     options = f"daemon off; pid {folder}/nginx.pid; {'user root;' * (os.getuid() == 0)}"
     options += "error_log stderr notice;"
     config.write_text(text.replace("error_log stderr warn;\n", ""))
-    return Program([program(proxy), "-c", str(config), "-g", options], r"(start worker process) ")
+    return Program(
+        [find_proxy(proxy), "-c", str(config), "-g", options], r"(start worker process) "
+    )

@@ -1,4 +1,4 @@
-"""`python client.py` on a terminal: what a person sees while it runs, and what is left after."""
+"""`python client.py` on a terminal: what the screen shows while it runs and afterwards."""
 
 import os
 import re
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.terminal import Terminal
-from tests.live.wire import get, until
+from tests.live.pseudo_terminal import PseudoTerminal
+from tests.live.wire import get_json, wait_until
 from tests.programs import ROOT
 
 SUMMARY = "I should greet in one sentence. Keep it short."
@@ -18,17 +18,17 @@ ANSWER = "Hi! Nice to meet you."
 SLOW = ("--prompt", "Explain recursion", "--model", "long-thinking@tps=300")
 
 
-def ask(url: str, *args: str, **screen: object) -> Terminal:
-    """The client on a terminal of its own."""
-    return Terminal("client.py", "--url", url, *args, **screen)  # type: ignore[arg-type]
+def run_client(url: str, *args: str, **screen: object) -> PseudoTerminal:
+    """Starts the client on a terminal of its own."""
+    return PseudoTerminal("client.py", "--url", url, *args, **screen)  # type: ignore[arg-type]
 
 
-def without_clock(text: str) -> str:
+def mask_times(text: str) -> str:
     return re.sub(r"\d+\.\d s · about \d+", "N s · about N", text)
 
 
-def test_the_live_lines_collapse_to_the_summary(gateway_url: str) -> None:
-    with ask(gateway_url, *SLOW) as screen:
+def test_live_lines_are_replaced_by_the_summary(gateway_url: str) -> None:
+    with run_client(gateway_url, *SLOW) as screen:
         screen.wait_for(r"^. Thinking for \d+\.\d s · about \d+ tokens$")
         live = screen.wait_for(r"tokens\n  (\S.*)$")[1]
         screen.wait_for(r"^\[FINAL RESPONSE\]\nRecursion means")
@@ -44,10 +44,10 @@ def test_the_live_lines_collapse_to_the_summary(gateway_url: str) -> None:
 
 
 @pytest.mark.parametrize("columns", [24, 80, 250])
-def test_a_short_answer_on_a_screen_of_any_width(gateway_url: str, columns: int) -> None:
-    with ask(gateway_url, "--prompt", "hi", columns=columns) as screen:
+def test_a_short_answer_fits_a_screen_of_any_width(gateway_url: str, columns: int) -> None:
+    with run_client(gateway_url, "--prompt", "hi", columns=columns) as screen:
         assert screen.end() == 0
-        words = without_clock(" ".join(screen.text().split()))
+        words = mask_times(" ".join(screen.text().split()))
     assert words == (
         f"[PROMPT] hi [REASONING SUMMARY] Thought for N s · about N tokens {SUMMARY} "
         f"[FINAL RESPONSE] {ANSWER}"
@@ -55,7 +55,7 @@ def test_a_short_answer_on_a_screen_of_any_width(gateway_url: str, columns: int)
 
 
 def test_the_answer_is_markdown_on_a_terminal(gateway_url: str) -> None:
-    with ask(
+    with run_client(
         gateway_url, "--prompt", "Explain photosynthesis", "--model", "default@tps=0"
     ) as screen:
         assert screen.end() == 0
@@ -63,27 +63,27 @@ def test_the_answer_is_markdown_on_a_terminal(gateway_url: str) -> None:
     assert "**" not in screen.text()
 
 
-def test_in_a_pipe_the_answer_is_text_and_the_screen_still_moves(gateway_url: str) -> None:
+def test_a_piped_answer_is_plain_text_and_the_region_is_still_live(gateway_url: str) -> None:
     read, write = os.pipe()
     args = ("--prompt", "Explain photosynthesis", "--model", "default@tps=300")
-    with ask(gateway_url, *args, stdout=write) as screen:
+    with run_client(gateway_url, *args, stdout=write) as screen:
         os.close(write)
         screen.wait_for("Thinking for")
         with open(read) as pipe:
-            said = pipe.read()
+            answer = pipe.read()
         assert screen.end() == 0
         shown = screen.text()
-    assert said.startswith("Here is a way to understand photosynthesis")
-    assert "**What it is about.**" in said
-    assert "\x1b" not in said
+    assert answer.startswith("Here is a way to understand photosynthesis")
+    assert "**What it is about.**" in answer
+    assert "\x1b" not in answer
     assert "[REASONING SUMMARY]" in shown
     assert "understand photosynthesis" not in shown
 
 
-def test_the_trace_is_shown_when_asked_for(gateway_url: str) -> None:
-    with ask(gateway_url, "--prompt", "hi", "--reasoning", "both") as screen:
+def test_the_trace_is_shown_when_requested(gateway_url: str) -> None:
+    with run_client(gateway_url, "--prompt", "hi", "--reasoning", "both") as screen:
         assert screen.end() == 0
-    assert without_clock(screen.text()) == (
+    assert mask_times(screen.text()) == (
         f"[PROMPT]\nhi\n\n[REASONING]\n{SUMMARY}\n\n"
         f"[REASONING SUMMARY]  Thought for N s · about N tokens\n{SUMMARY}\n\n"
         f"[FINAL RESPONSE]\n{ANSWER}"
@@ -100,14 +100,14 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38;[\d;]+)m")
 def test_colour_can_be_switched_off(
     gateway_url: str, args: tuple[str, ...], env: dict[str, str], coloured: bool
 ) -> None:
-    with ask(gateway_url, "--prompt", "hi", *args, **env) as screen:
+    with run_client(gateway_url, "--prompt", "hi", *args, **env) as screen:
         assert screen.end() == 0
     assert bool(COLOUR.search(screen.raw)) is coloured
     assert ANSWER in screen.text()
 
 
-def test_a_terminal_that_cannot_move_its_cursor_gets_plain_sections(gateway_url: str) -> None:
-    with ask(gateway_url, "--prompt", "hi", TERM="dumb", NO_COLOR="1") as screen:
+def test_a_dumb_terminal_gets_plain_sections(gateway_url: str) -> None:
+    with run_client(gateway_url, "--prompt", "hi", TERM="dumb", NO_COLOR="1") as screen:
         assert screen.end() == 0
     assert "\x1b" not in screen.raw
     assert screen.text() == (
@@ -116,36 +116,41 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_sections(gateway_url:
 
 
 @pytest.mark.parametrize("format", ["events", "phased", "openai", "responses", "messages"])
-def test_a_stream_that_breaks_keeps_what_came_and_says_so(gateway_url: str, format: str) -> None:
+def test_a_broken_stream_keeps_the_partial_answer_and_shows_the_error(
+    gateway_url: str, format: str
+) -> None:
     args = ("--prompt", "hi", "--model", "cut", "--format", format)
-    with ask(gateway_url, *args) as screen:
+    with run_client(gateway_url, *args) as screen:
         assert screen.end() == 1
         text = screen.text()
     assert "[FINAL RESPONSE]\nHi! Nice\nError: the turn failed: " in text
     assert text.count("Error") == 1
 
 
-def test_a_dead_gateway_is_one_line() -> None:
-    with ask("http://127.0.0.1:1", "--prompt", "hi", columns=200) as screen:
+def test_an_unreachable_gateway_is_one_line() -> None:
+    with run_client("http://127.0.0.1:1", "--prompt", "hi", columns=200) as screen:
         assert screen.end() == 1
-        assert screen.text().startswith("Error: no gateway can be reached at http://127.0.0.1:1: ")
+        assert screen.text().startswith("Error: cannot reach a gateway at http://127.0.0.1:1: ")
         assert "\n" not in screen.text()
 
 
-def test_ctrl_c_ends_with_130_and_stops_the_model_too(gateway_url: str, mock_url: str) -> None:
-    before = get(f"{mock_url}/stats")["aborted"]
-    with ask(gateway_url, "--prompt", "Explain recursion", "--model", "default@tps=20") as screen:
+def test_ctrl_c_exits_with_130_and_stops_the_model(gateway_url: str, mock_url: str) -> None:
+    before = get_json(f"{mock_url}/stats")["aborted"]
+    with run_client(
+        gateway_url, "--prompt", "Explain recursion", "--model", "default@tps=20"
+    ) as screen:
         screen.wait_for("Thinking for")
         screen.press("\x03")
         assert screen.end() == 130
         assert "Thinking" not in screen.text()
         assert "Traceback" not in screen.text()
-        assert screen.raw.rindex("\x1b[?25h") > screen.raw.rindex("\x1b[?25l")  # the cursor is back
-    until(lambda: get(f"{mock_url}/stats")["aborted"] > before, 10)
+        shown_at, hidden_at = screen.raw.rindex("\x1b[?25h"), screen.raw.rindex("\x1b[?25l")
+        assert shown_at > hidden_at, "the cursor is left hidden"
+    wait_until(lambda: get_json(f"{mock_url}/stats")["aborted"] > before, 10)
 
 
-def test_the_timeline_says_what_took_how_long(gateway_url: str) -> None:
-    with ask(gateway_url, "--prompt", "hi", "--timeline", columns=100) as screen:
+def test_the_timeline_shows_how_long_each_phase_took(gateway_url: str) -> None:
+    with run_client(gateway_url, "--prompt", "hi", "--timeline", columns=100) as screen:
         assert screen.end() == 0
     rows = screen.text().split(ANSWER)[1].strip().splitlines()
     names = [row[:16].strip() for row in rows]
@@ -162,9 +167,11 @@ def test_the_timeline_says_what_took_how_long(gateway_url: str) -> None:
     assert rows[5].endswith(" s  stop")
 
 
-def test_a_conversation_with_history_and_several_lines(gateway_url: str, tmp_path: Path) -> None:
-    kept = tmp_path / "history"
-    with ask(gateway_url, "--interactive", GATEWAY_HISTORY=str(kept)) as screen:
+def test_a_conversation_with_history_and_multi_line_prompts(
+    gateway_url: str, tmp_path: Path
+) -> None:
+    history = tmp_path / "history"
+    with run_client(gateway_url, "--interactive", GATEWAY_HISTORY=str(history)) as screen:
         screen.wait_for("^>$")
         screen.press("hi\r")
         screen.wait_for(rf"{re.escape(ANSWER)}\n\n>$")
@@ -173,14 +180,14 @@ def test_a_conversation_with_history_and_several_lines(gateway_url: str, tmp_pat
         screen.wait_for(r"^\[FINAL RESPONSE\]\nRecursion means")
         screen.press("\x03")
         screen.wait_for(r"^Stopped\.\n\n>$")
-        screen.press("\x1b[A\x1b[A\x1b[A")  # up: within the lines, then back to the first prompt
+        screen.press("\x1b[A\x1b[A\x1b[A")  # up within the lines, then to the first prompt
         screen.wait_for(r"Stopped\.\n\n> hi$")
         screen.press("\r")
         screen.wait_for(rf"(?s)Stopped.*{re.escape(ANSWER)}\n\n>$")
         screen.press("\x04")
         assert screen.end() == 0
-    assert kept.stat().st_mode & 0o777 == 0o600
-    with ask(gateway_url, "--interactive", GATEWAY_HISTORY=str(kept)) as screen:
+    assert history.stat().st_mode & 0o777 == 0o600
+    with run_client(gateway_url, "--interactive", GATEWAY_HISTORY=str(history)) as screen:
         screen.wait_for("^>$")
         screen.press("\x1b[A")
         screen.wait_for("^> hi$")
@@ -190,7 +197,7 @@ def test_a_conversation_with_history_and_several_lines(gateway_url: str, tmp_pat
         assert screen.end() == 0
 
 
-def test_a_prompt_on_a_silent_pipe_says_what_it_waits_for(gateway_url: str) -> None:
+def test_a_silent_pipe_prints_a_hint(gateway_url: str) -> None:
     client = subprocess.Popen(
         [sys.executable, "client.py", "--url", gateway_url, "--prompt", "hi"],
         cwd=ROOT,
@@ -208,7 +215,7 @@ def test_a_prompt_on_a_silent_pipe_says_what_it_waits_for(gateway_url: str) -> N
     assert (client.returncode, out) == (0, f"{ANSWER}\n")
 
 
-def test_a_reader_that_leaves_ends_the_client(gateway_url: str) -> None:
+def test_a_closed_pipe_ends_the_client(gateway_url: str) -> None:
     command = f"{sys.executable} client.py --url {gateway_url} --prompt 'Explain recursion' -q"
     command += " --model default@tps=0 | head -c 20"
     done = subprocess.run(

@@ -1,5 +1,4 @@
-"""Clients that ask without a pause, and clients that hold connections and ask nothing, keep nobody
-else from being served."""
+"""Greedy and idle clients: neither pipelined requests nor idle connections block other clients."""
 
 import socket
 import threading
@@ -12,16 +11,18 @@ import requests
 import trustme
 
 from tests.live.test_slow_clients import answer, connect
-from tests.live.wire import ask, get, request_body, told, until
+from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, boot_gateway, start_gateway
+
+pytestmark = pytest.mark.alone
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
 CONNECTIONS = 201
-"""As many as a worker with one place holds at once."""
+"""All that a worker with MAX_STREAMS=1 accepts at once."""
 
 
-def test_requests_without_a_pause_on_one_connection_let_others_run(mock_url: str) -> None:
-    """Each is sent before the one before it is answered, and all answers are read."""
+def test_pipelined_requests_let_other_clients_run(mock_url: str) -> None:
+    """The client sends without waiting for answers, and reads all of them."""
     with start_gateway(mock_url) as gateway, connect(gateway) as greedy:
         answered = threading.Event()
 
@@ -39,7 +40,7 @@ def test_requests_without_a_pause_on_one_connection_let_others_run(mock_url: str
             threading.Thread(target=work, daemon=True).start()
         assert answered.wait(10)
         with ask(gateway.url, request_body("default@tps=50", gateway={"format": "events"})) as s:
-            assert told("events", s.whole()).error is None
+            assert parse_stream("events", s.read_all()).error is None
         greedy.shutdown(socket.SHUT_RDWR)
 
 
@@ -54,7 +55,7 @@ def is_open(client: socket.socket) -> bool:
 
 
 def fill(gateway: Program, held: ExitStack) -> list[socket.socket]:
-    """All connections that a worker takes; every second one has asked something before."""
+    """Opens all connections that a worker accepts. Every second one has sent a request before."""
     clients = []
     for number in range(CONNECTIONS):
         clients.append(held.enter_context(connect(gateway)))
@@ -64,43 +65,43 @@ def fill(gateway: Program, held: ExitStack) -> list[socket.socket]:
     return clients
 
 
-def test_silent_connections_give_way_to_those_who_ask(mock_url: str) -> None:
-    """The one that has been silent for longest first."""
+def test_idle_connections_are_closed_when_all_slots_are_taken(mock_url: str) -> None:
+    """Those that have been idle longest go first."""
     with start_gateway(mock_url, max_streams=1) as gateway, ExitStack() as held:
         first, *_, last = fill(gateway, held)
         for _ in range(3):
-            assert get(f"{gateway.url}/health")["status"] == "ok"  # within 5 s
+            assert get_json(f"{gateway.url}/health")["status"] == "ok"  # within 5 s
         with ask(gateway.url, request_body("default@tps=0", gateway={"format": "events"})) as s:
-            assert told("events", s.whole()).error is None
+            assert parse_stream("events", s.read_all()).error is None
         assert not is_open(first)
         assert is_open(last)
         assert "Traceback" not in gateway.output()
         assert "[ERROR]" not in gateway.output()
 
 
-def test_a_stream_is_not_silent(mock_url: str) -> None:
+def test_a_stream_does_not_count_as_idle(mock_url: str) -> None:
     with start_gateway(mock_url, max_streams=1) as gateway, ExitStack() as held:
         body = request_body("slow-start@delay=3,tps=0", gateway={"format": "events"})
         stream = held.enter_context(ask(gateway.url, body))
         fill(gateway, held)
-        assert get(f"{gateway.url}/health")["open_streams"] == 1
-        assert told("events", stream.whole()).error is None
+        assert get_json(f"{gateway.url}/health")["open_streams"] == 1
+        assert parse_stream("events", stream.read_all()).error is None
 
 
-def test_who_does_not_read_is_let_go_whatever_the_answer(mock_url: str) -> None:
-    """Also where it is no stream, for which the sweeper looks."""
-    with start_gateway(mock_url, stall_timeout_s=1) as gateway, connect(gateway) as lazy:
-        lazy.settimeout(15)
-        asked = b"GET /openapi.json HTTP/1.1\r\nHost: gateway\r\n\r\n" * 100
+def test_clients_that_do_not_read_are_disconnected_from_any_response(mock_url: str) -> None:
+    """Also from responses that are not streams, which the sweeper does not check."""
+    with start_gateway(mock_url, stall_timeout_s=1) as gateway, connect(gateway) as client:
+        client.settimeout(15)
+        pipelined = b"GET /openapi.json HTTP/1.1\r\nHost: gateway\r\n\r\n" * 100
         with pytest.raises(ConnectionError):  # and no TimeoutError
-            lazy.sendall(asked * 1000)
+            client.sendall(pipelined * 1000)
         assert "Traceback" not in gateway.output()
         assert "[ERROR]" not in gateway.output()
 
 
 @pytest.fixture
 def encrypted(mock_url: str, tmp_path: Path) -> Iterator[tuple[Program, str]]:
-    """A gateway with TLS and one place, and the authority that vouches for it."""
+    """A gateway with TLS and MAX_STREAMS=1, and the file with its certificate authority."""
     authority = trustme.CA()
     identity = authority.issue_cert("127.0.0.1")
     pem, trusted = str(tmp_path / "server.pem"), str(tmp_path / "trusted.pem")
@@ -111,8 +112,8 @@ def encrypted(mock_url: str, tmp_path: Path) -> Iterator[tuple[Program, str]]:
         yield gateway, trusted
 
 
-def test_the_same_holds_with_tls(encrypted: tuple[Program, str]) -> None:
-    """Whoever does not go on with it is let go as well, and is no fault of the gateway."""
+def test_slow_and_invalid_tls_clients_do_not_block_others(encrypted: tuple[Program, str]) -> None:
+    """Unfinished handshakes time out, and the gateway logs no error."""
     gateway, trusted = encrypted
     with ExitStack() as held:
         clients = [held.enter_context(connect(gateway)) for _ in range(CONNECTIONS)]
@@ -120,7 +121,7 @@ def test_the_same_holds_with_tls(encrypted: tuple[Program, str]) -> None:
             client.sendall((b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01")[number % 2][: number // 2])
         for _ in range(2):
             requests.get(f"{gateway.url}/health", verify=trusted, timeout=10).raise_for_status()
-        until(lambda: not any(is_open(client) for client in clients[2:]), within_s=15)
+        wait_until(lambda: not any(is_open(client) for client in clients[2:]), within_s=15)
     url = f"{gateway.url}/events/v1/chat/completions"
     body = request_body("default@tps=0")
     assert "event: done" in requests.post(url, json=body, verify=trusted, timeout=10).text

@@ -1,4 +1,4 @@
-"""SIGTERM: no new connections, open streams finish if they can, and the exit is clean."""
+"""SIGTERM: no new connections, open streams may finish, and the exit is clean."""
 
 import os
 import re
@@ -13,12 +13,12 @@ import pytest
 import requests
 
 from tests.live.test_leaving import request_bytes, send
-from tests.live.wire import FORMATS, ask, get, request_body, told, until
+from tests.live.wire import FORMATS, ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, boot_gateway, start_gateway
 
 
 def refuses(url: str) -> Callable[[], bool]:
-    """Whether nobody listens there any more."""
+    """Returns a check that is true when the port refuses connections."""
     address = urlsplit(url)
 
     def check() -> bool:
@@ -40,12 +40,12 @@ def worker_of(gateway: Program) -> int:
 
 
 def status_of(pid: int) -> dict[str, str]:
-    """What Linux says of a process."""
+    """Returns the fields of /proc/PID/status."""
     return dict(re.findall(r"^(\w+):\s*(.*)$", Path(f"/proc/{pid}/status").read_text(), re.M))
 
 
 def has_pending(pid: int, number: signal.Signals) -> bool:
-    """Was a stopped process sent this signal?"""
+    """Whether a stopped process has this signal pending."""
     return bool(int(status_of(pid)["ShdPnd"], 16) >> (number - 1) & 1)
 
 
@@ -54,22 +54,24 @@ def is_clean(gateway: Program) -> bool:
     return not any(word in output for word in ("Traceback", "[ERROR]", "[CRITICAL]", "Exception"))
 
 
-def test_a_stream_that_can_finish_does(mock_url: str) -> None:
+@pytest.mark.alone
+def test_streams_may_finish_within_the_drain_timeout(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=15) as gateway:
         body = request_body("no-reasoning@tps=60", "Explain streaming APIs", max_tokens=120)
         with ask(gateway.url, {**body, "gateway": {"format": "events"}}) as stream:
-            stream.until(lambda frame: frame.event == "final_output_delta")
+            stream.read_until(lambda frame: frame.event == "final_output_delta")
             gateway.process.send_signal(signal.SIGTERM)
-            until(refuses(gateway.url), 3)
+            wait_until(refuses(gateway.url), 3)
             assert not any(frame.event == "done" for frame in stream.frames)
-            said = told("events", stream.whole())
-        assert (said.error, said.finish_reason) == (None, "length")
+            result = parse_stream("events", stream.read_all())
+        assert (result.error, result.finish_reason) == (None, "length")
         assert gateway.process.wait(5) == 0
         assert is_clean(gateway), gateway.output()
 
 
-def test_a_stream_that_can_not_finish_ends_in_a_failure_that_says_so(mock_url: str) -> None:
-    """Each format in its way, and all text up to there delivered."""
+@pytest.mark.alone
+def test_streams_that_outlast_the_drain_end_in_a_failure(mock_url: str) -> None:
+    """Each format has its own failure, after all text so far."""
     with start_gateway(mock_url, drain_timeout_s=1) as gateway:
         body = request_body("default@tps=5", gateway={"reasoning": "raw"})
         streams = []
@@ -82,13 +84,13 @@ def test_a_stream_that_can_not_finish_ends_in_a_failure_that_says_so(mock_url: s
                 streams.append(context.__enter__())
             for format, stream in zip(FORMATS, streams, strict=True):
                 if format != "plain":
-                    stream.until(lambda frame: "should" in frame.data)
+                    stream.read_until(lambda frame: "should" in frame.data)
             began = time.monotonic()
             gateway.process.send_signal(signal.SIGTERM)
             for format, stream in zip(FORMATS, streams, strict=True):
-                said = told(format, stream.whole(), "raw")
-                assert said.error is not None
-                assert said.error["code"] == (503 if format == "plain" else "gateway_draining")
+                result = parse_stream(format, stream.read_all(), "raw")
+                assert result.error is not None
+                assert result.error["code"] == (503 if format == "plain" else "gateway_draining")
             assert 0.8 < time.monotonic() - began < 4
         finally:
             for context in contexts:
@@ -98,12 +100,12 @@ def test_a_stream_that_can_not_finish_ends_in_a_failure_that_says_so(mock_url: s
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_an_answer_without_a_status_yet_ends_in_503(mock_url: str, stream: bool) -> None:
+def test_responses_that_have_not_begun_become_503(mock_url: str, stream: bool) -> None:
     with start_gateway(mock_url, drain_timeout_s=0.5) as gateway:
         body = request_body("slow-start@delay=20", stream=stream, gateway={"format": "openai"})
         client = send(gateway.url, body, "waits")
         with client:
-            until(lambda: get(f"{gateway.url}/health")["open_streams"] == 1)
+            wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 1)
             gateway.process.send_signal(signal.SIGTERM)
             received = b""
             while data := client.recv(65536):
@@ -114,7 +116,8 @@ def test_an_answer_without_a_status_yet_ends_in_503(mock_url: str, stream: bool)
         assert gateway.process.wait(5) == 0
 
 
-def test_without_connections_the_end_comes_at_once(mock_url: str) -> None:
+@pytest.mark.alone
+def test_a_gateway_without_connections_stops_at_once(mock_url: str) -> None:
     def seconds_to_end() -> float:
         with start_gateway(mock_url) as gateway:
             began = time.monotonic()
@@ -127,16 +130,17 @@ def test_without_connections_the_end_comes_at_once(mock_url: str) -> None:
     assert min(taken) < 1
 
 
-def test_a_stop_in_the_middle_of_the_start_is_not_lost(mock_url: str) -> None:
-    """The worker has been forked, and has not yet said what a signal means to it."""
+def test_sigterm_during_the_start_is_not_lost(mock_url: str) -> None:
+    """The worker was forked, but has not installed its signal handlers."""
     for _ in range(3):
         with boot_gateway(mock_url) as gateway:
             gateway.process.send_signal(signal.SIGTERM)
             assert gateway.process.wait(5) == 0
 
 
-def test_a_connection_that_only_waits_does_not_delay_the_end(mock_url: str) -> None:
-    """A browser or an SDK keeps its connection open between requests."""
+@pytest.mark.alone
+def test_idle_connections_do_not_delay_the_stop(mock_url: str) -> None:
+    """Browsers and SDKs keep connections open between requests."""
     with start_gateway(mock_url) as gateway, requests.Session() as session:
         assert session.get(f"{gateway.url}/health", timeout=5).status_code == 200
         began = time.monotonic()
@@ -145,17 +149,18 @@ def test_a_connection_that_only_waits_does_not_delay_the_end(mock_url: str) -> N
         assert time.monotonic() - began < 4
 
 
-def test_a_kept_connection_is_told_that_the_gateway_drains(mock_url: str) -> None:
+@pytest.mark.alone
+def test_ready_says_draining_on_a_keep_alive_connection(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=1.5) as gateway, requests.Session() as session:
         session.get(f"{gateway.url}/health", timeout=5)
         body = request_body("silent@tps=0", gateway={"format": "events"})
         with ask(gateway.url, body) as stream:
             next(iter(stream))
             gateway.process.send_signal(signal.SIGTERM)
-            until(refuses(gateway.url), 3)
+            wait_until(refuses(gateway.url), 3)
             answer = session.get(f"{gateway.url}/ready", timeout=5)
             assert (answer.status_code, answer.json()["status"]) == (503, "draining")
-            stream.whole()
+            stream.read_all()
 
 
 @pytest.mark.parametrize(
@@ -169,8 +174,8 @@ def test_a_kept_connection_is_told_that_the_gateway_drains(mock_url: str) -> Non
     ],
     ids=lambda signals: " ".join(number.name for number in signals),
 )
-def test_an_impatient_operator_need_not_wait(mock_url: str, signals: list[signal.Signals]) -> None:
-    """And open streams still say how they ended."""
+def test_a_second_signal_stops_the_drain(mock_url: str, signals: list[signal.Signals]) -> None:
+    """Open streams still get a failure. SIGINT and SIGQUIT do the same at once."""
     with start_gateway(mock_url, drain_timeout_s=60) as gateway:
         body = request_body("silent@tps=0", gateway={"format": "events"})
         with ask(gateway.url, body) as stream:
@@ -178,19 +183,19 @@ def test_an_impatient_operator_need_not_wait(mock_url: str, signals: list[signal
             worker = worker_of(gateway)
             first, *second = signals
             gateway.process.send_signal(first)
-            until(refuses(gateway.url))
+            wait_until(refuses(gateway.url))
             for number in second:
                 assert gateway.process.poll() is None
                 gateway.process.send_signal(number)
             assert gateway.process.wait(10) is not None
-            until(gone(worker))
-            error = told("events", stream.whole()).error
+            wait_until(gone(worker))
+            error = parse_stream("events", stream.read_all()).error
         assert error is not None
         assert error["code"] == "gateway_draining"
         assert is_clean(gateway), gateway.output()
 
 
-def test_a_gateway_that_is_killed_leaves_no_orphan(mock_url: str) -> None:
+def test_workers_exit_when_the_master_is_killed(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=60) as gateway:
         worker = worker_of(gateway)
         body = request_body("silent@tps=0", gateway={"format": "events"})
@@ -198,12 +203,12 @@ def test_a_gateway_that_is_killed_leaves_no_orphan(mock_url: str) -> None:
             next(iter(stream))
             gateway.process.kill()
             gateway.process.wait()
-            until(gone(worker))
+            wait_until(gone(worker))
     assert refuses(gateway.url)()
 
 
-def test_what_was_sent_before_the_stop_is_served(mock_url: str) -> None:
-    """Also on a connection that was kept, or that nobody had taken from the queue yet."""
+def test_requests_sent_before_the_stop_are_served(mock_url: str) -> None:
+    """On a keep-alive connection, and on a connection in the accept queue."""
     body = request_body("default@tps=0", gateway={"format": "events"})
     with start_gateway(mock_url) as gateway:
         kept = send(gateway.url, body, "first")
@@ -213,11 +218,11 @@ def test_what_was_sent_before_the_stop_is_served(mock_url: str) -> None:
                 received += kept.recv(65536)
             worker = worker_of(gateway)
             os.kill(worker, signal.SIGSTOP)
-            until(lambda: status_of(worker)["State"].startswith("T"))
+            wait_until(lambda: status_of(worker)["State"].startswith("T"))
             queued = send(gateway.url, body, "queued")
             with queued:
                 gateway.process.send_signal(signal.SIGTERM)
-                until(lambda: has_pending(worker, signal.SIGTERM))
+                wait_until(lambda: has_pending(worker, signal.SIGTERM))
                 kept.sendall(request_bytes(gateway.url, body, "kept"))
                 os.kill(worker, signal.SIGCONT)
                 for client in (kept, queued):

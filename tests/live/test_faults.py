@@ -1,4 +1,4 @@
-"""Whatever an upstream sends ends in `done` or in one clear failure, with all text up to there."""
+"""Whatever an upstream sends, the stream ends in `done` or in one clear failure, after all text."""
 
 import gzip
 import json
@@ -23,7 +23,16 @@ from tests.live.upstream import (
     say,
     with_length,
 )
-from tests.live.wire import FORMATS, Told, ask, get, request_body, told, turn_of, until
+from tests.live.wire import (
+    FORMATS,
+    Transcript,
+    ask,
+    get_json,
+    logged_turn,
+    parse_stream,
+    request_body,
+    wait_until,
+)
 from tests.programs import DRIVERS, Program, start_gateway
 
 ANSWER = "Grüße, 世界 😀!"
@@ -39,73 +48,75 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="module", params=DRIVERS)
 def gateway(upstream: Upstream, request: pytest.FixtureRequest) -> Iterator[Program]:
-    # Its one upstream fails on and on here; the breaker has tests of its own.
+    # Its only upstream fails all the time; the breaker has its own tests.
     settings = {"breaker_failures": 10_000, "relay_driver": request.param}
     with start_gateway(upstream.url, **settings) as gateway:
         yield gateway
 
 
 @pytest.fixture(autouse=True)
-def nothing_unforeseen(gateway: Program) -> Iterator[None]:
-    """The gateway has nothing to complain about, and nothing stays open."""
+def no_errors_are_logged(gateway: Program) -> Iterator[None]:
+    """Checks that the gateway logs no error and leaves no stream open."""
     before = len(gateway.output())
     yield
-    said = gateway.output()[before:]
-    assert "Traceback" not in said, said
-    assert '"level": "error"' not in said, said
-    assert "[ERROR]" not in said, said
-    assert "Exception" not in said, said
-    until(lambda: get(f"{gateway.url}/health")["open_streams"] == 0)
+    output = gateway.output()[before:]
+    assert "Traceback" not in output, output
+    assert '"level": "error"' not in output, output
+    assert "[ERROR]" not in output, output
+    assert "Exception" not in output, output
+    wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 0)
 
 
-def hear(gateway: Program, model: str, format: str = "events") -> Told:
-    """What the gateway tells of this model's script, also when it refuses."""
+def ask_model(gateway: Program, model: str, format: str = "events") -> Transcript:
+    """Returns the transcript of this model's script, or the error if the gateway answers one."""
     body = request_body(model, gateway={"format": format, "reasoning": "raw"})
     with ask(gateway.url, body) as stream:
         if stream.status == 200:
-            return told(format, stream.whole(), "raw")
+            return parse_stream(format, stream.read_all(), "raw")
         assert stream.status in (400, 404, 429, 502, 504)
-        refused = Told()
-        refused.error = json.loads(stream.response.read())["error"]
-        refused.ends = 1
-        return refused
+        transcript = Transcript()
+        transcript.error = json.loads(stream.response.read())["error"]
+        transcript.ends = 1
+        return transcript
 
 
 @pytest.mark.parametrize(
     "end",
     [[], [b"zz\r\nnot a chunk\r\n"]],
-    ids=["ends", "is no chunk any more"],
+    ids=["ends", "has an invalid chunk"],
 )
-def test_a_last_event_without_its_line_end_is_delivered_before_the_failure(
+def test_an_unfinished_last_event_is_delivered_before_the_failure(
     upstream: Upstream, gateway: Program, end: list[Piece]
 ) -> None:
     last = say("two")[0].rstrip(b"\n")
-    upstream.answers("unfinished", CHUNKED, *chunked([*say("one "), last], end=False), *end)
-    assert_told(hear(gateway, "unfinished"), "one two")
+    upstream.set_script("unfinished", CHUNKED, *chunked([*say("one "), last], end=False), *end)
+    assert_ended(ask_model(gateway, "unfinished"), "one two")
 
 
-def test_a_bad_chunk_that_came_with_the_first_words_is_told_at_once(
+def test_an_invalid_chunk_after_the_first_words_fails_at_once(
     upstream: Upstream, gateway: Program
 ) -> None:
-    """Also when the upstream says no more and keeps its connection."""
+    """Also if the upstream sends nothing more and keeps its connection open."""
     never = threading.Event()
     first = CHUNKED + b"".join(chunked(say("one"), end=False)) + b"zz\r\n"
     began = time.monotonic()
-    said = hear(gateway, upstream.answers("bad chunk", first, never))
+    result = ask_model(gateway, upstream.set_script("bad chunk", first, never))
     never.set()
-    assert_told(said, "one")
+    assert_ended(result, "one")
     assert time.monotonic() - began < 10
 
 
-def assert_told(told: Told, least: str = "", code: str | None = "upstream_broke_off") -> None:
-    """The text so far was delivered; then `done` where code is None, else a failure with it."""
-    assert told.answer.startswith(least)
-    assert (told.error or {}).get("code") == code
-    if told.error:
-        assert told.error["message"].endswith(".")
+def assert_ended(
+    transcript: Transcript, least: str = "", code: str | None = "upstream_broke_off"
+) -> None:
+    """Asserts that the text was delivered, then a failure with this code, or `done` for None."""
+    assert transcript.answer.startswith(least)
+    assert (transcript.error or {}).get("code") == code
+    if transcript.error:
+        assert transcript.error["message"].endswith(".")
 
 
-# --- Every body -----------------------------------------------------------------------------------
+# --- Valid bodies ---------------------------------------------------------------------------------
 
 CRLF_BODY = (b": hello\n\n" + BODY).replace(b"\n", b"\r\n")
 CR_BODY = BODY.replace(b"\n", b"\r")
@@ -156,27 +167,27 @@ GOOD_BODIES: dict[str, list[Piece]] = {
 
 @pytest.mark.parametrize("name", GOOD_BODIES)
 @pytest.mark.parametrize("format", ["events", "openai"])
-def test_every_kind_of_body_is_read(
+def test_every_valid_body_is_read(
     upstream: Upstream, gateway: Program, name: str, format: str
 ) -> None:
-    said = hear(gateway, upstream.answers(f"good {name}", *GOOD_BODIES[name]), format)
-    assert (said.answer, said.error, said.finish_reason) == (ANSWER, None, "stop")
-    assert said.trace == "Hm…"
+    result = ask_model(gateway, upstream.set_script(f"good {name}", *GOOD_BODIES[name]), format)
+    assert (result.answer, result.error, result.finish_reason) == (ANSWER, None, "stop")
+    assert result.trace == "Hm…"
 
 
 # --- Cuts -----------------------------------------------------------------------------------------
 
 
-def told_by(body: bytes) -> tuple[str, bool]:
-    """The answer in the whole frames of this beginning of the body, and whether it has ended."""
+def expected_answer(body: bytes) -> tuple[str, bool]:
+    """The answer in the complete frames of a truncated body, and whether it has a finish reason."""
     whole = body.decode("utf-8", "ignore").split("\n\n")[:-1]
     chunks = [json.loads(f[6:]) for f in whole if f != "data: [DONE]"]
     text = "".join(c["choices"][0]["delta"].get("content", "") for c in chunks)
     return text.rpartition("</think>\n\n")[2], any(c["choices"][0]["finish_reason"] for c in chunks)
 
 
-def dechunked(wire: bytes) -> bytes:
-    """The body in this beginning of a chunked one."""
+def dechunk(wire: bytes) -> bytes:
+    """The body in a truncated chunked one."""
     body = b""
     while wire:
         size, end, rest = wire.partition(b"\r\n")
@@ -188,20 +199,20 @@ def dechunked(wire: bytes) -> bytes:
 
 
 def check_cut(gateway: Program, model: str, received: bytes) -> None:
-    answer, ended = told_by(received)
-    said = hear(gateway, model)
-    assert ANSWER.startswith(said.answer), (model, said)
-    assert said.answer.startswith(answer if ANSWER.startswith(answer) else ""), (model, said)
+    answer, ended = expected_answer(received)
+    result = ask_model(gateway, model)
+    assert ANSWER.startswith(result.answer), (model, result)
+    assert result.answer.startswith(answer if ANSWER.startswith(answer) else ""), (model, result)
     if ended:
-        assert (said.answer, said.error) == (ANSWER, None), (model, said)
+        assert (result.answer, result.error) == (ANSWER, None), (model, result)
     elif not received.endswith(FINISH.rstrip()) and not received.endswith(FINISH[:-1]):
-        assert said.error is not None, (model, said)
-        assert said.error["code"] in ("upstream_broke_off", "upstream_bad_chunk"), (model, said)
+        assert result.error is not None, (model, result)
+        assert result.error["code"] in ("upstream_broke_off", "upstream_bad_chunk"), (model, result)
 
 
 @pytest.mark.parametrize("framing", ["chunked", "with a length", "until it closes", "reset"])
-def test_a_cut_at_any_byte_is_told(upstream: Upstream, gateway: Program, framing: str) -> None:
-    """Also inside chunk framing, inside a character and inside a frame."""
+def test_a_cut_at_any_byte_is_a_failure(upstream: Upstream, gateway: Program, framing: str) -> None:
+    """Also inside a chunk's size, a character and a frame."""
     if framing == "chunked":
         head, wire = CHUNKED, b"".join(chunked(FRAMES))
     elif framing == "with a length":
@@ -213,43 +224,43 @@ def test_a_cut_at_any_byte_is_told(upstream: Upstream, gateway: Program, framing
     with ThreadPoolExecutor(8) as pool:
         jobs = []
         for cut in range(0, len(wire), step):
-            model = upstream.answers(f"cut {framing} {cut}", head + wire[:cut], *end)
-            received = dechunked(wire[:cut]) if framing == "chunked" else wire[:cut]
-            if framing == "reset":  # what had arrived may be thrown away by the system
-                jobs.append(pool.submit(hear, gateway, model))
+            model = upstream.set_script(f"cut {framing} {cut}", head + wire[:cut], *end)
+            received = dechunk(wire[:cut]) if framing == "chunked" else wire[:cut]
+            if framing == "reset":  # the kernel may drop what had arrived
+                jobs.append(pool.submit(ask_model, gateway, model))
             else:
                 jobs.append(pool.submit(check_cut, gateway, model, received))
         for job in jobs:
             job.result()
 
 
-def test_a_cut_inside_a_crlf_is_told(upstream: Upstream, gateway: Program) -> None:
+def test_a_cut_inside_a_crlf_is_a_failure(upstream: Upstream, gateway: Program) -> None:
     wire = b"".join(say("one", "two")).replace(b"\n", b"\r\n")
     for cut in range(len(wire) - 5, len(wire)):
-        model = upstream.answers(f"crlf cut {cut}", CLOSE_DELIMITED + wire[:cut])
-        said = hear(gateway, model)
-        assert said.error is not None
-        assert said.answer in ("one", "onetwo")
+        model = upstream.set_script(f"crlf cut {cut}", CLOSE_DELIMITED + wire[:cut])
+        result = ask_model(gateway, model)
+        assert result.error is not None
+        assert result.answer in ("one", "onetwo")
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_cut_in_the_head_is_told(upstream: Upstream, gateway: Program, format: str) -> None:
+def test_a_cut_in_the_head_is_a_failure(upstream: Upstream, gateway: Program, format: str) -> None:
     for cut in range(0, len(CHUNKED), 5):
-        model = upstream.answers(f"head cut {cut}", CHUNKED[:cut])
-        said = hear(gateway, model, format)
-        assert said.error is not None
-        assert said.error["code"] in (
+        model = upstream.set_script(f"head cut {cut}", CHUNKED[:cut])
+        result = ask_model(gateway, model, format)
+        assert result.error is not None
+        assert result.error["code"] in (
             "upstream_unreachable",
             "upstream_broke_off",
             502,
         )
 
 
-def test_a_frame_without_its_blank_line_is_lenient_not_lost(
+def test_a_last_frame_without_its_blank_line_is_delivered(
     upstream: Upstream, gateway: Program
 ) -> None:
     half = say("one", "two")[0] + say("two")[0].rstrip()
-    assert_told(hear(gateway, upstream.answers("half", CLOSE_DELIMITED, half)), "onetwo")
+    assert_ended(ask_model(gateway, upstream.set_script("half", CLOSE_DELIMITED, half)), "onetwo")
 
 
 # --- Heads ----------------------------------------------------------------------------------------
@@ -276,16 +287,16 @@ BAD_HEADS: dict[str, list[Piece]] = {
         b"HTTP/1.1 429 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n"
         b"Content-Length: 2\r\n\r\n{}"
     ],
-    "status 500, gzip that is none": [
+    "status 500 with invalid gzip": [
         b"HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"
     ],
     "a reason in Latin-1": [b"HTTP/1.1 500 Fehl\xfcr\r\nContent-Length: 0\r\n\r\n"],
     "a line without end": [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n"],
-    "too many fields": [b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"],
-    "a field that is none": [b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"],
+    "too many header fields": [b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"],
+    "an invalid header field": [b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"],
     "two lengths": [b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello!"],
     "a negative length": [b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello"],
-    "an encoding that nobody knows": [
+    "an unknown content encoding": [
         b"HTTP/1.1 200 OK\r\nContent-Encoding: x-martian\r\nContent-Length: 5\r\n\r\nhello"
     ],
     "an empty body with a length": [EVENT_STREAM + b"Content-Length: 0\r\n\r\n"],
@@ -295,14 +306,14 @@ BAD_HEADS: dict[str, list[Piece]] = {
     "comments alone": [CLOSE_DELIMITED, b": one\n\n: two\n\n"],
     "[DONE] cut": [CLOSE_DELIMITED, b"data: [DON"],
     "an HTML page": [b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n<!doctype html><p>hi"],
-    "JSON that is no answer": [b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"no":"idea"}'],
+    "JSON that is not an answer": [b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"no":"idea"}'],
     "JSON cut": [b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"choices":['],
     "JSON null": [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull"],
-    "a chunk size that is none": [CHUNKED, b"zz\r\nhello\r\n0\r\n\r\n"],
+    "an invalid chunk size": [CHUNKED, b"zz\r\nhello\r\n0\r\n\r\n"],
     "a chunk of negative size": [CHUNKED, b"-5\r\nhello\r\n0\r\n\r\n"],
     "a chunk of endless size": [CHUNKED, b"F" * 70_000],
-    "a chunk that promises too much": [CHUNKED, b"FFFFFFFFFFFFFFFF\r\nhello"],
-    "gzip that is none": [
+    "a chunk larger than its data": [CHUNKED, b"FFFFFFFFFFFFFFFF\r\nhello"],
+    "invalid gzip": [
         EVENT_STREAM + b"Content-Encoding: gzip\r\nConnection: close\r\n\r\nnope nope nope"
     ],
     "gzip cut": [
@@ -312,16 +323,16 @@ BAD_HEADS: dict[str, list[Piece]] = {
 
 
 @pytest.mark.parametrize("name", BAD_HEADS)
-def test_an_answer_that_is_none_is_one_clear_failure(
+def test_an_invalid_answer_is_one_clear_failure(
     upstream: Upstream, gateway: Program, name: str
 ) -> None:
-    model = upstream.answers(f"bad {name}", *BAD_HEADS[name])
+    model = upstream.set_script(f"bad {name}", *BAD_HEADS[name])
     for format in FORMATS:
-        said = hear(gateway, model, format)
-        assert said.answer == ""
-        assert said.error is not None
-        assert said.error["code"] != "internal_error"
-        assert said.error["message"].endswith(".")
+        result = ask_model(gateway, model, format)
+        assert result.answer == ""
+        assert result.error is not None
+        assert result.error["code"] != "internal_error"
+        assert result.error["message"].endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -344,69 +355,69 @@ def test_a_redirect_is_not_followed(
     upstream: Upstream, gateway: Program, where: str, status: int
 ) -> None:
     head = f"HTTP/1.1 {status} Moved\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n"
-    model = upstream.answers(f"redirect {status} {where}", head.encode("latin-1"))
-    before = len(upstream.seen)
-    said = hear(gateway, model)
-    assert said.error is not None
-    assert said.error["code"] == "upstream_refused"
-    assert "redirects" in said.error["message"]
-    assert len(upstream.seen) == before + 1
+    model = upstream.set_script(f"redirect {status} {where}", head.encode("latin-1"))
+    before = len(upstream.requests)
+    result = ask_model(gateway, model)
+    assert result.error is not None
+    assert result.error["code"] == "upstream_refused"
+    assert "redirects" in result.error["message"]
+    assert len(upstream.requests) == before + 1
 
 
 def test_a_redirect_with_an_endless_body_is_not_read(upstream: Upstream, gateway: Program) -> None:
-    """Neither time nor memory goes into a body that nobody wants."""
+    """The gateway spends neither time nor memory on it."""
     never = threading.Event()
     head = b"HTTP/1.1 307 Moved\r\nLocation: /x\r\nContent-Length: 1000\r\n\r\nhello"
     began = time.monotonic()
-    said = hear(gateway, upstream.answers("endless redirect", head, never))
+    result = ask_model(gateway, upstream.set_script("endless redirect", head, never))
     never.set()
     assert time.monotonic() - began < 2
-    assert said.error is not None
-    assert "redirects" in said.error["message"]
+    assert result.error is not None
+    assert "redirects" in result.error["message"]
 
 
-def test_a_refusal_with_an_endless_body_is_told_at_once(
+def test_an_error_status_with_an_endless_body_fails_at_once(
     upstream: Upstream, gateway: Program
 ) -> None:
     never = threading.Event()
-    said_so = b'{"error":{"message":"Too much.","code":"busy"}}'
+    error = b'{"error":{"message":"Too much.","code":"busy"}}'
     head = b"HTTP/1.1 429 No\r\nTransfer-Encoding: chunked\r\n\r\n"
-    script = [head, *chunked([said_so], end=False), never]
+    script = [head, *chunked([error], end=False), never]
     began = time.monotonic()
-    said = hear(gateway, upstream.answers("endless refusal", *script))
+    result = ask_model(gateway, upstream.set_script("endless refusal", *script))
     never.set()
     assert time.monotonic() - began < 5
-    assert said.error is not None
-    assert (said.error["message"], said.error["code"]) == ("Too much.", "busy")
+    assert result.error is not None
+    assert (result.error["message"], result.error["code"]) == ("Too much.", "busy")
 
 
 # --- Frames ---------------------------------------------------------------------------------------
 
 
-def test_five_megabytes_in_one_frame(upstream: Upstream, gateway: Program) -> None:
+def test_a_frame_of_five_megabytes(upstream: Upstream, gateway: Program) -> None:
     text = "Wörter und Zahlen 0123456789. " * 175_000
     script = [CHUNKED, *chunked([*say(text), FINISH, DONE])]
     for format in FORMATS:
-        said = hear(gateway, upstream.answers("one large frame", *script), format)
-        assert said.error is None
-        assert said.answer == text
+        result = ask_model(gateway, upstream.set_script("one large frame", *script), format)
+        assert result.error is None
+        assert result.answer == text
 
 
 @pytest.mark.parametrize("head", [CHUNKED, CLOSE_DELIMITED], ids=["chunked", "close"])
 def test_a_million_tiny_frames(upstream: Upstream, gateway: Program, head: bytes) -> None:
-    """Text and noise of all kinds, within a bounded time, while others are served."""
+    """Text, comments and empty frames, in bounded time, and other clients are served meanwhile."""
     tiny = [say("x")[0], b"data: {}\n\n", b":\n\n", b"\n", b'data: {"choices":null}\n\n']
     body = b"".join(tiny) * 200_000 + FINISH + DONE
     chunks = chunked(pieces(body, 50_000)) if head is CHUNKED else [body]
-    model = upstream.answers("tiny frames", head, *chunks)
+    model = upstream.set_script("tiny frames", head, *chunks)
     with ThreadPoolExecutor() as pool:
         began = time.monotonic()
-        told = pool.submit(hear, gateway, model)
-        while not told.done():
-            get(f"{gateway.url}/health")  # within 5 s
+        asked = pool.submit(ask_model, gateway, model)
+        while not asked.done():
+            get_json(f"{gateway.url}/health")  # within 5 s
             time.sleep(0.1)
-    assert told.result().error is None
-    assert told.result().answer == "x" * 200_000
+    assert asked.result().error is None
+    assert asked.result().answer == "x" * 200_000
     assert time.monotonic() - began < 60
 
 
@@ -421,14 +432,14 @@ def test_a_million_tiny_frames(upstream: Upstream, gateway: Program, head: bytes
         b'{"choices":[],"error":{"message":"Out of memory.","type":null}}',
     ],
 )
-def test_an_error_in_the_stream_is_told_in_its_own_words(
+def test_an_error_in_the_stream_keeps_its_message(
     upstream: Upstream, gateway: Program, sent: bytes
 ) -> None:
     frames = [*say("one"), b"data: " + sent + b"\n\n", *say("never"), DONE]
-    said = hear(gateway, upstream.answers("error frame", CHUNKED, *chunked(frames)))
-    assert said.answer == "one"
-    assert said.error is not None
-    assert said.error["message"] == "Out of memory."
+    result = ask_model(gateway, upstream.set_script("error frame", CHUNKED, *chunked(frames)))
+    assert result.answer == "one"
+    assert result.error is not None
+    assert result.error["message"] == "Out of memory."
 
 
 @pytest.mark.parametrize(
@@ -448,12 +459,12 @@ def test_an_error_in_the_stream_is_told_in_its_own_words(
         b"",
     ],
 )
-def test_a_frame_that_says_nothing_harms_nothing(
+def test_frames_without_content_are_skipped(
     upstream: Upstream, gateway: Program, sent: bytes
 ) -> None:
     frames = [*say("one "), b"data: " + sent + b"\n\n", *say("two"), FINISH, DONE]
-    said = hear(gateway, upstream.answers("empty frame", CHUNKED, *chunked(frames)))
-    assert (said.answer, said.error) == ("one two", None)
+    result = ask_model(gateway, upstream.set_script("empty frame", CHUNKED, *chunked(frames)))
+    assert (result.answer, result.error) == ("one two", None)
 
 
 @pytest.mark.parametrize(
@@ -465,45 +476,45 @@ def test_a_frame_that_says_nothing_harms_nothing(
         b"{" * 100_000,
     ],
 )
-def test_a_broken_frame_is_a_failure(upstream: Upstream, gateway: Program, sent: bytes) -> None:
+def test_an_invalid_frame_is_a_failure(upstream: Upstream, gateway: Program, sent: bytes) -> None:
     frames = [*say("one"), b"data: " + sent + b"\n\n", *say("never"), FINISH, DONE]
-    model = upstream.answers("broken frame", CHUNKED, *chunked(frames))
-    assert_told(hear(gateway, model), "one", "upstream_bad_chunk")
+    model = upstream.set_script("broken frame", CHUNKED, *chunked(frames))
+    assert_ended(ask_model(gateway, model), "one", "upstream_bad_chunk")
 
 
-def test_broken_characters_are_replaced(upstream: Upstream, gateway: Program) -> None:
+def test_invalid_utf_8_is_replaced(upstream: Upstream, gateway: Program) -> None:
     broken = say("one")[0].replace(b"one", b"\xff\xfe one")
-    model = upstream.answers("not UTF-8", CLOSE_DELIMITED, broken, FINISH, DONE)
-    assert hear(gateway, model).answer == "\ufffd\ufffd one"
+    model = upstream.set_script("not UTF-8", CLOSE_DELIMITED, broken, FINISH, DONE)
+    assert ask_model(gateway, model).answer == "\ufffd\ufffd one"
 
 
-# --- Around the answer ----------------------------------------------------------------------------
+# --- The request and the rest --------------------------------------------------------------------
 
 
-def test_no_cookie_is_kept(upstream: Upstream, gateway: Program) -> None:
+def test_cookies_are_not_kept(upstream: Upstream, gateway: Program) -> None:
     head = EVENT_STREAM + b"Set-Cookie: session=secret; Path=/\r\n"
     body = b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-    model = upstream.answers("cookie", head + body)
+    model = upstream.set_script("cookie", head + body)
     for _ in range(2):
-        assert hear(gateway, model).error is None
-    assert "cookie" not in upstream.seen[-1].head.lower()
+        assert ask_model(gateway, model).error is None
+    assert "cookie" not in upstream.requests[-1].head.lower()
 
 
-def test_what_the_upstream_is_asked(upstream: Upstream, gateway: Program) -> None:
-    model = upstream.answers("asked", with_length(BODY))
+def test_the_request_to_the_upstream(upstream: Upstream, gateway: Program) -> None:
+    model = upstream.set_script("asked", with_length(BODY))
     body = request_body(model, gateway={"format": "events"}, temperature=0.5, odd={"a": [None]})
     with ask(gateway.url, body, request_id="my-request") as stream:
-        stream.whole()
-    head, sent = upstream.seen[-1]
+        stream.read_all()
+    head, sent = upstream.requests[-1]
     assert head.startswith("POST /v1/chat/completions HTTP/1.1")
     assert "X-Request-Id: my-request" in head
     assert "Accept-Encoding: identity" in head
     assert "gateway" not in sent
     assert (sent["temperature"], sent["odd"], sent["stream"]) == (0.5, {"a": [None]}, True)
-    assert turn_of(gateway, "my-request")["end"] == "done"
+    assert logged_turn(gateway, "my-request")["end"] == "done"
 
 
-def test_a_proxy_in_the_environment_is_ignored(
+def test_proxies_in_the_environment_are_ignored(
     upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -511,12 +522,12 @@ def test_a_proxy_in_the_environment_is_ignored(
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with start_gateway(upstream.url) as behind:
-        assert hear(behind, upstream.answers("proxied", with_length(BODY))).error is None
+        assert ask_model(behind, upstream.set_script("proxied", with_length(BODY))).error is None
 
 
-def test_an_upstream_that_is_not_there_is_a_failure_at_once() -> None:
+def test_an_unreachable_upstream_is_a_failure_at_once() -> None:
     with start_gateway("http://127.0.0.1:1") as alone:
         for format in FORMATS:
-            said = hear(alone, "any", format)
-            assert said.error is not None
-            assert said.error["code"] == (502 if format == "plain" else "upstream_unreachable")
+            result = ask_model(alone, "any", format)
+            assert result.error is not None
+            assert result.error["code"] == (502 if format == "plain" else "upstream_unreachable")

@@ -1,4 +1,4 @@
-"""A connection that an upstream has given up after its last answer costs no turn."""
+"""A kept connection that the upstream has closed costs no request."""
 
 import os
 import signal
@@ -13,12 +13,12 @@ import pytest
 import requests
 import trustme
 
-from gateway.core.parts import Call
+from gateway.core.call import Call
 from gateway.errors import UpstreamUnreachable
 from gateway.transport.client import Transport
 from gateway.transport.session import make_session
 from tests.live.upstream import CHUNKED, DONE, FINISH, chunked, read_request, say
-from tests.live.wire import ask, request_body, told, until
+from tests.live.wire import ask, parse_stream, request_body, wait_until
 from tests.programs import start_gateway, workers_of
 
 ANSWER = b"".join([CHUNKED, *chunked([*say("Hello"), FINISH, DONE])])
@@ -30,9 +30,9 @@ def _encrypted(connection: socket.socket, tls: ssl.SSLContext | None) -> socket.
 
 @contextmanager
 def forgetful(answers_anew: bool, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """An upstream that answers once a connection, keeps it, and hangs up on the next request.
+    """An upstream that answers once per connection and hangs up on the next request.
 
-    answers_anew: false: once it has hung up, it hangs up on new connections as well.
+    answers_anew: False: after that it hangs up on new connections too.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     hung_up = threading.Event()
@@ -57,20 +57,20 @@ def forgetful(answers_anew: bool, tls: ssl.SSLContext | None = None) -> Iterator
 
 
 @pytest.mark.parametrize("driver", ["auto", "plain"])
-def test_a_request_on_a_connection_that_was_given_up_goes_over_a_new_one(driver: str) -> None:
+def test_a_request_on_a_closed_connection_is_sent_again_on_a_new_one(driver: str) -> None:
     with forgetful(answers_anew=True) as url, start_gateway(url, relay_driver=driver) as gateway:
         for _ in range(4):
             with ask(gateway.url, request_body("any", gateway={"format": "events"})) as stream:
-                said = told("events", stream.whole())
+                said = parse_stream("events", stream.read_all())
             assert (said.error, said.answer) == (None, "Hello")
 
 
-def test_an_upstream_that_only_hangs_up_is_told_as_that() -> None:
+def test_an_upstream_that_always_hangs_up_is_unreachable() -> None:
     with forgetful(answers_anew=False) as url, start_gateway(url) as gateway:
         errors = []
         for _ in range(3):
             with ask(gateway.url, request_body("any", gateway={"format": "events"})) as stream:
-                errors.append(told("events", stream.whole()).error)
+                errors.append(parse_stream("events", stream.read_all()).error)
         assert errors[0] is None
         assert [error and error["code"] for error in errors[1:]] == ["upstream_unreachable"] * 2
 
@@ -99,7 +99,7 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("answers_anew", [True, False])
-def test_the_same_holds_with_tls(
+def test_closed_connections_with_tls(
     answers_anew: bool, tls: ssl.SSLContext, authority: trustme.CA
 ) -> None:
     with forgetful(answers_anew, tls) as url:
@@ -114,12 +114,12 @@ def test_the_same_holds_with_tls(
                 lines(transport, call)
 
 
-def test_a_server_that_cannot_show_who_it_is_gets_no_request(tls: ssl.SSLContext) -> None:
+def test_a_server_with_an_untrusted_certificate_gets_no_request(tls: ssl.SSLContext) -> None:
     with forgetful(True, tls) as url, pytest.raises(UpstreamUnreachable):
         lines(Transport(make_session(2), 5), Call(url, {}, b"{}"))
 
 
-def test_an_authority_of_ones_own_is_named_by_a_setting(
+def test_upstream_ca_file_adds_an_authority(
     tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
 ) -> None:
     ca_file = str(tmp_path / "ca.pem")
@@ -129,22 +129,22 @@ def test_an_authority_of_ones_own_is_named_by_a_setting(
         with start_gateway(url, upstream_ca_file=ca_file) as gateway:
             for _ in range(3):
                 with ask(gateway.url, body) as stream:
-                    said = told("events", stream.whole())
+                    said = parse_stream("events", stream.read_all())
                 assert (said.error, said.answer) == (None, "Hello")
             Path(ca_file).unlink()  # a worker that starts later does not look for it again
             [worker] = workers_of(gateway)
             os.kill(worker, signal.SIGKILL)
-            until(lambda: worker not in (left := workers_of(gateway)) and left, 10)
+            wait_until(lambda: worker not in (left := workers_of(gateway)) and left, 10)
             with ask(gateway.url, body) as stream:
-                assert told("events", stream.whole()).answer == "Hello"
+                assert parse_stream("events", stream.read_all()).answer == "Hello"
         with start_gateway(url) as gateway, ask(gateway.url, body) as stream:
-            error = told("events", stream.whole()).error
+            error = parse_stream("events", stream.read_all()).error
             assert error is not None
             assert error["code"] == "upstream_unreachable"
             assert "UPSTREAM_CA_FILE" in error["message"]
 
 
-def test_the_common_authorities_stay_trusted(
+def test_public_authorities_stay_trusted_beside_ones_own(
     tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     common = str(tmp_path / "common.pem")

@@ -1,4 +1,4 @@
-"""Keys of clients at the running gateway: connections that go on, keys that change."""
+"""API keys at a running gateway: keep-alive after a 401, logs without keys, changing keys."""
 
 import json
 import socket
@@ -12,10 +12,10 @@ import requests
 
 from tests.live.test_reload import reload
 from tests.live.test_upstreams import gateway_with, table
-from tests.live.wire import request_body, until
+from tests.live.wire import request_body, wait_until
 from tests.programs import Program, start_gateway
 
-DOOR = "/events/v1/chat/completions"
+PATH = "/events/v1/chat/completions"
 OLD, NEW = "sk-old", "sk-new"
 
 
@@ -33,25 +33,25 @@ def connect(url: str) -> HTTPConnection:
     return HTTPConnection(urlsplit(url).netloc, timeout=20)
 
 
-def test_a_connection_goes_on_after_a_refusal(mock_url: str) -> None:
+def test_the_connection_can_be_used_after_401(mock_url: str) -> None:
     body = json.dumps(request_body("default@tps=0", pad="x" * 1_000_000))
     with start_gateway(mock_url, api_keys=OLD) as gateway:
         connection = connect(gateway.url)
         for key, status in ((NEW, 401), (OLD, 200), ("", 401), (OLD, 200)):
-            connection.request("POST", DOOR, body, bearer(key))
+            connection.request("POST", PATH, body, bearer(key))
             sock = connection.sock
             answer = connection.getresponse()
-            said = answer.read().decode()
+            text = answer.read().decode()
             assert answer.status == status
-            assert ("event: done" in said) == (status == 200)
+            assert ("event: done" in text) == (status == 200)
             assert connection.sock is sock
         connection.close()
 
 
-def test_a_refusal_does_not_wait_for_the_body(mock_url: str) -> None:
+def test_401_does_not_wait_for_the_body(mock_url: str) -> None:
     with start_gateway(mock_url, api_keys=OLD) as gateway:
         connection = connect(gateway.url)
-        connection.putrequest("POST", DOOR)
+        connection.putrequest("POST", PATH)
         connection.putheader("Content-Length", "1000000")
         connection.endheaders()
         answer = connection.getresponse()
@@ -59,26 +59,26 @@ def test_a_refusal_does_not_wait_for_the_body(mock_url: str) -> None:
         connection.close()
 
 
-GARBLED = {
+MALFORMED = {
     "a line of its own": f"GET /health HTTP/1.1\r\nBearer {OLD}\r\n\r\n",
     "in the address": f"GET /v1/models?key={OLD}\1 HTTP/1.1\r\n\r\n",
-    "behind its length": f"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n{{{OLD}\r\n\r\n",
+    "after its Content-Length": f"GET / HTTP/1.1\r\nContent-Length: 1\r\n\r\n{{{OLD}\r\n\r\n",
 }
 
 
-@pytest.mark.parametrize("place", GARBLED)
-def test_what_is_garbled_is_not_logged(gateway: Program, place: str) -> None:
-    """Prompts stand there as well as keys: behind a Content-Length in characters, not in bytes."""
+@pytest.mark.parametrize("place", MALFORMED)
+def test_malformed_requests_are_not_quoted_in_the_log(gateway: Program, place: str) -> None:
+    """They may contain keys or prompts, for example if Content-Length counts characters."""
     refused = gateway.output().count("Invalid request")
     with socket.create_connection(urlsplit(gateway.url).netloc.split(":"), timeout=20) as client:
-        client.sendall(GARBLED[place].encode())
+        client.sendall(MALFORMED[place].encode())
         while client.recv(65536):
             pass
-    until(lambda: gateway.output().count("Invalid request") > refused)
+    wait_until(lambda: gateway.output().count("Invalid request") > refused)
     assert OLD not in gateway.output()
 
 
-def test_a_key_is_changed_by_a_reload(tmp_path: Path, mock_url: str) -> None:
+def test_a_reload_changes_the_keys(tmp_path: Path, mock_url: str) -> None:
     def status(key: str) -> int:
         return requests.get(f"{gateway.url}/v1/models", headers=bearer(key), timeout=20).status_code
 
@@ -88,10 +88,10 @@ def test_a_key_is_changed_by_a_reload(tmp_path: Path, mock_url: str) -> None:
     with gateway_with(tmp_path, settings(f'"{OLD}"')) as gateway:
         assert (status(OLD), status(NEW)) == (200, 401)
         reload(gateway, tmp_path, settings(f'["{OLD}", "{NEW}"]'))
-        until(lambda: status(NEW) == 200, 20)
+        wait_until(lambda: status(NEW) == 200, 20)
         assert status(OLD) == 200
         reload(gateway, tmp_path, settings(f'["{NEW}"]'))
-        until(lambda: status(OLD) == 401, 20)
+        wait_until(lambda: status(OLD) == 401, 20)
         assert status(NEW) == 200
         reload(gateway, tmp_path, settings('" "'))
         gateway.wait_for("API_KEYS holds no key. The settings stay as they were.")

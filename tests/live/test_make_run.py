@@ -1,4 +1,4 @@
-"""`make run`: one command starts everything, and Ctrl-C stops all of it."""
+"""`make run` starts gateway and mock, and Ctrl-C stops both."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from typing import IO
 import pytest
 import requests
 
-from tests.live.wire import ask, get, request_body, told, until
+from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -26,14 +26,14 @@ VENV = os.path.relpath(sys.prefix, ROOT)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on which nobody listens; all differ."""
+    """Returns different ports that are not in use."""
     with ExitStack() as held:
         listeners = [held.enter_context(socket.create_server(("", 0))) for _ in range(count)]
         return [listener.getsockname()[1] for listener in listeners]
 
 
 class Run:
-    """`make run` as a terminal would run it: in a process group of its own."""
+    """`make run` as in a terminal: in its own process group."""
 
     def __init__(self, output: IO[bytes], **settings: object) -> None:
         self.gateway_port, self.mock_port = free_ports(2)
@@ -42,43 +42,43 @@ class Run:
         self.url = f"http://127.0.0.1:{self.gateway_port}"
         self._output = output
         self.process = subprocess.Popen(
-            # The environment is there already: these tests run in it.
+            # -o: the virtual environment exists, these tests run in it.
             ["make", f"VENV={VENV}", "-o", f"{VENV}/.run", "run"],
             cwd=ROOT,
             env={**kept, **{k: str(v) for k, v in {**ports, **settings}.items()}},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            preexec_fn=_as_in_a_terminal,
+            preexec_fn=_new_process_group,
         )
 
     def output(self) -> str:
-        """All that was printed so far."""
+        """Returns the output so far."""
         self._output.flush()
         return os.pread(self._output.fileno(), 1 << 20, 0).decode()
 
     def wait_for(self, text: str) -> None:
-        """Waits until this was printed."""
+        """Waits until the output has this text."""
 
-        def there() -> bool:
+        def was_printed() -> bool:
             assert text in self.output() or self.process.poll() is None, self.output()
             return text in self.output()
 
-        until(there, 15)
+        wait_until(was_printed, 15)
 
     def ctrl_c(self) -> int:
-        """What the terminal does with Ctrl-C; gives the exit status."""
+        """Sends SIGINT to the process group, as a terminal does. Returns the exit status."""
         os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(10)
 
 
-def _as_in_a_terminal() -> None:
+def _new_process_group() -> None:
     os.setpgrp()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def programs_on(*ports: int) -> list[int]:
-    """The processes whose environment has one of these ports; none may be left over."""
+    """Returns the processes that have one of these ports in their environment."""
     wanted = {f"{name}={port}".encode() for name in ("PORT", "MOCK_PORT") for port in ports}
     found = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
@@ -110,12 +110,12 @@ def is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def nothing_is_left(run: Run) -> bool:
+def has_stopped(run: Run) -> bool:
     ports = (run.gateway_port, run.mock_port)
     return not programs_on(*ports) and all(map(is_free, ports))
 
 
-def test_one_command_serves_and_ctrl_c_stops_it() -> None:
+def test_make_run_serves_until_ctrl_c() -> None:
     began = time.monotonic()
     with make_run() as run:
         run.wait_for("Ctrl-C stops.")
@@ -126,13 +126,13 @@ def test_one_command_serves_and_ctrl_c_stops_it() -> None:
             requests.get(f"{run.url}/", timeout=5).headers["Content-Type"].startswith("text/html")
         )
         with ask(run.url, request_body("default@tps=0", gateway={"format": "events"})) as stream:
-            assert told("events", stream.whole()).answer == "Hi! Nice to meet you."
+            assert parse_stream("events", stream.read_all()).answer == "Hi! Nice to meet you."
         run.ctrl_c()
-        until(lambda: nothing_is_left(run), 2)
+        wait_until(lambda: has_stopped(run), 2)
         assert "Traceback" not in run.output()
 
 
-def test_the_curl_line_that_it_prints_works() -> None:
+def test_the_printed_curl_command_works() -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
     with make_run() as run:
@@ -147,20 +147,20 @@ def test_the_curl_line_that_it_prints_works() -> None:
         run.ctrl_c()
 
 
-def test_ctrl_c_ends_an_open_stream_in_a_failure_that_says_so() -> None:
+def test_ctrl_c_ends_open_streams_in_a_failure() -> None:
     with make_run(DRAIN_TIMEOUT_S="0.5") as run:
         run.wait_for("Ctrl-C stops.")
         body = request_body("silent@tps=0", gateway={"format": "events"})
         with ask(run.url, body) as stream:
             next(iter(stream))
             os.killpg(run.process.pid, signal.SIGINT)
-            said = told("events", stream.whole())
-        assert said.error is not None
+            result = parse_stream("events", stream.read_all())
+        assert result.error is not None
         run.process.wait(10)
-        until(lambda: nothing_is_left(run), 2)
+        wait_until(lambda: has_stopped(run), 2)
 
 
-def test_ctrl_c_does_not_wait_for_a_browser_that_keeps_its_connection() -> None:
+def test_ctrl_c_does_not_wait_for_idle_connections() -> None:
     with make_run() as run, requests.Session() as browser:
         run.wait_for("Ctrl-C stops.")
         assert browser.get(f"{run.url}/", timeout=5).status_code == 200
@@ -170,24 +170,24 @@ def test_ctrl_c_does_not_wait_for_a_browser_that_keeps_its_connection() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_terminal_that_is_closed_leaves_nothing(number: signal.Signals) -> None:
+def test_closing_the_terminal_stops_everything(number: signal.Signals) -> None:
     with make_run() as run:
         run.wait_for("Ctrl-C stops.")
         os.killpg(run.process.pid, number)
         run.process.wait(10)
-        until(lambda: nothing_is_left(run), 5)
+        wait_until(lambda: has_stopped(run), 5)
 
 
-def test_with_an_upstream_no_mock_is_started(mock_url: str) -> None:
+def test_the_mock_is_not_started_if_upstream_url_is_set(mock_url: str) -> None:
     with make_run(UPSTREAM_URL=mock_url) as run:
         run.wait_for("Ctrl-C stops.")
         assert mock_url in run.output()
         assert is_free(run.mock_port)
         with ask(run.url, request_body("default@tps=0", gateway={"format": "events"})) as stream:
-            assert told("events", stream.whole()).error is None
+            assert parse_stream("events", stream.read_all()).error is None
         run.ctrl_c()
-        until(lambda: nothing_is_left(run), 2)
-    assert get(f"{mock_url}/health")["status"] == "ok"
+        wait_until(lambda: has_stopped(run), 2)
+    assert get_json(f"{mock_url}/health")["status"] == "ok"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_with_an_upstream_no_mock_is_started(mock_url: str) -> None:
     ['upstream_url = "{}"', '[[upstreams]]\nname = "one"\nurl = "{}"'],
     ids=["url", "table"],
 )
-def test_an_upstream_of_the_settings_file_is_asked_and_no_mock(
+def test_the_mock_is_not_started_if_gateway_toml_has_an_upstream(
     settings: str, mock_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "gateway.toml"
@@ -216,39 +216,41 @@ def test_an_upstream_of_the_settings_file_is_asked_and_no_mock(
         ({"MOCK_PORT": "x"}, "gateway: MOCK_PORT: expected `int`, got `str`."),
     ],
 )
-def test_a_bad_setting_stops_with_one_sentence(settings: dict[str, str], sentence: str) -> None:
+def test_an_invalid_setting_stops_the_start_with_one_sentence(
+    settings: dict[str, str], sentence: str
+) -> None:
     with make_run(**settings) as run:
         assert run.process.wait(10) != 0
-        said = [line for line in run.output().splitlines() if not line.startswith("make")]
-        said = [line for line in said if not line.startswith("mock upstream on ")]
-        assert len(said) == 1, run.output()
-        assert sentence in said[0]
-        until(lambda: nothing_is_left(run), 2)
+        lines = [line for line in run.output().splitlines() if not line.startswith("make")]
+        lines = [line for line in lines if not line.startswith("mock upstream on ")]
+        assert len(lines) == 1, run.output()
+        assert sentence in lines[0]
+        wait_until(lambda: has_stopped(run), 2)
 
 
-def test_a_port_that_is_taken_is_said_and_nothing_stays() -> None:
+def test_a_port_in_use_is_reported_and_everything_stops() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with make_run(MOCK_PORT=port) as run:
             assert run.process.wait(15) != 0
             assert f"port {port} is in use" in run.output()
             assert "Ctrl-C stops." not in run.output()
-            until(lambda: is_free(run.gateway_port), 2)
+            wait_until(lambda: is_free(run.gateway_port), 2)
 
 
-def test_a_second_one_does_not_take_the_first_for_its_own() -> None:
-    """It says that the port is in use, and not that it serves."""
+def test_a_second_make_run_reports_that_the_port_is_in_use() -> None:
+    """And does not take the first gateway for its own."""
     with make_run() as first:
         first.wait_for("Ctrl-C stops.")
         with make_run(PORT=first.gateway_port) as second:
             assert second.process.wait(15) != 0
             assert "Ctrl-C stops." not in second.output()
             assert "in use" in second.output()
-        assert get(f"{first.url}/health")["status"] == "ok"
+        assert get_json(f"{first.url}/health")["status"] == "ok"
         first.ctrl_c()
 
 
-def test_a_proxy_in_the_environment_does_no_harm() -> None:
+def test_proxies_in_the_environment_are_ignored() -> None:
     with make_run(http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1") as run:
         run.wait_for("Ctrl-C stops.")
         run.ctrl_c()

@@ -1,4 +1,4 @@
-"""The answer as Markdown on a terminal: what is left on the screen, however the text was cut."""
+"""The answer as Markdown: what the screen shows, however the text was cut."""
 
 import io
 from itertools import pairwise
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from terminal import markdown
-from terminal.markdown import Answer
+from gateway.terminal import markdown
+from gateway.terminal.markdown import MarkdownPrinter
 
 TEXT = """\
 # A title
@@ -49,12 +49,12 @@ Setext
 The end."""
 
 
-def screen_of(pieces: list[str], columns: int = 60, rows: int = 10) -> list[str]:
-    """What can be read after these pieces, on a small screen that has scrolled."""
+def screen_of(deltas: list[str], columns: int = 60, rows: int = 10) -> list[str]:
+    """The lines on the screen after these deltas, with those that have scrolled out of it."""
     written = io.StringIO()
-    answer = Answer(Console(file=written, force_terminal=True, width=columns, height=rows))
-    for piece in pieces:
-        answer.put(piece)
+    answer = MarkdownPrinter(Console(file=written, force_terminal=True, width=columns, height=rows))
+    for delta in deltas:
+        answer.write(delta)
     answer.close()
     screen = pyte.HistoryScreen(columns, rows, history=1000)
     pyte.Stream(screen).feed(written.getvalue().replace("\n", "\r\n"))
@@ -67,25 +67,25 @@ def screen_of(pieces: list[str], columns: int = 60, rows: int = 10) -> list[str]
 @given(st.lists(st.integers(1, len(TEXT) - 1), max_size=12, unique=True))
 def test_the_screen_is_the_same_however_the_text_was_cut(cuts: list[int]) -> None:
     places = sorted({0, len(TEXT), *cuts})
-    pieces = [TEXT[a:b] for a, b in pairwise(places)]
+    deltas = [TEXT[a:b] for a, b in pairwise(places)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(markdown, "PRINTS_A_SECOND", 1e9)  # each piece is looked at
-        assert screen_of(pieces) == screen_of([TEXT])
+        patch.setattr(markdown, "PARSES_PER_SECOND", 1e9)  # parse every delta
+        assert screen_of(deltas) == screen_of([TEXT])
 
 
-def test_what_a_person_reads() -> None:
-    assert "\n".join(screen_of([TEXT], rows=60)).strip() == READ.strip()
+def test_markdown_is_rendered() -> None:
+    assert "\n".join(screen_of([TEXT], rows=60)).strip() == RENDERED.strip()
 
 
-def test_html_stays_text_and_a_line_end_a_line_end() -> None:
+def test_html_is_shown_as_text_and_line_ends_are_kept() -> None:
     assert screen_of(["<think>a</think>\n", "b"])[:2] == ["<think>a</think>", "b"]
 
 
-def test_halves_of_a_character_come_together() -> None:
+def test_surrogate_pairs_cut_in_half_are_joined() -> None:
     assert screen_of(["a \ud83e", "\udd14 b"])[0].startswith("a 🤔")
 
 
-def test_code_longer_than_the_screen_is_printed_whole() -> None:
+def test_code_longer_than_the_screen_is_printed_in_full() -> None:
     code = "".join(f"line {number}\n" for number in range(200))
     text = "\n".join(screen_of([f"```\n{code[:900]}", code[900:], "```\n"]))
     assert [line for line in text.split("\n") if line.strip().startswith("line")] == [
@@ -93,7 +93,7 @@ def test_code_longer_than_the_screen_is_printed_whole() -> None:
     ]
 
 
-READ = """
+RENDERED = """
 A title
 
 First words, code and

@@ -1,4 +1,4 @@
-"""/metrics is one account of all workers, whichever of them is asked, and survives each of them."""
+"""/metrics is the sum of all workers, whichever answers, and keeps the counts of dead workers."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.live.test_draining import gone
-from tests.live.wire import FORMATS, ask, request_body, turn_of, until
+from tests.live.wire import FORMATS, ask, logged_turn, request_body, wait_until
 from tests.programs import DRIVERS, START_S, Program, start_gateway, workers_of
 
 WORKERS = 2
@@ -34,40 +34,40 @@ def value(gateway: Program, name: str, **labels: str) -> float:
     )
 
 
-def test_any_worker_tells_the_sum_of_all(gateway: Program) -> None:
+def test_every_worker_reports_the_sum_of_all(gateway: Program) -> None:
     before = value(gateway, "gateway_turns_total")
-    for _ in range(20):  # each on a connection of its own, so that every worker gets some
+    for _ in range(20):  # each on a new connection, so that both workers get some
         with ask(gateway.url, request_body("default@tps=0", gateway=EVENTS)) as stream:
-            stream.whole()
+            stream.read_all()
     for _ in range(5):
         assert value(gateway, "gateway_turns_total") == before + 20
-    until(lambda: value(gateway, "gateway_stream_places") == WORKERS * 1000, START_S)
+    wait_until(lambda: value(gateway, "gateway_stream_limit") == WORKERS * 1000, START_S)
 
 
-def test_open_streams_are_those_that_are_open(gateway: Program) -> None:
+def test_open_streams_go_up_and_down(gateway: Program) -> None:
     body = request_body("slow-start@delay=20", gateway=EVENTS)
     with ask(gateway.url, body), ask(gateway.url, body), ask(gateway.url, body):
-        until(lambda: value(gateway, "gateway_open_streams") == 3)
-    until(lambda: value(gateway, "gateway_open_streams") == 0)
+        wait_until(lambda: value(gateway, "gateway_open_streams") == 3)
+    wait_until(lambda: value(gateway, "gateway_open_streams") == 0)
 
 
-def test_gaps_and_heartbeats_are_counted_while_the_stream_is_open(gateway: Program) -> None:
+def test_gaps_and_heartbeats_are_counted_during_the_stream(gateway: Program) -> None:
     beats = value(gateway, "gateway_heartbeats_total")
     gaps = value(gateway, "gateway_write_gap_seconds_bucket", le="1.0")
     body = request_body("slow-start@delay=20", gateway=EVENTS)
     with ask(gateway.url, body, request_id="beats") as stream:
         for _ in range(3):
-            stream.until(lambda frame: frame.event == "heartbeat")
-        until(lambda: value(gateway, "gateway_heartbeats_total") >= beats + 3)
-        until(lambda: value(gateway, "gateway_write_gap_seconds_bucket", le="1.0") >= gaps + 3)
-    turn = turn_of(gateway, "beats")
+            stream.read_until(lambda frame: frame.event == "heartbeat")
+        wait_until(lambda: value(gateway, "gateway_heartbeats_total") >= beats + 3)
+        wait_until(lambda: value(gateway, "gateway_write_gap_seconds_bucket", le="1.0") >= gaps + 3)
+    turn = logged_turn(gateway, "beats")
     assert turn["heartbeats"] >= 3
     assert turn["writes"] == turn["heartbeats"] + 1  # the prompt summary
     assert 250 < turn["longest_gap_ms"] < 5000
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_the_bytes_are_those_that_arrive(mock_url: str, driver: str) -> None:
+def test_sent_bytes_are_the_bytes_that_arrive(mock_url: str, driver: str) -> None:
     with start_gateway(mock_url, relay_driver=driver) as gateway:
         arrived = 0
         for format in FORMATS:
@@ -76,15 +76,15 @@ def test_the_bytes_are_those_that_arrive(mock_url: str, driver: str) -> None:
                 name = f"{format}-{options['stream']}"
                 with ask(gateway.url, body, request_id=name) as stream:
                     size = len(stream.response.read())
-                assert turn_of(gateway, name)["sent_bytes"] == size
+                assert logged_turn(gateway, name)["sent_bytes"] == size
                 arrived += size
         assert value(gateway, "gateway_sent_bytes_total") == arrived
 
 
-def test_a_time_limit_is_counted_by_its_code(mock_url: str) -> None:
+def test_timeouts_are_counted_by_code(mock_url: str) -> None:
     with start_gateway(mock_url, first_byte_timeout_s=0.5) as gateway:
         with ask(gateway.url, request_body("slow-start@delay=20", gateway=EVENTS)) as stream:
-            stream.whole()
+            stream.read_all()
         assert value(gateway, "gateway_turn_errors_total", code="upstream_first_byte_timeout") == 1
         assert (
             value(gateway, "gateway_upstream_attempts_total", result="upstream_first_byte_timeout")
@@ -92,39 +92,39 @@ def test_a_time_limit_is_counted_by_its_code(mock_url: str) -> None:
         )
 
 
-def test_a_worker_that_is_killed_leaves_its_counts_but_not_its_open_streams(
+def test_a_killed_worker_leaves_its_counts_but_no_open_streams(
     mock_url: str, tmp_path: Path
 ) -> None:
-    """And the one in its place goes on in its files, so that replacing workers makes no more."""
+    """Its replacement continues in the same files, so their number does not grow."""
     files: list[list[Path]] = []
     with start_gateway(mock_url, prometheus_multiproc_dir=tmp_path) as gateway:
         for times in range(1, 4):
             with ask(gateway.url, request_body("default@tps=0", gateway=EVENTS)) as stream:
-                stream.whole()
+                stream.read_all()
             [worker] = workers_of(gateway)
             with ask(gateway.url, request_body("slow-start@delay=20", gateway=EVENTS)):
-                until(lambda: value(gateway, "gateway_open_streams") == 1)
+                wait_until(lambda: value(gateway, "gateway_open_streams") == 1)
                 os.kill(worker, signal.SIGKILL)
-                until(gone(worker))
-                until(lambda old=worker: [pid for pid in workers_of(gateway) if pid != old])
+                wait_until(gone(worker))
+                wait_until(lambda old=worker: [pid for pid in workers_of(gateway) if pid != old])
             assert value(gateway, "gateway_turns_total", end="done") == times
-            until(lambda: value(gateway, "gateway_open_streams") == 0)
-            assert value(gateway, "gateway_stream_places") == 1000
+            wait_until(lambda: value(gateway, "gateway_open_streams") == 0)
+            assert value(gateway, "gateway_stream_limit") == 1000
             files.append(sorted(tmp_path.iterdir()))
         assert files[0] == files[-1] != []
 
 
-def test_a_named_folder_is_made_and_begun_anew(mock_url: str, tmp_path: Path) -> None:
+def test_a_named_directory_is_created_and_emptied(mock_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "one"
     for _ in range(2):
         with start_gateway(mock_url, prometheus_multiproc_dir=folder) as gateway:
-            assert value(gateway, "gateway_refusals_total") == 0
+            assert value(gateway, "gateway_error_responses_total") == 0
             requests.get(f"{gateway.url}/nowhere", timeout=10)
-            assert value(gateway, "gateway_refusals_total") == 1
+            assert value(gateway, "gateway_error_responses_total") == 1
     assert list(folder.glob("counter_0.db"))
 
 
-def test_a_folder_of_its_own_is_removed_at_the_end(
+def test_the_default_directory_is_removed_at_the_end(
     mock_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)

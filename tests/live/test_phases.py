@@ -1,4 +1,4 @@
-"""The phases arrive one after the other, in time, in every format: real gunicorn, real mock."""
+"""Phases arrive in order and in time in every format, with real gunicorn and the mock."""
 
 import itertools
 import json
@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import requests
 
-import mock_upstream
+from gateway.mock.models import MODELS
+from gateway.mock.replies import tool_reply
+from gateway.mock.texts import UNICODE
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
-from tests.live.wire import FORMATS, Frame, Told, ask, request_body, together, told
+from tests.live.wire import FORMATS, Frame, Transcript, ask, in_parallel, parse_stream, request_body
 from tests.programs import start_gateway
 
 NOT_DETECTED = "Reasoning not detected."
@@ -19,30 +21,30 @@ SUMMARY = "I should greet in one sentence. Keep it short."
 GREETING = "Hi! Nice to meet you."
 
 
-def listen(
+def ask_model(
     url: str, format: str, model: str, reasoning: str = "summary", prompt: str = "hi", **more: Any
-) -> tuple[int, Told]:
-    """The status and what was told, whether as a stream or as a refusal."""
+) -> tuple[int, Transcript]:
+    """Returns the status and the transcript of a stream or an error response."""
     options = {"format": format, "reasoning": reasoning, **more.pop("gateway", {})}
     with ask(url, request_body(model, prompt, gateway=options, **more)) as stream:
         if stream.status != 200:
-            refused = Told()
-            refused.error = json.loads(stream.response.read())["error"]
-            return stream.status, refused
-        return stream.status, told(format, stream.whole(), reasoning)
+            transcript = Transcript()
+            transcript.error = json.loads(stream.response.read())["error"]
+            return stream.status, transcript
+        return stream.status, parse_stream(format, stream.read_all(), reasoning)
 
 
-def joined(text: str) -> str:
-    """The text with the halves of its surrogate pairs put together."""
+def join_surrogates(text: str) -> str:
+    """Joins the halves of surrogate pairs."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
-def shown_summary(format: str, said: Told) -> str:
-    """The reasoning summary as a reader of this format sees it."""
-    return said.summary.removeprefix("[Reasoning Summary] ").strip()
+def shown_summary(format: str, result: Transcript) -> str:
+    """The reasoning summary without the format's heading."""
+    return result.summary.removeprefix("[Reasoning Summary] ").strip()
 
 
-# --- In time --------------------------------------------------------------------------------------
+# --- Timing --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +54,8 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="module")
-def by_hand(upstream: Upstream) -> Iterator[str]:
-    """A gateway in front of the upstream made by hand."""
+def scripted_url(upstream: Upstream) -> Iterator[str]:
+    """A gateway in front of the scripted upstream."""
     with start_gateway(upstream.url) as gateway:
         yield gateway.url
 
@@ -63,10 +65,10 @@ def has(format: str, text: str) -> Any:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_nothing_waits_for_what_comes_after_it(
-    upstream: Upstream, by_hand: str, format: str
+def test_every_piece_arrives_before_the_next_is_sent(
+    upstream: Upstream, scripted_url: str, format: str
 ) -> None:
-    """The upstream sends the next piece only after the client has seen the one before."""
+    """The upstream sends the next piece only after the client has the previous one."""
     words = ["one ", "two ", "three ", "four"]
     gates = [threading.Event() for _ in range(len(words) + 2)]
     script: list[Any] = [gates[0], CHUNKED, gates[1]]
@@ -74,41 +76,41 @@ def test_nothing_waits_for_what_comes_after_it(
     for piece, gate in zip(pieces, gates[2:], strict=True):
         script += [*chunked(say(piece), end=False), gate]
     script += chunked([FINISH, DONE])
-    upstream.answers(f"step-{format}", *script)
+    upstream.set_script(f"step-{format}", *script)
     body = request_body(f"step-{format}", "Count!", gateway={"format": format})
 
     if format == "openai":
         gates[0].set()  # its status waits for the upstream's
-    with ask(by_hand, body) as stream:
+    with ask(scripted_url, body) as stream:
         if format == "plain":
-            stream.until(lambda frame: frame.event == ":")
+            stream.read_until(lambda frame: frame.event == ":")
         else:
-            stream.until(has(format, "Count!"))
+            stream.read_until(has(format, "Count!"))
         gates[0].set()
         gates[1].set()
         for number, word in enumerate(words):
-            stream.until(has(format, f'"{word}"'))
+            stream.read_until(has(format, f'"{word}"'))
             gates[2 + number].set()
-        said = told(format, stream.whole())
-    assert said.answer == "".join(words)
+        result = parse_stream(format, stream.read_all())
+    assert result.answer == "".join(words)
 
 
-def test_the_summary_grows_while_the_model_thinks(gateway_url: str) -> None:
-    """Some hundred words of reasoning at 500 tokens a second: about one second of live lines."""
+def test_live_summary_lines_arrive_while_the_model_thinks(gateway_url: str) -> None:
+    """A few hundred words of reasoning at 500 tokens a second: about a second of live lines."""
 
     def check(format: str) -> None:
         body = request_body("long-thinking@tps=500", gateway={"format": format})
         with ask(gateway_url, body) as stream:
-            frames = stream.whole()
+            frames = stream.read_all()
         times = [f.at_s for f in frames if is_live(format, f)]
         first_word = next(f.at_s for f in frames if is_answer(format, f))
         assert len(times) >= 3
         assert first_word - times[0] > 0.5
         assert times[-1] - times[0] > 0.2
-        assert len({round(t, 2) for t in times}) >= 3  # each on its own, no lump at the end
+        assert len({round(t, 2) for t in times}) >= 3  # at different times, not all at the end
         assert times[-1] <= first_word
 
-    together(check, ["phased", "events", "openai"])
+    in_parallel(check, ["phased", "events", "openai"])
 
 
 def is_live(format: str, frame: Frame) -> bool:
@@ -131,31 +133,31 @@ def test_the_first_byte_does_not_wait_for_a_slow_upstream(gateway_url: str, form
         assert next(iter(stream)).at_s < 0.5
 
 
-def test_the_answer_flows_at_the_pace_of_the_model(gateway_url: str) -> None:
+def test_the_answer_arrives_at_the_pace_of_the_model(gateway_url: str) -> None:
     def check(format: str) -> None:
         body = request_body("no-reasoning@tps=40", "Explain streaming APIs", max_tokens=40)
         with ask(gateway_url, {**body, "gateway": {"format": format}}) as stream:
             times = [f.at_s for f in stream if is_answer(format, f)]
         gaps = [after - before for before, after in itertools.pairwise(times)]
-        assert len(times) >= 30  # in an unlucky moment two of them share a read
+        assert len(times) >= 30  # two of them may share a read
         assert times[-1] - times[0] > 0.8
         assert max(gaps) < 0.3
 
-    together(check)
+    in_parallel(check)
 
 
 # --- Headers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_headers_of_a_stream(gateway_url: str, format: str) -> None:
+def test_streams_have_these_headers(gateway_url: str, format: str) -> None:
     with ask(
         gateway_url, request_body("default@tps=0"), path=f"/{format}/v1/chat/completions"
     ) as s:
         headers = s.headers
         stream_id = headers["X-Stream-Id"]
         assert (format in ("events", "plain")) or stream_id in next(iter(s)).data
-        s.whole()
+        s.read_all()
     assert headers["Content-Type"] == "text/event-stream; charset=utf-8"
     assert headers["Cache-Control"] == "no-cache, no-transform"
     assert headers["X-Accel-Buffering"] == "no"
@@ -167,7 +169,7 @@ def test_the_headers_of_a_stream(gateway_url: str, format: str) -> None:
 
 # --- Every model of the mock ----------------------------------------------------------------------
 
-REFUSED = {  # model -> status in the formats that wait for it, code, a word of the sentence
+REFUSED = {  # model -> status (in formats that wait for it), code, a word of the message
     "error-400": (400, "context_length_exceeded", "8192"),
     "error-401": (502, "upstream_refused", "UPSTREAM_API_KEY"),
     "error-500": (502, "upstream_refused", "error while processing"),
@@ -178,63 +180,63 @@ BROKEN = {  # model -> code
     "cut-thinking": "upstream_broke_off",
     "error-in-stream": "out_of_memory",
     "garbage": "upstream_bad_chunk",
-    "html": None,  # any code: it is a failure
+    "html": None,  # a failure with any code
 }
-WHOLE = [name for name in mock_upstream.MODELS if name not in REFUSED | BROKEN]
+WHOLE = [name for name in MODELS if name not in REFUSED | BROKEN]
 SPEED = {"slow-start": "delay=0.1,tps=0", "silent": "silence=0.1,tps=0"}
 
 
-def named(model: str) -> str:
+def without_delays(model: str) -> str:
     return f"{model}@{SPEED.get(model, 'tps=0')}"
 
 
 @pytest.mark.parametrize("model", WHOLE)
-def test_every_model_that_answers_is_whole_in_every_format(gateway_url: str, model: str) -> None:
-    script = mock_upstream.MODELS[model]
-    reasoning, answer = script.say("hi")
+def test_every_working_model_is_complete_in_every_format(gateway_url: str, model: str) -> None:
+    script = MODELS[model]
+    reasoning, answer = script.reply("hi")
     inside = {"starts_inside": True} if model == "starts-inside" else {}
     for format in FORMATS:
-        status, said = listen(gateway_url, format, named(model), gateway=inside)
-        assert (status, said.error) == (200, None)
+        status, result = ask_model(gateway_url, format, without_delays(model), gateway=inside)
+        assert (status, result.error) == (200, None)
         if script.tool_calls:
-            assert said.answer == "" or format == "plain"
+            assert result.answer == "" or format == "plain"
             if format != "plain":
-                called = [(name, json.loads(text)) for name, text in said.tools.values()]
+                called = [(name, json.loads(text)) for name, text in result.tools.values()]
                 arguments = {"location": "Paris", "unit": "celsius"}
                 assert called == [("get_weather", arguments)] * script.tool_calls
         else:
-            assert joined(said.answer) == answer
+            assert join_surrogates(result.answer) == answer
         if format != "plain":
             reason = "tool_calls" if script.tool_calls else script.finish_reason
-            assert said.finish_reason == reason
-            shown = shown_summary(format, said)
-            assert said.prompt_summary.removeprefix("[Prompt Summary] ").strip() == "hi"
+            assert result.finish_reason == reason
+            shown = shown_summary(format, result)
+            assert result.prompt_summary.removeprefix("[Prompt Summary] ").strip() == "hi"
             assert (shown == NOT_DETECTED) is (script.markup is None)
             if reasoning == SUMMARY and script.markup and not script.tool_calls:
                 assert shown == SUMMARY
 
 
 @pytest.mark.parametrize("model", WHOLE)
-def test_the_trace_is_what_the_model_thought(gateway_url: str, model: str) -> None:
-    script = mock_upstream.MODELS[model]
-    reasoning = mock_upstream.tool_reply("hi")[0] if script.tool_calls else script.say("hi")[0]
+def test_the_trace_is_the_model_s_reasoning(gateway_url: str, model: str) -> None:
+    script = MODELS[model]
+    reasoning = tool_reply("hi")[0] if script.tool_calls else script.reply("hi")[0]
     inside = {"starts_inside": True} if model == "starts-inside" else {}
     for format in ("phased", "events", "openai"):
         for mode in ("raw", "both", "none"):
-            _, said = listen(gateway_url, format, named(model), mode, gateway=inside)
-            assert said.error is None
+            _, result = ask_model(gateway_url, format, without_delays(model), mode, gateway=inside)
+            assert result.error is None
             expected = reasoning if script.markup and mode != "none" else ""
-            assert said.trace.strip("\n") == expected
-            assert bool(shown_summary(format, said)) is (mode == "both")
+            assert result.trace.strip("\n") == expected
+            assert bool(shown_summary(format, result)) is (mode == "both")
 
 
 @pytest.mark.parametrize("model", [*REFUSED, *BROKEN])
-def test_every_model_that_fails_ends_in_one_clear_failure(gateway_url: str, model: str) -> None:
+def test_every_failing_model_ends_in_one_clear_failure(gateway_url: str, model: str) -> None:
     for number, format in enumerate(FORMATS):
-        # A model of its own for each: its rate limit is obeyed.
-        status, said = listen(gateway_url, format, f"{model}@tps={1000 + number}")
-        assert said.error is not None
-        message = said.error["message"]
+        # Each format gets its own model, because the gateway obeys a model's Retry-After.
+        status, result = ask_model(gateway_url, format, f"{model}@tps={1000 + number}")
+        assert result.error is not None
+        message = result.error["message"]
         assert message.endswith(".")
         if model in REFUSED:
             refused_status, code, word = REFUSED[model]
@@ -244,21 +246,21 @@ def test_every_model_that_fails_ends_in_one_clear_failure(gateway_url: str, mode
             code = BROKEN[model]
             assert status == 200
         if format == "plain":
-            assert said.error["code"] == (REFUSED[model][0] if model in REFUSED else 502)
+            assert result.error["code"] == (REFUSED[model][0] if model in REFUSED else 502)
         else:
-            assert code in (None, said.error["code"])
+            assert code in (None, result.error["code"])
 
 
-def test_what_was_said_before_a_cut_is_delivered(gateway_url: str) -> None:
+def test_text_before_a_cut_is_delivered(gateway_url: str) -> None:
     for format in FORMATS:
-        _, said = listen(gateway_url, format, "cut@tps=0")
-        assert said.answer == "Hi! Nice"
-        _, said = listen(gateway_url, format, "cut-thinking@tps=0", "raw")
-        assert format == "plain" or SUMMARY.startswith(said.trace.strip())
-        assert format == "plain" or said.trace.strip()
+        _, result = ask_model(gateway_url, format, "cut@tps=0")
+        assert result.answer == "Hi! Nice"
+        _, result = ask_model(gateway_url, format, "cut-thinking@tps=0", "raw")
+        assert format == "plain" or SUMMARY.startswith(result.trace.strip())
+        assert format == "plain" or result.trace.strip()
 
 
-def test_a_rate_limit_comes_back_with_its_retry_after(gateway_url: str) -> None:
+def test_a_rate_limit_keeps_its_retry_after(gateway_url: str) -> None:
     body = request_body("rate-limited", gateway={"format": "openai"})
     with ask(gateway_url, body) as stream:
         assert (stream.status, stream.headers["Retry-After"]) == (429, "7")
@@ -268,7 +270,7 @@ def test_a_rate_limit_comes_back_with_its_retry_after(gateway_url: str) -> None:
 
 
 @pytest.mark.parametrize("reasoning", ["summary", "raw", "both", "none"])
-def test_an_answer_in_one_piece(gateway_url: str, reasoning: str) -> None:
+def test_an_answer_that_is_not_streamed(gateway_url: str, reasoning: str) -> None:
     body = request_body("default@tps=0", stream=False, gateway={"reasoning": reasoning})
     answer = requests.post(f"{gateway_url}/v1/chat/completions", json=body, timeout=10).json()
     message = answer["choices"][0]["message"]
@@ -284,15 +286,15 @@ def test_an_answer_in_one_piece(gateway_url: str, reasoning: str) -> None:
 
 
 @pytest.mark.parametrize("model", [*REFUSED, *BROKEN])
-def test_an_answer_in_one_piece_fails_with_a_status(gateway_url: str, model: str) -> None:
-    body = request_body(named(model), stream=False)
+def test_an_answer_that_is_not_streamed_fails_with_a_status(gateway_url: str, model: str) -> None:
+    body = request_body(without_delays(model), stream=False)
     response = requests.post(f"{gateway_url}/v1/chat/completions", json=body, timeout=10)
     expected = REFUSED[model][0] if model in REFUSED else 502
     assert response.status_code == expected
     assert response.json()["error"]["message"]
 
 
-def test_a_tool_call_in_one_piece(gateway_url: str) -> None:
+def test_a_tool_call_that_is_not_streamed(gateway_url: str) -> None:
     body = request_body("tool-call@tps=0", stream=False)
     answer = requests.post(f"{gateway_url}/v1/chat/completions", json=body, timeout=10).json()
     call = answer["choices"][0]["message"]["tool_calls"][0]
@@ -301,7 +303,7 @@ def test_a_tool_call_in_one_piece(gateway_url: str) -> None:
     assert answer["choices"][0]["finish_reason"] == "tool_calls"
 
 
-def test_a_prompt_request_gets_the_answer_alone(gateway_url: str) -> None:
+def test_a_prompt_request_gets_only_the_answer(gateway_url: str) -> None:
     with ask(gateway_url, {"prompt": "Explain streaming APIs", "stream": True}) as stream:
         assert stream.headers["Content-Type"] == "text/event-stream; charset=utf-8"
         frames = stream.frames
@@ -318,10 +320,10 @@ def test_a_prompt_request_gets_the_answer_alone(gateway_url: str) -> None:
 def test_the_answer_to_a_prompt_is_long_enough(gateway_url: str) -> None:
     body = {"prompt": "Explain streaming APIs", "stream": True, "model": "default@tps=0"}
     with ask(gateway_url, body) as stream:
-        said = told("plain", stream.whole())
-    assert len(said.answer) >= 1378
+        result = parse_stream("plain", stream.read_all())
+    assert len(result.answer) >= 1378
     assert len(stream.frames) > 6
-    assert "streaming API" in said.answer
+    assert "streaming API" in result.answer
 
 
 @pytest.mark.parametrize(
@@ -332,37 +334,37 @@ def test_the_answer_to_a_prompt_is_long_enough(gateway_url: str) -> None:
         ({"prompt": "x"}, "stream parameter must be true"),
     ],
 )
-def test_a_prompt_request_is_refused_word_for_word(
+def test_invalid_prompt_requests_get_these_messages(
     gateway_url: str, body: dict[str, Any], message: str
 ) -> None:
     with ask(gateway_url, body) as stream:
         assert stream.status == 400
-        assert [f.json for f in stream.whole()] == [{"error": message, "code": 400}]
+        assert [f.json for f in stream.read_all()] == [{"error": message, "code": 400}]
 
 
-def test_natural_language_keeps_its_phrases(gateway_url: str) -> None:
-    """Reasoning begins with "Let me think", and "Therefore," belongs to the answer."""
-    _, said = listen(gateway_url, "events", "mock-natural@tps=0", "raw")
-    assert said.trace.startswith("Let me think about")
-    assert said.answer == "Therefore, my answer is this: " + GREETING
+def test_phrases_stay_in_the_text(gateway_url: str) -> None:
+    """The reasoning begins with "Let me think", the answer with "Therefore,"."""
+    _, result = ask_model(gateway_url, "events", "mock-natural@tps=0", "raw")
+    assert result.trace.startswith("Let me think about")
+    assert result.answer == "Therefore, my answer is this: " + GREETING
 
 
-def test_text_of_every_kind_comes_through(gateway_url: str) -> None:
-    """Line separators, surrogate pairs cut in half, and what people write with."""
+def test_unusual_unicode_arrives_unchanged(gateway_url: str) -> None:
+    """Line separators, surrogate pairs that are cut in half, and other scripts."""
     for format in FORMATS:
-        _, said = listen(gateway_url, format, "unicode@tps=0", "raw")
-        assert joined(said.answer) == mock_upstream.UNICODE.answer
-        assert format == "plain" or said.trace.strip("\n") == mock_upstream.UNICODE.reasoning
+        _, result = ask_model(gateway_url, format, "unicode@tps=0", "raw")
+        assert join_surrogates(result.answer) == UNICODE.answer
+        assert format == "plain" or result.trace.strip("\n") == UNICODE.reasoning
 
 
-def test_usage_is_the_upstreams(gateway_url: str) -> None:
-    _, said = listen(gateway_url, "events", "default@tps=0")
-    assert said.usage is not None
-    assert said.usage["completion_tokens"] == 23
+def test_usage_comes_from_the_upstream(gateway_url: str) -> None:
+    _, result = ask_model(gateway_url, "events", "default@tps=0")
+    assert result.usage is not None
+    assert result.usage["completion_tokens"] == 23
     for format in ("phased", "openai"):
-        _, said = listen(gateway_url, format, "default@tps=0")
-        assert said.usage is None
+        _, result = ask_model(gateway_url, format, "default@tps=0")
+        assert result.usage is None
         asked = {"stream_options": {"include_usage": True}}
-        _, said = listen(gateway_url, format, "default@tps=0", **asked)
-        assert said.usage is not None
-        assert said.usage["total_tokens"] == 24
+        _, result = ask_model(gateway_url, format, "default@tps=0", **asked)
+        assert result.usage is not None
+        assert result.usage["total_tokens"] == 24

@@ -1,4 +1,4 @@
-"""The README's curl line, run as it stands, prints what the README shows."""
+"""The README's curl command prints what the README shows."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ NUMBERS = re.compile(r'"(ttft_ms|\w+_ms)":\d+')
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-def test_the_curl_line_and_its_output(gateway_url: str) -> None:
+def test_the_curl_command_prints_the_shown_output(gateway_url: str) -> None:
     readme = (ROOT / "README.md").read_text()
     command, shown = re.search(r"```sh\n(curl .*?)```\n```\n(.*?)```", readme, re.DOTALL).groups()
     command = command.replace("http://127.0.0.1:8080", gateway_url)

@@ -1,4 +1,4 @@
-"""SIGHUP reads gateway.toml anew; no stream is dropped, and a broken file changes nothing."""
+"""SIGHUP reads gateway.toml again; no stream is dropped, and an invalid file changes nothing."""
 
 import os
 import re
@@ -11,35 +11,35 @@ import pytest
 
 from tests.live.test_upstreams import EVENTS, GOOD, gateway_with, table
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
-from tests.live.wire import ask, get, request_body, told, turn_of, until
+from tests.live.wire import ask, get_json, logged_turn, parse_stream, request_body, wait_until
 from tests.programs import Program
 
-BREAKS = {
-    "no TOML": ("[[upstreams", "could not be read"),
-    "an unknown key": ("prot = 1", "PROT: it is not known."),
+INVALID = {
+    "not TOML": ("[[upstreams", "could not be read"),
+    "an unknown key": ("prot = 1", "PROT: unknown key."),
     "a bad value": ('[[upstreams]]\nname = "a"\nurl = "nope"', "url must be an http"),
     "a key that is not set": (
         '[[upstreams]]\nname = "a"\nurl = "http://a.test"\napi_key_env = "NO_SUCH_KEY"',
-        "the environment has no NO_SUCH_KEY",
+        "NO_SUCH_KEY is not set",
     ),
-    "a family that nobody knows": ('[[models]]\nmatch = "m"\nfamily = "nope"', "'nope'"),
-    "a summarizer that nobody knows": ('summarizer = "nope"', "nope"),
+    "an unknown family": ('[[models]]\nmatch = "m"\nfamily = "nope"', "'nope'"),
+    "an unknown summarizer": ('summarizer = "nope"', "nope"),
 }
 
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     with Upstream() as upstream:
-        upstream.answers("m", *GOOD)
+        upstream.set_script("m", *GOOD)
         yield upstream
 
 
 def reload(gateway: Program, tmp_path: Path, text: str) -> None:
-    """Gives the master a new file, and waits until only workers are left that have seen it."""
+    """Gives the master a new file and waits until a new worker has started."""
     (tmp_path / "gateway.toml").write_text(text)
     old = workers(gateway)
     gateway.process.send_signal(signal.SIGHUP)
-    until(lambda: workers(gateway) - old, 20)
+    wait_until(lambda: workers(gateway) - old, 20)
 
 
 def workers(gateway: Program) -> set[str]:
@@ -48,68 +48,68 @@ def workers(gateway: Program) -> set[str]:
 
 
 def upstreams(gateway: Program) -> list[str]:
-    return [upstream["name"] for upstream in get(f"{gateway.url}/health")["upstreams"]]
+    return [upstream["name"] for upstream in get_json(f"{gateway.url}/health")["upstreams"]]
 
 
-def test_open_streams_go_on_and_new_ones_use_the_new_file(
+def test_open_streams_continue_and_new_ones_use_the_new_file(
     tmp_path: Path, upstream: Upstream
 ) -> None:
     more = threading.Event()
     rest = chunked([*say("two"), FINISH, DONE])
-    upstream.answers("long", CHUNKED, *chunked(say("one "), end=False), more, *rest)
+    upstream.set_script("long", CHUNKED, *chunked(say("one "), end=False), more, *rest)
     with gateway_with(tmp_path, table("old", upstream.url), web_concurrency=2) as gateway:
         with ask(gateway.url, request_body("long", **EVENTS), request_id="long") as stream:
-            stream.until(lambda frame: frame.event == "final_output_delta")
+            stream.read_until(lambda frame: frame.event == "final_output_delta")
             for name in ("new", "newer"):
                 reload(gateway, tmp_path, table(name, upstream.url))
-                until(lambda name=name: upstreams(gateway) == [name], 20)
+                wait_until(lambda name=name: upstreams(gateway) == [name], 20)
                 for number in range(5):
                     request_id = f"{name}-{number}"
                     body = request_body("m", **EVENTS)
                     with ask(gateway.url, body, request_id=request_id) as other:
-                        assert told("events", other.whole()).answer == "Hi!"
-                    assert turn_of(gateway, request_id)["upstream"] == name
+                        assert parse_stream("events", other.read_all()).answer == "Hi!"
+                    assert logged_turn(gateway, request_id)["upstream"] == name
             more.set()
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
         assert (said.answer, said.error) == ("one two", None)
-        assert turn_of(gateway, "long")["upstream"] == "old"
-        until(lambda: len([pid for pid in workers(gateway) if alive(pid)]) == 2, 20)
+        assert logged_turn(gateway, "long")["upstream"] == "old"
+        wait_until(lambda: len([pid for pid in workers(gateway) if alive(pid)]) == 2, 20)
 
 
 def alive(pid: str) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def test_a_broken_file_changes_nothing_and_is_told_in_one_line(
+def test_an_invalid_file_changes_nothing_and_logs_one_line(
     tmp_path: Path, upstream: Upstream
 ) -> None:
     with gateway_with(tmp_path, table("old", upstream.url)) as gateway:
-        for text, sentence in BREAKS.values():
+        for text, sentence in INVALID.values():
             before = len(gateway.output())
             reload(gateway, tmp_path, text)
             lines = [line for line in gateway.output()[before:].splitlines() if sentence in line]
             assert len(lines) == 1
             assert lines[0].endswith("The settings stay as they were.")
             with ask(gateway.url, request_body("m", **EVENTS)) as stream:
-                assert told("events", stream.whole()).answer == "Hi!"
+                assert parse_stream("events", stream.read_all()).answer == "Hi!"
             assert upstreams(gateway) == ["old"]
 
-        # A worker that dies meanwhile is replaced by one with the settings that stayed.
+        # A worker that dies now is replaced by one with the previous settings.
         for pid in filter(alive, workers(gateway)):
             os.kill(int(pid), signal.SIGKILL)
         with ask(gateway.url, request_body("m", **EVENTS)) as stream:
-            assert told("events", stream.whole()).answer == "Hi!"
+            assert parse_stream("events", stream.read_all()).answer == "Hi!"
         assert upstreams(gateway) == ["old"]
 
 
-def test_no_request_is_lost_while_it_reloads(tmp_path: Path, upstream: Upstream) -> None:
+def test_no_request_is_lost_during_a_reload(tmp_path: Path, upstream: Upstream) -> None:
     stop = threading.Event()
     fates: list[str] = []
 
     def ask_on() -> None:
         while not stop.is_set():
             with ask(gateway.url, request_body("m", **EVENTS)) as stream:
-                fates.append(told("events", stream.whole()).answer)
+                fates.append(parse_stream("events", stream.read_all()).answer)
 
     file = table("a", upstream.url)
     with gateway_with(tmp_path, file, web_concurrency=2) as gateway:
@@ -120,7 +120,7 @@ def test_no_request_is_lost_while_it_reloads(tmp_path: Path, upstream: Upstream)
             for _ in range(3):
                 reload(gateway, tmp_path, file)
                 seen = len(fates)
-                until(lambda seen=seen: len(fates) > seen + 20, 20)
+                wait_until(lambda seen=seen: len(fates) > seen + 20, 20)
         finally:
             stop.set()
             for asker in askers:
@@ -128,20 +128,22 @@ def test_no_request_is_lost_while_it_reloads(tmp_path: Path, upstream: Upstream)
     assert set(fates) == {"Hi!"}
 
 
-def test_the_master_hears_all_while_old_streams_run_on(tmp_path: Path, upstream: Upstream) -> None:
-    """It replaces workers that die, and a second signal ends everything at once."""
-    upstream.answers("endless", CHUNKED, *chunked(say("one"), end=False), threading.Event())
+def test_the_master_handles_signals_while_old_streams_continue(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    """It replaces dead workers, and a second signal stops everything at once."""
+    upstream.set_script("endless", CHUNKED, *chunked(say("one"), end=False), threading.Event())
     file = table("a", upstream.url)
     with gateway_with(tmp_path, file, drain_timeout_s=60) as gateway:
         before = workers(gateway)
         with ask(gateway.url, request_body("endless", **EVENTS)) as stream:
-            stream.until(lambda frame: frame.event == "final_output_delta")
+            stream.read_until(lambda frame: frame.event == "final_output_delta")
             reload(gateway, tmp_path, file)
             [new] = workers(gateway) - before
             os.kill(int(new), signal.SIGKILL)
-            until(lambda: workers(gateway) - before - {new}, 20)
+            wait_until(lambda: workers(gateway) - before - {new}, 20)
             with ask(gateway.url, request_body("m", **EVENTS)) as other:
-                assert told("events", other.whole()).answer == "Hi!"
+                assert parse_stream("events", other.read_all()).answer == "Hi!"
             gateway.process.terminate()
             gateway.wait_for("Handling signal: term")
             gateway.process.send_signal(signal.SIGQUIT)

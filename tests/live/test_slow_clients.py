@@ -1,4 +1,4 @@
-"""A client that sends slowly, without end, or nothing at all takes nobody's place."""
+"""Clients that send slowly, endlessly or nothing do not block other clients."""
 
 import itertools
 import json
@@ -14,8 +14,10 @@ import pytest
 import requests
 
 from tests.live.test_leaving import request_bytes
-from tests.live.wire import ask, get, request_body, told, until
+from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, resident_mb, start_gateway
+
+pytestmark = pytest.mark.alone
 
 LIMIT_S = 1.0
 MAX_BODY = 100_000
@@ -30,9 +32,9 @@ def gateway(mock_url: str) -> Iterator[Program]:
     settings = {"request_timeout_s": LIMIT_S, "max_body_bytes": MAX_BODY}
     with start_gateway(mock_url, **settings) as gateway:
         yield gateway
-        said = gateway.output()
-        assert "Traceback" not in said, said
-        assert "[ERROR]" not in said, said
+        output = gateway.output()
+        assert "Traceback" not in output, output
+        assert "[ERROR]" not in output, output
 
 
 def connect(gateway: Program) -> socket.socket:
@@ -40,8 +42,8 @@ def connect(gateway: Program) -> socket.socket:
     return socket.create_connection((address.hostname, address.port), timeout=15)
 
 
-def posted(path: str, length: int) -> bytes:
-    """The head of a request that promises so long a body."""
+def post_head(path: str, length: int) -> bytes:
+    """The head of a POST request with this Content-Length."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
         f"Content-Length: {length}\r\n\r\n"
@@ -49,19 +51,19 @@ def posted(path: str, length: int) -> bytes:
 
 
 def answer(client: socket.socket) -> tuple[int, bytes]:
-    """Status and body of the next answer on the connection."""
+    """Reads the next response and returns its status and body."""
     response = HTTPResponse(client)
     response.begin()
     return response.status, response.read()
 
 
 def drip(client: socket.socket, piece: bytes) -> None:
-    """Sends it again and again, until nobody is there any more."""
+    """Sends the piece again and again until the connection is closed."""
     with client:
         try:
             while True:
                 client.sendall(piece)
-                time.sleep(0.1)  # it is slow on purpose
+                time.sleep(0.1)  # slow on purpose
         except OSError:
             return
 
@@ -76,11 +78,11 @@ def test_a_slow_head_ends_in_408(gateway: Program) -> None:
         assert LIMIT_S / 2 < time.monotonic() - began < LIMIT_S + 3
 
 
-def test_a_slow_head_on_a_kept_connection_as_well(gateway: Program) -> None:
+def test_a_slow_head_on_a_keep_alive_connection_ends_in_408(gateway: Program) -> None:
     with connect(gateway) as client:
         client.sendall(b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n")
         assert answer(client)[0] == 200
-        time.sleep(LIMIT_S * 1.5)  # between requests there is time
+        time.sleep(LIMIT_S * 1.5)  # idle time between requests is not limited by it
         client.sendall(b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\nGET /hea")
         assert answer(client)[0] == 200
         began = time.monotonic()
@@ -98,28 +100,28 @@ def test_a_slow_head_on_a_kept_connection_as_well(gateway: Program) -> None:
         ("/v1/messages", b'"type":"timeout_error"'),
     ],
 )
-def test_a_slow_body_ends_in_408_in_the_callers_form(
+def test_a_slow_body_ends_in_408_in_the_form_of_its_api(
     gateway: Program, path: str, says: bytes
 ) -> None:
     with connect(gateway) as client:
-        client.sendall(posted(path, 5000) + b'{"model": ')
+        client.sendall(post_head(path, 5000) + b'{"model": ')
         Thread(target=drip, args=(client.dup(), b" "), daemon=True).start()
         status, body = answer(client)
         assert status == 408
         assert says in body
-        assert client.recv(1) == b"", "nothing more can come on this connection"
+        assert client.recv(1) == b"", "the connection is closed"
 
 
-def test_slow_clients_keep_nobody_from_being_served(gateway: Program) -> None:
-    """Two hundred of them, half in their heads and half in their bodies."""
-    beginnings = (b"POST / HTTP/1.1\r\nX: ", posted("/v1/responses", 5000) + b"{")
+def test_slow_clients_do_not_block_others(gateway: Program) -> None:
+    """Two hundred of them: half send their heads slowly, half their bodies."""
+    beginnings = (b"POST / HTTP/1.1\r\nX: ", post_head("/v1/responses", 5000) + b"{")
     with ExitStack() as held:
         for beginning, _ in zip(itertools.cycle(beginnings), range(200), strict=False):
             held.enter_context(client := connect(gateway)).sendall(beginning)
-        health = get(f"{gateway.url}/health")
-        assert health["open_streams"] == 0, "they have no stream's place"
+        health = get_json(f"{gateway.url}/health")
+        assert health["open_streams"] == 0, "slow clients take no stream slot"
         with ask(gateway.url, request_body("default@tps=0", gateway={"format": "events"})) as s:
-            assert told("events", s.whole()).error is None
+            assert parse_stream("events", s.read_all()).error is None
             assert s.frames[-1].at_s < LIMIT_S + 2
         assert answer(client)[0] == 408
     text = requests.get(f"{gateway.url}/metrics", timeout=5).text
@@ -131,30 +133,34 @@ def test_a_body_without_a_length_is_read(gateway: Program) -> None:
     data = json.dumps(body).encode()
     pieces = (data[at : at + 7] for at in range(0, len(data), 7))
     url = f"{gateway.url}/v1/chat/completions"
-    said = requests.post(url, data=pieces, headers={"Content-Type": "application/json"}, timeout=15)
-    assert said.status_code == 200
-    assert said.text.endswith("data: [DONE]\n\n")
+    response = requests.post(
+        url, data=pieces, headers={"Content-Type": "application/json"}, timeout=15
+    )
+    assert response.status_code == 200
+    assert response.text.endswith("data: [DONE]\n\n")
 
 
 @pytest.mark.parametrize("size", [MAX_BODY + 1, 5_000_000])
-def test_a_body_over_the_limit_is_refused_however_it_is_sent(gateway: Program, size: int) -> None:
-    """And its sender gets to read why."""
+def test_a_body_over_the_limit_gets_413_with_or_without_a_length(
+    gateway: Program, size: int
+) -> None:
+    """And the client gets to read the response."""
     url = f"{gateway.url}/v1/chat/completions"
     headers = {"Content-Type": "application/json"}
     data = b'"' + b"x" * (size - 2) + b'"'
     stated = requests.post(url, data=data, headers=headers, timeout=15)
     pieces = (data[at : at + 10_000] for at in range(0, len(data), 10_000))
     unstated = requests.post(url, data=pieces, headers=headers, timeout=15)
-    for said in (stated, unstated):
-        assert said.status_code == 413
-        assert said.json()["error"]["code"] == "body_too_large"
+    for response in (stated, unstated):
+        assert response.status_code == 413
+        assert response.json()["error"]["code"] == "body_too_large"
 
 
 @pytest.mark.parametrize("chunk", [b"x" * 65536, b"x"], ids=["large chunks", "a byte a chunk"])
-def test_an_endless_body_ends_in_413_while_others_are_served(
+def test_an_endless_body_ends_in_413_and_does_not_block_others(
     gateway: Program, chunk: bytes
 ) -> None:
-    """Its sender never pauses, which would keep everybody else from running."""
+    """The client never pauses, so a read without a switch would block all greenlets."""
     worker = int(gateway.wait_for(r"Booting worker with pid: (\d+)"))
     wire = b"%x\r\n%s\r\n" % (len(chunk), chunk) * (1_000_000 // len(chunk) or 1)
     before = resident_mb(worker)
@@ -170,10 +176,10 @@ def test_an_endless_body_ends_in_413_while_others_are_served(
         client.sendall(CHUNKED_HEAD)
         Thread(target=flood, args=(client,), daemon=True).start()
         for _ in range(5):
-            assert get(f"{gateway.url}/health")["status"] == "ok"
+            assert get_json(f"{gateway.url}/health")["status"] == "ok"
         status, _ = answer(client)
         assert status == 413
-        assert get(f"{gateway.url}/health")["status"] == "ok"
+        assert get_json(f"{gateway.url}/health")["status"] == "ok"
         assert resident_mb(worker) - before < 30
 
 
@@ -182,25 +188,25 @@ def test_an_endless_body_ends_in_413_while_others_are_served(
     [b"zz\r\n", b"5\r\nhelloXX", b"-5\r\n", b"5;\x00\r\nhello\r\n0\r\n\r\n"],
     ids=["no size", "too long", "negative", "odd extension"],
 )
-def test_a_garbled_body_is_the_callers_fault(gateway: Program, rest: bytes) -> None:
+def test_a_malformed_body_gets_400(gateway: Program, rest: bytes) -> None:
     with connect(gateway) as client:
         client.sendall(CHUNKED_HEAD + b"1\r\n{\r\n" + rest)
         assert answer(client)[0] == 400
 
 
-def test_a_body_that_breaks_off_asks_nobody(gateway: Program) -> None:
+def test_a_body_that_breaks_off_starts_no_turn(gateway: Program) -> None:
     body = request_bytes(gateway.url, request_body("default@tps=0"), "half")
     with connect(gateway) as client:
         client.sendall(body[:-1])
         client.shutdown(socket.SHUT_WR)
         assert answer(client)[0] == 400
-    until(lambda: get(f"{gateway.url}/health")["open_streams"] == 0)
+    wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 0)
     assert '"half"' not in gateway.output()
 
 
-def test_an_unread_body_does_not_cost_the_connection(gateway: Program) -> None:
-    """What is sent to a path that reads none is taken all the same."""
+def test_the_connection_survives_an_unread_body(gateway: Program) -> None:
+    """The gateway discards a body that is sent to an unknown path."""
     with connect(gateway) as client:
         for _ in range(2):
-            client.sendall(posted("/nowhere", 3000) + b"x" * 3000)
+            client.sendall(post_head("/nowhere", 3000) + b"x" * 3000)
             assert answer(client)[0] == 404

@@ -1,4 +1,4 @@
-"""A client that falls behind gets every byte all the same, and in its place, by either driver."""
+"""Clients that read slowly get every byte in order, with both drivers."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ from tests.programs import DRIVERS, Program, start_gateway
 
 FIRST = "The first word. "
 WORDS = [f"<{number}>" + "é" * (number % 997) for number in range(1200)]
-"""More than a million bytes, which is more than the kernel holds for a client that reads little."""
+"""More than a million bytes: more than the kernel buffers for a slow client."""
 
 
 @pytest.fixture(scope="module")
@@ -31,27 +31,25 @@ def gateway(upstream: Upstream, request: pytest.FixtureRequest) -> Iterator[Prog
 
 
 @pytest.mark.parametrize("format", ["openai", "events"])
-def test_who_falls_behind_gets_every_byte(
-    upstream: Upstream, gateway: Program, format: str
-) -> None:
-    first_was_read = threading.Event()
+def test_slow_readers_get_every_byte(upstream: Upstream, gateway: Program, format: str) -> None:
+    first_word_was_read = threading.Event()
     rest = chunked([*say(*WORDS), FINISH, DONE])
-    script = [CHUNKED, *chunked(say(FIRST), end=False), first_was_read, *rest]
-    upstream.answers("long", *script)
-    with _asked(gateway.url, request_body("long", gateway={"format": format})) as client:
+    script = [CHUNKED, *chunked(say(FIRST), end=False), first_word_was_read, *rest]
+    upstream.set_script("long", *script)
+    with _send_request(gateway.url, request_body("long", gateway={"format": format})) as client:
         response = HTTPResponse(client)
         response.begin()
         read = b""
         while b"first word" not in read:
             read += response.read1(8192)
-        first_was_read.set()
+        first_word_was_read.set()
         while piece := response.read1(8192):
             read += piece
     assert _text(read.decode(), format) == FIRST + "".join(WORDS)
 
 
-def _asked(url: str, body: dict[str, object]) -> socket.socket:
-    """A connection with a small buffer on which this request was sent."""
+def _send_request(url: str, body: dict[str, object]) -> socket.socket:
+    """Sends the request on a connection with a small receive buffer."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.settimeout(60)
@@ -65,7 +63,7 @@ def _asked(url: str, body: dict[str, object]) -> socket.socket:
 
 
 def _text(stream: str, format: str) -> str:
-    """The answer's text; the stream has to be whole."""
+    """Returns the answer's text. Asserts that the stream is complete."""
     *events, end = [event for event in stream.split("\n\n") if event]
     assert "[DONE]" in end or "event: done" in end
     found = [json.loads(event.partition("data: ")[2]) for event in events]

@@ -1,4 +1,4 @@
-"""Silence is filled with heartbeats, and each time limit is an error of its own."""
+"""Heartbeats in silent streams, time limits, and clients that do not read."""
 
 import itertools
 import json
@@ -23,12 +23,24 @@ from tests.live.upstream import (
     chunked,
     say,
 )
-from tests.live.wire import FORMATS, Frame, ask, get, request_body, together, told, turn_of, until
+from tests.live.wire import (
+    FORMATS,
+    Frame,
+    ask,
+    get_json,
+    in_parallel,
+    logged_turn,
+    parse_stream,
+    request_body,
+    wait_until,
+)
 from tests.programs import DRIVERS, Program, resident_mb, start_gateway
+
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
-def quick_hearts(mock_url: str) -> Iterator[Program]:
+def quick_heartbeats(mock_url: str) -> Iterator[Program]:
     with start_gateway(mock_url, heartbeat_s=0.2) as gateway:
         yield gateway
 
@@ -39,14 +51,14 @@ def is_heartbeat(format: str, frame: Frame) -> bool:
     return frame[:2] == (":", "ping")
 
 
-def test_silence_is_filled_with_heartbeats(quick_hearts: Program) -> None:
-    """In the middle of the thinking, where nothing is sent for a second, in each format's form."""
+def test_silent_streams_get_heartbeats(quick_heartbeats: Program) -> None:
+    """In the middle of the reasoning, in each format."""
 
     def check(format: str) -> None:
         body = request_body("silent@tps=0,silence=1.2", gateway={"format": format})
-        with ask(quick_hearts.url, body) as stream:
+        with ask(quick_heartbeats.url, body) as stream:
             beats = [f for f in stream if is_heartbeat(format, f)]
-            said = told(format, stream.frames)
+            said = parse_stream(format, stream.frames)
         assert said.error is None
         assert 4 <= len(beats) <= 6
         gaps = [b.at_s - a.at_s for a, b in itertools.pairwise(beats)]
@@ -56,32 +68,32 @@ def test_silence_is_filled_with_heartbeats(quick_hearts: Program) -> None:
             assert elapsed == sorted(elapsed)
             assert elapsed[0] >= 100
 
-    together(check)
+    in_parallel(check)
 
 
-def test_heartbeats_come_also_before_the_upstream_has_answered(quick_hearts: Program) -> None:
+def test_heartbeats_before_the_upstream_answers(quick_heartbeats: Program) -> None:
     def check(format: str) -> None:
         body = request_body("slow-start@delay=1.2,tps=0", gateway={"format": format})
-        with ask(quick_hearts.url, body) as stream:
+        with ask(quick_heartbeats.url, body) as stream:
             beats = [f for f in stream if is_heartbeat(format, f)]
-            assert told(format, stream.frames).error is None
+            assert parse_stream(format, stream.frames).error is None
         assert 4 <= len(beats) <= 6
 
-    together(check, ["phased", "events", "plain"])
+    in_parallel(check, ["phased", "events", "plain"])
 
 
-def test_a_stream_that_flows_needs_no_heartbeat(quick_hearts: Program) -> None:
+def test_a_flowing_stream_gets_no_heartbeats(quick_heartbeats: Program) -> None:
     body = request_body("no-reasoning@tps=40", "Explain streaming APIs", max_tokens=30)
-    with ask(quick_hearts.url, {**body, "gateway": {"format": "events"}}) as stream:
-        stream.whole()
+    with ask(quick_heartbeats.url, {**body, "gateway": {"format": "events"}}) as stream:
+        stream.read_all()
     assert not [f for f in stream.frames if f.event == "heartbeat"]
 
 
-def test_thinking_that_shows_nothing_is_kept_alive_as_well(quick_hearts: Program) -> None:
-    """Where the trace is not shown, a model that thinks looks silent to a proxy."""
+def test_hidden_reasoning_gets_heartbeats(quick_heartbeats: Program) -> None:
+    """To a proxy, a model whose reasoning is not shown looks silent."""
     body = request_body("long-thinking@tps=300", gateway={"format": "plain"})
-    with ask(quick_hearts.url, body) as stream:
-        frames = stream.whole()
+    with ask(quick_heartbeats.url, body) as stream:
+        frames = stream.read_all()
     first_word = next(f.at_s for f in frames if f.event != ":")
     assert first_word > 1
     times = [f.at_s for f in frames if f.at_s <= first_word]
@@ -97,9 +109,9 @@ LIMITS = {
 }
 
 
-def test_each_limit_is_an_error_of_its_own(mock_url: str) -> None:
-    """In the stream where it has begun, else as a 504."""
-    together(lambda limit: check_limit(mock_url, limit), LIMITS)
+def test_each_time_limit_has_its_own_error(mock_url: str) -> None:
+    """In the stream if it has begun, else as a 504."""
+    in_parallel(lambda limit: check_limit(mock_url, limit), LIMITS)
 
 
 def check_limit(mock_url: str, limit: str) -> None:
@@ -116,31 +128,31 @@ def check_limit(mock_url: str, limit: str) -> None:
                 error = json.loads(stream.response.read())["error"]
             else:
                 assert stream.status == 200
-                error = told(format, stream.whole()).error
+                error = parse_stream(format, stream.read_all()).error
             took_s = time.monotonic() - stream.began
         assert error["code"] == (504 if format == "plain" else code)
         assert error["message"].endswith(".")
         assert 0.5 < took_s < 2
 
     with start_gateway(mock_url, **{limit: 0.6}) as gateway:
-        together(check, [*FORMATS, "in one piece"])
+        in_parallel(check, [*FORMATS, "in one piece"])
         for format in (*FORMATS, "in-one-piece"):
-            assert turn_of(gateway, f"limit-{format}")["blame"] == "upstream"
-        assert get(f"{gateway.url}/health")["open_streams"] == 0
+            assert logged_turn(gateway, f"limit-{format}")["blame"] == "upstream"
+        assert get_json(f"{gateway.url}/health")["open_streams"] == 0
         assert "Traceback" not in gateway.output()
 
 
-def test_what_came_before_a_limit_is_delivered(mock_url: str) -> None:
+def test_text_before_a_time_limit_is_delivered(mock_url: str) -> None:
     with start_gateway(mock_url, total_timeout_s=0.7) as gateway:
         body = request_body("no-reasoning@tps=20", gateway={"format": "events"}, mock={"repeat": 9})
         with ask(gateway.url, body) as stream:
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
     assert said.answer.startswith("Hi! Nice to meet you.")
     assert said.error is not None
 
 
-def test_an_upstream_that_does_not_accept_is_a_connect_timeout() -> None:
-    """A listener whose backlog is full swallows what tries to connect."""
+def test_an_upstream_that_accepts_no_connection_is_a_connect_timeout() -> None:
+    """A listener whose backlog is full drops new connections."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -155,7 +167,7 @@ def test_an_upstream_that_does_not_accept_is_a_connect_timeout() -> None:
                 start_gateway(url, connect_timeout_s=0.5) as gateway,
                 ask(gateway.url, request_body(gateway={"format": "events"})) as stream,
             ):
-                said = told("events", stream.whole())
+                said = parse_stream("events", stream.read_all())
         finally:
             for one in waiting:
                 one.close()
@@ -164,40 +176,40 @@ def test_an_upstream_that_does_not_accept_is_a_connect_timeout() -> None:
     assert stream.frames[-1].at_s < 3
 
 
-def test_the_limits_do_not_count_the_time_of_a_slow_reader() -> None:
-    """Idle is an upstream that sends nothing, not a reader that takes its time."""
+def test_a_slow_reader_does_not_use_up_the_idle_timeout() -> None:
+    """The upstream is idle when it sends nothing, not when the client is slow."""
     text = "0123456789" * 10_000
     with Upstream() as upstream, start_gateway(upstream.url, idle_timeout_s=0.4) as gateway:
         script = [CHUNKED, *chunked([*say(*[text] * 100), FINISH, DONE])]
-        body = request_body(upstream.answers("large", *script), gateway={"format": "events"})
+        body = request_body(upstream.set_script("large", *script), gateway={"format": "events"})
         with ask(gateway.url, body) as stream:
-            stream.until(lambda frame: frame.event == "final_output_delta")
+            stream.read_until(lambda frame: frame.event == "final_output_delta")
             time.sleep(1)  # the reader's pause is what is tested
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
     assert said.error is None
     assert said.answer == text * 100
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("limit", ["first_byte_timeout_s", "idle_timeout_s"])
-def test_an_upstream_is_not_blamed_for_a_gateway_that_stood_still(limit: str, driver: str) -> None:
-    """What came meanwhile counts, although nobody could read it in time."""
+def test_an_upstream_is_not_blamed_while_the_worker_is_stopped(limit: str, driver: str) -> None:
+    """Data that arrived in the meantime counts, although the worker reads it too late."""
     gate = threading.Event()
     first, rest = chunked(say("one "), end=False), chunked([*say("two"), FINISH, DONE])
     script = (gate, CHUNKED, *first, *rest) if "first" in limit else (CHUNKED, *first, gate, *rest)
     settings = {limit: 0.6, "relay_driver": driver}
     with Upstream() as upstream, start_gateway(upstream.url, **settings) as gateway:
         worker = int(gateway.wait_for(r"Booting worker with pid: (\d+)"))
-        body = request_body(upstream.answers("late", *script), gateway={"format": "events"})
+        body = request_body(upstream.set_script("late", *script), gateway={"format": "events"})
         with ask(gateway.url, body) as stream:
             said_first = "prompt_summary" if "first" in limit else "final_output_delta"
-            stream.until(lambda frame: frame.event == said_first)
-            until(lambda: upstream.requests_for("late"))
+            stream.read_until(lambda frame: frame.event == said_first)
+            wait_until(lambda: upstream.requests_for("late"))
             os.kill(worker, signal.SIGSTOP)
             gate.set()
             time.sleep(1.5)  # longer than the limit, while the worker stands still
             os.kill(worker, signal.SIGCONT)
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
     assert (said.answer, said.error) == ("one two", None)
 
 
@@ -205,23 +217,23 @@ def test_an_upstream_is_not_blamed_for_a_gateway_that_stood_still(limit: str, dr
 
 
 def lazy(url: str, model: str, request_id: str) -> socket.socket:
-    """A client that asks and never reads."""
+    """A client that sends a request and never reads."""
     return send(url, request_body(model, gateway={"format": "events"}), request_id)
 
 
 @pytest.mark.parametrize("head", [CHUNKED, CLOSE_DELIMITED], ids=["chunked", "close"])
-def test_a_long_frame_that_comes_slowly_is_not_silence(head: bytes) -> None:
-    """Its pieces are signs of life, although none of them completes a line."""
+def test_a_slow_long_frame_is_not_idle(head: bytes) -> None:
+    """Each piece resets the idle timeout, although none completes a line."""
     body = b"".join([*say("x" * 3000), FINISH, DONE])
     pieces = say("It is: ") + [body[at : at + 400] for at in range(0, len(body), 400)]
     gates = [threading.Event() for _ in pieces]
     sent = chunked(pieces, end=False) if head is CHUNKED else pieces
     script = itertools.chain.from_iterable(zip(gates, sent, strict=True))
     with Upstream() as upstream, start_gateway(upstream.url, idle_timeout_s=1) as gateway:
-        upstream.answers("slow", head, *script)
+        upstream.set_script("slow", head, *script)
         threading.Thread(target=open_slowly, args=(gates, 0.3), daemon=True).start()
         with ask(gateway.url, request_body("slow", gateway={"format": "events"})) as stream:
-            said = told("events", stream.whole())
+            said = parse_stream("events", stream.read_all())
     assert said.error is None
     assert said.answer == "It is: " + "x" * 3000
 
@@ -232,27 +244,27 @@ def open_slowly(gates: list[threading.Event], pause_s: float) -> None:
         gate.set()
 
 
-def test_a_client_that_does_not_read_is_let_go_while_others_are_served() -> None:
+def test_a_client_that_does_not_read_is_disconnected_while_others_are_served() -> None:
     large = [CHUNKED, *chunked([*say(*["0123456789" * 5_000] * 400), FINISH, DONE])]
     small = [CHUNKED, *chunked([*say("hello"), FINISH, DONE])]
     with Upstream() as upstream, start_gateway(upstream.url, stall_timeout_s=1) as gateway:
-        upstream.answers("large", *large)
-        upstream.answers("small", *small)
+        upstream.set_script("large", *large)
+        upstream.set_script("small", *small)
         clients = [lazy(gateway.url, "large", f"lazy-{n}") for n in range(4)]
         try:
-            until(lambda: get(f"{gateway.url}/health")["open_streams"] == 4)
+            wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 4)
             began = time.monotonic()
             served = 0
-            while get(f"{gateway.url}/health")["open_streams"] > 0:
+            while get_json(f"{gateway.url}/health")["open_streams"] > 0:
                 with ask(gateway.url, request_body("small", gateway={"format": "events"})) as s:
-                    assert told("events", s.whole()).answer == "hello"
+                    assert parse_stream("events", s.read_all()).answer == "hello"
                     assert s.frames[-1].at_s < 0.3
                 served += 1
                 assert time.monotonic() - began < 4
             assert time.monotonic() - began > 0.5
             assert served > 5
             for number in range(4):
-                turn = turn_of(gateway, f"lazy-{number}")
+                turn = logged_turn(gateway, f"lazy-{number}")
                 ending = (turn["end"], turn["code"], turn["blame"])
                 assert ending == ("left", "client_stalled", "client")
             text = requests.get(f"{gateway.url}/metrics", timeout=5).text
@@ -265,35 +277,35 @@ def test_a_client_that_does_not_read_is_let_go_while_others_are_served() -> None
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_a_client_that_does_not_read_the_end_is_let_go_too(driver: str) -> None:
-    """The whole answer is one write, the last."""
+def test_a_client_that_does_not_read_the_last_write_is_disconnected(driver: str) -> None:
+    """The whole answer is one write."""
     message = {"role": "assistant", "content": "0123456789" * 2_000_000}
     whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     settings = {"stall_timeout_s": 1, "relay_driver": driver}
     with Upstream() as upstream, start_gateway(upstream.url, **settings) as gateway:
-        upstream.answers("whole", as_json("200 OK", whole))
+        upstream.set_script("whole", as_json("200 OK", whole))
         with lazy(gateway.url, "whole", "lazy"):
-            turn = turn_of(gateway, "lazy")
+            turn = logged_turn(gateway, "lazy")
         assert (turn["end"], turn["code"], turn["blame"]) == ("left", "client_stalled", "client")
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_clients_that_do_not_read_hold_their_upstreams_back(driver: str) -> None:
-    """Memory does not grow with what nobody takes: eight times 30 MB here."""
+def test_clients_that_do_not_read_cause_back_pressure(driver: str) -> None:
+    """Memory does not grow by what clients leave unread: eight times 30 MB here."""
     piece = chunked(say("0123456789" * 10_000), end=False)[0]
     settings = {"stall_timeout_s": 30, "relay_driver": driver}
     with Upstream() as upstream, start_gateway(upstream.url, **settings) as gateway:
-        upstream.answers("endless", CHUNKED, *[piece] * 300)
+        upstream.set_script("endless", CHUNKED, *[piece] * 300)
         worker = int(gateway.wait_for(r"Booting worker with pid: (\d+)"))
         with ask(gateway.url, request_body("endless", gateway={"format": "plain"})) as warm_up:
-            warm_up.until(lambda frame: frame.event != ":")
-        until(lambda: get(f"{gateway.url}/health")["open_streams"] == 0)
+            warm_up.read_until(lambda frame: frame.event != ":")
+        wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 0)
         before = resident_mb(worker)
         clients = [lazy(gateway.url, "endless", f"held-{n}") for n in range(8)]
         try:
-            until(lambda: get(f"{gateway.url}/health")["open_streams"] == 8)
+            wait_until(lambda: get_json(f"{gateway.url}/health")["open_streams"] == 8)
             time.sleep(1)  # in which memory could grow
-            assert get(f"{gateway.url}/health")["open_streams"] == 8
+            assert get_json(f"{gateway.url}/health")["open_streams"] == 8
             assert resident_mb(worker) - before < 40
             assert resident_mb(worker) < 160
         finally:
@@ -301,11 +313,11 @@ def test_clients_that_do_not_read_hold_their_upstreams_back(driver: str) -> None
                 client.close()
 
 
-def test_a_client_that_reads_slowly_is_not_let_go() -> None:
-    """One large frame takes longer than the stall limit, but something is taken all the time."""
+def test_a_client_that_reads_slowly_is_not_disconnected() -> None:
+    """One large frame takes longer than the stall timeout, but the client reads all the time."""
     text = "0123456789" * 400_000
     with Upstream() as upstream, start_gateway(upstream.url, stall_timeout_s=0.5) as gateway:
-        upstream.answers("one frame", CHUNKED, *chunked([*say(text), FINISH, DONE]))
+        upstream.set_script("one frame", CHUNKED, *chunked([*say(text), FINISH, DONE]))
         body = request_body("one frame", gateway={"format": "events"})
         client = send(gateway.url, body, "slow")
         with client:
@@ -313,9 +325,9 @@ def test_a_client_that_reads_slowly_is_not_let_go() -> None:
             end = b""
             while not end.endswith(b"0\r\n\r\n"):
                 data = client.recv(40_000)
-                assert data, "the gateway has let a reader go that reads"
+                assert data, "the gateway has disconnected a client that reads"
                 received += len(data)
                 end = (end + data)[-100:]
                 time.sleep(0.02)  # 2 MB a second
         assert received > len(text)
-        assert turn_of(gateway, "slow")["end"] == "done"
+        assert logged_turn(gateway, "slow")["end"] == "done"

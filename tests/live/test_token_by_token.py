@@ -1,4 +1,4 @@
-"""An answer of which each token is sent when the one before has arrived: nothing is held back."""
+"""Nothing is buffered: the upstream sends a token only after the client has the previous one."""
 
 import threading
 from itertools import chain
@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
-from tests.live.wire import Frame, ask, request_body, told
+from tests.live.wire import Frame, ask, parse_stream, request_body
 from tests.programs import DRIVERS, start_gateway
 
 THOUGHTS = ["<think>", "I", " should", ' say "so"', " and", " no", " more", ".", "</think>"]
@@ -22,26 +22,26 @@ def test_each_token_arrives_before_the_next_is_sent(driver: str, format: str) ->
     script = [CHUNKED, *chain.from_iterable(zip(pieces, arrived, strict=True))]
     options = {"format": format, "reasoning": "raw"}
     with Upstream() as upstream, start_gateway(upstream.url, relay_driver=driver) as gateway:
-        upstream.answers("slow", *script, *chunked([FINISH, DONE]))
+        upstream.set_script("slow", *script, *chunked([FINISH, DONE]))
         with ask(gateway.url, request_body("slow", gateway=options)) as stream:
             count, text = 0, ""
             for frame in stream:
                 text += text_of(frame)
-                while count < len(tokens) and text == shown(tokens[: count + 1]):
+                while count < len(tokens) and text == without_tags(tokens[: count + 1]):
                     arrived[count].set()
                     count += 1
-            said = told(format, stream.frames, "raw")
-    assert said.answer == "".join(ANSWER)
-    assert said.trace == shown(THOUGHTS)
+            result = parse_stream(format, stream.frames, "raw")
+    assert result.answer == "".join(ANSWER)
+    assert result.trace == without_tags(THOUGHTS)
 
 
-def shown(tokens: list[str]) -> str:
-    """What is seen of them: the text without its tags."""
+def without_tags(tokens: list[str]) -> str:
+    """The text without its tags."""
     return "".join(token for token in tokens if token not in ("<think>", "</think>"))
 
 
 def text_of(frame: Frame) -> str:
-    """The piece of the trace or the answer that it carries."""
+    """The text of the trace or the answer in the frame."""
     if frame.event in ("reasoning_delta", "final_output_delta"):
         return str(frame.json["text"])
     if frame.data == "[DONE]" or '"phase":"prompt_summary"' in frame.data or frame.event:

@@ -1,4 +1,4 @@
-"""Several upstreams, real ones: dead, silent, full, cut off, unwell, and back again."""
+"""Several real upstreams: dead, silent, full, broken, unhealthy, recovered."""
 
 import json
 import socket
@@ -24,7 +24,16 @@ from tests.live.upstream import (
     frame,
     say,
 )
-from tests.live.wire import FORMATS, ask, get, request_body, together, told, turn_of, until
+from tests.live.wire import (
+    FORMATS,
+    ask,
+    get_json,
+    in_parallel,
+    logged_turn,
+    parse_stream,
+    request_body,
+    wait_until,
+)
 from tests.programs import Program, start_gateway
 
 GOOD = (CHUNKED, *chunked([*say("<think>\nA greeting.\n</think>\n\n", "Hi!"), FINISH, DONE]))
@@ -60,18 +69,18 @@ def second() -> Iterator[Upstream]:
 
 
 def dead_url() -> str:
-    """An address at which nobody listens."""
+    """An address at which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def standing(gateway: Program, name: str) -> dict[str, Any]:
-    upstreams = get(f"{gateway.url}/health")["upstreams"]
+def status_of(gateway: Program, name: str) -> dict[str, Any]:
+    upstreams = get_json(f"{gateway.url}/health")["upstreams"]
     return next(upstream for upstream in upstreams if upstream["name"] == name)
 
 
 def error_of(gateway: Program, model: str = "m") -> tuple[int, str, str | None]:
-    """Status, code and Retry-After of an answer in one piece that is none."""
+    """Status, code and Retry-After of an answer that is an error."""
     body = request_body(model, stream=False)
     with ask(gateway.url, body) as stream:
         error = json.loads(stream.response.read())["error"]
@@ -81,21 +90,21 @@ def error_of(gateway: Program, model: str = "m") -> tuple[int, str, str | None]:
 # --- Failover -------------------------------------------------------------------------------------
 
 
-def test_a_dead_upstream_is_not_noticed(tmp_path: Path, second: Upstream) -> None:
-    second.answers("m", *GOOD)
+def test_clients_do_not_notice_a_dead_upstream(tmp_path: Path, second: Upstream) -> None:
+    second.set_script("m", *GOOD)
     tables = table("dead", dead_url()), table("good", second.url, priority=2)
     with gateway_with(tmp_path, *tables, breaker_failures=1000) as gateway:
 
         def check(format: str) -> None:
             body = request_body("m", gateway={"format": format})
             with ask(gateway.url, body, request_id=format) as stream:
-                said = told(format, stream.whole())
+                said = parse_stream(format, stream.read_all())
             assert (said.answer, said.error) == ("Hi!", None)
-            turn = turn_of(gateway, format)
+            turn = logged_turn(gateway, format)
             assert (turn["upstream"], turn["attempts"]) == ("good", 2)
             assert turn["given_up"] == {"dead": "upstream_unreachable"}
 
-        together(check)
+        in_parallel(check)
 
 
 ROLE = chunked([frame({"role": "assistant"})], end=False)
@@ -114,7 +123,7 @@ BROKEN = {
 }
 
 
-def test_silent_and_broken_upstreams_are_given_up_before_the_first_word(
+def test_failover_from_silent_and_broken_upstreams(
     tmp_path: Path, first: Upstream, second: Upstream
 ) -> None:
     limits = {"first_byte_timeout_s": 0.4, "idle_timeout_s": 0.4}
@@ -122,42 +131,40 @@ def test_silent_and_broken_upstreams_are_given_up_before_the_first_word(
     with gateway_with(tmp_path, *tables, breaker_failures=100) as gateway:
 
         def check(model: str) -> None:
-            first.answers(model, *(SILENCES | BROKEN)[model])
-            second.answers(model, *GOOD)
+            first.set_script(model, *(SILENCES | BROKEN)[model])
+            second.set_script(model, *GOOD)
             request_id = model.replace(" ", "-")
             with ask(gateway.url, request_body(model, **EVENTS), request_id=request_id) as stream:
-                assert told("events", stream.whole()).answer == "Hi!"
-            code = turn_of(gateway, request_id)["given_up"]["bad"]
+                assert parse_stream("events", stream.read_all()).answer == "Hi!"
+            code = logged_turn(gateway, request_id)["given_up"]["bad"]
             assert code.endswith("timeout") is (model in SILENCES)
 
-        together(check, SILENCES | BROKEN)
+        in_parallel(check, SILENCES | BROKEN)
 
 
-def test_nobody_else_is_asked_for_an_answer_that_is_whole(
+def test_no_failover_after_a_complete_answer(
     tmp_path: Path, first: Upstream, second: Upstream
 ) -> None:
-    """Though it was empty, and the connection broke off behind its end."""
-    first.answers("empty", CHUNKED + b"".join(chunked([FINISH, DONE], end=False)) + b"zz\r\n")
-    first.answers("next", RESET)
+    """Even if it was empty and the connection broke off after its end."""
+    first.set_script("empty", CHUNKED + b"".join(chunked([FINISH, DONE], end=False)) + b"zz\r\n")
+    first.set_script("next", RESET)
     for model in ("empty", "next"):
-        second.answers(model, *GOOD)
+        second.set_script(model, *GOOD)
     with gateway_with(
         tmp_path, table("a", first.url), table("b", second.url, priority=2)
     ) as gateway:
         with ask(gateway.url, request_body("empty", **EVENTS), request_id="empty") as stream:
-            assert told("events", stream.whole()).answer == ""
+            assert parse_stream("events", stream.read_all()).answer == ""
         with ask(gateway.url, request_body("next", **EVENTS)) as stream:
-            assert told("events", stream.whole()).answer == "Hi!"
-    assert [seen.body["model"] for seen in second.seen] == ["next"]
+            assert parse_stream("events", stream.read_all()).answer == "Hi!"
+    assert [seen.body["model"] for seen in second.requests] == ["next"]
 
 
-def test_an_upstream_that_is_full_is_passed_over(
-    tmp_path: Path, first: Upstream, second: Upstream
-) -> None:
+def test_full_upstreams_are_skipped(tmp_path: Path, first: Upstream, second: Upstream) -> None:
     hold = threading.Event()
     held = (CHUNKED, *chunked(say("Hi!"), end=False), hold, *chunked([FINISH, DONE]))
-    first.answers("m", *held)
-    second.answers("m", *held)
+    first.set_script("m", *held)
+    second.set_script("m", *held)
     tables = (
         table("small", first.url, max_streams=2),
         table("large", second.url, max_streams=3, priority=2),
@@ -166,25 +173,27 @@ def test_an_upstream_that_is_full_is_passed_over(
     with gateway_with(tmp_path, *tables) as gateway:
         clients = [send(gateway.url, body, f"r{n}") for n in range(5)]
         try:
-            until(lambda: (len(first.seen), len(second.seen)) == (2, 3))
+            wait_until(lambda: (len(first.requests), len(second.requests)) == (2, 3))
             assert error_of(gateway) == (503, "upstreams_full", "1")
-            assert standing(gateway, "small")["open_streams"] == 2
+            assert status_of(gateway, "small")["open_streams"] == 2
         finally:
             for client in clients:
                 client.close()
-        until(lambda: standing(gateway, "large")["open_streams"] == 0)
+        wait_until(lambda: status_of(gateway, "large")["open_streams"] == 0)
         hold.set()
         with ask(gateway.url, body) as stream:
-            assert told("events", stream.whole()).error is None
+            assert parse_stream("events", stream.read_all()).error is None
 
 
 # --- The breaker ----------------------------------------------------------------------------------
 
 
-def test_a_breaker_opens_refuses_at_once_and_lets_one_try(tmp_path: Path, first: Upstream) -> None:
+def test_a_breaker_opens_rejects_at_once_and_lets_one_trial_through(
+    tmp_path: Path, first: Upstream
+) -> None:
     hold = threading.Event()
     bad = (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",)
-    first.answers_in_turn("m", bad, bad, bad, (hold, *GOOD), GOOD)
+    first.set_scripts("m", bad, bad, bad, (hold, *GOOD), GOOD)
     settings = {"breaker_failures": 3, "breaker_open_s": 1.5}
     with gateway_with(tmp_path, table("a", first.url), **settings) as gateway:
         for _ in range(3):
@@ -194,71 +203,71 @@ def test_a_breaker_opens_refuses_at_once_and_lets_one_try(tmp_path: Path, first:
         assert (status, code) == (503, "no_upstream")
         assert retry_after in ("1", "2")
         assert time.monotonic() - began < 0.5
-        assert standing(gateway, "a")["breaker"] == "open"
-        assert len(first.seen) == 3
+        assert status_of(gateway, "a")["breaker"] == "open"
+        assert len(first.requests) == 3
 
-        until(lambda: standing(gateway, "a")["breaker"] == "trial")
+        wait_until(lambda: status_of(gateway, "a")["breaker"] == "half_open")
         trial = send(gateway.url, request_body("m", stream=False), "trial")
         with trial:
-            until(lambda: len(first.seen) == 4)
+            wait_until(lambda: len(first.requests) == 4)
             for _ in range(3):
                 assert error_of(gateway)[:2] == (503, "no_upstream")
-            assert len(first.seen) == 4
+            assert len(first.requests) == 4
             hold.set()
             assert trial.recv(65536).startswith(b"HTTP/1.1 200 ")
-        assert standing(gateway, "a")["breaker"] == "closed"
+        assert status_of(gateway, "a")["breaker"] == "closed"
         with ask(gateway.url, request_body("m", **EVENTS)) as stream:
-            assert told("events", stream.whole()).answer == "Hi!"
+            assert parse_stream("events", stream.read_all()).answer == "Hi!"
 
 
-def test_streams_that_break_off_count(tmp_path: Path, first: Upstream) -> None:
-    first.answers("m", CLOSE_DELIMITED, *say("Hi", " th"))
+def test_streams_that_break_off_count_as_failures(tmp_path: Path, first: Upstream) -> None:
+    first.set_script("m", CLOSE_DELIMITED, *say("Hi", " th"))
     with gateway_with(tmp_path, table("a", first.url), breaker_failures=4) as gateway:
         for format in FORMATS:
             with ask(gateway.url, request_body("m", gateway={"format": format})) as stream:
-                assert told(format, stream.whole()).error is not None
-        assert standing(gateway, "a")["breaker"] == "open"
+                assert parse_stream(format, stream.read_all()).error is not None
+        assert status_of(gateway, "a")["breaker"] == "open"
         assert error_of(gateway)[0] == 503
 
 
-def test_clients_that_leave_are_nobodys_failure(tmp_path: Path, first: Upstream) -> None:
-    """Whenever they leave, and also when it was their request that should try the upstream."""
+def test_clients_that_leave_do_not_count_as_failures(tmp_path: Path, first: Upstream) -> None:
+    """Before the answer, within it, and while their request is the trial."""
     bad = (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",)
-    first.answers("before", threading.Event())
-    first.answers("within", CHUNKED, *chunked(say("Hi"), end=False), threading.Event())
-    first.answers_in_turn("m", bad, GOOD)
+    first.set_script("before", threading.Event())
+    first.set_script("within", CHUNKED, *chunked(say("Hi"), end=False), threading.Event())
+    first.set_scripts("m", bad, GOOD)
     settings = {"breaker_failures": 1, "breaker_open_s": 0.2}
     with gateway_with(tmp_path, table("a", first.url), **settings) as gateway:
 
         def leave(model: str, seen: int) -> None:
             with send(gateway.url, request_body(model, **EVENTS), model):
-                until(lambda: len(first.seen) == seen)
-            until(lambda: standing(gateway, "a")["open_streams"] == 0)
+                wait_until(lambda: len(first.requests) == seen)
+            wait_until(lambda: status_of(gateway, "a")["open_streams"] == 0)
 
         for seen, model in enumerate(["before", "within"] * 3, 1):
             leave(model, seen)
-            assert standing(gateway, "a")["breaker"] == "closed"
+            assert status_of(gateway, "a")["breaker"] == "closed"
         assert error_of(gateway)[0] == 502
-        until(lambda: standing(gateway, "a")["breaker"] == "trial")
+        wait_until(lambda: status_of(gateway, "a")["breaker"] == "half_open")
         leave("before", 8)
-        assert standing(gateway, "a")["breaker"] == "trial"
+        assert status_of(gateway, "a")["breaker"] == "half_open"
         with ask(gateway.url, request_body("m", **EVENTS)) as stream:
-            assert told("events", stream.whole()).answer == "Hi!"
-        assert standing(gateway, "a")["breaker"] == "closed"
+            assert parse_stream("events", stream.read_all()).answer == "Hi!"
+        assert status_of(gateway, "a")["breaker"] == "closed"
 
 
 # --- Health checks --------------------------------------------------------------------------------
 
 
-class Patient(ThreadingHTTPServer):
-    """A server whose health is what the test says; `status` None: it does not answer."""
+class HealthServer(ThreadingHTTPServer):
+    """A server with a health path; `status` None: it does not answer in time."""
 
     status: int | None = 200
     asked = 0
 
 
 class Answer(BaseHTTPRequestHandler):
-    server: Patient
+    server: HealthServer
 
     def do_GET(self) -> None:
         assert self.path == "/healthy?yes"
@@ -268,7 +277,7 @@ class Answer(BaseHTTPRequestHandler):
         self.send_response(self.server.status or 200)
         self.send_header("Content-Length", "2")
         self.end_headers()
-        with suppress(OSError):  # nobody waited so long
+        with suppress(OSError):  # the gateway has not waited
             self.wfile.write(b"ok")
 
     def log_message(self, *_: object) -> None:
@@ -276,8 +285,8 @@ class Answer(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def patient() -> Iterator[Patient]:
-    with Patient(("127.0.0.1", 0), Answer) as server:
+def health() -> Iterator[HealthServer]:
+    with HealthServer(("127.0.0.1", 0), Answer) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield server
@@ -285,36 +294,36 @@ def patient() -> Iterator[Patient]:
         thread.join(5)
 
 
-def test_a_sick_upstream_is_known_before_a_user_finds_it(
-    tmp_path: Path, patient: Patient, second: Upstream
+def test_a_health_check_finds_an_unhealthy_upstream_before_a_request_does(
+    tmp_path: Path, health: HealthServer, second: Upstream
 ) -> None:
-    second.answers("m", *GOOD)
-    url = f"http://127.0.0.1:{patient.server_address[1]}/v1"
+    second.set_script("m", *GOOD)
+    url = f"http://127.0.0.1:{health.server_address[1]}/v1"
     tables = (
-        table("sick", url, health_path="/healthy?yes"),
+        table("unhealthy", url, health_path="/healthy?yes"),
         table("good", second.url, priority=2, models=["m"]),
     )
     with gateway_with(tmp_path, *tables, health_interval_s=0.3) as gateway:
-        until(lambda: patient.asked > 1)
-        assert standing(gateway, "sick")["healthy"]
+        wait_until(lambda: health.asked > 1)
+        assert status_of(gateway, "unhealthy")["healthy"]
         for status in (503, None):
-            patient.status = status
-            until(lambda: not standing(gateway, "sick")["healthy"])
+            health.status = status
+            wait_until(lambda: not status_of(gateway, "unhealthy")["healthy"])
             with ask(gateway.url, request_body("m", **EVENTS), request_id=f"{status}") as stream:
-                assert told("events", stream.whole()).answer == "Hi!"
-            assert turn_of(gateway, f"{status}")["attempts"] == 1
+                assert parse_stream("events", stream.read_all()).answer == "Hi!"
+            assert logged_turn(gateway, f"{status}")["attempts"] == 1
             assert error_of(gateway, "other")[:2] == (503, "no_upstream")
-            patient.status = 200
-            until(lambda: standing(gateway, "sick")["healthy"])
-        assert '"event": "upstream is not well"' in gateway.output()
-        assert '"event": "upstream is well again"' in gateway.output()
+            health.status = 200
+            wait_until(lambda: status_of(gateway, "unhealthy")["healthy"])
+        assert '"event": "upstream is unhealthy"' in gateway.output()
+        assert '"event": "upstream is healthy again"' in gateway.output()
 
 
 # --- Keys -----------------------------------------------------------------------------------------
 
 
-def test_no_key_is_ever_shown(tmp_path: Path, first: Upstream, second: Upstream) -> None:
-    """Upstreams that repeat what they were sent, in each place where an error can stand."""
+def test_keys_are_never_shown(tmp_path: Path, first: Upstream, second: Upstream) -> None:
+    """Upstreams repeat the keys that they were sent, in every place where an error can be."""
     echo = b'{"error":{"message":"You sent Bearer sk-first-0 and sk-other-1","code":"sk-first-0"}}'
     head = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(echo)
     places = {
@@ -333,7 +342,7 @@ def test_no_key_is_ever_shown(tmp_path: Path, first: Upstream, second: Upstream)
         tmp_path, *tables, breaker_failures=100, log_level="debug", **keys
     ) as gateway:
         for place, script in places.items():
-            first.answers(place, *script)
+            first.set_script(place, *script)
             for format in FORMATS:
                 body = request_body(place, gateway={"format": format})
                 with ask(gateway.url, body) as stream:
@@ -343,5 +352,5 @@ def test_no_key_is_ever_shown(tmp_path: Path, first: Upstream, second: Upstream)
         for path in ("health", "metrics", "v1/models"):
             with ask(gateway.url, {}, path=f"/{path}") as stream:
                 assert b"sk-" not in stream.response.read()
-        assert "authorization: bearer sk-first-0" in first.seen[0].head.lower()
+        assert "authorization: bearer sk-first-0" in first.requests[0].head.lower()
         assert "sk-" not in gateway.output()

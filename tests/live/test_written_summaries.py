@@ -1,4 +1,4 @@
-"""Summaries written by a model: shown when they are there, and never in the way."""
+"""Summaries written by a model: shown if they arrive in time, and never a delay."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.wire import Told, ask, get, request_body, told, until
+from tests.live.wire import Transcript, ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, start_gateway, start_mock
 
 HEADING = "**Working through it** "
@@ -17,14 +17,14 @@ THINKING = "long-thinking@tps=400"
 
 @pytest.fixture(scope="module")
 def summarizer() -> Iterator[Program]:
-    """The summary model's own server, whose counts tell what it was asked."""
+    """The summary model's own server; the tests check its counts."""
     with start_mock() as mock:
         yield mock
 
 
 @pytest.fixture(scope="module")
 def make_gateway(mock_url: str, summarizer: Program) -> Iterator[Callable[..., str]]:
-    """A gateway whose summary model is the mock's model of this name."""
+    """Starts gateways whose summary model is the mock's model of this name."""
     with ExitStack() as running:
 
         def make(model: str, **settings: Any) -> str:
@@ -40,24 +40,26 @@ def make_gateway(mock_url: str, summarizer: Program) -> Iterator[Callable[..., s
         yield make
 
 
-def think(url: str, format: str = "events", **options: Any) -> Told:
-    """What a model that thinks for a second is told about."""
+def think(url: str, format: str = "events", **options: Any) -> Transcript:
+    """Returns the transcript of a model that thinks for a second."""
     body = request_body(THINKING, "Plan a trip", gateway={"format": format, **options})
     with ask(url, body) as stream:
-        return told(format, stream.whole(), "summary")
+        return parse_stream(format, stream.read_all(), "summary")
 
 
 @pytest.mark.parametrize("format", ["events", "phased", "openai"])
-def test_the_model_s_account_is_shown_live(make_gateway: Callable[..., str], format: str) -> None:
-    said = think(make_gateway("summarizer@tps=0"), format)
-    assert said.error is None
-    assert HEADING in said.live + said.summary
+def test_the_written_summary_is_shown_live(make_gateway: Callable[..., str], format: str) -> None:
+    result = think(make_gateway("summarizer@tps=0"), format)
+    assert result.error is None
+    assert HEADING in result.live + result.summary
 
 
-def test_its_tokens_are_counted_apart(make_gateway: Callable[..., str]) -> None:
+def test_tokens_of_the_summary_model_are_counted_separately(
+    make_gateway: Callable[..., str],
+) -> None:
     url = make_gateway("summarizer@tps=0")
     with ask(url, request_body(THINKING, "Plan", gateway={"format": "events"})) as stream:
-        done = json.loads(stream.whole()[-1].data)
+        done = json.loads(stream.read_all()[-1].data)
     assert done["usage"]["summarizer"]["completion_tokens"] > 0
     assert done["usage"]["completion_tokens"] > done["usage"]["summarizer"]["completion_tokens"]
 
@@ -65,45 +67,49 @@ def test_its_tokens_are_counted_apart(make_gateway: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     "model",
     ["summarizer@delay=9", "error-500", "cut", "html", "summarizer-invents@tps=0"],
-    ids=["slow", "fails", "breaks off", "is no model", "invents a number"],
+    ids=["slow", "fails", "breaks off", "is a web page", "invents a number"],
 )
-def test_when_the_model_is_of_no_use_the_embedded_lines_are_shown_in_time(
+def test_the_extractive_summary_replaces_a_useless_one_in_time(
     make_gateway: Callable[..., str], model: str
 ) -> None:
     url = make_gateway(model, summarizer_timeout_s=0.3)
     expected = think(url, summarizer="extractive")
     began = time.monotonic()
-    said = think(url)
+    result = think(url)
     assert time.monotonic() - began < 6
-    assert said.error is None
-    assert said.live == expected.live
-    assert said.answer == expected.answer
-    assert "8675309" not in said.live + said.summary
+    assert result.error is None
+    assert result.live == expected.live
+    assert result.answer == expected.answer
+    assert "8675309" not in result.live + result.summary
 
 
-def test_a_model_that_fails_is_left_alone_for_a_while(
+def test_a_failing_summary_model_opens_its_breaker(
     make_gateway: Callable[..., str], summarizer: Program
 ) -> None:
     url = make_gateway("error-500", breaker_failures=2)
-    before = get(f"{summarizer.url}/stats")["requests"]
+    before = get_json(f"{summarizer.url}/stats")["requests"]
     for _ in range(4):
         assert think(url).error is None
-    assert get(f"{summarizer.url}/stats")["requests"] - before == 2
+    assert get_json(f"{summarizer.url}/stats")["requests"] - before == 2
 
 
-def test_when_the_client_leaves_the_summary_model_is_let_go_too(
+def test_a_client_that_leaves_ends_the_summary_request(
     make_gateway: Callable[..., str], summarizer: Program
 ) -> None:
     url = make_gateway("summarizer@delay=30", summarizer_timeout_s=60)
-    before = get(f"{summarizer.url}/stats")
+    before = get_json(f"{summarizer.url}/stats")
     body = request_body("long-thinking@tps=80", "Plan", gateway={"format": "events"})
     with ask(url, body) as stream:
-        stream.until(lambda frame: frame.event == "prompt_summary")
-        until(lambda: get(f"{summarizer.url}/stats")["open_streams"] > before["open_streams"], 15)
-    until(lambda: get(f"{summarizer.url}/stats")["open_streams"] == before["open_streams"], 15)
+        stream.read_until(lambda frame: frame.event == "prompt_summary")
+        wait_until(
+            lambda: get_json(f"{summarizer.url}/stats")["open_streams"] > before["open_streams"], 15
+        )
+    wait_until(
+        lambda: get_json(f"{summarizer.url}/stats")["open_streams"] == before["open_streams"], 15
+    )
 
 
-def test_nobody_sums_up_when_it_is_off(make_gateway: Callable[..., str]) -> None:
-    said = think(make_gateway("summarizer@tps=0"), summarizer="off")
-    assert (said.live, said.summary) == ("", "")
-    assert said.answer != ""
+def test_there_is_no_summary_when_it_is_off(make_gateway: Callable[..., str]) -> None:
+    result = think(make_gateway("summarizer@tps=0"), summarizer="off")
+    assert (result.live, result.summary) == ("", "")
+    assert result.answer != ""

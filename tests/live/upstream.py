@@ -1,4 +1,4 @@
-"""An upstream made by hand: it sends the very bytes that a test wrote, good or bad."""
+"""A scripted upstream: it sends exactly the bytes that a test gives it, valid or not."""
 
 import json
 import socket
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 RESET = object()
-"""The connection ends with a reset and not with a good-bye."""
+"""In a script: reset the connection instead of closing it."""
 Piece = bytes | threading.Event | object
-"""What to send; an event to wait for; or RESET."""
+"""A step of a script: bytes to send, an event to wait for, or RESET."""
 
 
-class Seen(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """A request as it arrived."""
 
     head: str
@@ -24,31 +24,31 @@ class Seen(NamedTuple):
 
 
 class Upstream:
-    """Answers each request with the script of the model that it names; use it in a `with`.
+    """Plays the script of the model that a request names; a context manager.
 
-    A request without a body gets the list of the models.
+    A request without a body gets the list of models.
     """
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.seen: list[Seen] = []
+        self.requests: list[ReceivedRequest] = []
         self._scripts: dict[str, list[tuple[Piece, ...]]] = {}
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
-    def answers(self, model: str, *script: Piece) -> str:
-        """From now on this model's answer is this script, then the end of the connection."""
-        return self.answers_in_turn(model, script)
+    def set_script(self, model: str, *script: Piece) -> str:
+        """Sets the model's answer; the connection closes after it. Returns the model."""
+        return self.set_scripts(model, script)
 
-    def answers_in_turn(self, model: str, *scripts: tuple[Piece, ...]) -> str:
-        """The first request gets the first script, and so on; the last one stays."""
+    def set_scripts(self, model: str, *scripts: tuple[Piece, ...]) -> str:
+        """Sets a script for each request to come; the last is used again. Returns the model."""
         self._scripts[model] = list(scripts)
         return model
 
     def requests_for(self, model: str) -> int:
-        """How many requests have named this model."""
-        return sum(seen.body["model"] == model for seen in self.seen)
+        """Returns how many requests named this model."""
+        return sum(request.body["model"] == model for request in self.requests)
 
     def _script_for(self, model: str) -> tuple[Piece, ...]:
         scripts = self._scripts[model]
@@ -84,14 +84,14 @@ class Upstream:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):  # the gateway may leave at any time
+        with connection, suppress(OSError):  # the gateway may close the connection at any time
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while seen := read_request(connection):
-                if seen.body is None:
+            while request := read_request(connection):
+                if request.body is None:
                     connection.sendall(self._list())
                     continue
-                self.seen.append(seen)
-                for piece in self._script_for(seen.body["model"]):
+                self.requests.append(request)
+                for piece in self._script_for(request.body["model"]):
                     if isinstance(piece, threading.Event):
                         piece.wait(30)
                     elif isinstance(piece, bytes):
@@ -103,7 +103,7 @@ class Upstream:
         self._open.discard(connection)
 
 
-def read_request(connection: socket.socket) -> Seen | None:
+def read_request(connection: socket.socket) -> ReceivedRequest | None:
     data = b""
     while b"\r\n\r\n" not in data:
         if not (more := connection.recv(65536)):
@@ -114,17 +114,17 @@ def read_request(connection: socket.socket) -> Seen | None:
     length = int(fields.get(b"content-length", 0))
     while len(body) < length:
         body += connection.recv(65536)
-    return Seen(head.decode(), json.loads(body) if body else None)
+    return ReceivedRequest(head.decode(), json.loads(body) if body else None)
 
 
 def frame(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-    """One chunk of an answer as an event."""
+    """An event with one chunk of an answer."""
     chunk = {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
     return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
 
 
 def say(*texts: str) -> list[bytes]:
-    """Texts of the content, each in a chunk of its own."""
+    """A frame for each text of the content."""
     return [frame({"content": text}) for text in texts]
 
 
@@ -133,7 +133,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def chunked(pieces: Iterable[bytes], end: bool = True) -> list[bytes]:
-    """HTTP/1.1 chunks, ready to be sent after the head."""
+    """The pieces as HTTP/1.1 chunks. end: whether the last chunk follows."""
     body = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
     return [*body, b"0\r\n\r\n"] if end else body
 
@@ -143,7 +143,7 @@ CLOSE_DELIMITED = EVENT_STREAM + b"Connection: close\r\n\r\n"
 
 
 def with_length(body: bytes, length: int | None = None) -> bytes:
-    """An answer with a Content-Length, by default the right one."""
+    """An answer with a Content-Length, by default the correct one."""
     stated = len(body) if length is None else length
     return EVENT_STREAM + b"Content-Length: %d\r\n\r\n" % stated + body
 

@@ -1,6 +1,6 @@
-"""A client that keeps to the contract by the letter, and notes when each frame arrived.
+"""A strict client: it checks every frame against the contract and notes when it arrived.
 
-It is a second opinion: nothing of the gateway's own code is used to read the gateway's bytes.
+It shares no code with the gateway, so a bug in the gateway's own parsing can't hide.
 """
 
 import http.client
@@ -23,7 +23,7 @@ KINDS = ("prompt_summary", "reasoning", "reasoning_summary", "final_output", "en
 
 
 class Frame(NamedTuple):
-    """One event or comment of a stream, and when it arrived, in seconds since the request."""
+    """One event or comment of a stream. `at_s`: seconds between the request and its arrival."""
 
     event: str
     data: str
@@ -35,7 +35,7 @@ class Frame(NamedTuple):
 
 
 class Stream:
-    """An answer that is being read."""
+    """A streamed answer."""
 
     def __init__(self, connection: http.client.HTTPConnection, began: float) -> None:
         self.connection = connection
@@ -47,35 +47,35 @@ class Stream:
         self.reads = 0
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames as they arrive; what does not follow the contract is an AssertionError."""
+        """Yields the frames as they arrive. Asserts that they follow the contract."""
         rest = b""
         while data := self.response.read1(1 << 20):
             self.reads += 1
             at_s = time.monotonic() - self.began
             *blocks, rest = (rest + data).split(b"\n\n")
             for block in blocks:
-                self.frames.append(parse(block, at_s))
+                self.frames.append(parse_frame(block, at_s))
                 yield self.frames[-1]
-        assert rest == b"", f"the stream ends in half a frame: {rest[-200:]!r}"
+        assert rest == b"", f"the stream ends inside a frame: {rest[-200:]!r}"
 
-    def until(self, wanted: Callable[[Frame], Any]) -> Frame:
-        """Reads on to the first frame for which `wanted` is true."""
+    def read_until(self, wanted: Callable[[Frame], Any]) -> Frame:
+        """Reads to the first frame for which `wanted` is true and returns it."""
         for frame in self:
             if wanted(frame):
                 return frame
         raise AssertionError(f"the stream ended before: {self.frames}")
 
-    def whole(self) -> list[Frame]:
-        """All frames, read to the end."""
+    def read_all(self) -> list[Frame]:
+        """Reads to the end and returns all frames."""
         for _ in self:
             pass
         return self.frames
 
 
-def parse(block: bytes, at_s: float) -> Frame:
+def parse_frame(block: bytes, at_s: float) -> Frame:
     assert b"\r" not in block
     event, data = "", []
-    for line in block.decode("ascii").split("\n"):  # everything beyond ASCII is escaped
+    for line in block.decode("ascii").split("\n"):  # the gateway escapes all other characters
         name, colon, value = line.partition(": ")
         assert colon, f"not a field: {line!r}"
         assert name in ("", "id", "event", "data"), f"not a field: {line!r}"
@@ -85,14 +85,14 @@ def parse(block: bytes, at_s: float) -> Frame:
             data.append(value)
         elif name == "":
             return Frame(":", value, at_s)
-    assert len(data) == 1, f"one data line an event: {block!r}"
+    assert len(data) == 1, f"not exactly one data line: {block!r}"
     return Frame(event, data[0], at_s)
 
 
 def request_body(
     model: str | None = None, prompt: str = "hi", stream: bool = True, **more: Any
 ) -> dict[str, Any]:
-    """A request with one message; `more` is further members, `gateway` and `mock` for instance."""
+    """A request with one message. more: further members, such as `gateway` and `mock`."""
     named = {} if model is None else {"model": model}
     return {**named, "messages": [{"role": "user", "content": prompt}], "stream": stream, **more}
 
@@ -106,7 +106,7 @@ def ask(
     request_id: str = "",
     timeout_s: float = PATIENCE_S,
 ) -> Iterator[Stream]:
-    """Sends a request; gives its answer, unread, and closes the connection."""
+    """Sends a request and yields its answer, unread. Closes the connection at the end."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=timeout_s)
     headers = {"Content-Type": "application/json"}
     if request_id:
@@ -124,18 +124,18 @@ def ask(
 
 
 @dataclass
-class Told:
-    """What a stream said, whatever its format."""
+class Transcript:
+    """The content of a stream, whatever its format."""
 
     kinds: list[str] = field(default_factory=list)
-    """What came, in its order, each kind once a run."""
+    """The kinds of content in their order; a run of one kind counts once."""
     prompt_summary: str = ""
     summary: str = ""
     live: str = ""
     trace: str = ""
     answer: str = ""
     tools: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Name and arguments of each tool call."""
+    """Index of a tool call → its name and arguments."""
     finish_reason: str | None = None
     usage: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
@@ -143,151 +143,151 @@ class Told:
 
     def add(self, kind: str, name: str, text: str) -> None:
         setattr(self, name, getattr(self, name) + text)
-        self.came(kind)
+        self.saw(kind)
 
-    def came(self, kind: str) -> None:
+    def saw(self, kind: str) -> None:
         if self.kinds[-1:] != [kind]:
             self.kinds.append(kind)
 
-    def tool(self, call: dict[str, Any]) -> None:
+    def add_tool_call(self, call: dict[str, Any]) -> None:
         function = call.get("function", call)
         name, arguments = self.tools.get(call["index"], ("", ""))
         name += function.get("name") or ""
         self.tools[call["index"]] = (name, arguments + (function.get("arguments") or ""))
-        self.came("final_output")
+        self.saw("final_output")
 
-    def ended(self, finish_reason: str | None, error: dict[str, Any] | None) -> None:
+    def end(self, finish_reason: str | None, error: dict[str, Any] | None) -> None:
         self.finish_reason, self.error = finish_reason, error
         self.ends += 1
-        self.came("end")
+        self.saw("end")
 
 
-def told(format: str, frames: list[Frame], reasoning: str = "summary") -> Told:
-    """Reads a whole stream and checks its order: phases only forward, one end, and it is last."""
-    said = Told()
-    heard = [frame for frame in frames if frame.event not in (":", "heartbeat")]
+def parse_stream(format: str, frames: list[Frame], reasoning: str = "summary") -> Transcript:
+    """Parses a whole stream. Checks that phases only advance and that the one end comes last."""
+    transcript = Transcript()
+    content = [frame for frame in frames if frame.event not in (":", "heartbeat")]
     if format == "events":
-        for frame in heard:
-            _named_event(said, frame)
+        for frame in content:
+            _add_event(transcript, frame)
     else:
-        if said_done := bool(heard) and heard[-1].data == "[DONE]":
-            heard.pop()
-        for frame in heard:
-            _chunk(said, format, reasoning, frame)
+        if has_done := bool(content) and content[-1].data == "[DONE]":
+            content.pop()
+        for frame in content:
+            _add_chunk(transcript, format, reasoning, frame)
         if format == "plain":
-            assert said_done != bool(said.error)
-            if said_done:
-                said.ended(None, None)
+            assert has_done != bool(transcript.error)
+            if has_done:
+                transcript.end(None, None)
         else:
-            assert said_done
-    places = [KINDS.index(kind) for kind in said.kinds]
-    if reasoning not in ("raw", "both"):  # the trace and the live lines of `both` interleave
-        assert places == sorted(places), said.kinds
-    assert said.ends == 1, frames[-3:]
-    assert said.kinds[-1] == "end"
-    return said
+            assert has_done
+    places = [KINDS.index(kind) for kind in transcript.kinds]
+    if reasoning not in ("raw", "both"):  # in `both`, trace and live lines alternate
+        assert places == sorted(places), transcript.kinds
+    assert transcript.ends == 1, frames[-3:]
+    assert transcript.kinds[-1] == "end"
+    return transcript
 
 
-def _named_event(said: Told, frame: Frame) -> None:
+def _add_event(transcript: Transcript, frame: Frame) -> None:
     data = frame.json
     match frame.event:
         case "prompt_summary":
             assert data["ttft_ms"] >= 0
-            said.add("prompt_summary", "prompt_summary", data["text"])
+            transcript.add("prompt_summary", "prompt_summary", data["text"])
         case "reasoning_delta":
-            said.add("reasoning", "trace", data["text"])
+            transcript.add("reasoning", "trace", data["text"])
         case "reasoning_summary_delta":
-            assert not said.summary
-            said.add("reasoning_summary", "live", data["text"])
+            assert not transcript.summary
+            transcript.add("reasoning_summary", "live", data["text"])
         case "reasoning_summary":
-            assert not said.summary
-            said.add("reasoning_summary", "summary", data["text"])
+            assert not transcript.summary
+            transcript.add("reasoning_summary", "summary", data["text"])
         case "final_output_delta":
-            said.add("final_output", "answer", data["text"])
+            transcript.add("final_output", "answer", data["text"])
         case "tool_call_delta":
-            said.tool(data)
+            transcript.add_tool_call(data)
         case "done":
-            said.usage = data["usage"]
+            transcript.usage = data["usage"]
             assert data["timings"]["total_ms"] >= 0
-            said.ended(data["finish_reason"], None)
+            transcript.end(data["finish_reason"], None)
         case "failed":
-            said.ended(None, data["error"])
+            transcript.end(None, data["error"])
         case other:
             raise AssertionError(f"not an event of the contract: {other}")
 
 
-def _chunk(said: Told, format: str, reasoning: str, frame: Frame) -> None:
+def _add_chunk(transcript: Transcript, format: str, reasoning: str, frame: Frame) -> None:
     assert frame.event in (("", "phase") if format == "phased" else ("",))
     chunk = frame.json
     if error := chunk.get("error"):
         plain = format == "plain"
-        said.ended(None, {"message": error, "code": chunk["code"]} if plain else error)
+        transcript.end(None, {"message": error, "code": chunk["code"]} if plain else error)
         return
     if chunk.get("usage"):
         assert chunk["choices"] == []
-        said.usage = chunk["usage"]
+        transcript.usage = chunk["usage"]
         return
     choice, phase = chunk["choices"][0], chunk.get("phase")
     delta = choice["delta"]
     if frame.event == "phase":
         assert delta == {}
-        said.came(phase)
+        transcript.saw(phase)
         return
     if "reasoning" in delta:
         assert delta["reasoning"] == delta["reasoning_content"] != ""
     if format == "plain":
-        said.add("final_output", "answer", delta["content"])
+        transcript.add("final_output", "answer", delta["content"])
         return
     shown = delta.get("reasoning_content" if format == "openai" else "content") or ""
     match phase:
         case "prompt_summary":
-            said.add(phase, "prompt_summary", shown)
+            transcript.add(phase, "prompt_summary", shown)
         case "reasoning":
-            said.add(phase, "trace", delta["reasoning_content"])
+            transcript.add(phase, "trace", delta["reasoning_content"])
         case "reasoning_summary":
             apart = format == "openai" and reasoning == "both"
-            said.add(phase, "summary", delta["reasoning_summary"] if apart else shown)
+            transcript.add(phase, "summary", delta["reasoning_summary"] if apart else shown)
         case "final_output":
-            said.add(phase, "answer", delta.get("content") or "")
-            said.trace += delta.get("reasoning_content") or ""
+            transcript.add(phase, "answer", delta.get("content") or "")
+            transcript.trace += delta.get("reasoning_content") or ""
             for call in delta.get("tool_calls", []):
-                said.tool(call)
+                transcript.add_tool_call(call)
         case other:
             raise AssertionError(f"not a phase of the contract: {other}")
     if choice["finish_reason"] is not None:
-        said.ended(choice["finish_reason"], None)
+        transcript.end(choice["finish_reason"], None)
 
 
-def until(holds: Callable[[], Any], within_s: float = 5.0) -> Any:
-    """Waits for a condition; gives its value. A condition that never holds is a failure."""
+def wait_until(holds: Callable[[], Any], within_s: float = 5.0) -> Any:
+    """Polls a condition until it is true and returns its value. Fails after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not (value := holds()):
-        assert time.monotonic() < deadline, "it did not come true in time"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.02)
     return value
 
 
-def together(check: Callable[[str], None], names: Iterable[str] = FORMATS) -> None:
-    """Makes the same check of each of them, all at the same time."""
+def in_parallel(check: Callable[[str], None], names: Iterable[str] = FORMATS) -> None:
+    """Runs the check with each name, all at the same time."""
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(check, names))
 
 
-def get(url: str) -> Any:
-    """The JSON at this address."""
+def get_json(url: str) -> Any:
+    """Returns the JSON at this URL."""
     return requests.get(url, timeout=5).json()
 
 
-def turns(gateway: Program) -> list[dict[str, Any]]:
-    """The turns in a gateway's log."""
+def logged_turns(gateway: Program) -> list[dict[str, Any]]:
+    """Returns the log lines of all turns."""
     lines = (line for line in gateway.output().splitlines() if line.startswith("{"))
     return [line for line in map(json.loads, lines) if line["event"] == "turn"]
 
 
-def turn_of(gateway: Program, request_id: str, within_s: float = 5.0) -> dict[str, Any]:
-    """The log's line for a request, once it is there."""
+def logged_turn(gateway: Program, request_id: str, within_s: float = 5.0) -> dict[str, Any]:
+    """Waits for a request's log line and returns it."""
 
     def find() -> dict[str, Any] | None:
-        return next((t for t in turns(gateway) if t["request"] == request_id), None)
+        return next((t for t in logged_turns(gateway) if t["request"] == request_id), None)
 
-    return until(find, within_s)
+    return wait_until(find, within_s)

@@ -218,6 +218,71 @@ def test_no_horizontal_scrolling(demo, named_events, width):
     assert overflow(demo.page) == 0
 
 
+WIDE_TEXT = """
+* {
+    font-family: monospace, monospace !important; /* once alone, it would also be smaller */
+    letter-spacing: .12em !important;
+    word-spacing: .16em !important;
+}
+"""
+"""A wide font, with the spacing that WCAG 1.4.12 lets a reader set on top of it."""
+
+
+def controls_out_of_reach(page: Page) -> list[str]:
+    """Visible controls that leave the window, cover each other, or cut off their text."""
+    return page.evaluate(
+        """() => {
+            const top = document.querySelector("dialog[open], #inspector:not([hidden])");
+            const shown = [...(top ?? document).querySelectorAll("button, select, input, textarea")]
+                .filter((control) => control.checkVisibility())
+                .map((control) => [control, control.getBoundingClientRect()]);
+            const bad = shown.filter(([control, box], at) =>
+                box.left < 0 || box.right > innerWidth
+                || control.tagName === "BUTTON" && control.scrollWidth > control.clientWidth
+                || shown.slice(at + 1).some(([, other]) =>
+                    box.left < other.right && other.left < box.right
+                    && box.top < other.bottom && other.top < box.bottom));
+            return bad.map(([control]) => control.outerHTML.slice(0, 80));
+        }"""
+    )
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_wide_fonts_fit_on_a_small_screen(demo, named_events, width):
+    page = demo.page
+
+    def use_wide_text(route):
+        response = route.fetch()
+        route.fulfill(response=response, body=response.text() + WIDE_TEXT)
+
+    def check_fit(where: str) -> None:
+        assert overflow(page) == 0, where
+        assert controls_out_of_reach(page) == [], where
+
+    # As a part of the page's own style sheet: its policy forbids any other.
+    page.route("**/page.css", use_wide_text)
+    page.emulate_media(reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 740})
+    page.reload()
+    expect(demo.model).to_have_value("default")
+    expect(demo.send).to_have_css("font-family", "monospace, monospace")
+    check_fit("at the start")
+
+    demo.ask("hi", model="long-thinking@tps=20", format="responses")
+    expect(demo.summary).not_to_be_empty()
+    check_fit("while the model thinks")
+    demo.stop.click()
+    demo.choose(format="events")
+    rich_turn(demo, named_events)
+    check_fit("after a turn")
+
+    page.get_by_test_id("options").click()
+    check_fit("the drawer")
+    page.get_by_test_id("options-close").click()
+    demo.of_turn("inspect-turn").click()
+    check_fit("the inspector")
+
+
 def overflow(page: Page) -> int:
     return page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 LONG_TASK_MS = 50
@@ -103,15 +104,18 @@ def stays_smooth(demo, pieces: list[str], per_second: int) -> bool:
 
 
 # Ten times what the page promises (10,000 tokens at 200 a second) takes a tenth of the time.
+@pytest.mark.alone
 def test_10000_tokens_at_2000_a_second_stay_smooth_with_the_inspector_open(demo):
     demo.page.get_by_test_id("inspect").click()
     assert stays_smooth(demo, tokens(10_000), 2_000)
 
 
+@pytest.mark.alone
 def test_10000_tokens_at_once_stay_smooth(demo):
     assert stays_smooth(demo, tokens(10_000), 1_000_000)
 
 
+@pytest.mark.alone
 def test_an_answer_in_one_piece_stays_smooth(demo):
     assert stays_smooth(demo, ["".join(tokens(10_000))], 1_000_000)
 
@@ -152,6 +156,7 @@ def test_the_page_is_light_for_a_browser_that_takes_no_compression_too(demo, gat
     assert sum(len(answer.body()) for answer in answers) < 150_000
 
 
+@pytest.mark.alone
 def test_the_first_paint_is_early(demo):
     def first_paint() -> float:
         demo.page.reload()

@@ -188,6 +188,32 @@ def test_the_request_is_the_contracts(demo):
     expect(demo.status).to_have_text(DONE)
 
 
+def test_the_request_goes_to_the_path_of_the_chosen_format(demo):
+    def add_format(route):
+        response = route.fetch()
+        option = '<option value="toy" data-path="v1/toy">toy</option>'
+        list_start = re.compile(r'(<select id="(?:curl-)?format"[^>]*>)')
+        route.fulfill(response=response, body=list_start.sub(rf"\1{option}", response.text()))
+
+    page = demo.page
+    page.route(page.url, add_format)
+    page.reload()
+    demo.answer_with("data: [DONE]\n\n", path="v1/toy")
+    demo.ask_to_the_end("hi", model="default", format="toy")
+
+    page.get_by_test_id("inspect").click()
+    page.get_by_test_id("curl").click()
+    expect(page.get_by_test_id("curl")).to_have_text("Copied")
+    assert f"curl -N '{page.url}v1/toy'" in page.evaluate("navigator.clipboard.readText()")
+
+    page.get_by_test_id("options").click()
+    page.get_by_test_id("share").click()
+    expect(page.get_by_test_id("share")).to_have_text("Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert "format=toy" in link
+    assert "path" not in link
+
+
 def test_a_model_cannot_write_html(demo, named_events):
     evil = '<img src="/nowhere" onerror="document.title=1"><b>bold</b>'
     demo.answer_with(

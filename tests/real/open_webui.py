@@ -10,7 +10,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.live.proxies import free_port
-from tests.live.wire import until
+from tests.live.wire import wait_until
 from tests.programs import Program
 
 START_S = 180
@@ -48,7 +48,7 @@ class OpenWebUI:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        until(self._is_up, START_S)
+        wait_until(self._is_up, START_S)
         signed_in = requests.post(
             f"{url}/api/v1/auths/signin", json={"email": "", "password": ""}, timeout=60
         )

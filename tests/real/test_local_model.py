@@ -1,4 +1,4 @@
-"""`python mock_upstream.py --model …`: a real model, tiny and made here, through transformers."""
+"""`python mock_upstream.py --model …` with tiny models that the tests make."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ SAID = "<think>\nTwo and two. ü 🤔\n</think>\n\nIt is **4**.<|end|>"
 
 
 def make_tokenizer() -> Any:
-    """Bytes as tokens, and a few words that are one."""
+    """Every byte is a token, and so are the markers of the template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -38,7 +38,7 @@ def make_tokenizer() -> Any:
 
 
 def make_model(folder: Path, template: str, learned: str = "") -> Path:
-    """Random weights; with `learned` it has learned to say that, and nothing else."""
+    """A model with random weights; with `learned`, it answers every prompt with that text."""
     torch.manual_seed(7)
     tokenizer = make_tokenizer()
     tokenizer.chat_template = template
@@ -61,7 +61,7 @@ def make_model(folder: Path, template: str, learned: str = "") -> Path:
 
 
 def teach(model: Any, tokenizer: Any, text: str) -> None:
-    """Learns a text by heart, after any prompt that ends as the template ends it."""
+    """Overfits the model to one text after the template's end."""
     tokens = tokenizer.encode("<|assistant|>" + text)
     ids = torch.tensor([tokens])
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
@@ -101,7 +101,7 @@ def text_of(parts: list[dict[str, Any]]) -> str:
     return "".join(choice["delta"].get("content", "") for choice in choices)
 
 
-def test_the_stream_says_what_the_whole_answer_says(server: Program) -> None:
+def test_streamed_and_whole_answers_agree(server: Program) -> None:
     whole = complete(server.url, temperature=0).json()
     parts = chunks(
         complete(server.url, temperature=0, stream=True, stream_options={"include_usage": True})
@@ -113,7 +113,7 @@ def test_the_stream_says_what_the_whole_answer_says(server: Program) -> None:
     assert whole["model"] == "tiny-1b"
 
 
-def test_a_seed_repeats_an_answer_and_another_does_not(server: Program) -> None:
+def test_a_seed_reproduces_an_answer(server: Program) -> None:
     def said(seed: int) -> str:
         content: str = complete(server.url, temperature=1.5, seed=seed).json()["choices"][0][
             "message"
@@ -123,10 +123,13 @@ def test_a_seed_repeats_an_answer_and_another_does_not(server: Program) -> None:
     assert said(1) == said(1) != said(2)
 
 
-def test_the_model_is_the_only_one_and_answers_to_any_name(server: Program) -> None:
+def test_the_real_model_answers_under_any_name(server: Program) -> None:
     models = requests.get(f"{server.url}/v1/models", timeout=10).json()["data"]
     assert [model["id"] for model in models] == ["tiny-1b"]
-    assert complete(server.url, model="default").json()["model"] == "tiny-1b"
+    for name in ("default", "qwen3"):
+        assert complete(server.url, model=name).json()["model"] == "tiny-1b"
+        parts = chunks(complete(server.url, model=name, stream=True))
+        assert {part["model"] for part in parts} == {"tiny-1b"}
 
 
 def test_a_prompt_that_is_too_long_is_refused(server: Program) -> None:
@@ -135,18 +138,18 @@ def test_a_prompt_that_is_too_long_is_refused(server: Program) -> None:
     assert answer.json()["error"]["code"] == "context_length_exceeded"
 
 
-def test_it_is_asked_to_think_in_the_system_message() -> None:
-    from local_model import asked
+def test_the_system_message_asks_the_model_to_think() -> None:
+    from gateway.mock.local_model import ask_to_think
 
     turns = [{"role": "user", "content": "hi"}]
-    first, second = asked(turns)
+    first, second = ask_to_think(turns)
     assert (first["role"], second) == ("system", turns[0])
     assert "<think>" in first["content"]
-    [merged, _] = asked([{"role": "system", "content": "Be short."}, *turns])
+    [merged, _] = ask_to_think([{"role": "system", "content": "Be short."}, *turns])
     assert merged["content"].startswith("Be short.\n\n")
 
 
-def test_a_model_that_thinks_gives_all_phases_through_the_gateway(tmp_path: Path) -> None:
+def test_a_real_models_phases_pass_through_the_gateway(tmp_path: Path) -> None:
     folder = make_model(tmp_path / "thinker", "<|assistant|>", learned=SAID)
     with start(folder) as model, start_gateway(model.url) as gateway:
         args = ["--prompt", "What is 2+2?", "--reasoning", "both", "--sections"]
@@ -162,7 +165,7 @@ def test_a_model_that_thinks_gives_all_phases_through_the_gateway(tmp_path: Path
     assert len([event for event in events if event["event"] == "final_output_delta"]) > 5
 
 
-def test_a_template_that_opens_the_reasoning_is_told_apart(tmp_path: Path) -> None:
+def test_reasoning_that_the_template_opens_is_sent_first(tmp_path: Path) -> None:
     folder = make_model(
         tmp_path / "opened", TEMPLATE.replace("<|assistant|>", "<|assistant|><think>\n")
     )
@@ -171,11 +174,11 @@ def test_a_template_that_opens_the_reasoning_is_told_apart(tmp_path: Path) -> No
     assert said.startswith("<think>\n")
 
 
-def test_what_cannot_be_loaded_is_said_in_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_reported_in_one_sentence(tmp_path: Path) -> None:
     args = [sys.executable, "mock_upstream.py", "--model", str(tmp_path)]
     done = subprocess.run(args, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"Error: --model {tmp_path} can not be loaded: ")
+    assert done.stderr.startswith(f"Error: --model {tmp_path} cannot be loaded: ")
     assert done.stderr.count("\n") == 1
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, frame, refusal, say
-from tests.live.wire import turns, until
+from tests.live.wire import logged_turns, wait_until
 from tests.programs import Program, start_gateway
 from tests.real.open_webui import PHASED, Chat, OpenWebUI, start_open_webui
 
@@ -63,15 +63,15 @@ def tool_call(name: str) -> tuple[bytes, ...]:
 def upstream() -> Iterator[Upstream]:
     with Upstream() as made:
         thinks = f"<think>\n{THOUGHT}\n</think>\n\n"
-        made.answers("thinker", *answer(thinks, ANSWER))
-        made.answers("tasks", *answer("<think>JSON.</think>", json.dumps(TASKS)))
-        made.answers_in_turn("clock", tool_call("get_current_timestamp"), answer(thinks, ANSWER))
-        made.answers("breaks-off", CHUNKED, *chunked(say(thinks, "It is"), end=False))
+        made.set_script("thinker", *answer(thinks, ANSWER))
+        made.set_script("tasks", *answer("<think>JSON.</think>", json.dumps(TASKS)))
+        made.set_scripts("clock", tool_call("get_current_timestamp"), answer(thinks, ANSWER))
+        made.set_script("breaks-off", CHUNKED, *chunked(say(thinks, "It is"), end=False))
         for model, (status, message, _) in REFUSALS.items():
             error = {"message": message, "type": "made_up", "param": None, "code": None}
-            made.answers(model, refusal(status, error))
+            made.set_script(model, refusal(status, error))
         for model in ("stays", "slow"):
-            made.answers(model)
+            made.set_script(model)
         yield made
 
 
@@ -110,7 +110,7 @@ def open_chat(browser: Browser, webui: OpenWebUI) -> Iterator[Callable[[str], Ch
 
 def conversations(upstream: Upstream, model: str) -> list[Any]:
     """The messages that the model server was sent, request by request."""
-    return [seen.body["messages"] for seen in upstream.seen if seen.body["model"] == model]
+    return [seen.body["messages"] for seen in upstream.requests if seen.body["model"] == model]
 
 
 # --- Its own API ----------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_the_summaries_grow_below_thinking_and_then_the_answer_follows(
     answers_now = threading.Event()
     thinks = chunked([*say("<think>", *STEPS)], end=False)
     rest = chunked([*say("</think>\n\n", ANSWER), FINISH, DONE])
-    upstream.answers("slow", CHUNKED, *thinks, answers_now, *rest)
+    upstream.set_script("slow", CHUNKED, *thinks, answers_now, *rest)
     chat = open_chat("slow")
     chat.say(PROMPT)
     expect(chat.thoughts).to_contain_text("Thinking")
@@ -199,7 +199,7 @@ def test_in_the_second_turn_the_model_gets_the_first_without_its_summaries(
     chat.say(PROMPT)
     expect(chat.reply).to_contain_text(ANSWER)
     chat.say("Are you sure?")
-    until(lambda: len(conversations(upstream, "thinker")) == before + 2, 60)
+    wait_until(lambda: len(conversations(upstream, "thinker")) == before + 2, 60)
     assert conversations(upstream, "thinker")[-1] == [
         {"role": "user", "content": PROMPT},
         {"role": "assistant", "content": ANSWER},
@@ -243,11 +243,11 @@ def test_the_stop_button_lets_the_model_go(
     upstream: Upstream, gateway: Program, open_chat: Callable[[str], Chat]
 ) -> None:
     never = threading.Event()
-    upstream.answers("stays", CHUNKED, *chunked([*say("<think>", *STEPS)], end=False), never)
+    upstream.set_script("stays", CHUNKED, *chunked([*say("<think>", *STEPS)], end=False), never)
     chat = open_chat("stays")
     chat.say(PROMPT)
     expect(chat.thoughts).to_contain_text("Thinking")
     chat.button("Stop").click()
-    until(lambda: any(turn["end"] == "left" for turn in turns(gateway)), 60)
-    [turn] = [turn for turn in turns(gateway) if turn["model"] == "stays"]
+    wait_until(lambda: any(turn["end"] == "left" for turn in logged_turns(gateway)), 60)
+    [turn] = [turn for turn in logged_turns(gateway) if turn["model"] == "stays"]
     assert turn["end"] == "left"

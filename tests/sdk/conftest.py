@@ -1,4 +1,4 @@
-"""What the official SDKs are run against: a real gateway, in front of the mock or of bytes."""
+"""Gateways for the official SDKs, in front of the mock or of an upstream that sends fixed bytes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,14 +13,14 @@ from tests.sdk.expected import KEY
 
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[Upstream]:
-    """An upstream that counts how often it was asked."""
+    """An upstream that counts its requests."""
     limited = {"message": "Slow down.", "type": "requests", "param": None, "code": "rate_limit"}
     busy = (refusal(429, limited, Retry_After="1"),)
     answer = (CHUNKED, *chunked([*say("<think>A thought.</think>", "Welcome."), FINISH, DONE]))
     with Upstream() as made:
-        made.answers("always-busy", *busy)
-        made.answers_in_turn("busy-once", busy, answer)
-        made.answers(
+        made.set_script("always-busy", *busy)
+        made.set_scripts("busy-once", busy, answer)
+        made.set_script(
             "breaks-off", CHUNKED, *chunked(say("<think>A thought.</think>Wel"), end=False)
         )
         yield made
@@ -28,7 +28,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 def counted_url(upstream: Upstream) -> Iterator[str]:
-    """The address of a gateway in front of it."""
+    """The address of a gateway in front of that upstream."""
     with start_gateway(upstream.url, breaker_failures=10_000) as gateway:
         yield gateway.url
 
@@ -44,7 +44,7 @@ def connect() -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture(scope="session")
 def always_url(mock_url: str) -> Iterator[str]:
-    """The address of a gateway that always shows summaries, and has a heartbeat in every pause."""
+    """The address of a gateway that always sends summaries, and heartbeats in every pause."""
     settings = {"responses_summary": "always", "messages_summary": "always", "heartbeat_s": 0.1}
     with start_gateway(mock_url, breaker_failures=10_000, **settings) as gateway:
         yield gateway.url
@@ -52,7 +52,7 @@ def always_url(mock_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def keyed_url(mock_url: str) -> Iterator[str]:
-    """The address of a gateway that wants a key."""
+    """The address of a gateway with an API key."""
     with start_gateway(mock_url, api_keys=KEY) as gateway:
         yield gateway.url
 

@@ -1,17 +1,17 @@
-"""What every SDK should show of the mock's models, whatever door it comes in by."""
+"""The answers and errors that every SDK gets from the mock's models, on every API."""
 
 from typing import Any
 
-from mock_upstream import HI
+from gateway.mock.texts import HI
 
 ANSWER = HI.answer
 SUMMARY = HI.reasoning  # shorter than the budget: it is its own summary
 
 KEY = "sk-one"
-"""The key of the gateway that wants one."""
+"""The key of the gateway with API keys."""
 
 PAUSES = "silent@silence=0.5,tps=0"
-"""A model that says nothing for a while in the middle of its thinking."""
+"""A model that pauses while it thinks."""
 
 REFUSED = {
     "error-400": ("BadRequestError", 400, "maximum context length"),
@@ -31,5 +31,5 @@ BROKEN = {
 
 
 def retries(error: Any) -> int:
-    """How often the SDK had asked again before it raised this error of a status."""
+    """How many retries the SDK made before it raised this error."""
     return int(error.response.request.headers["x-stainless-retry-count"])

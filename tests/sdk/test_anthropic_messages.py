@@ -1,4 +1,4 @@
-"""anthropic-python on the Messages door."""
+"""anthropic-python on the Messages API."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def tool_of(schema: dict[str, Any]) -> Any:
 
 
 def texts(message: Any) -> list[tuple[str, str]]:
-    """The blocks' types and texts."""
+    """Type and text of each block."""
     return [(block.type, getattr(block, block.type)) for block in message.content]
 
 
@@ -46,7 +46,7 @@ def test_iterating_gives_thinking_and_then_text(client: Anthropic) -> None:
     assert said == ["hi\n\n", f"{SUMMARY}\n\n", ANSWER]
 
 
-def test_the_stream_helper_gathers_the_final_message(client: Anthropic) -> None:
+def test_the_stream_helper_collects_the_final_message(client: Anthropic) -> None:
     with client.messages.stream(**ASKED) as stream:
         assert "".join(stream.text_stream) == ANSWER
         message = stream.get_final_message()
@@ -57,13 +57,13 @@ def test_the_stream_helper_gathers_the_final_message(client: Anthropic) -> None:
     assert message.usage.output_tokens == 23
 
 
-def test_heartbeats_are_no_part_of_it(connect: Callable[..., Any], always_url: str) -> None:
+def test_heartbeats_do_not_change_the_answer(connect: Callable[..., Any], always_url: str) -> None:
     client = connect(Anthropic, always_url)
     with client.messages.stream(**{**ASKED, "model": PAUSES}) as stream:
         assert stream.get_final_text() == ANSWER
 
 
-def test_an_answer_in_one_piece(client: Anthropic) -> None:
+def test_a_non_streamed_answer_has_the_same_blocks(client: Anthropic) -> None:
     message = client.messages.create(**ASKED)
     assert [(kind, text.strip()) for kind, text in texts(message)] == [
         ("thinking", "hi"),
@@ -73,14 +73,14 @@ def test_an_answer_in_one_piece(client: Anthropic) -> None:
     assert (message.stop_reason, message.usage.output_tokens) == ("end_turn", 23)
 
 
-def test_nobody_sees_thinking_who_did_not_ask_for_it(client: Anthropic) -> None:
+def test_thinking_is_sent_only_on_request(client: Anthropic) -> None:
     message = client.messages.create(**{**ASKED, "thinking": {"type": "disabled"}})
     assert texts(message) == [("text", ANSWER)]
     with client.messages.stream(model="default@tps=0", max_tokens=99, messages=HI) as stream:
         assert texts(stream.get_final_message()) == [("text", ANSWER)]
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 def test_a_tool_is_called_and_its_result_is_answered(
     client: Anthropic, weather: dict[str, Any], streamed: bool
 ) -> None:
@@ -103,8 +103,8 @@ def test_a_tool_is_called_and_its_result_is_answered(
     assert texts(client.messages.create(**asked))[-1] == ("text", "It says: 4")
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
-def test_two_calls_that_come_in_turns_are_two_blocks(
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
+def test_two_interleaved_calls_are_two_blocks(
     client: Anthropic, weather: dict[str, Any], streamed: bool
 ) -> None:
     asked = {**ASKED, "model": "tool-calls@tps=0", "tools": [tool_of(weather)]}
@@ -118,20 +118,22 @@ def test_two_calls_that_come_in_turns_are_two_blocks(
     assert len({call.id for call in calls}) == 2
 
 
-def test_two_calls_whose_pieces_take_turns(client: Anthropic, weather: dict[str, Any]) -> None:
+def test_two_interleaved_calls_get_the_right_arguments(
+    client: Anthropic, weather: dict[str, Any]
+) -> None:
     asked = {**ASKED, "model": "tool-calls@tps=0", "tools": [tool_of(weather)]}
     with client.messages.stream(**asked) as stream:
         *_, first, second = stream.get_final_message().content
     assert first.input == second.input == {"location": "Paris", "unit": "celsius"}
 
 
-def test_a_limit_of_tokens_is_the_stop_reason(client: Anthropic) -> None:
+def test_max_tokens_is_the_stop_reason_of_a_truncated_answer(client: Anthropic) -> None:
     with client.messages.stream(**{**ASKED, "max_tokens": 20}) as stream:
         assert stream.get_final_message().stop_reason == "max_tokens"
 
 
 @pytest.mark.parametrize("model", BROKEN)
-def test_a_stream_that_breaks_off_raises(client: Anthropic, model: str) -> None:
+def test_a_broken_stream_raises(client: Anthropic, model: str) -> None:
     asked = {**ASKED, "model": f"{model}@tps=0"}
     with pytest.raises(anthropic.APIStatusError, match=BROKEN[model]):
         list(client.messages.create(**asked, stream=True))
@@ -140,9 +142,9 @@ def test_a_stream_that_breaks_off_raises(client: Anthropic, model: str) -> None:
         stream.get_final_message()
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 @pytest.mark.parametrize("model", REFUSED)
-def test_a_refusal_is_the_exception_of_its_status(
+def test_a_refusal_raises_the_exception_of_its_status(
     client: Anthropic, model: str, streamed: bool
 ) -> None:
     name, status, words = REFUSED[model]
@@ -152,13 +154,13 @@ def test_a_refusal_is_the_exception_of_its_status(
     assert raised.value.request_id
 
 
-def test_a_mistake_of_the_caller_names_its_place(client: Anthropic) -> None:
+def test_a_bad_request_names_the_path_of_the_fault(client: Anthropic) -> None:
     asked = {**ASKED, "messages": [{"role": "user", "content": [{"type": "text"}]}]}
     with pytest.raises(anthropic.BadRequestError, match=r"messages\.0\.content\.0"):
         client.messages.create(**asked)
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 def test_a_rate_limit_is_retried(
     connect: Callable[..., Any], counted_url: str, streamed: bool
 ) -> None:
@@ -168,7 +170,7 @@ def test_a_rate_limit_is_retried(
     assert retries(raised.value) == 1
 
 
-def test_a_model_that_has_run_is_not_asked_again(
+def test_a_request_is_not_retried_once_the_model_has_run(
     connect: Callable[..., Any], counted_url: str, upstream: Upstream
 ) -> None:
     client = connect(Anthropic, counted_url, retries=2)
@@ -178,7 +180,7 @@ def test_a_model_that_has_run_is_not_asked_again(
     assert upstream.requests_for("breaks-off") == before + 1
 
 
-def test_tokens_are_counted(client: Anthropic) -> None:
+def test_count_tokens_returns_an_estimate(client: Anthropic) -> None:
     counted = client.messages.count_tokens(model="default", messages=HI, system="Be kind.")
     assert counted.input_tokens > 0
 
@@ -187,7 +189,7 @@ def test_the_models_are_listed(client: Anthropic) -> None:
     assert "default" in [model.id for model in client.models.list()]
 
 
-def test_several_streams_at_once(gateway_url: str) -> None:
+def test_concurrent_streams_get_their_own_answers(gateway_url: str) -> None:
     async def one(client: AsyncAnthropic) -> str:
         async with client.messages.stream(**ASKED) as stream:
             return await stream.get_final_text()

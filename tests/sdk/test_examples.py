@@ -1,4 +1,4 @@
-"""Every example runs as it stands, but for the address, and shows what docs/clients.md says."""
+"""Every example runs with only its address changed, and prints what docs/clients.md shows."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def names(pattern: str) -> list[str]:
 
 @pytest.fixture
 def copy(gateway_url: str, tmp_path: Path) -> Callable[[str], str]:
-    """Makes a copy of an example with the address of the gateway; gives its path."""
+    """Copies an example, with the address of the gateway; returns its path."""
 
     def make(name: str) -> str:
         source = (EXAMPLES / name).read_text()
@@ -40,7 +40,7 @@ def copy(gateway_url: str, tmp_path: Path) -> Callable[[str], str]:
 
 
 def run(*command: str, **env: str) -> str:
-    """What a program prints on standard output."""
+    """The standard output of a program, which must succeed."""
     ran = subprocess.run(
         command,
         env=os.environ | env,
@@ -53,13 +53,15 @@ def run(*command: str, **env: str) -> str:
 
 
 @pytest.mark.parametrize("name", names("*.py"))
-def test_a_python_example(copy: Callable[[str], str], name: str) -> None:
+def test_a_python_example_prints_what_the_docs_show(copy: Callable[[str], str], name: str) -> None:
     assert run(sys.executable, copy(name)).strip() == SHOWN
 
 
 @needs_node
 @pytest.mark.parametrize("name", names("*.mjs"))
-def test_a_javascript_example(copy: Callable[[str], str], tmp_path: Path, name: str) -> None:
+def test_a_javascript_example_prints_what_the_docs_show(
+    copy: Callable[[str], str], tmp_path: Path, name: str
+) -> None:
     (tmp_path / "node_modules").symlink_to(FOLDER / "node_modules")
     printed = run_node(copy(name)).stdout
     if name == "event_source.mjs":
@@ -74,14 +76,14 @@ def test_a_javascript_example(copy: Callable[[str], str], tmp_path: Path, name: 
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-def test_the_curl_example(copy: Callable[[str], str]) -> None:
+def test_the_curl_example_streams_an_answer(copy: Callable[[str], str]) -> None:
     printed = run("sh", copy("curl.sh"))
     assert '"reasoning_content":"hi\\n\\n","reasoning":"hi\\n\\n"' in printed
     assert printed.endswith("data: [DONE]\n\n")
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-def test_curl_in_one_piece_and_refused(copy: Callable[[str], str]) -> None:
+def test_curl_gets_non_streamed_answers_and_errors(copy: Callable[[str], str]) -> None:
     script = Path(copy("curl.sh"))
     whole = script.read_text().replace('"stream": true', '"stream": false')
     answer = json.loads(run("sh", "-c", whole))
@@ -95,7 +97,7 @@ def test_curl_in_one_piece_and_refused(copy: Callable[[str], str]) -> None:
     assert end == "data: [DONE]"
 
 
-def test_the_llm_example(copy: Callable[[str], str], tmp_path: Path) -> None:
+def test_the_llm_example_prints_the_answer(copy: Callable[[str], str], tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     key = {"OPENAI_API_KEY": "unused"}
     printed = run("sh", copy("llm.sh"), LLM_USER_PATH=str(tmp_path), PATH=path, **key)
@@ -103,5 +105,5 @@ def test_the_llm_example(copy: Callable[[str], str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", names("*.sh"))
-def test_a_shell_example_is_a_script(name: str) -> None:
+def test_a_shell_example_has_valid_syntax(name: str) -> None:
     run("sh", "-n", str(EXAMPLES / name))

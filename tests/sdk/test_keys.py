@@ -1,5 +1,4 @@
-"""A gateway that wants a key: with it the SDKs get their answers, with another at once an
-AuthenticationError."""
+"""A gateway with API keys: the right key gets an answer, a wrong one an AuthenticationError."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +42,7 @@ ERRORS: dict[Any, type[Exception]] = {
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_a_wrong_key_is_an_authentication_error_and_is_not_tried_again(
+def test_a_wrong_key_raises_an_authentication_error_without_a_retry(
     connect: Callable[..., Any], keyed_url: str, name: str
 ) -> None:
     sdk, path, call = ASKED[name]
@@ -57,19 +56,23 @@ def test_a_wrong_key_is_an_authentication_error_and_is_not_tried_again(
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_the_key_gets_an_answer(connect: Callable[..., Any], keyed_url: str, name: str) -> None:
+def test_the_right_key_gets_an_answer(
+    connect: Callable[..., Any], keyed_url: str, name: str
+) -> None:
     sdk, path, call = ASKED[name]
     answer = call(connect(sdk, f"{keyed_url}{path}", key=KEY))
     if "streamed" in name:
         assert len(list(answer)) > 1
 
 
-def test_what_openai_s_error_says(connect: Callable[..., Any], keyed_url: str) -> None:
+def test_the_openai_error_has_its_type_and_code(
+    connect: Callable[..., Any], keyed_url: str
+) -> None:
     with pytest.raises(openai.AuthenticationError) as raised:
         connect(OpenAI, f"{keyed_url}/v1").models.list()
     assert (raised.value.type, raised.value.code) == ("authentication_error", "invalid_api_key")
 
 
-def test_anthropic_s_sdk_may_send_its_key_as_bearer(keyed_url: str) -> None:
+def test_the_anthropic_sdk_can_send_its_key_as_a_bearer_token(keyed_url: str) -> None:
     with Anthropic(base_url=keyed_url, auth_token=KEY) as client:
         assert client.messages.create(**MESSAGE).content[-1].text == ANSWER

@@ -1,5 +1,5 @@
-"""LangChain: its DeepSeek package reads the reasoning of the chat door, its OpenAI package that of
-the Responses door."""
+"""LangChain: its DeepSeek package reads the reasoning of the chat API, its OpenAI package that of
+the Responses API."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -65,15 +65,15 @@ def test_reasoning_streams_before_the_text(model: Model) -> None:
     assert last_thought < min(i for i, (_, text) in enumerate(chunks) if text)
 
 
-def test_an_answer_in_one_piece(model: Model) -> None:
+def test_a_non_streamed_answer_has_reasoning_and_text(model: Model) -> None:
     message = model().invoke("hi")
     reasoning, text = said(message)
-    assert reasoning in (SUMMARY, STREAMED)  # the Responses door has the prompt summary too
+    assert reasoning in (SUMMARY, STREAMED)  # the Responses API has the prompt summary too
     assert text == ANSWER
     assert message.usage_metadata["total_tokens"] == 24
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 def test_a_tool_is_called(model: Model, weather: dict[str, Any], streamed: bool) -> None:
     tool = {"type": "function", "function": {"name": "get_weather", "parameters": weather}}
     bound = model("tool-call@tps=0").bind_tools([tool])
@@ -88,13 +88,13 @@ def test_a_tool_is_called(model: Model, weather: dict[str, Any], streamed: bool)
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_stream_that_breaks_off_raises(model: Model, name: str) -> None:
+def test_a_broken_stream_raises(model: Model, name: str) -> None:
     with pytest.raises(openai.APIError, match=BROKEN[name]):
         list(model(f"{name}@tps=0").stream("hi"))
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_refusal_is_the_exception_of_its_status(model: Model, name: str) -> None:
+def test_a_refusal_raises_the_exception_of_its_status(model: Model, name: str) -> None:
     kind, status, words = REFUSED[name]
     with pytest.raises(getattr(openai, kind), match=words) as raised:
         model(name).invoke("hi")

@@ -1,4 +1,4 @@
-"""The `llm` program, on the Responses door."""
+"""The `llm` program on the Responses API."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ Llm = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def llm(gateway_url: str, tmp_path: Path) -> Llm:
-    """Runs it with a model of the gateway."""
+    """Runs the program with a model of the gateway."""
 
     def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
         settings = MODEL.format(name=name, url=gateway_url)
@@ -45,11 +45,11 @@ def test_it_shows_the_reasoning_and_prints_the_answer(llm: Llm) -> None:
     assert ran.stderr.split() == f"hi {SUMMARY}".split()
 
 
-def test_an_answer_in_one_piece(llm: Llm) -> None:
+def test_a_non_streamed_answer_is_printed(llm: Llm) -> None:
     assert llm("default@tps=0", "--no-stream").stdout.strip() == ANSWER
 
 
-def test_a_stream_that_breaks_off_is_an_error(llm: Llm) -> None:
+def test_a_broken_stream_is_an_error(llm: Llm) -> None:
     ran = llm("cut@tps=0")
     assert ran.returncode == 1
     assert BROKEN["cut"] in ran.stderr

@@ -1,4 +1,4 @@
-"""The JavaScript SDKs: each test file of tests/sdk/node under Node's own runner."""
+"""The tests of the JavaScript SDKs in tests/sdk/node, run by Node's own test runner."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.sdk.node import FOLDER, needs_node, run_node
 
 @needs_node
 @pytest.mark.parametrize("tests", sorted(path.name for path in FOLDER.glob("*.test.mjs")))
-def test_the_javascript_sdks(
+def test_the_javascript_sdks_pass(
     tests: str, gateway_url: str, counted_url: str, always_url: str, keyed_url: str
 ) -> None:
     urls = {"GATEWAY_URL": gateway_url, "COUNTED_URL": counted_url, "ALWAYS_URL": always_url}

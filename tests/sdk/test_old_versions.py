@@ -1,4 +1,4 @@
-"""The same tests once more, with the oldest SDKs that are in use."""
+"""Runs the tests of the Python SDKs with the oldest versions in use."""
 
 import os
 import re
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not OLD.exists(), reason="needs the old SDKs: ru
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
-    """Python with the old SDKs before the new ones."""
+    """Runs Python with the old SDKs on its path, before the new ones."""
     return subprocess.run(
         [sys.executable, *args],
         cwd=ROOT,
@@ -35,7 +35,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("package", PINS)
-def test_the_old_version_is_the_one_that_is_run(package: str) -> None:
+def test_the_old_version_is_imported(package: str) -> None:
     ran = run("-c", f"import {package}; print({package}.__version__)")
     assert ran.stdout.strip() == PINS[package]
 

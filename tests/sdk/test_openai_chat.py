@@ -1,4 +1,4 @@
-"""openai-python on the chat completions door."""
+"""openai-python on the chat completions API."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def test_iterating_gives_the_summaries_and_then_the_answer(client: OpenAI) -> No
     assert not any(d.get("content") and "reasoning" in d for d in deltas)
 
 
-def test_usage_comes_in_a_last_chunk_when_it_is_asked_for(client: OpenAI) -> None:
+def test_usage_is_in_a_last_chunk_only_on_request(client: OpenAI) -> None:
     asked: Any = {"model": MODEL, "messages": HI, "stream": True}
     assert not any(chunk.usage for chunk in client.chat.completions.create(**asked))
     asked["stream_options"] = {"include_usage": True}
@@ -46,7 +46,7 @@ def test_usage_comes_in_a_last_chunk_when_it_is_asked_for(client: OpenAI) -> Non
     assert last.usage.completion_tokens_details.reasoning_tokens == 16
 
 
-def test_the_stream_helper_gathers_the_final_completion(client: OpenAI) -> None:
+def test_the_stream_helper_collects_the_final_completion(client: OpenAI) -> None:
     with client.chat.completions.stream(model=MODEL, messages=HI) as stream:
         kinds = {event.type for event in stream}
     [choice] = stream.get_final_completion().choices
@@ -56,14 +56,14 @@ def test_the_stream_helper_gathers_the_final_completion(client: OpenAI) -> None:
     assert choice.message.reasoning_content == f"hi\n\n{SUMMARY}\n\n"
 
 
-def test_heartbeats_are_no_chunks(connect: Callable[..., Any], always_url: str) -> None:
+def test_heartbeats_do_not_change_the_answer(connect: Callable[..., Any], always_url: str) -> None:
     client = connect(OpenAI, f"{always_url}/openai/v1")
     with client.chat.completions.stream(model=PAUSES, messages=HI) as stream:
         [choice] = stream.get_final_completion().choices
     assert choice.message.content == ANSWER
 
 
-def test_an_answer_in_one_piece(client: OpenAI) -> None:
+def test_a_non_streamed_answer_has_summary_and_answer(client: OpenAI) -> None:
     completion = client.chat.completions.create(model=MODEL, messages=HI)
     [choice] = completion.choices
     assert choice.message.content == ANSWER
@@ -89,7 +89,7 @@ def test_a_tool_is_called_and_its_result_is_answered(
     assert answer.content == "It says: 4"
 
 
-def test_a_tool_call_in_one_piece(client: OpenAI, weather: dict[str, Any]) -> None:
+def test_a_non_streamed_tool_call_is_complete(client: OpenAI, weather: dict[str, Any]) -> None:
     completion = client.chat.completions.create(
         model="tool-call@tps=0", messages=HI, tools=[tool_of(weather)]
     )
@@ -98,9 +98,11 @@ def test_a_tool_call_in_one_piece(client: OpenAI, weather: dict[str, Any]) -> No
     assert json.loads(choice.message.tool_calls[0].function.arguments)["location"] == "Paris"
 
 
-def test_two_calls_whose_pieces_take_turns(client: OpenAI, weather: dict[str, Any]) -> None:
+def test_two_interleaved_calls_get_the_right_arguments(
+    client: OpenAI, weather: dict[str, Any]
+) -> None:
     tool = tool_of(weather)
-    del tool["function"]["strict"]  # else the SDK reads a call as soon as another one begins
+    del tool["function"]["strict"]  # with it, the SDK parses a call as soon as another one begins
     asked: Any = {"model": "tool-calls@tps=0", "tools": [tool], "messages": HI}
     with client.chat.completions.stream(**asked) as stream:
         [choice] = stream.get_final_completion().choices
@@ -109,7 +111,7 @@ def test_two_calls_whose_pieces_take_turns(client: OpenAI, weather: dict[str, An
 
 
 @pytest.mark.parametrize("model", BROKEN)
-def test_a_stream_that_breaks_off_raises(client: OpenAI, model: str) -> None:
+def test_a_broken_stream_raises(client: OpenAI, model: str) -> None:
     stream = client.chat.completions.create(model=f"{model}@tps=0", messages=HI, stream=True)
     with pytest.raises(openai.APIError, match=BROKEN[model]):
         list(stream)
@@ -118,9 +120,9 @@ def test_a_stream_that_breaks_off_raises(client: OpenAI, model: str) -> None:
         stream.get_final_completion()
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 @pytest.mark.parametrize("model", REFUSED)
-def test_a_refusal_is_the_exception_of_its_status(
+def test_a_refusal_raises_the_exception_of_its_status(
     client: OpenAI, model: str, streamed: bool
 ) -> None:
     name, status, words = REFUSED[model]
@@ -130,7 +132,7 @@ def test_a_refusal_is_the_exception_of_its_status(
     assert raised.value.request_id
 
 
-def test_a_mistake_of_the_caller_names_its_place(client: OpenAI) -> None:
+def test_a_bad_request_names_the_path_of_the_fault(client: OpenAI) -> None:
     wrong: Any = [{"role": 1, "content": "hi"}]
     with pytest.raises(openai.BadRequestError) as raised:
         client.chat.completions.create(model=MODEL, messages=wrong, stream=True)
@@ -139,7 +141,7 @@ def test_a_mistake_of_the_caller_names_its_place(client: OpenAI) -> None:
         client.get("/nowhere", cast_to=object)
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 def test_a_rate_limit_is_retried(
     connect: Callable[..., Any], counted_url: str, streamed: bool
 ) -> None:
@@ -159,7 +161,7 @@ def test_a_retry_can_succeed(
     assert upstream.requests_for("busy-once") == 2
 
 
-def test_a_model_that_has_run_is_not_asked_again(
+def test_a_request_is_not_retried_once_the_model_has_run(
     connect: Callable[..., Any], counted_url: str, upstream: Upstream
 ) -> None:
     client = connect(OpenAI, f"{counted_url}/openai/v1", retries=2)
@@ -179,7 +181,7 @@ def test_the_phased_format_reads_as_one_text(
     assert text == f"[Prompt Summary] hi\n\n[Reasoning Summary] {SUMMARY}\n\n{ANSWER}"
 
 
-def test_the_gateways_own_options_go_in_the_extra_body(client: OpenAI) -> None:
+def test_the_gateways_options_can_be_sent_in_extra_body(client: OpenAI) -> None:
     completion = client.chat.completions.create(
         model=MODEL, messages=HI, extra_body={"gateway": {"reasoning": "none"}}
     )
@@ -190,7 +192,7 @@ def test_the_models_are_listed(client: OpenAI) -> None:
     assert "default" in [model.id for model in client.models.list()]
 
 
-def test_several_streams_at_once(gateway_url: str) -> None:
+def test_concurrent_streams_get_their_own_answers(gateway_url: str) -> None:
     async def one(client: AsyncOpenAI) -> str:
         stream = await client.chat.completions.create(model=MODEL, messages=HI, stream=True)
         return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])

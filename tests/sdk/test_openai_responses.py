@@ -1,4 +1,4 @@
-"""openai-python on the Responses door."""
+"""openai-python on the Responses API."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def test_iterating_gives_the_summaries_and_then_the_answer(client: OpenAI) -> No
     assert [event.sequence_number for event in events] == list(range(len(events)))
 
 
-def test_the_stream_helper_gathers_the_final_response(client: OpenAI) -> None:
+def test_the_stream_helper_collects_the_final_response(client: OpenAI) -> None:
     with client.responses.stream(**ASKED) as stream:
         text = "".join(e.delta for e in stream if e.type == "response.output_text.delta")
         response = stream.get_final_response()
@@ -51,20 +51,20 @@ def test_the_stream_helper_gathers_the_final_response(client: OpenAI) -> None:
     assert response.usage.output_tokens_details.reasoning_tokens == 16
 
 
-def test_heartbeats_are_no_part_of_it(connect: Callable[..., Any], always_url: str) -> None:
+def test_heartbeats_do_not_change_the_answer(connect: Callable[..., Any], always_url: str) -> None:
     client = connect(OpenAI, f"{always_url}/v1")
     with client.responses.stream(**{**ASKED, "model": PAUSES}) as stream:
         assert stream.get_final_response().output_text == ANSWER
 
 
-def test_an_answer_in_one_piece(client: OpenAI) -> None:
+def test_a_non_streamed_answer_has_summary_and_answer(client: OpenAI) -> None:
     response = client.responses.create(**ASKED)
     assert response.output_text == ANSWER
     assert [part.text.strip() for part in response.output[0].summary] == ["hi", SUMMARY]
     assert response.usage.total_tokens == 24
 
 
-def test_nobody_sees_a_summary_who_did_not_ask_for_one(client: OpenAI) -> None:
+def test_a_summary_is_sent_only_on_request(client: OpenAI) -> None:
     response = client.responses.create(model="default@tps=0", input="hi")
     assert [item.type for item in response.output] == ["message"]
 
@@ -77,7 +77,7 @@ def test_the_trace_is_reasoning_text(client: OpenAI) -> None:
     assert (content.type, content.text.strip()) == ("reasoning_text", SUMMARY)
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 def test_a_tool_is_called_and_its_result_is_answered(
     client: OpenAI, weather: dict[str, Any], streamed: bool
 ) -> None:
@@ -99,7 +99,9 @@ def test_a_tool_is_called_and_its_result_is_answered(
     assert client.responses.create(**asked).output_text == "It says: 4"
 
 
-def test_two_calls_whose_pieces_take_turns(client: OpenAI, weather: dict[str, Any]) -> None:
+def test_two_interleaved_calls_get_the_right_arguments(
+    client: OpenAI, weather: dict[str, Any]
+) -> None:
     asked = {**ASKED, "model": "tool-calls@tps=0", "tools": [tool_of(weather)]}
     with client.responses.stream(**asked) as stream:
         _, *calls = stream.get_final_response().output
@@ -107,7 +109,7 @@ def test_two_calls_whose_pieces_take_turns(client: OpenAI, weather: dict[str, An
     assert arguments == [{"location": "Paris", "unit": "celsius"}] * 2
 
 
-def test_a_limit_of_tokens_makes_the_response_incomplete(client: OpenAI) -> None:
+def test_a_truncated_response_is_incomplete(client: OpenAI) -> None:
     response = client.responses.create(**ASKED, max_output_tokens=20)
     assert response.status == "incomplete"
     assert response.incomplete_details.reason == "max_output_tokens"
@@ -116,7 +118,7 @@ def test_a_limit_of_tokens_makes_the_response_incomplete(client: OpenAI) -> None
 
 
 @pytest.mark.parametrize("model", BROKEN)
-def test_a_stream_that_breaks_off_raises(client: OpenAI, model: str) -> None:
+def test_a_broken_stream_raises(client: OpenAI, model: str) -> None:
     asked = {**ASKED, "model": f"{model}@tps=0"}
     with pytest.raises(openai.APIError, match=BROKEN[model]):
         list(client.responses.create(**asked, stream=True))
@@ -125,9 +127,9 @@ def test_a_stream_that_breaks_off_raises(client: OpenAI, model: str) -> None:
         stream.get_final_response()
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 @pytest.mark.parametrize("model", REFUSED)
-def test_a_refusal_is_the_exception_of_its_status(
+def test_a_refusal_raises_the_exception_of_its_status(
     client: OpenAI, model: str, streamed: bool
 ) -> None:
     name, status, words = REFUSED[model]
@@ -146,7 +148,7 @@ def test_a_refusal_is_the_exception_of_its_status(
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_the_gateway_does_not_have_is_named(
+def test_an_unsupported_parameter_is_named(
     client: OpenAI, more: dict[str, Any], error: type[openai.APIStatusError]
 ) -> None:
     with pytest.raises(error) as raised:
@@ -154,12 +156,12 @@ def test_what_the_gateway_does_not_have_is_named(
     assert raised.value.param == next(iter(more))
 
 
-def test_a_response_can_not_be_read_again(client: OpenAI) -> None:
+def test_a_response_cannot_be_retrieved(client: OpenAI) -> None:
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve("resp_1")
 
 
-@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "non-streamed"])
 def test_a_rate_limit_is_retried(
     connect: Callable[..., Any], counted_url: str, streamed: bool
 ) -> None:
@@ -169,7 +171,7 @@ def test_a_rate_limit_is_retried(
     assert retries(raised.value) == 1
 
 
-def test_a_model_that_has_run_is_not_asked_again(
+def test_a_request_is_not_retried_once_the_model_has_run(
     connect: Callable[..., Any], counted_url: str, upstream: Upstream
 ) -> None:
     client = connect(OpenAI, f"{counted_url}/v1", retries=2)
@@ -179,7 +181,7 @@ def test_a_model_that_has_run_is_not_asked_again(
     assert upstream.requests_for("breaks-off") == before + 1
 
 
-def test_several_streams_at_once(gateway_url: str) -> None:
+def test_concurrent_streams_get_their_own_answers(gateway_url: str) -> None:
     async def one(client: AsyncOpenAI) -> str:
         async with client.responses.stream(**ASKED) as stream:
             return (await stream.get_final_response()).output_text

@@ -1,4 +1,4 @@
-"""The API through Flask's client: what goes to the upstream, what comes back, and every refusal."""
+"""The chat API: what the upstream gets, what the client gets, and every refusal."""
 
 import json
 import uuid
@@ -25,7 +25,7 @@ GREETING = [
 
 
 def ask(client: FlaskClient, path: str = "/v1/chat/completions", **body: Any) -> Any:
-    """The whole answer, read and closed as a server does it."""
+    """The response, read to its end and closed."""
     return client.post(path, json={"messages": MESSAGES, "stream": True, **body}, buffered=True)
 
 
@@ -39,7 +39,9 @@ def events(response: Any) -> list[tuple[str, Any]]:
     return found
 
 
-def test_named_events(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_the_events_format_streams_named_events(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *GREETING)
     response = ask(client, gateway={"format": "events"})
     named = events(response)
@@ -57,19 +59,21 @@ def test_named_events(client: FlaskClient, upstream: responses.RequestsMock) -> 
     assert named[3][1]["usage"] == {"total_tokens": 3}
 
 
-def test_the_headers_of_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_the_headers_of_a_stream_forbid_buffering_and_caching(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *GREETING)
     response = ask(client)
     assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-cache, no-transform"
     assert response.headers["X-Accel-Buffering"] == "no"
     assert response.headers["X-Stream-Id"] in response.text
-    assert uuid.UUID(response.headers["X-Request-Id"])  # some servers refuse others
+    assert uuid.UUID(response.headers["X-Request-Id"])  # some servers refuse any other id
     assert "Content-Length" not in response.headers
     assert "Content-Encoding" not in response.headers
 
 
-def test_a_sane_request_id_is_taken_over(
+def test_a_valid_request_id_of_the_client_is_kept(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *GREETING)
@@ -85,7 +89,7 @@ def test_a_sane_request_id_is_taken_over(
 
 
 @pytest.mark.parametrize("path", ["/v1", "/events/v1", "/plain/v1", "/openai/v1", "/phased/v1"])
-def test_the_format_is_the_bodys_then_the_paths(
+def test_the_format_in_the_body_overrides_the_one_in_the_path(
     client: FlaskClient, upstream: responses.RequestsMock, path: str
 ) -> None:
     answers(upstream, *GREETING)
@@ -105,14 +109,14 @@ def test_the_format_is_the_bodys_then_the_paths(
         assert found == expected
 
 
-def test_default_format(
+def test_the_default_format_is_a_setting(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *GREETING)
     assert "event: prompt_summary" in ask(make_client(default_format="events")).text
 
 
-def test_what_the_upstream_gets(
+def test_the_upstream_gets_the_request_without_the_gateways_options(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *GREETING)
@@ -139,7 +143,7 @@ def test_what_the_upstream_gets(
 
 
 @pytest.mark.parametrize(
-    ("path", "member", "said"),
+    ("path", "member", "assistant"),
     [
         (
             "/v1/chat/completions",
@@ -178,22 +182,22 @@ def test_what_the_upstream_gets(
         ),
     ],
 )
-def test_reasoning_that_is_handed_back_stays_here(
+def test_reasoning_in_the_history_is_not_sent_to_the_upstream(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     path: str,
     member: str,
-    said: list[dict[str, Any]],
+    assistant: list[dict[str, Any]],
 ) -> None:
     answers(upstream, *GREETING)
     [user] = MESSAGES
-    body = {"model": "m", "max_tokens": 9, member: [user, *said, user]}
+    body = {"model": "m", "max_tokens": 9, member: [user, *assistant, user]}
     assert client.post(path, json=body, buffered=True).status_code == 200
     sent = json.loads(upstream.calls[0].request.body)
     assert sent["messages"] == [user, {"role": "assistant", "content": "Hi."}, user]
 
 
-def test_the_clients_own_key_stays_here(
+def test_the_clients_key_is_not_sent_to_the_upstream(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *GREETING)
@@ -208,7 +212,9 @@ def test_the_clients_own_key_stays_here(
 
 
 @pytest.mark.parametrize("format", ["phased", "events", "openai", "plain"])
-def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock, format: str) -> None:
+def test_a_non_streamed_answer_is_one_chat_completion_in_every_format(
+    client: FlaskClient, upstream: responses.RequestsMock, format: str
+) -> None:
     answers(upstream, *GREETING)
     response = ask(client, stream=False, gateway={"format": format})
     body = response.get_json()
@@ -220,13 +226,15 @@ def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock, for
     assert body["usage"] == {"total_tokens": 3}
 
 
-def test_starts_inside_can_be_said(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_a_request_can_say_that_the_model_starts_inside_its_reasoning(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *contents("I think.</think>Hi"), FINISH, DONE)
     response = ask(client, stream=False, gateway={"starts_inside": True})
     assert response.get_json()["phases"]["reasoning_summary"] == "I think."
 
 
-def test_a_request_that_turns_thinking_off_starts_outside(
+def test_a_request_that_turns_thinking_off_starts_outside_the_reasoning(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *contents("It is 4."), FINISH, DONE)
@@ -235,7 +243,7 @@ def test_a_request_that_turns_thinking_off_starts_outside(
     assert names == ["prompt_summary", "final_output_delta", "done"]
 
 
-def test_a_lone_end_marker_teaches_the_gateway(
+def test_an_unopened_end_marker_makes_later_turns_start_inside(
     client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
 ) -> None:
     answers(upstream, *contents("I think.</think>Hi"), FINISH, DONE)
@@ -254,7 +262,7 @@ def test_a_lone_end_marker_teaches_the_gateway(
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_several_choices(
+def test_several_choices_are_answered_streamed_or_not(
     client: FlaskClient, upstream: responses.RequestsMock, stream: bool
 ) -> None:
     frames = [
@@ -273,7 +281,7 @@ def test_several_choices(
     assert json.loads(upstream.calls[0].request.body)["n"] == 2
 
 
-def test_one_json_body_from_the_upstream(
+def test_an_upstream_may_answer_with_one_json_body(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     message = {"role": "assistant", "content": "<think>I think.</think>Hi"}
@@ -289,7 +297,9 @@ def prompt(client: FlaskClient, path: str = "/v1/chat/completions", **body: Any)
     return client.post(path, json=body, buffered=True)
 
 
-def test_a_prompt_request_is_plain(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_a_prompt_request_is_answered_in_plain(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *GREETING)
     response = prompt(client, prompt="Explain streaming APIs", stream=True)
     assert events(response) == [
@@ -322,7 +332,7 @@ def test_a_prompt_request_may_name_another_format(
     ],
 )
 @pytest.mark.parametrize("path", ["/v1", "/plain/v1"])
-def test_prompt_errors_word_for_word(
+def test_prompt_errors_are_worded_as_the_contract_says(
     client: FlaskClient, path: str, body: dict[str, Any], message: str
 ) -> None:
     response = prompt(client, f"{path}/chat/completions", **body)
@@ -332,13 +342,17 @@ def test_prompt_errors_word_for_word(
 
 
 @pytest.mark.parametrize("data", [b"", b"nope", b'{"prompt"'])
-def test_no_json_below_plain(client: FlaskClient, data: bytes) -> None:
+def test_a_body_without_json_is_refused_as_the_contract_of_plain_says(
+    client: FlaskClient, data: bytes
+) -> None:
     response = client.post("/plain/v1/chat/completions", data=data)
     assert response.status_code == 400
     assert response.text == 'data: {"error":"No JSON body provided","code":400}\n\n'
 
 
-def test_the_longest_prompt_is_taken(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_a_prompt_of_the_maximum_length_is_accepted(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *GREETING)
     assert prompt(client, prompt="a" * 5000, stream=True).status_code == 200
 
@@ -382,12 +396,12 @@ def test_the_longest_prompt_is_taken(client: FlaskClient, upstream: responses.Re
         (
             b'{"messages": [{"role": "user"}], "gateway": {"format": "xml"}}',
             "gateway.format",
-            "invalid enum value 'xml'",
+            "'xml' is not one of phased, events, openai, plain",
         ),
         (
             b'{"messages": [{"role": "user"}], "gateway": {"fromat": "events"}}',
             "gateway.fromat",
-            "is not known",
+            "unknown key",
         ),
         (
             b'{"messages": [{"role": "user"}], "gateway": {"starts_inside": "no"}}',
@@ -408,18 +422,18 @@ def test_bad_input_gets_400_with_the_path_of_the_fault(
     assert error["message"].endswith(".")
 
 
-def test_a_body_over_the_limit(make_client: Callable[..., FlaskClient]) -> None:
+def test_a_body_over_the_limit_is_refused(make_client: Callable[..., FlaskClient]) -> None:
     response = ask(make_client(max_body_bytes=100), padding="a" * 200)
     assert response.status_code == 413
     assert response.get_json()["error"]["code"] == "body_too_large"
 
 
-def test_another_content_type(client: FlaskClient) -> None:
+def test_another_content_type_is_refused(client: FlaskClient) -> None:
     response = client.post("/v1/chat/completions", data={"messages": "hi"})
     assert response.status_code == 415
 
 
-def test_other_paths_and_methods(client: FlaskClient) -> None:
+def test_unknown_paths_and_methods_are_refused(client: FlaskClient) -> None:
     assert client.get("/nope").get_json()["error"]["code"] == "not_found"
     assert client.post("/html/v1/chat/completions", json={}).status_code == 404
     response = client.get("/v1/chat/completions")
@@ -428,7 +442,7 @@ def test_other_paths_and_methods(client: FlaskClient) -> None:
     assert response.get_json()["error"]["code"] == "method_not_allowed"
 
 
-def test_every_answer_has_an_id_and_every_error_below_a_path_its_form(
+def test_every_response_has_a_request_id_and_every_error_the_form_of_its_path(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     for path in ("/nope", "/plain/v1/nope", "/health", "/"):
@@ -438,7 +452,7 @@ def test_every_answer_has_an_id_and_every_error_below_a_path_its_form(
     assert refusal.text.startswith('data: {"error":"This path does not know this method')
 
 
-def test_the_unforeseen_is_a_500_without_internals(
+def test_an_unexpected_error_is_a_500_without_internals(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, Any]]
 ) -> None:
     def explode(*_: object) -> None:
@@ -459,7 +473,7 @@ def test_the_unforeseen_is_a_500_without_internals(
 
 
 def failure(response: Any) -> dict[str, Any]:
-    """The error object of a refusal or of a stream."""
+    """The error object of a refusal, or the one in a stream."""
     if response.mimetype == "application/json":
         return response.get_json()["error"]
     found = [d["error"] for _, d in events(response) if isinstance(d, dict) and "error" in d]
@@ -481,13 +495,13 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("status", "expected", "type"), REFUSALS)
-def test_openai_and_not_streamed_answer_with_the_status(
+def test_a_refusal_is_a_status_in_openai_and_in_non_streamed_answers(
     client: FlaskClient, upstream: responses.RequestsMock, status: int, expected: int, type: str
 ) -> None:
     upstream.post(
         COMPLETIONS,
         status=status,
-        json={"error": {"message": "It said so.", "code": "x"}},
+        json={"error": {"message": "The upstream refused.", "code": "x"}},
         headers={"Retry-After": "7", "Location": "http://elsewhere.test/"},
     )
     for options in ({"gateway": {"format": "openai"}}, {"stream": False}):
@@ -495,7 +509,7 @@ def test_openai_and_not_streamed_answer_with_the_status(
         assert response.status_code == expected
         assert failure(response)["type"] == type
         if status in (400, 404, 422, 429, 500, 503):
-            assert failure(response)["message"] == "It said so."
+            assert failure(response)["message"] == "The upstream refused."
         if status in (429, 503):
             assert response.headers["Retry-After"] == "7"
 
@@ -503,7 +517,7 @@ def test_openai_and_not_streamed_answer_with_the_status(
 @pytest.mark.parametrize(
     "after", ["9" * 5000, "Sat, 21 Nov 2026 19:00:00 +99999999999999999999", "-1", "soon", ""]
 )
-def test_a_retry_after_that_says_nothing_is_none(
+def test_an_invalid_retry_after_is_dropped(
     client: FlaskClient, upstream: responses.RequestsMock, after: str
 ) -> None:
     headers = {"Retry-After": after, "Date": "Sat, 21 Nov 2026 19:00:00 GMT"}
@@ -515,7 +529,7 @@ def test_a_retry_after_that_says_nothing_is_none(
 
 @pytest.mark.parametrize("format", ["phased", "events", "plain"])
 @pytest.mark.parametrize(("status", "expected", "type"), REFUSALS)
-def test_the_others_have_begun_and_say_it_in_the_stream(
+def test_a_refusal_is_an_error_in_the_stream_in_the_other_formats(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     format: str,
@@ -523,7 +537,7 @@ def test_the_others_have_begun_and_say_it_in_the_stream(
     expected: int,
     type: str,
 ) -> None:
-    upstream.post(COMPLETIONS, status=status, json={"error": {"message": "It said so."}})
+    upstream.post(COMPLETIONS, status=status, json={"error": {"message": "The upstream refused."}})
     response = ask(client, gateway={"format": format})
     assert response.status_code == 200
     error = failure(response)
@@ -544,7 +558,7 @@ def test_the_others_have_begun_and_say_it_in_the_stream(
         (requests.exceptions.InvalidURL(), 502, "upstream_unreachable"),
     ],
 )
-def test_an_upstream_out_of_reach(
+def test_an_unreachable_upstream_is_reported_without_its_address(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     error: Exception,
@@ -557,7 +571,7 @@ def test_an_upstream_out_of_reach(
     assert "upstream.test" not in response.text
 
 
-def test_the_gateways_key_is_never_echoed(
+def test_the_upstreams_key_is_redacted(
     make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
@@ -570,7 +584,7 @@ def test_the_gateways_key_is_never_echoed(
 
 
 @pytest.mark.parametrize("body", ["", "<html>502</html>", "[1]", "null", '"x"', '{"error": 1}'])
-def test_a_refusal_in_any_shape(
+def test_a_refusal_with_any_body_is_answered(
     client: FlaskClient, upstream: responses.RequestsMock, body: str
 ) -> None:
     upstream.post(COMPLETIONS, status=500, body=body)
@@ -580,7 +594,7 @@ def test_a_refusal_in_any_shape(
 
 
 @pytest.mark.parametrize("format", ["phased", "events", "openai", "plain"])
-def test_a_cut_stream_never_looks_whole(
+def test_a_truncated_stream_never_looks_complete(
     client: FlaskClient, upstream: responses.RequestsMock, format: str
 ) -> None:
     answers(upstream, *contents("<think>a</think>", "Hi"))
@@ -601,7 +615,7 @@ def test_a_cut_stream_never_looks_whole(
         ([{"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0}]}}]}], True),
     ],
 )
-def test_clients_do_not_retry_by_themselves_once_the_model_has_run(
+def test_clients_are_told_not_to_retry_once_the_model_has_run(
     client: FlaskClient, upstream: responses.RequestsMock, frames: list[Any], model_ran: bool
 ) -> None:
     answers(upstream, *frames)
@@ -613,10 +627,9 @@ def test_clients_do_not_retry_by_themselves_once_the_model_has_run(
 
 
 @pytest.mark.parametrize("format", ["phased", "events", "plain"])
-def test_a_stream_that_is_stopped_as_soon_as_it_was_opened_says_so(
+def test_a_stream_that_is_stopped_before_its_upstream_is_called_says_so(
     client: FlaskClient, upstream: responses.RequestsMock, format: str
 ) -> None:
-    """Before its upstream was even called."""
     upstream.add_callback("POST", COMPLETIONS, lambda _: gevent.sleep(60))
     response = client.post(
         f"/{format}/v1/chat/completions", json={"messages": MESSAGES, "stream": True}
@@ -627,7 +640,7 @@ def test_a_stream_that_is_stopped_as_soon_as_it_was_opened_says_so(
     assert client.get("/health").json["open_streams"] == 0
 
 
-def test_a_tool_call_that_is_none_is_not_our_failure(
+def test_a_malformed_tool_call_does_not_fail_the_request(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     pieces = ["x", None, {"name": "f"}, 5, {"arguments": "{}"}, []]
@@ -638,7 +651,7 @@ def test_a_tool_call_that_is_none_is_not_our_failure(
     assert call["function"] == {"name": "f", "arguments": "{}"}
 
 
-def test_a_full_gateway_refuses(
+def test_a_full_gateway_refuses_requests(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:
     client = make_client(max_streams=1)
@@ -651,7 +664,7 @@ def test_a_full_gateway_refuses(
     assert ask(client).status_code == 200
 
 
-def test_a_response_that_is_never_read_gives_its_place_back(
+def test_closing_an_unread_response_frees_its_slot(
     make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
@@ -668,7 +681,7 @@ def test_a_response_that_is_never_read_gives_its_place_back(
 # The log, the models, health.
 
 
-def test_the_log_says_whose_fault_it_was(
+def test_the_log_says_who_is_to_blame_for_a_failure(
     client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
 ) -> None:
     answers(upstream, *contents("Hi"))
@@ -684,7 +697,7 @@ def test_the_log_says_whose_fault_it_was(
     ]
 
 
-def test_what_the_gateway_asks_by_itself_has_a_request_id_that_every_server_takes(
+def test_the_gateways_own_requests_have_a_uuid_as_their_request_id(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     upstream.get(f"{UPSTREAM}/models", json={"data": []})
@@ -693,7 +706,9 @@ def test_what_the_gateway_asks_by_itself_has_a_request_id_that_every_server_take
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/openai/v1/models"])
-def test_models(client: FlaskClient, upstream: responses.RequestsMock, path: str) -> None:
+def test_models_are_listed_with_their_family_and_upstream(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str
+) -> None:
     data = [{"id": "qwen3-8b", "owned_by": "me"}, {"id": "x", "extra": 1}]
     upstream.get(f"{UPSTREAM}/models", json={"object": "list", "data": data})
     assert client.get(path).get_json() == {
@@ -718,14 +733,14 @@ def test_models(client: FlaskClient, upstream: responses.RequestsMock, path: str
 
 
 @pytest.mark.parametrize("answer", [{"status": 500}, {"body": "nope"}, {"json": {"data": [1]}}])
-def test_models_of_an_upstream_that_fails(
+def test_listing_the_models_of_a_failing_upstream_is_a_502(
     client: FlaskClient, upstream: responses.RequestsMock, answer: dict[str, Any]
 ) -> None:
     upstream.get(f"{UPSTREAM}/models", **answer)
     assert client.get("/v1/models").status_code == 502
 
 
-def test_health_and_ready(client: FlaskClient) -> None:
+def test_a_draining_gateway_is_healthy_but_not_ready(client: FlaskClient) -> None:
     health = client.get("/health").get_json()
     assert health["status"] == "ok"
     assert client.get("/ready").status_code == 200
@@ -734,14 +749,14 @@ def test_health_and_ready(client: FlaskClient) -> None:
     assert client.get("/health").status_code == 200
 
 
-def test_a_gateway_that_is_stopped_refuses(client: FlaskClient) -> None:
+def test_a_stopped_gateway_refuses_requests(client: FlaskClient) -> None:
     client.application.extensions["gateway"].stop()
     refused = ask(client)
     assert refused.status_code == 503
     assert refused.get_json()["error"]["code"] == "gateway_draining"
 
 
-def test_the_page_has_a_strict_policy(client: FlaskClient) -> None:
+def test_the_page_has_a_strict_content_security_policy(client: FlaskClient) -> None:
     response = client.get("/")
     assert response.status_code == 200
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-import client
 from gateway.apis import DIALECTS
 from gateway.config import Config, setting_names
 from gateway.core.families import FAMILIES, Families, Family
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
 from gateway.errors import CODES
+from gateway.terminal import cli
+from gateway.terminal.formats import FORMATS
 from scripts.write_docs import PARTS, with_parts
-from terminal.formats import FORMATS
 from tests.programs import ROOT
 
 DOCS = {path.name: path.read_text() for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"]}
@@ -87,14 +87,14 @@ def test_every_example_of_the_settings_file_is_taken(page: str, tmp_path: Path) 
     assert examples
     for example in examples:
         (tmp_path / "gateway.toml").write_text(example)
-        environ = dict.fromkeys(re.findall(r'api_key_env = "(\w+)"', example), "a-key")
+        environ = dict.fromkeys(re.findall(r'key_env = "(\w+)"', example), "a-key")
         config = Config.load({"GATEWAY_CONFIG": str(tmp_path / "gateway.toml"), **environ})
         Families(config)
         Summarizers(config, SUMMARIZERS)
 
 
 def test_every_option_and_exit_status_of_the_client() -> None:
-    for option in client.main.params:
+    for option in cli.main.params:
         assert f"| `{option.opts[-1]}" in DOCS["client.md"], option.opts[-1]
     for status in (0, 1, 2, 130):
         assert f"| {status} |" in DOCS["client.md"]

@@ -1,4 +1,4 @@
-"""Several upstreams: who is asked, who is asked next, and what comes back when nobody is left."""
+"""Several upstreams: which is asked, which is next, and the error when none is left."""
 
 import itertools
 import json
@@ -26,20 +26,20 @@ def server(name: str, **settings: Any) -> UpstreamConfig:
 
 
 def in_order(*names: str, **settings: Any) -> dict[str, Any]:
-    """Settings in which these upstreams are asked one after the other."""
+    """Settings with these upstreams in order of priority."""
     return {
         "upstreams": tuple(server(n, priority=at, **settings) for at, n in enumerate(names)),
     }
 
 
 def says(upstream: Mock, name: str, *bodies: bytes, **options: Any) -> None:
-    """What this upstream answers, each time the next and then the last again."""
+    """Sets the answers of an upstream: each body once, the last one again and again."""
     for body in bodies or (b"",):
         upstream.post(f"http://{name}.test/v1/chat/completions", body=body, **options)
 
 
 def asked(upstream: Mock) -> list[str]:
-    """The upstreams in the order in which they were asked."""
+    """The names of the upstreams that were called, in order."""
     return [call.request.url.split("/")[2].removesuffix(".test") for call in upstream.calls]
 
 
@@ -52,7 +52,7 @@ def last(response: Any) -> tuple[str, Any]:
 
 @pytest.mark.parametrize("status", [401, 402, 403, 408, 429, 500, 502, 503, 504, 529, 302])
 @pytest.mark.parametrize("format", ["events", "openai"])
-def test_another_is_asked_where_one_refuses_for_reasons_of_its_own(
+def test_failover_when_an_upstream_refuses_for_its_own_reasons(
     make_client: MakeClient,
     upstream: Mock,
     logged: list[dict[str, Any]],
@@ -73,7 +73,7 @@ def test_another_is_asked_where_one_refuses_for_reasons_of_its_own(
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 422])
-def test_the_callers_faults_come_back_as_they_are(
+def test_errors_about_the_request_are_passed_on(
     make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]], status: int
 ) -> None:
     error = {"message": "It is too long.", "param": "messages", "code": "too_long"}
@@ -101,7 +101,7 @@ def test_the_callers_faults_come_back_as_they_are(
         (b'{"error": {"message": "busy", "code": 429}}', "429"),
     ],
 )
-def test_another_is_asked_where_one_ends_before_the_model_said_anything(
+def test_failover_when_an_upstream_breaks_off_before_the_first_token(
     make_client: MakeClient,
     upstream: Mock,
     logged: list[dict[str, Any]],
@@ -133,7 +133,7 @@ def test_another_is_asked_where_one_ends_before_the_model_said_anything(
     ],
     ids=["output", "half a marker", "reasoning", "a tool call", "a refusal"],
 )
-def test_nobody_else_is_asked_after_the_first_token(
+def test_no_failover_after_the_first_token(
     make_client: MakeClient, upstream: Mock, said: list[Any]
 ) -> None:
     says(upstream, "a", sse(*said))
@@ -143,23 +143,21 @@ def test_nobody_else_is_asked_after_the_first_token(
     assert asked(upstream) == ["a"]
 
 
-def test_an_empty_answer_is_an_answer(make_client: MakeClient, upstream: Mock) -> None:
+def test_no_failover_after_an_empty_answer(make_client: MakeClient, upstream: Mock) -> None:
     says(upstream, "a", sse(FINISH, DONE))
     response = ask(make_client(**in_order("a", "b")), model="m", gateway={"format": "events"})
     assert last(response)[0] == "done"
     assert asked(upstream) == ["a"]
 
 
-def test_usage_of_one_that_was_given_up_is_forgotten(
-    make_client: MakeClient, upstream: Mock
-) -> None:
+def test_usage_of_a_failed_attempt_is_dropped(make_client: MakeClient, upstream: Mock) -> None:
     says(upstream, "a", sse(USAGE))
     says(upstream, "b", GOOD)
     response = ask(make_client(**in_order("a", "b")), model="m", gateway={"format": "events"})
     assert last(response)[1]["usage"] is None
 
 
-def test_so_many_attempts_and_no_more(make_client: MakeClient, upstream: Mock) -> None:
+def test_the_number_of_attempts_is_limited(make_client: MakeClient, upstream: Mock) -> None:
     for name in "abcd":
         says(upstream, name, status=500)
     client = make_client(**in_order(*"abcd"), max_attempts=3)
@@ -167,7 +165,7 @@ def test_so_many_attempts_and_no_more(make_client: MakeClient, upstream: Mock) -
     assert asked(upstream) == ["a", "b", "c"]
 
 
-def test_the_last_refusal_is_what_comes_back(make_client: MakeClient, upstream: Mock) -> None:
+def test_the_last_refusal_is_returned(make_client: MakeClient, upstream: Mock) -> None:
     says(upstream, "a", status=500)
     says(upstream, "b", status=429, headers={"Retry-After": "9"})
     client = make_client(**in_order("a", "b"))
@@ -175,7 +173,7 @@ def test_the_last_refusal_is_what_comes_back(make_client: MakeClient, upstream: 
     assert (response.status_code, response.headers["Retry-After"]) == (429, "9")
 
 
-def test_a_wrong_key_everywhere_is_the_gateways_affair(
+def test_a_refused_gateway_key_is_a_502_that_names_the_setting(
     make_client: MakeClient, upstream: Mock
 ) -> None:
     says(upstream, "a", status=401)
@@ -187,7 +185,7 @@ def test_a_wrong_key_everywhere_is_the_gateways_affair(
     )
 
 
-def test_several_choices_move_on_as_one(make_client: MakeClient, upstream: Mock) -> None:
+def test_several_choices_fail_over_together(make_client: MakeClient, upstream: Mock) -> None:
     says(upstream, "a", sse({"error": "boom"}))
     chunks = [
         {"choices": [{"index": i, "delta": {"content": str(i)}, "finish_reason": "stop"}]}
@@ -199,7 +197,7 @@ def test_several_choices_move_on_as_one(make_client: MakeClient, upstream: Mock)
     assert [choice["message"]["content"] for choice in choices] == ["0", "1"]
 
 
-def test_what_is_learned_of_a_model_is_learned_of_the_upstream_that_answered(
+def test_a_model_that_starts_inside_is_remembered_for_the_upstream_that_answered(
     make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
 ) -> None:
     says(upstream, "a", *[b""] * 1)
@@ -210,10 +208,10 @@ def test_what_is_learned_of_a_model_is_learned_of_the_upstream_that_answered(
     assert (warning["upstream"], warning["model"]) == ("b", "mine")
 
 
-# --- Who is asked ---------------------------------------------------------------------------------
+# --- Routing --------------------------------------------------------------------------------------
 
 
-def test_a_retry_after_is_obeyed(make_client: MakeClient, upstream: Mock) -> None:
+def test_retry_after_is_obeyed(make_client: MakeClient, upstream: Mock) -> None:
     says(upstream, "a", status=429, headers={"Retry-After": "60"})
     says(upstream, "b", GOOD)
     client = make_client(**in_order("a", "b"))
@@ -222,7 +220,7 @@ def test_a_retry_after_is_obeyed(make_client: MakeClient, upstream: Mock) -> Non
     assert asked(upstream) == ["a", "b", "b", "b"]
 
 
-def test_a_retry_after_may_be_a_date(make_client: MakeClient, upstream: Mock) -> None:
+def test_retry_after_may_be_a_date(make_client: MakeClient, upstream: Mock) -> None:
     dates = {
         "Date": "Fri, 20 Nov 2026 10:00:00 GMT",
         "Retry-After": "Fri, 20 Nov 2026 10:00:40 GMT",
@@ -232,9 +230,7 @@ def test_a_retry_after_may_be_a_date(make_client: MakeClient, upstream: Mock) ->
     assert response.headers["Retry-After"] == "40"
 
 
-def test_who_asked_to_be_let_alone_is_not_asked_at_all(
-    make_client: MakeClient, upstream: Mock
-) -> None:
+def test_a_paused_upstream_is_not_asked(make_client: MakeClient, upstream: Mock) -> None:
     says(upstream, "a", status=429, headers={"Retry-After": "60"})
     client = make_client(**in_order("a"))
     for _ in range(2):
@@ -244,7 +240,7 @@ def test_who_asked_to_be_let_alone_is_not_asked_at_all(
     assert asked(upstream) == ["a"]
 
 
-def test_the_breaker_opens_and_says_when_to_come_back(
+def test_an_open_breaker_answers_503_with_retry_after(
     make_client: MakeClient, upstream: Mock
 ) -> None:
     says(upstream, "a", status=500)
@@ -261,7 +257,7 @@ def test_the_breaker_opens_and_says_when_to_come_back(
     assert client.get("/ready").status_code == 503
 
 
-def test_one_upstream_left_is_ready(
+def test_the_gateway_is_ready_while_one_upstream_is_usable(
     make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
 ) -> None:
     says(upstream, "a", status=500)
@@ -275,7 +271,7 @@ def test_one_upstream_left_is_ready(
     assert client.get("/ready").status_code == 200
 
 
-def test_the_breakers_state_is_in_the_metrics(make_client: MakeClient, upstream: Mock) -> None:
+def test_breaker_states_are_in_the_metrics(make_client: MakeClient, upstream: Mock) -> None:
     says(upstream, "a", status=500)
     says(upstream, "b", GOOD)
     client = make_client(**in_order("a", "b"), breaker_failures=1)
@@ -287,7 +283,7 @@ def test_the_breakers_state_is_in_the_metrics(make_client: MakeClient, upstream:
     assert 'gateway_upstream_attempts_total{result="accepted",upstream="b"} 1.0' in metrics
 
 
-def test_an_unknown_model_is_answered_with_what_there_is(
+def test_the_error_for_an_unknown_model_lists_the_known_ones(
     make_client: MakeClient, upstream: Mock
 ) -> None:
     client = make_client(
@@ -299,11 +295,13 @@ def test_an_unknown_model_is_answered_with_what_there_is(
     response = ask(client, model="gpt-5", gateway={"format": "events"})
     assert response.status_code == 404
     error = response.get_json()["error"]
-    assert error["message"] == "No upstream serves the model 'gpt-5'; there is qwen3-*, r1, fast."
+    assert error["message"] == "No upstream serves the model 'gpt-5'; available: qwen3-*, r1, fast."
     assert (error["code"], error["param"]) == ("model_not_found", "model")
 
 
-def test_no_model_goes_to_the_first(make_client: MakeClient, upstream: Mock) -> None:
+def test_a_request_without_a_model_goes_to_the_first_upstream(
+    make_client: MakeClient, upstream: Mock
+) -> None:
     says(upstream, "a", GOOD)
     client = make_client(upstreams=(server("b", priority=2), server("a", models=("x",))))
     assert ask(client, stream=False).status_code == 200
@@ -329,7 +327,7 @@ def test_each_upstream_gets_its_own_name_key_and_headers(
     assert sent[1].headers["Accept"] == "text/event-stream"
 
 
-def test_a_renamed_model_is_of_its_own_names_family(
+def test_the_family_of_a_renamed_model_comes_from_its_own_name(
     make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
 ) -> None:
     says(upstream, "a", sse(*contents("Two and two.\n</think>\n\n4"), FINISH, DONE))
@@ -355,7 +353,7 @@ def test_no_key_is_shown_or_logged(
     format: str | None,
     how: str,
 ) -> None:
-    """Whatever an upstream makes of the gateway's keys, its own or another's."""
+    """An upstream may repeat any of the gateway's keys, its own or another's."""
     error = {"error": {"message": "It said no.", place: f"No: {' '.join(KEYS)} {KEYS[0]}."}}
     body = {
         "status": json.dumps(error).encode(),
@@ -390,7 +388,7 @@ def models(client: FlaskClient) -> list[tuple[str, str]]:
     return [(model["id"], model["upstream"]) for model in data]
 
 
-def test_the_lists_of_all_upstreams_are_one(make_client: MakeClient, upstream: Mock) -> None:
+def test_model_lists_of_all_upstreams_are_merged(make_client: MakeClient, upstream: Mock) -> None:
     lists(upstream, "a", "qwen3-8b", "hidden", "Org/Own")
     lists(upstream, "b", "qwen3-8b", "r1")
     names = {"fast": "Org/Own", "quick": "Org/Own"}
@@ -411,14 +409,14 @@ def test_the_lists_of_all_upstreams_are_one(make_client: MakeClient, upstream: M
     }
 
 
-def test_the_list_is_kept(make_client: MakeClient, upstream: Mock) -> None:
+def test_the_model_list_is_cached(make_client: MakeClient, upstream: Mock) -> None:
     lists(upstream, "a", "x")
     client = make_client(upstreams=(server("a"),))
     assert [models(client) for _ in range(5)] == [[("x", "a")]] * 5
     assert len(upstream.calls) == 1
 
 
-def test_an_upstream_that_was_never_heard_has_the_models_that_are_named(
+def test_models_of_an_upstream_that_never_answered_come_from_the_settings(
     make_client: MakeClient, upstream: Mock
 ) -> None:
     lists(upstream, "a", "x")
@@ -428,7 +426,7 @@ def test_an_upstream_that_was_never_heard_has_the_models_that_are_named(
     assert models(client) == [("x", "a"), ("r1", "b"), ("fast", "b")]
 
 
-def test_the_last_good_list_stays_while_an_upstream_is_down(
+def test_the_last_model_list_is_kept_while_an_upstream_is_down(
     make_client: MakeClient, upstream: Mock
 ) -> None:
     times = itertools.count(step=20)

@@ -1,4 +1,4 @@
-"""A turn that is over is freed at once: what it leaves for the collector costs every other turn."""
+"""An ended turn is freed by reference counts alone: the collector would pause all other turns."""
 
 import gc
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from tests.web.conftest import answers
 
 TURNS = 5
 LINGER_S = 1.5
-"""A pump that has read its body to the end is looked after for so long."""
+"""A pump whose body has ended is kept this long."""
 
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """Keeps what the collector finds, when what other tests have begun is over."""
+    """Keeps what the collector finds, after everything that other tests started has ended."""
     gevent.sleep(LINGER_S)
     gc.collect()
     gc.disable()
@@ -30,7 +30,7 @@ def collector() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("format", ["phased", "openai", "events"])
-def test_a_turn_leaves_nothing_of_ours(
+def test_an_ended_turn_leaves_nothing_for_the_garbage_collector(
     client: FlaskClient, upstream: responses.RequestsMock, collector: None, format: str
 ) -> None:
     answers(upstream, *contents("<think>Hm. Well.\n", "</think>", "Four."), FINISH, DONE)

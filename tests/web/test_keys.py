@@ -132,7 +132,7 @@ def test_a_refusal_is_counted_and_no_key_is_told(
     keyed: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
 ) -> None:
     call(keyed, "POST", "/v1/messages", x_api_key=WRONG)
-    counted = 'gateway_refusals_total{code="invalid_api_key"} 1.0'
+    counted = 'gateway_error_responses_total{code="invalid_api_key"} 1.0'
     assert counted in keyed.get("/metrics").text
 
     said = {"error": {"message": f"Is {KEY} a word?", "code": OTHER}}

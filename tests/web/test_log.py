@@ -1,4 +1,4 @@
-"""One line a turn that says how it went, and nothing of what was said in it."""
+"""The log has one line for each turn, and never the text of a prompt or an answer."""
 
 import errno
 import io
@@ -27,14 +27,14 @@ USAGE = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 9}}
 Lines = list[dict[str, Any]]
 
 
-def said(text: str) -> dict[str, Any]:
+def content(text: str) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
 
 
-def fields() -> set[str]:
-    """What the operator's docs say of a line."""
+def documented_fields() -> set[str]:
+    """The fields that docs/operating.md lists."""
     text = (ROOT / "docs/operating.md").read_text()
-    table = text.partition("| field | what it says |")[2].partition("\n\n")[0]
+    table = text.partition("| field | meaning |")[2].partition("\n\n")[0]
     return {
         name
         for row in table.splitlines()
@@ -54,7 +54,7 @@ def ask(client: FlaskClient, **more: Any) -> None:
 
 
 def play(upstream: responses.RequestsMock, case: str) -> None:
-    whole = [said(f"<think>{THOUGHT}</think>"), said(ANSWER), FINISH, USAGE, "[DONE]"]
+    whole = [content(f"<think>{THOUGHT}</think>"), content(ANSWER), FINISH, USAGE, "[DONE]"]
     match case:
         case "done":
             answers(upstream, *whole)
@@ -74,7 +74,7 @@ CASES = ("done", "cut", "error in the stream", "refused", "broken chunk")
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("options", [{}, {"gateway": {"format": "openai"}}, {"stream": False}])
-def test_a_turn_is_one_line_that_tells_nothing_of_what_was_said(
+def test_a_turn_is_one_line_without_keys_or_text(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     logged: Lines,
@@ -89,7 +89,7 @@ def test_a_turn_is_one_line_that_tells_nothing_of_what_was_said(
     assert (line["end"] == "done") == (case == "done") == ("code" not in line)
 
 
-def test_its_fields_are_those_of_the_docs(
+def test_the_docs_list_every_field(
     make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
     logged: Lines,
@@ -101,12 +101,12 @@ def test_its_fields_are_those_of_the_docs(
     upstream.reset()
     play(upstream, "refused")
     ask(client)
-    kinds = set().union(*logged) | {"timestamp"}
-    assert kinds <= fields()
-    assert fields() - kinds == {"given_up", "summarizer"}  # see the tests of these
+    names = set().union(*logged) | {"timestamp"}
+    assert names <= documented_fields()
+    assert documented_fields() - names == {"given_up", "summarizer"}  # see the tests of these
 
 
-def test_its_counts_are_right(
+def test_counts_and_times_are_right(
     client: FlaskClient, upstream: responses.RequestsMock, logged: Lines
 ) -> None:
     play(upstream, "done")
@@ -129,7 +129,7 @@ def test_its_counts_are_right(
     assert 0 <= line["longest_gap_ms"] <= took_ms + 1
 
 
-def test_one_id_goes_from_end_to_end(
+def test_the_request_id_reaches_client_log_and_upstream(
     client: FlaskClient, upstream: responses.RequestsMock, logged: Lines
 ) -> None:
     play(upstream, "done")
@@ -145,24 +145,24 @@ def test_one_id_goes_from_end_to_end(
         assert upstream.calls[-1].request.headers["X-Request-Id"] == returned
 
 
-def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
     log = make_logger(Config())
     log.info("turn", model="two\nlines\u2028 and \x1b[31m", usage={"completion_tokens": 1})
     [line] = capsys.readouterr().out.splitlines()
     assert json.loads(line)["event"] == "turn"
 
 
-class Broken(io.StringIO):
-    """Standard output on a disk that is full."""
+class FullDisk(io.StringIO):
+    """Standard output on a full disk."""
 
     def flush(self) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_log_that_can_not_be_written_costs_no_answer(
+def test_a_full_disk_does_not_break_an_answer(
     upstream: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdout", Broken())
+    monkeypatch.setattr("sys.stdout", FullDisk())
     client = create_app(Config(upstream_url=UPSTREAM)).test_client()
     play(upstream, "done")
     body = {"messages": [{"role": "user", "content": PROMPT}], "stream": True}

@@ -1,4 +1,4 @@
-"""Anthropic's Messages API through Flask's client: each field, each refusal, both answers."""
+"""Anthropic's Messages API: request members, refusals, streamed and non-streamed answers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,12 +27,14 @@ IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,A
 
 
 def ask(client: FlaskClient, **body: Any) -> Any:
-    """The whole answer, read and closed as a server does it."""
-    asked = {"model": "m", "max_tokens": 100, "messages": [USER], **body}
-    return client.post("/v1/messages", json=asked, buffered=True)
+    """The response, read to its end and closed."""
+    request = {"model": "m", "max_tokens": 100, "messages": [USER], **body}
+    return client.post("/v1/messages", json=request, buffered=True)
 
 
-def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_a_streamed_answer_has_the_events_of_anthropics_api(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *ANSWER)
     response = ask(client, stream=True, thinking=THINKING)
     assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -71,7 +73,9 @@ def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None
     assert starts == [empty, empty, {"type": "text", "text": ""}]
 
 
-def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_a_non_streamed_answer_is_one_message(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *ANSWER)
     response = ask(client, thinking=THINKING)
     assert response.content_type == "application/json"
@@ -101,7 +105,7 @@ def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> 
 
 
 @pytest.mark.parametrize(
-    ("asked", "setting", "shown"),
+    ("members", "setting", "thinking"),
     [
         ({}, "asked", []),
         ({"thinking": {"type": "disabled"}}, "asked", []),
@@ -138,21 +142,21 @@ def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> 
         ({"gateway": {"detail": "concise"}}, "asked", []),
     ],
 )
-def test_who_sees_thinking(
+def test_thinking_blocks_depend_on_the_request_and_the_setting(
     make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
-    asked: dict[str, Any],
+    members: dict[str, Any],
     setting: str,
-    shown: list[str],
+    thinking: list[str],
 ) -> None:
     answers(upstream, *ANSWER)
-    content = ask(make_client(messages_summary=setting), **asked).get_json()["content"]
-    assert [block["thinking"] for block in content[:-1]] == shown
+    content = ask(make_client(messages_summary=setting), **members).get_json()["content"]
+    assert [block["thinking"] for block in content[:-1]] == thinking
     assert content[-1] == {"type": "text", "text": "The answer is 4."}
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("members", "expected"),
     [
         ({"system": "Be brief."}, [{"role": "system", "content": "Be brief."}, USER]),
         (
@@ -243,18 +247,18 @@ def test_who_sees_thinking(
         ),
     ],
 )
-def test_what_is_said(
+def test_messages_become_chat_messages(
     client: FlaskClient,
     upstream: responses.RequestsMock,
-    asked: dict[str, Any],
+    members: dict[str, Any],
     expected: list[dict[str, Any]],
 ) -> None:
     answers(upstream, *ANSWER)
-    assert ask(client, **asked).status_code == 200
+    assert ask(client, **members).status_code == 200
     assert sent(upstream) == {"max_tokens": 100, "messages": expected}
 
 
-def test_a_history_with_tools_and_thinking(
+def test_a_history_keeps_its_tool_calls_and_loses_its_thinking(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *ANSWER)
@@ -332,7 +336,7 @@ SCHEMA = {"type": "json_schema", "schema": {"type": "object"}}
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("members", "expected"),
     [
         (
             {"temperature": 0.5, "top_p": 0.9, "top_k": 40},
@@ -395,18 +399,20 @@ SCHEMA = {"type": "json_schema", "schema": {"type": "object"}}
         ),
     ],
 )
-def test_what_else_is_sent_on(
+def test_other_members_are_converted_or_dropped(
     client: FlaskClient,
     upstream: responses.RequestsMock,
-    asked: dict[str, Any],
+    members: dict[str, Any],
     expected: dict[str, Any],
 ) -> None:
     answers(upstream, *ANSWER)
-    assert ask(client, **asked).status_code == 200
+    assert ask(client, **members).status_code == 200
     assert sent(upstream) == {"max_tokens": 100, "messages": [USER], **expected}
 
 
-def test_the_clients_keys_stay_here(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_client_keys_are_not_sent_to_the_upstream(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *ANSWER)
     for headers in ({"x-api-key": "secret-1"}, {"Authorization": "Bearer secret-1"}):
         body = {"max_tokens": 9, "messages": [USER]}
@@ -414,7 +420,7 @@ def test_the_clients_keys_stay_here(client: FlaskClient, upstream: responses.Req
         assert "secret-1" not in str(upstream.calls[-1].request.headers)
 
 
-def said(*blocks: dict[str, Any], role: str = "user") -> dict[str, Any]:
+def request_with(*blocks: dict[str, Any], role: str = "user") -> dict[str, Any]:
     return {"messages": [USER, {"role": role, "content": [{"type": "text", "text": "a"}, *blocks]}]}
 
 
@@ -423,7 +429,7 @@ CALL = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("members", "message"),
     [
         ({"max_tokens": None}, "max_tokens: it is required."),
         ({"max_tokens": 0}, "max_tokens: it must be at least 1."),
@@ -432,23 +438,30 @@ CALL = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
         ({"messages": None}, "messages: expected `array`, got `null`."),
         (
             {"messages": [{"role": "tool", "content": ""}]},
-            "messages.0.role: invalid enum value 'tool'.",
+            "messages.0.role: 'tool' is not one of user, assistant, system.",
         ),
         ({"messages": [{"role": "user"}]}, "messages.0: object missing required field `content`."),
-        (said({"type": "video"}), "messages.1.content.1.type: invalid value 'video'."),
-        (said({"type": "text"}), "messages.1.content.1: object missing required field `text`."),
         (
-            said({"type": "image", "source": {"type": "file", "file_id": "f"}}),
-            "messages.1.content.1.source: the gateway keeps no files; "
-            "send the image as base64 or by its url.",
+            request_with({"type": "video"}),
+            "messages.1.content.1.type: 'video' is not one of text, image, document, "
+            "search_result, thinking, redacted_thinking, tool_use, tool_result.",
         ),
         (
-            said({"type": "document", "source": PDF}),
+            request_with({"type": "text"}),
+            "messages.1.content.1: object missing required field `text`.",
+        ),
+        (
+            request_with({"type": "image", "source": {"type": "file", "file_id": "f"}}),
+            "messages.1.content.1.source: the gateway stores no files; "
+            "send the image as base64 or by its URL.",
+        ),
+        (
+            request_with({"type": "document", "source": PDF}),
             "messages.1.content.1.source: the model server can't read files; "
             "send the document as text.",
         ),
         (
-            said(
+            request_with(
                 {
                     "type": "tool_result",
                     "tool_use_id": "a",
@@ -459,41 +472,47 @@ CALL = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
             "send the document as text.",
         ),
         (
-            said(CALL),
-            "messages.1.content.1: a message of the role user can't hold tool_use.",
+            request_with(CALL),
+            "messages.1.content.1: a message with the role user can't hold tool_use.",
         ),
         (
-            said(IMAGE, role="assistant"),
-            "messages.1.content.1: a message of the role assistant can't hold image.",
+            request_with(IMAGE, role="assistant"),
+            "messages.1.content.1: a message with the role assistant can't hold image.",
         ),
         (
-            said(IMAGE, role="system"),
-            "messages.1.content.1: a message of the role system can't hold image.",
+            request_with(IMAGE, role="system"),
+            "messages.1.content.1: a message with the role system can't hold image.",
         ),
         (
             {"tools": [TOOL, {"type": "web_search_20250305", "name": "web_search"}]},
-            "tools.1.type: web_search_20250305 is a tool of Anthropic's; send tools of your own.",
+            "tools.1.type: web_search_20250305 runs only at Anthropic; send your own tools.",
         ),
         ({"tools": [{"name": "f"}]}, "tools.0.input_schema: it is required."),
         ({"tool_choice": {"type": "tool"}}, "tool_choice.name: it is required."),
-        ({"tool_choice": {"type": "some"}}, "tool_choice.type: invalid enum value 'some'."),
-        ({"thinking": {"type": "deep"}}, "thinking.type: invalid enum value 'deep'."),
+        (
+            {"tool_choice": {"type": "some"}},
+            "tool_choice.type: 'some' is not one of auto, any, tool, none.",
+        ),
+        (
+            {"thinking": {"type": "deep"}},
+            "thinking.type: 'deep' is not one of enabled, adaptive, between_tools, disabled.",
+        ),
         (
             {"thinking": {**THINKING, "display": "all"}},
-            "thinking.display: invalid enum value 'all'.",
+            "thinking.display: 'all' is not one of summarized, omitted, updates.",
         ),
         (
             {"gateway": {"format": "plain"}},
-            "gateway.format: this path has one format; leave it out.",
+            "gateway.format: this path has only one format; leave it out.",
         ),
-        ({"gateway": {"made_up": 1}}, "gateway.made_up: it is not known."),
+        ({"gateway": {"made_up": 1}}, "gateway.made_up: unknown key."),
         ({"gateway": 1}, "gateway: expected `object | null`, got `int`."),
     ],
 )
-def test_a_bad_request_is_told_where(
-    client: FlaskClient, asked: dict[str, Any], message: str
+def test_a_bad_request_names_the_path_of_the_fault(
+    client: FlaskClient, members: dict[str, Any], message: str
 ) -> None:
-    response = ask(client, **asked)
+    response = ask(client, **members)
     assert response.status_code == 400
     assert response.get_json() == {
         "type": "error",
@@ -503,7 +522,7 @@ def test_a_bad_request_is_told_where(
 
 
 @pytest.mark.parametrize(
-    ("status", "seen", "type"),
+    ("upstream_status", "status", "type"),
     [
         (400, 400, "invalid_request_error"),
         (401, 502, "api_error"),
@@ -517,24 +536,26 @@ def test_a_bad_request_is_told_where(
     ],
 )
 @pytest.mark.parametrize("stream", [True, False])
-def test_the_upstreams_refusals_are_statuses(
+def test_an_upstream_refusal_is_answered_with_a_status(
     client: FlaskClient,
     upstream: responses.RequestsMock,
+    upstream_status: int,
     status: int,
-    seen: int,
     type: str,
     stream: bool,
 ) -> None:
-    headers = {"Retry-After": "7"} if status == 429 else {}
-    upstream.post(COMPLETIONS, json={"error": {"message": "No."}}, status=status, headers=headers)
+    headers = {"Retry-After": "7"} if upstream_status == 429 else {}
+    upstream.post(
+        COMPLETIONS, json={"error": {"message": "No."}}, status=upstream_status, headers=headers
+    )
     response = ask(client, stream=stream)
-    assert response.status_code == seen
+    assert response.status_code == status
     assert response.get_json()["error"]["type"] == type
     assert response.headers.get("Retry-After") == headers.get("Retry-After")
     assert "x-should-retry" not in response.headers
 
 
-def test_a_failure_in_the_stream_is_an_error_and_the_last_event(
+def test_a_failure_in_the_stream_ends_it_with_an_error_event(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *contents("Hi", " there"))
@@ -548,11 +569,11 @@ def test_a_failure_in_the_stream_is_an_error_and_the_last_event(
         },
         "request_id": response.headers["request-id"],
     }
-    whole = ask(client)
-    assert (whole.status_code, whole.headers["x-should-retry"]) == (502, "false")
+    non_streamed = ask(client)
+    assert (non_streamed.status_code, non_streamed.headers["x-should-retry"]) == (502, "false")
 
 
-def test_errors_of_the_path_have_anthropics_form(
+def test_every_error_has_anthropics_form(
     make_client: Callable[..., FlaskClient],
 ) -> None:
     client = make_client(max_body_bytes=9)
@@ -570,7 +591,7 @@ def test_errors_of_the_path_have_anthropics_form(
         assert error["error"]["type"] == (type or "invalid_request_error")
 
 
-def test_a_full_gateway_is_overloaded(
+def test_a_full_gateway_answers_with_an_overloaded_error(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *ANSWER)
@@ -585,7 +606,7 @@ def test_a_full_gateway_is_overloaded(
     held.close()
 
 
-def test_usage_is_estimated_where_the_upstream_counts_nothing(
+def test_usage_is_estimated_if_the_upstream_sends_none(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *contents("<think>" + "think " * 100 + "</think>", "four"), FINISH, DONE)
@@ -610,17 +631,17 @@ def count(client: FlaskClient, **body: Any) -> int:
     return int(tokens)
 
 
-def test_tokens_are_counted_about(client: FlaskClient) -> None:
+def test_count_tokens_returns_an_estimate(client: FlaskClient) -> None:
     least = count(client)
     assert least == 4 + 3
     assert count(client, system="Be brief. " * 40) == least + 4 + 100
     assert count(client, tools=[TOOL]) > least + 10
-    assert count(client, **said(IMAGE)) >= least + 1000
-    assert count(client, **said(CALL, role="assistant")) > least + 10
+    assert count(client, **request_with(IMAGE)) >= least + 1000
+    assert count(client, **request_with(CALL, role="assistant")) > least + 10
     assert count(client, model="m", thinking=THINKING) == least
 
 
-def test_bad_requests_are_not_counted(client: FlaskClient) -> None:
+def test_count_tokens_refuses_a_bad_request(client: FlaskClient) -> None:
     response = client.post("/v1/messages/count_tokens", json={"messages": []})
     assert response.status_code == 400
     assert response.get_json()["error"]["type"] == "invalid_request_error"

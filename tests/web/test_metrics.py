@@ -1,4 +1,4 @@
-"""/metrics tells what was done: every turn once, by its end, and nothing that a caller wrote."""
+"""/metrics counts every turn once, by its end, and shows nothing that a client wrote."""
 
 import re
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.core.families import FAMILIES
 from gateway.observe.instruments import INSTRUMENTS
+from gateway.observe.metrics import Metrics
 from tests.web.conftest import COMPLETIONS, answers
 
 FINISH = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
@@ -28,7 +29,7 @@ def ask(client: FlaskClient, **more: Any) -> str:
 
 
 def samples(client: FlaskClient, name: str) -> list[tuple[Labels, float]]:
-    """The series of this name: labels and value."""
+    """Labels and value of each series with this name."""
     text = client.get("/metrics").get_data(as_text=True)
     return [
         (sample.labels, sample.value)
@@ -43,7 +44,7 @@ def value(client: FlaskClient, name: str, **labels: str) -> float:
     return sum(number for held, number in samples(client, name) if labels.items() <= held.items())
 
 
-def test_it_is_prometheus_text(client: FlaskClient) -> None:
+def test_the_page_is_prometheus_text(client: FlaskClient) -> None:
     answer = client.get("/metrics")
     assert answer.content_type.startswith("text/plain; version=0.0.4")
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", answer.get_data(as_text=True), re.MULTILINE))
@@ -67,7 +68,7 @@ def test_a_turn_is_counted_by_format_family_upstream_and_end(
     assert value(client, "gateway_open_streams") == 0
 
 
-def test_a_name_that_a_client_made_up_is_never_a_label(
+def test_model_names_of_clients_are_never_labels(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     for number in range(30):
@@ -79,7 +80,7 @@ def test_a_name_that_a_client_made_up_is_never_a_label(
     assert len(samples(client, "gateway_turns_total")) == 1
 
 
-def test_a_code_that_an_upstream_made_up_is_never_a_label(
+def test_unknown_error_codes_of_upstreams_are_never_labels(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, {"error": {"message": "no", "code": "invented-in-stream"}})
@@ -111,7 +112,7 @@ def test_a_code_that_an_upstream_made_up_is_never_a_label(
         ({"body": b""}, "failed", "upstream", "upstream_broke_off", "accepted"),
     ],
 )
-def test_what_went_wrong_is_counted_by_blame_and_code(
+def test_failed_turns_are_counted_by_blame_and_code(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     fault: dict[str, Any],
@@ -125,25 +126,25 @@ def test_what_went_wrong_is_counted_by_blame_and_code(
     assert value(client, "gateway_turns_total", end=end, blame=blame) == 1
     assert value(client, "gateway_turn_errors_total", code=code) == 1
     assert value(client, "gateway_upstream_attempts_total", result=result) == 1
-    assert value(client, "gateway_refusals_total") == 0
+    assert value(client, "gateway_error_responses_total") == 0
 
 
-def test_a_refused_turn_is_a_turn_and_a_refusal(
+def test_a_refused_turn_counts_as_turn_and_as_error_response(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
-    """In the formats that wait for the upstream's status."""
+    """In the formats that wait for the upstream's status before they answer."""
     upstream.post(COMPLETIONS, status=503)
     ask(client, gateway={"format": "openai"})
     assert value(client, "gateway_turns_total", end="refused", blame="upstream") == 1
-    assert value(client, "gateway_refusals_total", code="upstream_refused") == 1
+    assert value(client, "gateway_error_responses_total", code="upstream_refused") == 1
 
 
-def test_requests_that_are_no_turn_are_refusals(client: FlaskClient) -> None:
+def test_requests_that_start_no_turn_count_as_error_responses(client: FlaskClient) -> None:
     client.post("/v1/chat/completions", json={})
     client.get("/nowhere")
     client.get("/v1/chat/completions")
     for code in ("bad_request", "not_found", "method_not_allowed"):
-        assert value(client, "gateway_refusals_total", code=code) == 1
+        assert value(client, "gateway_error_responses_total", code=code) == 1
     assert samples(client, "gateway_turns_total") == []
 
 
@@ -159,52 +160,52 @@ def test_requests_that_are_no_turn_are_refusals(client: FlaskClient) -> None:
         ({"completion_tokens": 50, "completion_tokens_details": [1]}, 10, 40),
     ],
 )
-def test_tokens_are_the_usage_s_or_else_estimates(
+def test_tokens_come_from_usage_or_are_estimated(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     usage: dict[str, Any] | None,
     reasoning: int,
     answer: int,
 ) -> None:
-    said = [content(f"<think>{'r' * 40}</think>"), content("a" * 20), FINISH]
-    answers(upstream, *said, {"choices": [], "usage": usage}, "[DONE]")
+    chunks = [content(f"<think>{'r' * 40}</think>"), content("a" * 20), FINISH]
+    answers(upstream, *chunks, {"choices": [], "usage": usage}, "[DONE]")
     ask(client)
     assert value(client, "gateway_tokens_total", kind="reasoning") == reasoning
     assert value(client, "gateway_tokens_total", kind="answer") == answer
 
 
-def test_the_bytes_are_those_that_the_client_got(
+def test_sent_bytes_are_the_bytes_that_the_client_received(
     client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
 ) -> None:
     answers(upstream, content("<think>Two.</think>Grüße"), FINISH, "[DONE]")
-    got = 0
+    received = 0
     for format in ("phased", "events", "openai", "plain"):
-        said = ask(client, gateway={"format": format})
-        assert logged[-1]["sent_bytes"] == len(said)
-        got += len(said)
-    whole = ask(client, stream=False)
-    assert logged[-1]["sent_bytes"] == len(whole)
-    assert value(client, "gateway_sent_bytes_total") == got + len(whole)
+        response = ask(client, gateway={"format": format})
+        assert logged[-1]["sent_bytes"] == len(response)
+        received += len(response)
+    response = ask(client, stream=False)
+    assert logged[-1]["sent_bytes"] == len(response)
+    assert value(client, "gateway_sent_bytes_total") == received + len(response)
 
 
-def test_a_first_lone_end_marker_is_counted_once(
+def test_a_model_that_starts_inside_its_reasoning_is_counted_once(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     for _ in range(3):
         answers(upstream, content("Two and two.</think>4"), FINISH, "[DONE]")
         ask(client, model="my-model")
-    assert value(client, "gateway_lone_ends_learned_total", upstream="default") == 1
+    assert value(client, "gateway_starts_inside_detected_total", upstream="default") == 1
 
 
-def test_each_application_counts_for_itself(make_client: Callable[..., FlaskClient]) -> None:
+def test_each_application_has_its_own_counts(make_client: Callable[..., FlaskClient]) -> None:
     one, other = make_client(), make_client(max_streams=7)
     one.get("/nowhere")
-    assert value(one, "gateway_refusals_total") == 1
-    assert value(other, "gateway_refusals_total") == 0
-    assert value(other, "gateway_stream_places") == 7
+    assert value(one, "gateway_error_responses_total") == 1
+    assert value(other, "gateway_error_responses_total") == 0
+    assert value(other, "gateway_stream_limit") == 7
 
 
-def test_a_breaker_is_shown_from_the_start_and_when_it_opens(
+def test_a_breaker_is_exported_from_the_start_and_when_it_opens(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:
     client = make_client(breaker_failures=2)
@@ -214,4 +215,23 @@ def test_a_breaker_is_shown_from_the_start_and_when_it_opens(
         ask(client)
     assert samples(client, "gateway_breaker_state") == [({"upstream": "default"}, 2)]
     assert value(client, "gateway_upstream_attempts_total", result="5xx") == 2
-    assert value(client, "gateway_refusals_total", code="no_upstream") == 1
+    assert value(client, "gateway_error_responses_total", code="no_upstream") == 1
+
+
+def test_a_half_open_breaker_is_between_closed_and_open() -> None:
+    metrics = Metrics()
+    for state, number in (("closed", 0), ("half_open", 1), ("open", 2)):
+        metrics.set_breaker("a", state)
+        assert f'gateway_breaker_state{{upstream="a"}} {number}.0\n' in metrics.text().decode()
+
+
+def test_calls_of_the_summary_model_are_counted_by_result() -> None:
+    metrics = Metrics()
+    turn: dict[str, Any] = {"format": "events", "family": "tags", "upstream": "a", "end": "done"}
+    turn |= {"key": "anonymous", "usage": None, "reasoning_tokens": 1, "output_tokens": 1}
+    metrics.count_turn(turn | {"summarizer": {"calls": 3, "failed": 1, "total_tokens": 50}})
+    metrics.flush(open_streams=0)
+    text = metrics.text().decode()
+    assert 'gateway_summarizer_calls_total{result="succeeded"} 2.0\n' in text
+    assert 'gateway_summarizer_calls_total{result="failed"} 1.0\n' in text
+    assert "gateway_summarizer_tokens_total 50.0\n" in text

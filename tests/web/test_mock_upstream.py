@@ -1,14 +1,21 @@
-"""The scripted model server without a socket: unpaced, so that nothing here waits."""
+"""The mock model server's app, without a socket and without pacing."""
 
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-import mock_upstream
-from mock_upstream import MODELS, TOKEN, Mock, create_app, reply
+import gateway.mock
+from gateway.mock.frames import split_tokens
+from gateway.mock.local_answer import Piece
+from gateway.mock.models import MODELS
+from gateway.mock.replies import reply_to
+from gateway.mock.request import Playback
+from gateway.mock.server import create_app
+from gateway.mock.texts import UNICODE
 
 PATH = "/v1/chat/completions"
 HI = "I should greet in one sentence. Keep it short."
@@ -18,7 +25,7 @@ TOPIC = "Explain quantum tunnelling"
 
 @pytest.fixture
 def client() -> FlaskClient:
-    return create_app(Mock(tokens_per_second=0)).test_client()
+    return create_app(Playback(tokens_per_second=0)).test_client()
 
 
 def ask(client: FlaskClient, model: str = "default", prompt: str = "hi", **more) -> TestResponse:
@@ -27,14 +34,14 @@ def ask(client: FlaskClient, model: str = "default", prompt: str = "hi", **more)
 
 
 def frames(response: TestResponse) -> list[str]:
-    """The data of each event, as the SSE rules read it."""
+    """The data of each event, as a client parses it."""
     text = response.get_data().decode("utf-8", "replace").replace("\r\n", "\n")
     events = [event for event in text.split("\n\n") if event]
     return [line[6:] for event in events for line in event.split("\n") if line.startswith("data: ")]
 
 
 def chunks(response: TestResponse) -> list[dict]:
-    """The chunks of a stream that is whole: it ends in [DONE]."""
+    """The chunks of a stream that ends in [DONE]."""
     *data, last = frames(response)
     assert last == "[DONE]"
     return [json.loads(one) for one in data]
@@ -51,7 +58,7 @@ def finish_reasons(stream: list[dict]) -> list[str]:
 
 
 @pytest.mark.parametrize("prompt", ["hi", " HI\n"])
-def test_default_says_exactly_this(client: FlaskClient, prompt: str) -> None:
+def test_hi_to_the_default_model_gets_this_exact_text(client: FlaskClient, prompt: str) -> None:
     assert joined(chunks(ask(client, prompt=prompt))) == f"<think>\n{HI}\n</think>\n\n{HELLO}"
 
 
@@ -69,7 +76,7 @@ def test_default_says_exactly_this(client: FlaskClient, prompt: str) -> None:
         ("crlf", f"<think>\n{HI}\n</think>\n\n{HELLO}"),
     ],
 )
-def test_markup_in_the_content(client: FlaskClient, model: str, content: str) -> None:
+def test_reasoning_is_marked_in_the_content(client: FlaskClient, model: str, content: str) -> None:
     stream = chunks(ask(client, model))
     assert joined(stream) == content
     assert finish_reasons(stream) == ["stop"]
@@ -78,14 +85,14 @@ def test_markup_in_the_content(client: FlaskClient, model: str, content: str) ->
 @pytest.mark.parametrize(
     ("model", "key"), [("labelled", "reasoning_content"), ("labelled-reasoning", "reasoning")]
 )
-def test_reasoning_in_a_key_of_its_own(client: FlaskClient, model: str, key: str) -> None:
+def test_reasoning_is_sent_in_its_own_key(client: FlaskClient, model: str, key: str) -> None:
     stream = chunks(ask(client, model))
     assert (joined(stream, key), joined(stream)) == (HI, HELLO)
     whole = ask(client, model, stream=False).get_json()["choices"][0]["message"]
     assert whole == {"role": "assistant", key: HI, "content": HELLO}
 
 
-def test_the_frames_look_like_vllm(client: FlaskClient) -> None:
+def test_chunks_have_the_shape_of_vllms(client: FlaskClient) -> None:
     response = ask(client)
     assert response.content_type == "text/event-stream; charset=utf-8"
     stream = chunks(response)
@@ -97,7 +104,7 @@ def test_the_frames_look_like_vllm(client: FlaskClient) -> None:
     assert not any("usage" in chunk for chunk in stream)
 
 
-def test_usage_is_counted_and_sent_only_when_asked_for(client: FlaskClient) -> None:
+def test_usage_is_sent_only_on_request(client: FlaskClient) -> None:
     stream = chunks(ask(client, stream_options={"include_usage": True}))
     assert stream[-1]["choices"] == []
     assert stream[-1]["usage"] == {
@@ -109,7 +116,7 @@ def test_usage_is_counted_and_sent_only_when_asked_for(client: FlaskClient) -> N
     assert ask(client, stream=False).get_json()["usage"] == stream[-1]["usage"]
 
 
-FAILING = {name for name, script in MODELS.items() if script.failure}
+FAILING = {name for name, script in MODELS.items() if script.error}
 NOT_WHOLE = {"cut", "cut-thinking", "error-in-stream", "garbage", "html", "json-body"}
 
 
@@ -123,7 +130,7 @@ def test_streamed_and_whole_answers_agree(client: FlaskClient, model: str) -> No
 
 
 @pytest.mark.parametrize("key", ["max_tokens", "max_completion_tokens"])
-def test_a_token_limit_cuts_the_answer(client: FlaskClient, key: str) -> None:
+def test_a_token_limit_truncates_the_answer(client: FlaskClient, key: str) -> None:
     stream = chunks(ask(client, "no-reasoning", **{key: 3}))
     assert joined(stream) == "Hi! Nice"
     assert finish_reasons(stream) == ["length"]
@@ -141,12 +148,12 @@ def test_a_token_limit_cuts_the_answer(client: FlaskClient, key: str) -> None:
         ("What is 5/0?", "5 / 0 has no result, because it divides by zero."),
     ],
 )
-def test_arithmetic_is_real(prompt: str, answer: str) -> None:
-    assert reply(prompt).answer == answer
+def test_arithmetic_is_calculated(prompt: str, answer: str) -> None:
+    assert reply_to(prompt).answer == answer
 
 
 def test_arithmetic_shows_its_steps() -> None:
-    reasoning, answer = reply("Compute 12 * (3 + 4) / 7")
+    reasoning, answer = reply_to("Compute 12 * (3 + 4) / 7")
     assert "Step 1: 3 + 4 = 7. Step 2: 12 * 7 = 84. Step 3: 84 / 7 = 12." in reasoning
     assert answer.startswith("12 * (3 + 4) / 7 = 12.")
 
@@ -155,8 +162,8 @@ def test_arithmetic_shows_its_steps() -> None:
     "prompt",
     ["2**9999", "What is 5?", "What is 24/7 support?", "((((1+1", "9" * 90, "1" + "+1" * 99],
 )
-def test_odd_arithmetic_gets_some_answer(prompt: str) -> None:
-    assert reply(prompt).answer
+def test_invalid_arithmetic_still_gets_an_answer(prompt: str) -> None:
+    assert reply_to(prompt).answer
 
 
 @pytest.mark.parametrize(
@@ -195,16 +202,16 @@ def test_long_thinking_is_long_and_corrects_itself(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["hi", "What is 2+2?", TOPIC, "Explain streaming APIs"])
-def test_natural_reasoning_has_one_opening_and_one_joint(client: FlaskClient, prompt: str) -> None:
+def test_natural_reasoning_opens_once_and_concludes_once(client: FlaskClient, prompt: str) -> None:
     text = joined(chunks(ask(client, "mock-natural", prompt)))
     assert text.startswith("Let me think about ")
-    reasoning, joint, answer = text.partition("Therefore, ")
-    assert joint
+    reasoning, conclusion, answer = text.partition("Therefore, ")
+    assert conclusion
     assert not re.search("in conclusion|the answer is|therefore", reasoning, re.I)
-    assert reply(prompt).answer in answer
+    assert reply_to(prompt).answer in answer
 
 
-def test_tool_call_comes_in_pieces(client: FlaskClient) -> None:
+def test_a_tool_call_is_streamed_in_pieces(client: FlaskClient) -> None:
     schema = {"properties": {"city": {"type": "string"}, "days": {"type": "integer"},
                              "unit": {"enum": ["celsius"]}, "odd": True}}  # fmt: skip
     tools = [{"type": "function", "function": {"name": "forecast", "parameters": schema}}]
@@ -223,7 +230,7 @@ def test_tool_call_comes_in_pieces(client: FlaskClient) -> None:
     assert json.loads(whole["tool_calls"][0]["function"]["arguments"])["location"] == "Paris"
 
 
-def test_tool_calls_take_turns(client: FlaskClient) -> None:
+def test_two_tool_calls_are_interleaved(client: FlaskClient) -> None:
     tools = [{"type": "function", "function": {"name": name}} for name in "fg"]
     stream = chunks(ask(client, "tool-calls", tools=tools))
     pieces = [c["choices"][0]["delta"].get("tool_calls") for c in stream]
@@ -237,24 +244,24 @@ def test_tool_calls_take_turns(client: FlaskClient) -> None:
     assert named == ["get_weather", "get_weather"]
 
 
-def test_tool_call_answers_after_the_tool_has(client: FlaskClient) -> None:
+def test_the_model_answers_after_a_tool_result(client: FlaskClient) -> None:
     messages = [{"role": "user", "content": "Weather?"}, {"role": "tool", "content": "Sunny."}]
     stream = chunks(ask(client, "tool-call", messages=messages))
     assert joined(stream).endswith("It says: Sunny.")
     assert finish_reasons(stream) == ["stop"]
 
 
-def test_unicode_cuts_an_emoji_in_two_frames(client: FlaskClient) -> None:
+def test_unicode_splits_an_emoji_over_two_frames(client: FlaskClient) -> None:
     raw = ask(client, "unicode").get_data()
     assert rb'"\ud83d"' in raw.replace(b'" \\', b'"\\')
     assert rb'"\ude00"' in raw
     assert "\u2028".encode() in raw
     text = joined(chunks(ask(client, "unicode")))
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16")
-    assert whole.endswith(mock_upstream.UNICODE.answer)
+    assert whole.endswith(UNICODE.answer)
 
 
-def test_never_ends_thinking(client: FlaskClient) -> None:
+def test_reasoning_that_never_ends_has_finish_reason_length(client: FlaskClient) -> None:
     stream = chunks(ask(client, "never-ends-thinking"))
     assert joined(stream).startswith("<think>\n")
     assert "</think>" not in joined(stream)
@@ -265,7 +272,9 @@ def test_never_ends_thinking(client: FlaskClient) -> None:
     ("model", "seen", "not_seen"),
     [("cut", "</think>", HELLO), ("cut-thinking", "<think>", "</think>")],
 )
-def test_cut_ends_without_an_end(client: FlaskClient, model: str, seen: str, not_seen: str) -> None:
+def test_a_cut_stream_has_no_finish_reason(
+    client: FlaskClient, model: str, seen: str, not_seen: str
+) -> None:
     body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
     received = []
     response = client.post(PATH, json=body, buffered=False)
@@ -277,14 +286,14 @@ def test_cut_ends_without_an_end(client: FlaskClient, model: str, seen: str, not
     assert finish_reasons(stream) == []
 
 
-def test_error_in_stream(client: FlaskClient) -> None:
+def test_an_error_in_the_stream_follows_eight_chunks(client: FlaskClient) -> None:
     *deltas, error, done = frames(ask(client, "error-in-stream", prompt=TOPIC))
     assert len(deltas) == 8
     assert set(json.loads(error)["error"]) == {"message", "type", "param", "code"}
     assert done == "[DONE]"
 
 
-def test_garbage_does_not_touch_the_good_frames(client: FlaskClient) -> None:
+def test_garbage_leaves_the_good_chunks_intact(client: FlaskClient) -> None:
     good, bad = [], 0
     for data in frames(ask(client, "garbage")):
         try:
@@ -304,7 +313,7 @@ def test_crlf_has_no_bare_newline(client: FlaskClient) -> None:
     assert raw.startswith(b": comment\r\n\r\n")
 
 
-def test_html_and_json_body(client: FlaskClient) -> None:
+def test_html_and_json_are_sent_instead_of_a_stream(client: FlaskClient) -> None:
     page = ask(client, "html")
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert page.get_data().startswith(b"<!doctype html>")
@@ -317,14 +326,14 @@ def test_html_and_json_body(client: FlaskClient) -> None:
     ("model", "status"),
     [("error-400", 400), ("error-401", 401), ("error-500", 500), ("rate-limited", 429)],
 )
-def test_error_statuses(client: FlaskClient, model: str, status: int) -> None:
+def test_error_models_send_their_status(client: FlaskClient, model: str, status: int) -> None:
     response = ask(client, model)
     assert response.status_code == status
     assert set(response.get_json()["error"]) == {"message", "type", "param", "code"}
     assert response.headers.get("Retry-After") == ("7" if status == 429 else None)
 
 
-def test_settings_in_the_body_and_in_the_name(client: FlaskClient) -> None:
+def test_playback_is_set_in_the_body_or_in_the_model_name(client: FlaskClient) -> None:
     pieces = [c["choices"][0]["delta"].get("content") for c in chunks(
         ask(client, "no-reasoning", mock={"tokens_per_frame": 3, "repeat": 2}))]  # fmt: skip
     assert [p for p in pieces if p] == [
@@ -378,7 +387,9 @@ USER = {"role": "user", "content": "hi"}
         ({"messages": [USER], "model": "gpt"}, 404, "model"),
     ],
 )
-def test_bad_input(client: FlaskClient, body: object, status: int, param: str | None) -> None:
+def test_an_invalid_request_gets_an_error_that_names_the_field(
+    client: FlaskClient, body: object, status: int, param: str | None
+) -> None:
     data = body if isinstance(body, str | bytes) else json.dumps(body)
     response = client.post(PATH, data=data)
     error = response.get_json()["error"]
@@ -387,27 +398,27 @@ def test_bad_input(client: FlaskClient, body: object, status: int, param: str | 
     assert error["message"].endswith(".")
 
 
-def test_an_unknown_model_names_the_known_ones(client: FlaskClient) -> None:
+def test_an_unknown_model_gets_the_list_of_models(client: FlaskClient) -> None:
     error = ask(client, "gpt").get_json()["error"]
     assert error["code"] == "model_not_found"
     assert all(name in error["message"] for name in MODELS)
 
 
-def test_wrong_method_and_wrong_path(client: FlaskClient) -> None:
+def test_a_wrong_method_or_path_gets_an_openai_error(client: FlaskClient) -> None:
     wrong = client.get(PATH)
     assert (wrong.status_code, wrong.get_json()["error"]["param"]) == (405, None)
     assert "POST" in wrong.headers["Allow"]
     assert client.get("/nothing").get_json()["error"]["type"] == "invalid_request_error"
 
 
-def test_both_paths_models_and_health(client: FlaskClient) -> None:
+def test_routes_work_with_and_without_v1(client: FlaskClient) -> None:
     assert client.post("/chat/completions", json={"messages": [USER]}).status_code == 200
     for path in ("/v1/models", "/models"):
         assert [model["id"] for model in client.get(path).get_json()["data"]] == list(MODELS)
     assert client.get("/health").get_json()["status"] == "ok"
 
 
-def test_stats_show_what_arrived_and_what_became_of_it(client: FlaskClient) -> None:
+def test_stats_count_outcomes_and_show_the_last_request(client: FlaskClient) -> None:
     ask(client, "no-reasoning", user="someone").get_data()
     body = {"model": "default", "stream": True, "messages": [USER]}
     response = client.post(PATH, json=body, headers={"X-Custom": "secret"}, buffered=False)
@@ -424,7 +435,7 @@ def test_stats_show_what_arrived_and_what_became_of_it(client: FlaskClient) -> N
     assert "secret" not in json.dumps(last)
 
 
-def test_content_parts_are_read_as_text(client: FlaskClient) -> None:
+def test_only_text_parts_of_the_content_are_read(client: FlaskClient) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:,"}}
     parts = [image, {"type": "text", "text": "hi"}, "odd"]
     stream = chunks(ask(client, "labelled", messages=[{"role": "user", "content": parts}]))
@@ -435,10 +446,34 @@ def test_content_parts_are_read_as_text(client: FlaskClient) -> None:
     "text", ["", "Let's go.\n\n<think>\t  x", "a\u0085b\u2028c 😀  é", "12345"]
 )
 def test_tokens_join_to_the_text(text: str) -> None:
-    assert "".join(TOKEN.findall(text)) == text
+    assert "".join(split_tokens(text)) == text
 
 
-def test_every_model_is_named_in_the_docstring() -> None:
-    assert mock_upstream.__doc__
-    words = mock_upstream.__doc__.split()
+class TinyModel:
+    """Replaces LocalModel, which needs torch; it answers every prompt with two tokens."""
+
+    name = "tiny-1b"
+    context_length = 100
+
+    def encode_prompt(self, _messages: list[dict[str, str]]) -> tuple[list[int], str]:
+        return [1, 2, 3], "<think>"
+
+    def generate(self, *_: object) -> Iterator[Piece]:
+        yield Piece("Hm.")
+        yield Piece("</think>Hi.")
+        yield Piece("", 0, "stop")
+
+
+@pytest.mark.parametrize("model", ["default", "qwen3", "json-body"])
+def test_a_real_model_streams_under_any_name(model: str) -> None:
+    client = create_app(local=TinyModel()).test_client()
+    stream = chunks(ask(client, model))
+    assert joined(stream) == "<think>Hm.</think>Hi."
+    assert finish_reasons(stream) == ["stop"]
+    assert {chunk["model"] for chunk in stream} == {"tiny-1b"}
+
+
+def test_the_package_docstring_names_every_model() -> None:
+    assert gateway.mock.__doc__
+    words = gateway.mock.__doc__.split()
     assert [name for name in MODELS if name not in words] == []

@@ -1,4 +1,4 @@
-"""Nothing that clients or upstreams send makes a 500, a traceback or a stream without an end."""
+"""Nothing that a client or an upstream sends causes a 500, a traceback or a stream without end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -45,8 +45,10 @@ blocks = st.one_of(
     st.builds(lambda text: {"type": "text", "text": text}, st.text(max_size=8)),
     st.builds(lambda source: {"type": "image", "source": source}, sources),
     st.builds(lambda source: {"type": "document", "source": source}, sources),
-    st.builds(lambda given: {"type": "tool_use", "id": "a", "name": "f", "input": given}, values),
-    st.builds(lambda said: {"type": "tool_result", "tool_use_id": "a", "content": said}, values),
+    st.builds(lambda value: {"type": "tool_use", "id": "a", "name": "f", "input": value}, values),
+    st.builds(
+        lambda content: {"type": "tool_result", "tool_use_id": "a", "content": content}, values
+    ),
     st.just({"type": "thinking", "thinking": "a", "signature": ""}),
     values,
 )
@@ -142,16 +144,16 @@ def test_any_body_is_answered_or_refused(
 
 
 @relaxed
-@given(asked=other_bodies)
+@given(path_and_body=other_bodies)
 def test_any_body_of_the_other_apis_is_answered_or_refused(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
-    asked: tuple[str, dict[str, Any]],
+    path_and_body: tuple[str, dict[str, Any]],
 ) -> None:
     upstream.reset()
     answers(upstream, *contents("<think>a</think>Hi"), FINISH, DONE)
-    path, body = asked
+    path, body = path_and_body
     response = client.post(path, json=body, buffered=True)
     assert response.status_code in (200, 400, 404)
     assert response.get_json() or response.mimetype == "text/event-stream"
@@ -160,14 +162,14 @@ def test_any_body_of_the_other_apis_is_answered_or_refused(
 
 @relaxed
 @given(frames=st.lists(chunks | values, max_size=6), format=st.sampled_from(["phased", "events"]))
-def test_any_stream_ends_once(
+def test_any_upstream_stream_ends_once(
     make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
     frames: list[Any],
     format: str,
 ) -> None:
-    client = make_client(breaker_failures=10)  # nonsense is what it is there to stop
+    client = make_client(breaker_failures=10)  # nonsense would open the breaker
     upstream.reset()
     answers(upstream, *frames, DONE)
     body = {"messages": [{"role": "user", "content": "hi"}], "gateway": {"format": format}}
@@ -195,7 +197,7 @@ def test_any_stream_ends_once(
         ),
     ],
 )
-def test_any_stream_ends_once_in_the_other_apis(
+def test_any_upstream_stream_ends_once_in_the_other_apis(
     make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
@@ -207,17 +209,17 @@ def test_any_stream_ends_once_in_the_other_apis(
     client = make_client(breaker_failures=10)
     upstream.reset()
     answers(upstream, *frames, DONE)
-    shown = {**body, "gateway": {"reasoning": "both"}}
-    text = client.post(path, json={**shown, "stream": True}, buffered=True).text
+    request = {**body, "gateway": {"reasoning": "both"}}
+    text = client.post(path, json={**request, "stream": True}, buffered=True).text
     assert sum(map(text.count, ends)) == 1
-    assert client.post(path, json=shown).status_code in (200, 502)
+    assert client.post(path, json=request).status_code in (200, 502)
     assert not any(line["level"] == "error" for line in logged)
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"\xff\xfe\x00", b"\x00" * 1000, b"data: " * 1000, b"\r\r\r"]
 )
-def test_any_bytes_end_once(
+def test_any_upstream_bytes_end_once(
     client: FlaskClient, upstream: responses.RequestsMock, body: bytes
 ) -> None:
     upstream.post(COMPLETIONS, body=body + sse("ping"))

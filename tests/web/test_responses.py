@@ -1,4 +1,4 @@
-"""OpenAI's Responses API through Flask's client: each field, each refusal, both answers."""
+"""OpenAI's Responses API: request members, refusals, streamed and non-streamed answers."""
 
 import json
 from collections.abc import Callable
@@ -40,19 +40,21 @@ SENT_IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,A
 
 
 def ask(client: FlaskClient, **body: Any) -> Any:
-    """The whole answer, read and closed as a server does it."""
-    asked = {"model": "m", "input": "What is 2+2?", **body}
-    return client.post("/v1/responses", json=asked, buffered=True)
+    """The response, read to its end and closed."""
+    request = {"model": "m", "input": "What is 2+2?", **body}
+    return client.post("/v1/responses", json=request, buffered=True)
 
 
 def events(response: Any) -> list[dict[str, Any]]:
-    """The data of each event; its number must be the next."""
+    """The data of each event. The sequence numbers must count from 0."""
     found = typed_events(response)
     assert [event["sequence_number"] for event in found] == list(range(len(found)))
     return found
 
 
-def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_a_streamed_answer_has_the_events_of_its_items(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *ANSWER)
     response = ask(client, stream=True, reasoning=SUMMARY)
     assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -85,7 +87,7 @@ def test_a_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None
     assert completed["output"] == done
 
 
-def test_a_base_url_for_chat_serves_responses_too(
+def test_the_base_url_of_the_chat_api_serves_responses_too(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *ANSWER)
@@ -93,7 +95,9 @@ def test_a_base_url_for_chat_serves_responses_too(
     assert response.get_json()["object"] == "response"
 
 
-def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_a_non_streamed_answer_is_one_response(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *ANSWER)
     body = ask(client, reasoning={"effort": "high", **SUMMARY}, metadata={"a": "b"}).get_json()
     reasoning, message = body.pop("output")
@@ -143,7 +147,7 @@ def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> 
 
 
 @pytest.mark.parametrize(
-    ("options", "rule", "summaries", "traces", "said"),
+    ("members", "setting", "summaries", "traces", "echoed"),
     [
         ({}, "asked", 0, 0, None),
         ({}, "always", 2, 0, "auto"),
@@ -157,28 +161,30 @@ def test_not_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> 
     ],
 )
 @pytest.mark.parametrize("stream", [True, False])
-def test_who_asks_for_a_summary_gets_one(
+def test_summaries_depend_on_the_request_and_the_setting(
     make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
-    options: dict[str, Any],
-    rule: str,
+    members: dict[str, Any],
+    setting: str,
     summaries: int,
     traces: int,
-    said: str | None,
+    echoed: str | None,
     stream: bool,
 ) -> None:
     answers(upstream, *ANSWER)
-    response = ask(make_client(responses_summary=rule), stream=stream, **options)
+    response = ask(make_client(responses_summary=setting), stream=stream, **members)
     body = events(response)[-1]["response"] if stream else response.get_json()
     *reasoning, message = body["output"]
     assert message["content"][0]["text"] == "The answer is 4."
     assert [len(item["summary"]) for item in reasoning] == [summaries] * bool(summaries)
-    shown = [part for item in reasoning for part in item.get("content", [])]
-    assert shown == [{"type": "reasoning_text", "text": "I add. It is 4."}] * traces
-    assert body["reasoning"]["summary"] == said
+    content = [part for item in reasoning for part in item.get("content", [])]
+    assert content == [{"type": "reasoning_text", "text": "I add. It is 4."}] * traces
+    assert body["reasoning"]["summary"] == echoed
 
 
-def test_the_trace_is_streamed(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_the_trace_is_streamed_as_reasoning_text(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *ANSWER)
     found = events(ask(client, stream=True, gateway={"reasoning": "raw"}))
     raw = [e for e in found if e.get("content_index") == 0 and e["output_index"] == 0]
@@ -311,7 +317,7 @@ def test_the_trace_is_streamed(client: FlaskClient, upstream: responses.Requests
         ),
     ],
 )
-def test_input_becomes_messages(
+def test_input_becomes_chat_messages(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     body: dict[str, Any],
@@ -422,7 +428,7 @@ def test_input_becomes_messages(
         ),
     ],
 )
-def test_what_the_upstream_gets(
+def test_other_members_are_converted_or_dropped(
     client: FlaskClient,
     upstream: responses.RequestsMock,
     body: dict[str, Any],
@@ -432,10 +438,10 @@ def test_what_the_upstream_gets(
     response = ask(client, input="hi", **body)
     assert response.status_code == 200
     assert sent(upstream) == {"messages": [USER], **expected}
-    asked = {**json.loads(upstream.calls[-1].request.body), "x": ""}
-    assert asked["stream_options"] == {"include_usage": True}
-    repeated = {k: v for k, v in body.items() if k in ("tools", "tool_choice", "user") and v}
-    assert response.get_json() | repeated == response.get_json()
+    upstream_body = json.loads(upstream.calls[-1].request.body)
+    assert upstream_body["stream_options"] == {"include_usage": True}
+    echoed = {k: v for k, v in body.items() if k in ("tools", "tool_choice", "user") and v}
+    assert response.get_json() | echoed == response.get_json()
 
 
 @pytest.mark.parametrize(
@@ -503,7 +509,7 @@ def test_what_the_upstream_gets(
         ({"gateway": {"fromat": "plain"}}, 400, "gateway.fromat", "bad_request"),
     ],
 )
-def test_refusals_name_the_parameter(
+def test_a_refusal_names_the_parameter(
     client: FlaskClient, body: dict[str, Any], status: int, param: str, code: str
 ) -> None:
     response = ask(client, **body)
@@ -513,7 +519,7 @@ def test_refusals_name_the_parameter(
     assert error["message"].endswith(".")
 
 
-def test_tools_that_cannot_run_here_can_be_left_out(
+def test_tools_that_run_only_at_openai_can_be_skipped(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *ANSWER)
@@ -529,7 +535,7 @@ def test_tools_that_cannot_run_here_can_be_left_out(
     assert ask(client, tools=[1]).get_json()["error"]["param"] == "tools[0]"
 
 
-def test_nothing_is_kept(client: FlaskClient) -> None:
+def test_no_response_is_stored(client: FlaskClient) -> None:
     for method, path in (
         ("GET", "/v1/responses/resp_1"),
         ("GET", "/v1/responses/resp_1?stream=true&starting_after=3"),
@@ -540,14 +546,12 @@ def test_nothing_is_kept(client: FlaskClient) -> None:
         response = client.open(path, method=method)
         error = response.get_json()["error"]
         assert response.status_code == 404
-        assert error["message"] == "Response with id 'resp_1' not found: the gateway keeps none."
+        assert error["message"] == "Response with id 'resp_1' not found: the gateway stores none."
         assert error["type"] == "invalid_request_error"
     assert client.get("/v1/responses").status_code == 405
 
 
-def test_estimates_are_said_to_be_estimates(
-    client: FlaskClient, upstream: responses.RequestsMock
-) -> None:
+def test_estimated_usage_is_marked(client: FlaskClient, upstream: responses.RequestsMock) -> None:
     answers(upstream, *ANSWER[:-2], DONE)
     body = ask(client, metadata={"a": "b"}).get_json()
     assert body["usage"] == {
@@ -569,45 +573,50 @@ def test_estimates_are_said_to_be_estimates(
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("finish_reason", "incomplete_reason"),
     [("length", "max_output_tokens"), ("content_filter", "content_filter")],
 )
-def test_an_answer_that_was_cut_is_incomplete(
-    client: FlaskClient, upstream: responses.RequestsMock, reason: str, said: str
+def test_a_truncated_answer_is_incomplete(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    finish_reason: str,
+    incomplete_reason: str,
 ) -> None:
-    answers(upstream, *contents("Once upon"), finish(reason), USAGE, DONE)
+    answers(upstream, *contents("Once upon"), finish(finish_reason), USAGE, DONE)
     last = events(ask(client, stream=True))[-1]
     assert last["type"] == "response.incomplete"
     for body in (last["response"], ask(client).get_json()):
         assert body["status"] == "incomplete"
-        assert body["incomplete_details"] == {"reason": said}
+        assert body["incomplete_details"] == {"reason": incomplete_reason}
         assert body["output"][-1]["status"] == "incomplete"
         assert body["usage"]["output_tokens"] == 30
 
 
-def test_a_failure_in_the_stream(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+def test_a_failure_in_the_stream_fails_the_response(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
     answers(upstream, *contents("<think>I add.</think>The"))
     *_, done, error, failed = events(ask(client, stream=True))
-    said = {
+    members = {
         "code": "upstream_broke_off",
         "message": "The upstream's stream ended before its answer did.",
         "param": None,
     }
     assert done["item"]["status"] == "incomplete"
     del error["sequence_number"]
-    assert error == {"type": "error", **said, "error": {"type": "upstream_error", **said}}
+    assert error == {"type": "error", **members, "error": {"type": "upstream_error", **members}}
     assert failed["type"] == "response.failed"
     assert failed["response"]["status"] == "failed"
-    assert failed["response"]["error"] == {"code": "server_error", "message": said["message"]}
+    assert failed["response"]["error"] == {"code": "server_error", "message": members["message"]}
     assert failed["response"]["output"] == [done["item"]]
-    whole = ask(client)
-    assert whole.status_code == 502
-    assert whole.headers["x-should-retry"] == "false"
-    assert whole.get_json()["error"]["code"] == "upstream_broke_off"
+    non_streamed = ask(client)
+    assert non_streamed.status_code == 502
+    assert non_streamed.headers["x-should-retry"] == "false"
+    assert non_streamed.get_json()["error"]["code"] == "upstream_broke_off"
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_the_upstreams_status_comes_before_the_first_byte(
+def test_an_upstream_refusal_is_answered_with_its_status(
     client: FlaskClient, upstream: responses.RequestsMock, stream: bool
 ) -> None:
     refusal = {"error": {"message": "Slow down.", "code": "rate_limit_exceeded"}}

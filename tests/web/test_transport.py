@@ -1,4 +1,4 @@
-"""Bytes become lines, those of one read together, wherever the reads cut them."""
+"""A body becomes lines, those of one read together, however the reads cut it."""
 
 import urllib.request
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import UpstreamBroke
-from gateway.transport import client as transport
+from gateway.transport import client, lines
 from gateway.transport.client import Reply
 from gateway.transport.session import make_session
 from tests.core.cuts import cut, every_cut, places
 
 
 class Reads:
-    """A `raw` whose read1 gives prepared pieces."""
+    """A `raw` whose read1 returns prepared pieces."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces: Iterator[bytes] = iter([piece for piece in pieces if piece])
@@ -41,7 +41,7 @@ def batches(pieces: list[bytes]) -> list[list[bytes]]:
         return list(reply.batches())
 
 
-def lines(pieces: list[bytes]) -> list[bytes]:
+def lines_of(pieces: list[bytes]) -> list[bytes]:
     return [line for batch in batches(pieces) for line in batch]
 
 
@@ -58,37 +58,37 @@ def lines(pieces: list[bytes]) -> list[bytes]:
         b"",
     ],
 )
-def test_no_cut_changes_the_lines(stream: bytes) -> None:
+def test_cuts_do_not_change_the_lines(stream: bytes) -> None:
     for pieces in every_cut(stream):
-        assert lines(pieces) == stream.splitlines()
+        assert lines_of(pieces) == stream.splitlines()
 
 
 @given(st.text(alphabet="ab\r\n").map(str.encode), places)
-def test_no_cut_of_any_bytes_changes_the_lines(stream: bytes, where: list[int]) -> None:
-    assert lines(cut(stream, where)) == stream.splitlines()
+def test_cuts_do_not_change_the_lines_of_any_bytes(stream: bytes, where: list[int]) -> None:
+    assert lines_of(cut(stream, where)) == stream.splitlines()
 
 
-def test_lines_of_one_read_come_together_and_at_once() -> None:
+def test_lines_of_one_read_are_one_batch() -> None:
     assert batches([b"a\n\nb\n", b"\nc", b"d\n\n"]) == [[b"a", b"", b"b"], [b""], [b"cd", b""]]
 
 
-def test_a_long_line_takes_linear_time() -> None:
-    [line] = lines([b"x" * 1000] * 20_000 + [b"\n"])
+def test_a_long_line_in_small_reads_takes_linear_time() -> None:
+    [line] = lines_of([b"x" * 1000] * 20_000 + [b"\n"])
     assert len(line) == 20_000_000
 
 
-def test_a_line_without_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_LINE_BYTES", 5000)
+def test_a_line_without_end_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 5000)
     with pytest.raises(UpstreamBroke, match="too long"):
         batches([b"x" * 1000] * 6)
 
 
-def test_the_session_is_hardened() -> None:
+def test_the_session_ignores_proxies_and_netrc_of_the_environment() -> None:
     session = make_session(7)
     assert not session.trust_env
 
 
-def test_no_cookie_of_an_upstream_is_kept() -> None:
+def test_cookies_of_upstreams_are_not_kept() -> None:
     class Answer:
         def info(self) -> Message:
             headers = Message()
@@ -101,18 +101,18 @@ def test_no_cookie_of_an_upstream_is_kept() -> None:
     assert list(session.cookies) == []
 
 
-def test_a_list_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_LINE_BYTES", 100_000)
+def test_an_endless_model_list_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MAX_LINE_BYTES", 100_000)
     response = requests.Response()
     response.status_code = 200
     response.raw = Endless()
     with Reply(response) as reply, pytest.raises(UpstreamBroke):
-        reply.json()
+        reply.read()
     assert response.raw.given < 300_000
 
 
 class Endless(Reads):
-    """A `raw` that has always more, up to a million bytes."""
+    """A `raw` that always has more, up to a million bytes."""
 
     def __init__(self) -> None:
         super().__init__([])

@@ -1,4 +1,4 @@
-"""Every entry of docs/upstreams.md is one that the gateway takes."""
+"""Every example in docs/upstreams.md is valid."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ def load(tmp_path: Path, toml: str) -> Config:
 
 
 @pytest.mark.parametrize("toml", SNIPPETS)
-def test_an_entry_is_taken_and_means_what_it_says(tmp_path: Path, toml: str) -> None:
+def test_every_example_is_valid(tmp_path: Path, toml: str) -> None:
     config = load(tmp_path, toml)
     assert len(config.upstreams) == toml.count("[[upstreams]]") > 0
     Families(config)
@@ -35,23 +35,23 @@ def test_an_entry_is_taken_and_means_what_it_says(tmp_path: Path, toml: str) -> 
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_every_server_has_a_section_with_an_entry(server: str) -> None:
+def test_every_server_has_a_section_with_an_example(server: str) -> None:
     section = PAGE.split(f"\n## {server}\n")[1].split("\n## ")[0]
     assert "```toml\n[[upstreams]]" in section
     assert "ource" in section
 
 
-def test_a_local_server_has_its_start_line() -> None:
+def test_local_servers_have_a_start_command() -> None:
     for command in ("vllm serve", "sglang.launch_server", "llama-server", "ollama serve", "lms"):
         assert f"{command} " in PAGE or f"{command}\n" in PAGE
 
 
-def test_no_entry_listens_where_the_gateway_does(tmp_path: Path) -> None:
+def test_no_example_uses_the_gateways_port(tmp_path: Path) -> None:
     for toml in SNIPPETS:
         urls = [upstream.url for upstream in load(tmp_path, toml).upstreams]
         assert not [url for url in urls if f":{Config().port}/" in f"{url}/"]
 
 
-def test_every_key_of_an_entry_is_in_the_settings() -> None:
+def test_every_key_in_an_example_is_a_setting() -> None:
     used = {key for toml in SNIPPETS for key in re.findall(r"^(\w+) = ", toml, re.MULTILINE)}
     assert used - {"match", "family"} <= set(UpstreamConfig.__struct_fields__)

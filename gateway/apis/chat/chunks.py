@@ -1,11 +1,10 @@
-"""What the dialects made of OpenAI chunks share: the chunk, its phase, and the end.
+"""The base of the dialects made of OpenAI chunks: the chunk, its phase, and the end.
 
-A chunk is a full `chat.completion.chunk` with one choice, also where it only carries a phase: then
-even the naivest client, which reads `choices[0].delta` of everything, survives it.
+Every chunk is a full `chat.completion.chunk` with one choice, even one that only carries a phase:
+simple clients read `choices[0].delta` of everything.
 """
 
 from collections.abc import Sequence
-from secrets import token_hex
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,7 +12,7 @@ import msgspec
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -22,7 +21,6 @@ from gateway.core.events import (
     PromptSummary,
     ReasoningDelta,
     ReasoningSummary,
-    SentOn,
     SummaryDelta,
     ToolCallDelta,
 )
@@ -34,21 +32,18 @@ REASONING_SUMMARY = "reasoning_summary"
 FINAL_OUTPUT = "final_output"
 
 _END = frame(DONE.decode())
-_PROBE = token_hex(16)
-"""Nobody can know it, so no other part of a frame contains it."""
 
 
 class ChunkDialect(Dialect):
-    """Spells events as chunks; a dialect says which delta carries the summaries and the trace."""
+    """Spells events as chunks. A dialect chooses the deltas for the summaries and the trace."""
 
-    whole = Completion
+    non_streamed = Completion
     shows_timings: ClassVar[bool]
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
         self._index = 0
         self._choices: dict[int, ChunkDialect] = {}
-        self._around: dict[SentOn, Sequence[bytes]] = {}
         self._phase = PROMPT_SUMMARY
         self._members: dict[str, Any] = {
             "id": f"chatcmpl-{answer.id}",
@@ -63,7 +58,7 @@ class ChunkDialect(Dialect):
         raise NotImplementedError
 
     def summary(self, line: str) -> str:
-        """The delta for a line of the live account."""
+        """The delta for a live line."""
         raise NotImplementedError
 
     def end_summary(self, closing: str) -> str:
@@ -81,24 +76,17 @@ class ChunkDialect(Dialect):
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(map(self._spell, events))
 
-    def around(self, event: SentOn) -> Sequence[bytes]:
-        if event not in self._around:
-            self._around[event] = self._spell(event(_PROBE)).split(_PROBE.encode())
-        return self._around[event]
-
-    def say(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
-        """A chunk in its phase; see :meth:`chunk`."""
-        entering = self.enter(phase)
-        if phase != self._phase:
-            self._phase = phase
-            self._around.clear()
-        return entering + self.chunk(delta, phase, choice=choice, more=more)
+    def chunk_in(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
+        """A chunk of a phase, after what begins the phase; see :meth:`chunk`."""
+        beginning = self.enter(phase)
+        self._phase = phase
+        return beginning + self.chunk(delta, phase, choice=choice, more=more)
 
     def chunk(
         self, delta: str, phase: str, *, event: str = "", choice: str = "", more: str = ""
     ) -> bytes:
         """One chunk. `delta` is a JSON object; `choice` and `more` are further members, of the
-        choice and at the top, each with a leading comma."""
+        choice and of the chunk, each with a leading comma."""
         return frame(
             f'{self._head},"choices":[{{"index":{self._index},"delta":{delta}{choice},'
             f'"finish_reason":null}}],"phase":"{phase}"{more}}}',
@@ -108,25 +96,25 @@ class ChunkDialect(Dialect):
     def _spell(self, event: Event) -> bytes:
         match event:
             case OutputDelta(text):
-                return self.say(FINAL_OUTPUT, f'{{"content":{quote(text)}}}')
+                return self.chunk_in(FINAL_OUTPUT, f'{{"content":{quote(text)}}}')
             case ReasoningDelta(text):
                 # A model that thinks again after it began to answer does not turn phases back.
                 late = self._phase == FINAL_OUTPUT
-                return self.say(FINAL_OUTPUT if late else REASONING, self.trace(text))
+                return self.chunk_in(FINAL_OUTPUT if late else REASONING, self.trace(text))
             case SummaryDelta(line):
-                return self.say(REASONING_SUMMARY, self.summary(line))
+                return self.chunk_in(REASONING_SUMMARY, self.summary(line))
             case ReasoningSummary(closing=closing):
                 delta = self.end_summary(closing)
-                return self.say(REASONING_SUMMARY, delta) if delta else b""
+                return self.chunk_in(REASONING_SUMMARY, delta) if delta else b""
             case PromptSummary():
                 return self.prompt_summary(event)
             case ToolCallDelta(call):
-                return self.say(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
+                return self.chunk_in(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
             case Extra():
                 return self._extra(event)
-            case Choice(index, Done() as done):
+            case ChoiceEvent(index, Done() as done):
                 return self._choice(index)._finish(done)
-            case Choice(index, event):
+            case ChoiceEvent(index, event):
                 return self._choice(index)._spell(event)
             case Done():
                 finish = b"" if self._choices else self._finish(event)
@@ -138,12 +126,11 @@ class ChunkDialect(Dialect):
         if extra.chunk:
             self._members |= extra.chunk
             self._head = dumps(self._members)[:-1]
-            self._around.clear()
         if not extra.delta and not extra.choice:
             return b""
         of_choice = f",{dumps(extra.choice)[1:-1]}" if extra.choice else ""
         phase = FINAL_OUTPUT if extra.answers else self._phase
-        return self.say(phase, dumps(extra.delta), choice=of_choice)
+        return self.chunk_in(phase, dumps(extra.delta), choice=of_choice)
 
     def _choice(self, index: int) -> "ChunkDialect":
         """This dialect for one of several choices, with a phase of its own."""
@@ -163,7 +150,7 @@ class ChunkDialect(Dialect):
 
     def _usage(self, done: Done) -> bytes:
         """The chunk with the usage, if it was asked for and is known."""
-        usage = done.usage_in_all
+        usage = done.total_usage
         if not self.answer.include_usage or usage is None:
             return b""
         return frame(f'{self._head},"choices":[],"usage":{dumps(usage)}}}')

@@ -1,11 +1,11 @@
-"""The answer that is not streamed: all events of a turn as one `chat.completion`."""
+"""The non-streamed answer: collects the events of a turn into one `chat.completion`."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -17,11 +17,14 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 
 class Completion:
-    """Collects events; `error` is set when the turn failed, else :meth:`body` is the answer."""
+    """A `chat.completion` under construction.
+
+    After the last event either `error` is set or :meth:`body` returns the object.
+    """
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -31,15 +34,15 @@ class Completion:
         self._trace: list[str] = []
         self._content: list[str] = []
         self._tool_calls: dict[int, dict[str, Any]] = {}
-        self._extra: dict[str, Any] = {}
+        self._message_members: dict[str, Any] = {}
         self._logprobs: dict[str, Any] = {}
-        self._of_answer: dict[str, Any] = {}
+        self._body_members: dict[str, Any] = {}
         self._done: Done | None = None
         self._choices: dict[int, Completion] = {}
-        self.error: GatewayError | None = None
+        self.error: ErrorInfo | None = None
 
     def add(self, events: Sequence[Event]) -> None:
-        """Takes the next events."""
+        """Adds the next events."""
         for event in events:
             match event:
                 case OutputDelta(text):
@@ -51,12 +54,12 @@ class Completion:
                 case PromptSummary(text):
                     self._prompt_summary = text
                 case ToolCallDelta(call):
-                    self._tool_call(call)
+                    self._add_tool_call(call)
                 case Extra(delta, choice, chunk):
                     for target, members in (
-                        (self._extra, delta),
+                        (self._message_members, delta),
                         (self._logprobs, choice.get("logprobs") or {}),
-                        (self._of_answer, chunk),
+                        (self._body_members, chunk),
                     ):
                         for name, value in members.items():
                             _append(target, name, value)
@@ -64,14 +67,14 @@ class Completion:
                     self._done = event
                 case Failed(error):
                     self.error = error
-                case Choice(index, inner):
+                case ChoiceEvent(index, inner):
                     self._choices.setdefault(index, Completion(self._answer)).add([inner])
                 case SummaryDelta():
-                    pass  # the summary proper says it better
+                    pass  # ReasoningSummary has the final text
 
     def body(self) -> dict[str, Any]:
-        """The `chat.completion` object."""
-        assert self._done is not None, "the turn has not ended well"
+        """Returns the `chat.completion` object."""
+        assert self._done is not None, "the turn is not done"
         choices = [self._choices[index] for index in sorted(self._choices)] or [self]
         body: dict[str, Any] = {
             "id": f"chatcmpl-{self._answer.id}",
@@ -80,12 +83,12 @@ class Completion:
             "model": self._answer.model,
             "choices": [choice._choice(index) for index, choice in enumerate(choices)],
             "phases": choices[0]._phases(),
-            **choices[0]._of_answer,
+            **choices[0]._body_members,
         }
         if len(choices) > 1:
-            for choice, of_body in zip(choices, body["choices"], strict=True):
-                of_body["phases"] = choice._phases()
-        usage = self._done.usage_in_all
+            for choice, choice_object in zip(choices, body["choices"], strict=True):
+                choice_object["phases"] = choice._phases()
+        usage = self._done.total_usage
         return body if usage is None else body | {"usage": usage}
 
     def _choice(self, index: int) -> dict[str, Any]:
@@ -93,14 +96,14 @@ class Completion:
             "role": "assistant",
             "content": "".join(self._content) if self._content or not self._tool_calls else None,
         }
-        shown = "".join(self._trace) if self._has_trace else self._summary
-        if shown is not None:
-            message |= {"reasoning_content": shown, "reasoning": shown}
+        reasoning = "".join(self._trace) if self._has_trace else self._summary
+        if reasoning is not None:
+            message |= {"reasoning_content": reasoning, "reasoning": reasoning}
         if self._tool_calls:
             message["tool_calls"] = [self._tool_calls[i] for i in sorted(self._tool_calls)]
         return {
             "index": index,
-            "message": message | self._extra,
+            "message": message | self._message_members,
             "finish_reason": self._done.finish_reason if self._done else None,
             "logprobs": self._logprobs or None,
         }
@@ -109,7 +112,7 @@ class Completion:
         phases = {"prompt_summary": self._prompt_summary, "reasoning_summary": self._summary}
         return phases | {"reasoning": "".join(self._trace)} if self._has_trace else phases
 
-    def _tool_call(self, delta: dict[str, Any]) -> None:
+    def _add_tool_call(self, delta: dict[str, Any]) -> None:
         call = self._tool_calls.setdefault(delta["index"], {})
         for name, value in delta.items():
             if name == "function":
@@ -121,7 +124,7 @@ class Completion:
 
 
 def _append(target: dict[str, Any], name: str, value: Any) -> None:
-    """Deltas of text or of a list are pieces of one; of anything else the last one counts."""
+    """Adds a delta to a member: strings and lists are joined, any other value replaces the last."""
     if isinstance(value, list) and isinstance(target.setdefault(name, []), list):
         target[name].extend(value)
     elif isinstance(value, str) and isinstance(target.get(name), str):

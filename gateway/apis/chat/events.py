@@ -7,7 +7,7 @@ import msgspec
 from gateway.apis.base import Dialect
 from gateway.apis.chat.completion import Completion
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -23,21 +23,21 @@ from gateway.core.sse import dumps, frame, quote
 
 
 class EventsDialect(Dialect):
-    whole = Completion
+    non_streamed = Completion
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(
             frame(data, name, str(number + offset))
             for offset, event in enumerate(events)
-            for name, data in _spell(event)
+            for name, data in _name_and_data(event)
         )
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return frame(f'{{"elapsed_ms":{elapsed_ms}}}', "heartbeat")
 
 
-def _spell(event: Event) -> Iterator[tuple[str, str]]:
-    """Name and data of an event; nothing for those that this dialect leaves out."""
+def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
+    """Yields the name and the data of an event, or nothing if the format has no place for it."""
     match event:
         case OutputDelta(text):
             yield "final_output_delta", _text(text)
@@ -52,12 +52,12 @@ def _spell(event: Event) -> Iterator[tuple[str, str]]:
         case ToolCallDelta(call):
             yield "tool_call_delta", dumps(_tool_call(call))
         case Done(finish_reason, timings=timings):
-            data = {"finish_reason": finish_reason, "usage": event.usage_in_all}
+            data = {"finish_reason": finish_reason, "usage": event.total_usage}
             yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
         case Failed(error):
             yield "failed", dumps(error.body())
-        case Extra() | Choice():
-            pass  # unknown fields of OpenAI deltas have no name here, and there is one choice
+        case Extra() | ChoiceEvent():
+            pass  # the format has no event for unknown delta fields, and only one choice
 
 
 def _text(text: str) -> str:
@@ -66,11 +66,11 @@ def _text(text: str) -> str:
 
 def _tool_call(call: dict[str, object]) -> dict[str, object]:
     function = call.get("function")
-    named = function if isinstance(function, dict) else {}
+    function = function if isinstance(function, dict) else {}
     data = {
         "index": call["index"],
         "id": call.get("id"),
-        "name": named.get("name"),
-        "arguments": named.get("arguments"),
+        "name": function.get("name"),
+        "arguments": function.get("arguments"),
     }
     return {key: value for key, value in data.items() if value is not None}

@@ -1,8 +1,8 @@
-"""`openai`: nothing that a strict OpenAI client has not seen.
+"""`openai`: chunks that a strict OpenAI client accepts.
 
-Reasoning goes into `reasoning_content` and, the same text, into `reasoning`, because clients read
-one or the other; never beside content, and never empty. No ids and no `event:` lines: a comment
-after an id makes openai-python raise.
+Reasoning is sent in `reasoning_content` and, the same text, in `reasoning`, because clients read
+one or the other. A delta with reasoning has no content, and no delta is empty. There are no ids and
+no `event:` lines: openai-python raises at a comment that follows an id.
 """
 
 from gateway.apis.base import Answer
@@ -17,17 +17,17 @@ class OpenAIDialect(ChunkDialect):
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
-        # With the trace in the reasoning fields, the summary needs one of its own.
-        self._summary_apart = answer.reasoning == "both"
+        # In `both` the reasoning fields hold the trace, so the summary has its own field.
+        self._has_summary_field = answer.reasoning == "both"
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
-        role = self.say(PROMPT_SUMMARY, '{"role":"assistant","content":""}')
-        return role + self.say(PROMPT_SUMMARY, self.trace(f"{event.text}\n\n"))
+        role = self.chunk_in(PROMPT_SUMMARY, '{"role":"assistant","content":""}')
+        return role + self.chunk_in(PROMPT_SUMMARY, self.trace(f"{event.text}\n\n"))
 
     def summary(self, line: str) -> str:
-        # Break and text in one delta: clients skip deltas of white space alone.
+        # The blank line is in the delta of its text: clients skip deltas of white space alone.
         paragraph = f"{line}\n\n"
-        if self._summary_apart:
+        if self._has_summary_field:
             return f'{{"reasoning_summary":{quote(paragraph)}}}'
         return self.trace(paragraph)
 

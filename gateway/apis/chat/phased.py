@@ -1,7 +1,7 @@
-"""`phased`: OpenAI chunks that carry a phase. What a person sees is in `content`, labelled.
+"""`phased`: OpenAI chunks with a phase. `content` holds labelled text for a person to read.
 
-The text of each phase before the answer ends in a blank line and has no other, so that the answer
-can be told from them where a client hands all of it back (gateway.apis.history).
+The text of each phase before the answer ends in a blank line and contains no other. So
+gateway.apis.history can find the answer when a client sends all of the text back.
 """
 
 from gateway.apis.base import Answer
@@ -20,23 +20,24 @@ class PhasedDialect(ChunkDialect):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
         self._entered: set[str] = set()
-        self._label = SUMMARY_LABEL
+        self._summary_label = SUMMARY_LABEL
+        """"" once it is sent."""
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
         content = quote(f"{PROMPT_LABEL}{event.text}{PHASE_END}")
         delta = f'{{"role":"assistant","content":{content}}}'
-        return self.say(PROMPT_SUMMARY, delta, more=f',"ttft_ms":{event.ttft_ms}')
+        return self.chunk_in(PROMPT_SUMMARY, delta, more=f',"ttft_ms":{event.ttft_ms}')
 
     def summary(self, line: str) -> str:
-        return self._labelled(f"{line}\n")
+        return self._summary_delta(f"{line}\n")
 
     def end_summary(self, closing: str) -> str:
         if closing:
-            return self._labelled(closing + PHASE_END)
-        return "" if self._label else self._labelled("\n")
+            return self._summary_delta(closing + PHASE_END)
+        return "" if self._summary_label else self._summary_delta("\n")
 
-    def _labelled(self, text: str) -> str:
-        content, self._label = quote(self._label + text), ""
+    def _summary_delta(self, text: str) -> str:
+        content, self._summary_label = quote(self._summary_label + text), ""
         return f'{{"content":{content}}}'
 
     def trace(self, text: str) -> str:

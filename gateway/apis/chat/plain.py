@@ -6,25 +6,27 @@ from gateway.apis.base import Dialect
 from gateway.apis.chat.completion import Completion
 from gateway.core.events import Done, Event, Failed, OutputDelta
 from gateway.core.sse import comment, dumps, frame, quote
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 
 class PlainDialect(Dialect):
-    whole = Completion
+    non_streamed = Completion
+    refuses_with_event = True
+    not_json = "No JSON body provided"
 
     def begin(self) -> bytes:
-        # Nothing is shown before the answer, but proxies and clients should see that it is alive.
+        # The answer may take long to begin. The comment shows proxies and clients an open stream.
         return comment("connected")
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
-        return b"".join(map(_spell, events))
+        return b"".join(map(_encode, events))
 
     @classmethod
-    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
+    def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
         return cls.content_type, _error(error).decode()
 
 
-def _spell(event: Event) -> bytes:
+def _encode(event: Event) -> bytes:
     match event:
         case OutputDelta(text):
             return frame(f'{{"choices":[{{"delta":{{"content":{quote(text)}}}}}]}}')
@@ -35,6 +37,6 @@ def _spell(event: Event) -> bytes:
     return b""
 
 
-def _error(error: GatewayError) -> bytes:
+def _error(error: ErrorInfo) -> bytes:
     message = f"Server error: {error.message}" if error.status == 500 else error.message
     return frame(dumps({"error": message, "code": error.status}))

@@ -1,4 +1,4 @@
-"""Chat completion requests, and the gateway's own `prompt` requests."""
+"""Reads chat completion requests, and the gateway's own `prompt` requests."""
 
 from typing import Any, get_args
 
@@ -7,81 +7,81 @@ import msgspec
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.history import without_reasoning
 from gateway.apis.json import convert
-from gateway.config import Format
+from gateway.config import Config, Format
 from gateway.errors import BadRequest
 
 _FORMATS: tuple[Format, ...] = get_args(Format)
 MAX_CHOICES = 128
-"""As many as OpenAI takes."""
+"""The largest `n` that OpenAI accepts."""
 
 
-class Message(msgspec.Struct, frozen=True):
-    """As much of a message as the gateway looks at."""
+class RequestMessage(msgspec.Struct, frozen=True):
+    """The members of a message that the gateway reads."""
 
     role: str
     content: str | list[dict[str, Any]] | None = None
 
 
 class ChatBody(msgspec.Struct, frozen=True):
-    """As much of a body as the gateway looks at."""
+    """The members of a body that the gateway reads."""
 
     model: str | None = None
-    messages: list[Message] | None = None
+    messages: list[RequestMessage] | None = None
     stream: bool | None = None
     stream_options: dict[str, Any] | None = None
     n: int | None = None
     gateway: Options | None = None
 
 
-def format_of(body: dict[str, Any], of_path: Format | None, default: Format) -> Format:
-    """The format that a request asks for, also when something else in it is wrong."""
+def choose_format(body: dict[str, Any], path_format: str | None, config: Config) -> str:
+    """Returns the format that a request asks for, even if the rest of its body is invalid."""
     options = body.get("gateway")
     named = options.get("format") if isinstance(options, dict) else None
     for format in _FORMATS:
         if named == format:
             return format
-    return of_path or ("plain" if _is_prompt_request(body, of_path) else default)
+    return path_format or (
+        "plain" if _is_prompt_request(body, path_format) else config.default_format
+    )
 
 
-def read_chat(
-    body: dict[str, Any], *, of_path: Format | None, default: Format, max_prompt_chars: int
-) -> ChatRequest:
-    """A body as a request. Raises BadRequest."""
-    format = format_of(body, of_path, default)
-    if _is_prompt_request(body, of_path):
-        body = body | {"messages": _messages_of_prompt(body, max_prompt_chars)}
+def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> ChatRequest:
+    """Returns the checked request. Raises BadRequest."""
+    format = choose_format(body, path_format, config)
+    if _is_prompt_request(body, path_format):
+        body = body | {"messages": _prompt_messages(body, config.max_prompt_chars)}
     elif "prompt" in body:
         raise BadRequest("Send either messages or prompt, not both.", param="prompt")
-    asked = convert(body, ChatBody)
-    if not asked.messages:
+    request = convert(body, ChatBody)
+    if not request.messages:
         raise BadRequest("messages must hold at least one message.", param="messages")
-    choices = 1 if asked.n is None else asked.n
+    choices = 1 if request.n is None else request.n
     if not 1 <= choices <= MAX_CHOICES:
         raise BadRequest(f"n must be between 1 and {MAX_CHOICES}.", param="n")
-    if choices > 1 and asked.stream and format != "openai":
+    if choices > 1 and request.stream and format != "openai":
         raise BadRequest(
             "n must be 1: several answers can't share the phases of one stream. "
             "Use the format openai, or stream false.",
             param="n",
         )
-    sent = {name: value for name, value in body.items() if name not in ("gateway", "prompt")}
+    upstream_body = {name: body[name] for name in body if name not in ("gateway", "prompt")}
     return ChatRequest(
         dialect=format,
-        model=asked.model or "",
-        stream=bool(asked.stream),
-        include_usage=bool((asked.stream_options or {}).get("include_usage")),
+        model=request.model or "",
+        stream=bool(request.stream),
+        include_usage=bool((request.stream_options or {}).get("include_usage")),
         choices=choices,
-        options=asked.gateway or Options(),
-        body=sent | {"messages": without_reasoning(body["messages"])},
+        options=request.gateway or Options(),
+        body=upstream_body | {"messages": without_reasoning(body["messages"])},
     )
 
 
-def _is_prompt_request(body: dict[str, Any], of_path: Format | None) -> bool:
-    return "messages" not in body and ("prompt" in body or of_path == "plain")
+def _is_prompt_request(body: dict[str, Any], path_format: str | None) -> bool:
+    return "messages" not in body and ("prompt" in body or path_format == "plain")
 
 
-def _messages_of_prompt(body: dict[str, Any], max_chars: int) -> list[dict[str, str]]:
-    """The one message of a prompt request. The sentences are part of the public contract."""
+def _prompt_messages(body: dict[str, Any], max_chars: int) -> list[dict[str, str]]:
+    """Returns the messages of a prompt request. The public contract fixes the error messages."""
     prompt = body.get("prompt") or ""
     if not isinstance(prompt, str):
         raise BadRequest("Prompt must be a string", param="prompt")

@@ -1,9 +1,29 @@
-"""An answer as blocks, one after another: the order that Anthropic's Messages API asks for.
+"""The content-block machine of Anthropic's Messages API: events of a turn in, block events out.
 
-A block is whole before the next one begins. So what belongs to a later block waits while an earlier
-one may still grow: text and thinking are whole when something else follows, a tool call when its
-arguments are whole JSON, and everything at the end of the answer. Nothing is lost by that: of calls
-that come in turns, the first one streams and the others follow.
+In Anthropic's protocol one block is open at a time: it starts, grows by deltas and stops; then the
+next block starts, with the next index. A model server keeps no such order: it may interleave text,
+reasoning and the deltas of several tool calls. :class:`ContentBlocks` makes the order. It holds a
+queue of blocks, in which only the first one streams. The others collect their deltas until their
+turn comes, so nothing is lost. The first block stops
+
+- when another block follows it, if it is text or thinking;
+- when another block follows it and its arguments are a complete JSON object, if it is a tool call;
+- at once, if it is the prompt summary, which never grows;
+- at the end of the answer, in any case.
+
+A tool call starts with its first arguments, because its name may arrive in pieces before them.
+
+For example, two tool calls whose deltas interleave:
+
+    event                      block events
+    call 0, name f             none, because the name may be incomplete
+    call 0, arguments {"x":    BlockStart(0, f), BlockDelta(0, {"x":)
+    call 1, name g             none, because block 0 is incomplete
+    call 1, arguments {"y":1   none
+    call 0, arguments 2}       BlockDelta(0, 2}), BlockStop(0),
+                               BlockStart(1, g), BlockDelta(1, {"y":1)
+    call 1, arguments }        BlockDelta(1, })
+    close()                    BlockStop(1)
 """
 
 import json
@@ -14,9 +34,9 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.apis.base import Answer
-from gateway.apis.tool_calls import piece_of
+from gateway.apis.tool_calls import read_call_delta
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -29,165 +49,168 @@ from gateway.core.events import (
     ToolCallDelta,
 )
 
-Kind = Literal["thinking", "text", "tool_use"]
+BlockType = Literal["thinking", "text", "tool_use"]
 
 
-class Started(msgspec.Struct, frozen=True):
-    """A block begins; `head` has its type and, for a tool call, `id` and `name`."""
+class BlockStart(msgspec.Struct, frozen=True):
+    """A block starts."""
 
     index: int
     head: dict[str, Any]
+    """The block's `type`; for a tool call also `id` and `name`."""
 
 
-class Grown(msgspec.Struct, frozen=True):
-    """A block gets more text: of thinking, of the answer, or of a call's arguments."""
+class BlockDelta(msgspec.Struct, frozen=True):
+    """A block grows by a piece of its thinking, its text or its arguments."""
 
     index: int
     text: str
 
 
-class Stopped(msgspec.Struct, frozen=True):
-    """A block is whole."""
+class BlockStop(msgspec.Struct, frozen=True):
+    """A block is complete."""
 
     index: int
 
 
-Step = Started | Grown | Stopped
+BlockEvent = BlockStart | BlockDelta | BlockStop
 
 
 class _Block:
-    """One block while it grows."""
+    """A block that has not stopped."""
 
-    def __init__(self, kind: Kind, key: Hashable) -> None:
-        self.kind = kind
+    def __init__(self, type: BlockType, key: Hashable) -> None:
+        self.type = type
         self.key = key
+        """Tells the block apart from others of the same type."""
         self.id = ""
         self.name = ""
         self.started = False
-        self.done = False
-        """Nothing more comes, whether or not something else follows."""
-        self.waiting: list[str] = []
+        self.never_grows = False
+        """It stops as soon as it has started, even if no block follows."""
+        self.pending: list[str] = []
+        """Deltas that have not been sent."""
         self._arguments: list[str] = []
-        self._whole: bool | None = None
+        self._is_complete: bool | None = None
 
-    def argue(self, piece: str) -> None:
-        """Adds to a call's arguments."""
-        self.waiting.append(piece)
-        self._arguments.append(piece)
-        self._whole = None
+    def add_arguments(self, delta: str) -> None:
+        """Adds to the arguments of a tool call."""
+        self.pending.append(delta)
+        self._arguments.append(delta)
+        self._is_complete = None
 
-    def may_start(self) -> bool:
-        """A call's name is whole when its arguments begin."""
-        return self.kind != "tool_use" or bool(self.waiting)
+    def can_start(self) -> bool:
+        """Returns whether the start can be sent: the name of a tool call must be complete."""
+        return self.type != "tool_use" or bool(self.pending)
 
-    def is_whole(self) -> bool:
-        """Can nothing more be added, now that something else has followed?"""
-        if self.kind != "tool_use":
+    def is_complete(self) -> bool:
+        """Returns whether the block can't grow any more once another block follows it."""
+        if self.type != "tool_use":
             return True
-        if self._whole is None:
-            self._whole = read_object("".join(self._arguments)) is not None
-        return self._whole
+        if self._is_complete is None:
+            self._is_complete = parse_object("".join(self._arguments)) is not None
+        return self._is_complete
 
 
-class Blocks:
-    """Takes the events of one answer; gives the steps in which its blocks come about."""
+class ContentBlocks:
+    """The content blocks of one answer; see the module's docstring."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._omitted = answer.echo.get("display") == "omitted"
+        self._omits_thinking = answer.echo.get("display") == "omitted"
         self._queue: deque[_Block] = deque()
         self._calls: dict[int, _Block] = {}
         self._index = 0
-        self.called = False
-        """A tool was called."""
-        self.refused = False
-        """The model refused in the words of the API, not its own."""
+        self.has_tool_use = False
+        self.has_refusal = False
+        """The upstream sent a `refusal`."""
 
-    def add(self, event: Event) -> list[Step]:
-        """Takes the next event. The end is said by :meth:`close`."""
+    def add(self, event: Event) -> list[BlockEvent]:
+        """Adds the next event of the turn. The end of the turn is a call of :meth:`close`."""
         match event:
             case OutputDelta(text):
-                self._write("text", "text", text)
+                self._add_text("text", "text", text)
             case ReasoningDelta(text):
-                self._write("thinking", "trace", text)
+                self._add_text("thinking", "trace", text)
             case SummaryDelta(line):
-                # With the trace live in one block, only the whole summary has a place in another.
+                # In `both` the trace streams in one block, and the summary follows it in another.
                 if self._answer.reasoning == "summary":
-                    self._write("thinking", "summary", f"{line}\n\n")
+                    self._add_text("thinking", "summary", f"{line}\n\n")
             case ReasoningSummary(text, closing):
                 paragraph = text if self._answer.reasoning == "both" else closing
                 if paragraph:
-                    self._write("thinking", "summary", f"{paragraph}\n\n")
+                    self._add_text("thinking", "summary", f"{paragraph}\n\n")
             case PromptSummary(text):
-                if self._omitted:
-                    self._write("thinking", "omitted", "")
+                if self._omits_thinking:
+                    self._add_text("thinking", "omitted", "")
                 elif self._answer.reasoning != "none":
-                    self._write("thinking", "prompt", f"{text}\n\n")
-                    self._queue[-1].done = True
+                    self._add_text("thinking", "prompt", f"{text}\n\n")
+                    self._queue[-1].never_grows = True
             case ToolCallDelta(call):
-                self._call(call)
+                self._add_call(call)
             case Extra(delta):
                 if isinstance(refusal := delta.get("refusal"), str):
-                    self.refused = True
-                    self._write("text", "text", refusal)
-            case Done() | Failed() | Choice():
-                pass  # there is one choice, and its end is close()
-        return self._steps(closing=False)
+                    self.has_refusal = True
+                    self._add_text("text", "text", refusal)
+            case Done() | Failed() | ChoiceEvent():
+                pass  # close() ends the answer, and there is only one choice
+        return self._advance(closing=False)
 
-    def close(self) -> list[Step]:
-        """The answer is over: what waits comes out."""
-        return self._steps(closing=True)
+    def close(self) -> list[BlockEvent]:
+        """Ends the answer: returns what the queued blocks have left, and stops them."""
+        return self._advance(closing=True)
 
-    def _write(self, kind: Kind, key: Hashable, text: str) -> None:
-        """Adds to the last block if it is the same, else begins another."""
+    def _add_text(self, type: BlockType, key: Hashable, text: str) -> None:
+        """Adds to the last block if it has this key, else to a new one."""
         if not self._queue or self._queue[-1].key != key:
-            self._queue.append(_Block(kind, key))
+            self._queue.append(_Block(type, key))
         if text:
-            self._queue[-1].waiting.append(text)
+            self._queue[-1].pending.append(text)
 
-    def _call(self, delta: dict[str, Any]) -> None:
-        index = delta["index"]
+    def _add_call(self, call: dict[str, Any]) -> None:
+        index = call["index"]
         block = self._calls.get(index)
         if block is None:
             block = self._calls[index] = _Block("tool_use", ("call", index))
             self._queue.append(block)
-            self.called = True
-        piece = piece_of(delta)
-        block.id = block.id or piece.id
+            self.has_tool_use = True
+        delta = read_call_delta(call)
+        block.id = block.id or delta.id
         if not block.started:
-            block.name += piece.name
-        if piece.arguments:
-            block.argue(piece.arguments)
+            block.name += delta.name
+        if delta.arguments:
+            block.add_arguments(delta.arguments)
 
-    def _steps(self, *, closing: bool) -> list[Step]:
-        """Lets the first block grow, and the next one begin where the first is whole."""
-        steps: list[Step] = []
+    def _advance(self, *, closing: bool) -> list[BlockEvent]:
+        """Sends what the first block has; while that one is over, goes on with the next."""
+        events: list[BlockEvent] = []
         while self._queue:
             block = self._queue[0]
-            over = closing or block.done or (len(self._queue) > 1 and block.is_whole())
-            if not block.started and (over or block.may_start()):
+            is_followed = len(self._queue) > 1
+            is_over = closing or block.never_grows or (is_followed and block.is_complete())
+            if not block.started and (is_over or block.can_start()):
                 block.started = True
-                steps.append(Started(self._index, self._head(block)))
-            if block.started and block.waiting:
-                steps.append(Grown(self._index, "".join(block.waiting)))
-                block.waiting.clear()
-            if not over:
+                events.append(BlockStart(self._index, self._head(block)))
+            if block.started and block.pending:
+                events.append(BlockDelta(self._index, "".join(block.pending)))
+                block.pending.clear()
+            if not is_over:
                 break
-            steps.append(Stopped(self._index))
+            events.append(BlockStop(self._index))
             self._queue.popleft()
             self._index += 1
-        return steps
+        return events
 
     def _head(self, block: _Block) -> dict[str, Any]:
-        if block.kind != "tool_use":
-            return {"type": block.kind}
-        # A call must have an id, because its result will name it.
+        if block.type != "tool_use":
+            return {"type": block.type}
+        # The client names the id in the tool's result, so it can't be empty.
         id = block.id or f"toolu_{self._answer.id}_{self._index}"
         return {"type": "tool_use", "id": id, "name": block.name}
 
 
-def read_object(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is, or None. Only white space could follow it."""
+def parse_object(text: str) -> dict[str, Any] | None:
+    """Returns the JSON object that the text holds, or None."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

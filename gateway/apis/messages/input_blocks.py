@@ -1,4 +1,4 @@
-"""The messages of Anthropic's API, made of blocks, as those of a chat completion request."""
+"""Converts the messages of Anthropic's API, which hold content blocks, to chat messages."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,195 +6,203 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.apis.content import PARAGRAPHS, content_of, result_text, text_part
+from gateway.apis.content import PARAGRAPH_BREAK, message_content, text_part, tool_result_text
 from gateway.errors import BadRequest
 
 
-class Text(msgspec.Struct, frozen=True, tag="text"):
+class TextBlock(msgspec.Struct, frozen=True, tag="text"):
     text: str
 
 
-class Base64(msgspec.Struct, frozen=True, tag="base64"):
+class Base64Source(msgspec.Struct, frozen=True, tag="base64"):
     media_type: str
     data: str
 
 
-class Url(msgspec.Struct, frozen=True, tag="url"):
+class UrlSource(msgspec.Struct, frozen=True, tag="url"):
     url: str
 
 
-class File(msgspec.Struct, frozen=True, tag="file"):
+class FileSource(msgspec.Struct, frozen=True, tag="file"):
     file_id: str
 
 
-class Plain(msgspec.Struct, frozen=True, tag="text"):
+class TextSource(msgspec.Struct, frozen=True, tag="text"):
     data: str
 
 
-class Image(msgspec.Struct, frozen=True, tag="image"):
-    source: Base64 | Url | File
+class ImageBlock(msgspec.Struct, frozen=True, tag="image"):
+    source: Base64Source | UrlSource | FileSource
 
 
-class Inner(msgspec.Struct, frozen=True, tag="content"):
-    content: str | list[Text | Image]
+class ContentSource(msgspec.Struct, frozen=True, tag="content"):
+    content: str | list[TextBlock | ImageBlock]
 
 
-class Document(msgspec.Struct, frozen=True, tag="document"):
-    source: Plain | Inner | Base64 | Url | File
+DocumentSource = TextSource | ContentSource | Base64Source | UrlSource | FileSource
+
+
+class DocumentBlock(msgspec.Struct, frozen=True, tag="document"):
+    source: DocumentSource
     title: str | None = None
     context: str | None = None
 
 
-class SearchResult(msgspec.Struct, frozen=True, tag="search_result"):
+class SearchResultBlock(msgspec.Struct, frozen=True, tag="search_result"):
     source: str
     title: str
-    content: list[Text]
+    content: list[TextBlock]
 
 
-class Thinking(msgspec.Struct, frozen=True, tag="thinking"):
-    """Handed back by the client; it is not part of the conversation."""
+class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
+    """Accepted, and not sent to the model."""
 
 
-class RedactedThinking(msgspec.Struct, frozen=True, tag="redacted_thinking"):
-    """As above."""
+class RedactedThinkingBlock(msgspec.Struct, frozen=True, tag="redacted_thinking"):
+    """Accepted, and not sent to the model."""
 
 
-class ToolUse(msgspec.Struct, frozen=True, tag="tool_use"):
+class ToolUseBlock(msgspec.Struct, frozen=True, tag="tool_use"):
     id: str
     name: str
     input: dict[str, Any]
 
 
-Shown = Text | Image | Document | SearchResult
-"""What a user or a tool can show to the model."""
+MediaBlock = TextBlock | ImageBlock | DocumentBlock | SearchResultBlock
+"""The blocks that a user's message and a tool's result can hold."""
 
 
-class ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
+class ToolResultBlock(msgspec.Struct, frozen=True, tag="tool_result"):
     tool_use_id: str
-    content: str | list[Shown] | None = None
+    content: str | list[MediaBlock] | None = None
     is_error: bool | None = None
 
 
-Block = Shown | Thinking | RedactedThinking | ToolUse | ToolResult
+InputBlock = MediaBlock | ThinkingBlock | RedactedThinkingBlock | ToolUseBlock | ToolResultBlock
 
 
-class Message(msgspec.Struct, frozen=True):
+class InputMessage(msgspec.Struct, frozen=True):
     role: Literal["user", "assistant", "system"]
-    content: str | list[Block]
+    content: str | list[InputBlock]
 
 
-def chat_messages(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
-    """The messages for a chat completion request. Raises BadRequest with the path of the fault."""
+def chat_messages(messages: Sequence[InputMessage]) -> Iterator[dict[str, Any]]:
+    """Yields the chat messages. Raises BadRequest that names the path of the fault."""
     for number, message in enumerate(messages):
         path = f"messages.{number}.content"
         if isinstance(message.content, str):
             yield {"role": message.role, "content": message.content}
         elif message.role == "user":
-            yield from _of_user(message.content, path)
+            yield from _user_messages(message.content, path)
         elif message.role == "assistant":
-            yield _of_assistant(message.content, path)
+            yield _assistant_message(message.content, path)
         else:
-            yield {"role": "system", "content": _of_system(message.content, path)}
+            yield {"role": "system", "content": _system_text(message.content, path)}
 
 
-def _of_user(blocks: list[Block], path: str) -> Iterator[dict[str, Any]]:
-    """Results of tools come first, since they must follow their calls; then what the user says."""
-    said: list[dict[str, Any]] = []
-    shown: list[dict[str, Any]] = []
-    results = 0
-    for place, block in _placed(blocks, path):
-        if isinstance(block, ToolResult):
-            results += 1
-            text = _of_result(block, f"{place}.content", shown)
+def _user_messages(blocks: list[InputBlock], path: str) -> Iterator[dict[str, Any]]:
+    """Yields the tool results first, because they must follow their calls, then the rest."""
+    parts: list[dict[str, Any]] = []
+    attachments: list[dict[str, Any]] = []
+    has_results = False
+    for block_path, block in _with_paths(blocks, path):
+        if isinstance(block, ToolResultBlock):
+            has_results = True
+            text = _result_text(block, f"{block_path}.content", attachments)
             yield {"role": "tool", "tool_call_id": block.tool_use_id, "content": text}
-        elif isinstance(block, ToolUse):
-            raise _misplaced(place, "user", "tool_use")
-        elif isinstance(block, Text | Image | Document | SearchResult):
-            said += _parts(block, place)
-    if said or shown or not results:
-        yield {"role": "user", "content": content_of([*shown, *said])}
+        elif isinstance(block, ToolUseBlock):
+            raise _misplaced(block_path, "user", "tool_use")
+        elif isinstance(block, TextBlock | ImageBlock | DocumentBlock | SearchResultBlock):
+            parts += _parts(block, block_path)
+    if parts or attachments or not has_results:
+        yield {"role": "user", "content": message_content([*attachments, *parts])}
 
 
-def _of_assistant(blocks: list[Block], path: str) -> dict[str, Any]:
+def _assistant_message(blocks: list[InputBlock], path: str) -> dict[str, Any]:
     texts: list[str] = []
     calls: list[dict[str, Any]] = []
-    for place, block in _placed(blocks, path):
+    for block_path, block in _with_paths(blocks, path):
         match block:
-            case Text(text):
+            case TextBlock(text):
                 texts.append(text)
-            case ToolUse(id, name, input):
-                # Not in ASCII: the model reads it.
+            case ToolUseBlock(id, name, input):
+                # Not escaped to ASCII, because the model reads it.
                 function = {"name": name, "arguments": json.dumps(input, ensure_ascii=False)}
                 calls.append({"id": id, "type": "function", "function": function})
-            case Image() | Document() | SearchResult() | ToolResult():
-                raise _misplaced(place, "assistant", str(block.__struct_config__.tag))
-            case Thinking() | RedactedThinking():
+            case ImageBlock() | DocumentBlock() | SearchResultBlock() | ToolResultBlock():
+                raise _misplaced(block_path, "assistant", str(block.__struct_config__.tag))
+            case ThinkingBlock() | RedactedThinkingBlock():
                 pass
-    message = {"role": "assistant", "content": "".join(texts)}
+    text = "".join(texts)
     if not calls:
-        return message
-    return message | {"content": "".join(texts) or None, "tool_calls": calls}
+        return {"role": "assistant", "content": text}
+    return {"role": "assistant", "content": text or None, "tool_calls": calls}
 
 
-def _of_system(blocks: list[Block], path: str) -> str:
+def _system_text(blocks: list[InputBlock], path: str) -> str:
     texts = []
-    for place, block in _placed(blocks, path):
-        if not isinstance(block, Text):
-            raise _misplaced(place, "system", str(block.__struct_config__.tag))
+    for block_path, block in _with_paths(blocks, path):
+        if not isinstance(block, TextBlock):
+            raise _misplaced(block_path, "system", str(block.__struct_config__.tag))
         texts.append(block.text)
-    return PARAGRAPHS.join(texts)
+    return PARAGRAPH_BREAK.join(texts)
 
 
-def _of_result(result: ToolResult, path: str, shown: list[dict[str, Any]]) -> str:
+def _result_text(result: ToolResultBlock, path: str, attachments: list[dict[str, Any]]) -> str:
     content = result.content or ""
-    blocks: list[Shown] = [Text(content)] if isinstance(content, str) else content
-    parts = [part for place, block in _placed(blocks, path) for part in _parts(block, place)]
-    text = result_text(parts, shown)
+    blocks: list[MediaBlock] = [TextBlock(content)] if isinstance(content, str) else content
+    text = tool_result_text(_parts_of_all(blocks, path), attachments)
     return f"Error: {text}" if result.is_error else text
 
 
-def _parts(block: Shown, path: str) -> list[dict[str, Any]]:
+def _parts_of_all(blocks: Sequence[MediaBlock], path: str) -> list[dict[str, Any]]:
+    with_paths = _with_paths(blocks, path)
+    return [part for block_path, block in with_paths for part in _parts(block, block_path)]
+
+
+def _parts(block: MediaBlock, path: str) -> list[dict[str, Any]]:
     match block:
-        case Text(text):
+        case TextBlock(text):
             return [text_part(text)]
-        case Image(source):
-            return [{"type": "image_url", "image_url": {"url": _address(source, f"{path}.source")}}]
-        case SearchResult(source, title, content):
-            return [text_part(PARAGRAPHS.join([title, source, *(text.text for text in content)]))]
-        case Document(source, title, context):
+        case ImageBlock(source):
+            url = _image_url(source, f"{path}.source")
+            return [{"type": "image_url", "image_url": {"url": url}}]
+        case SearchResultBlock(source, title, content):
+            texts = [title, source, *(text.text for text in content)]
+            return [text_part(PARAGRAPH_BREAK.join(texts))]
+        case DocumentBlock(source, title, context):
             head = [text_part(text) for text in (title, context) if text]
-            return head + _of_document(source, f"{path}.source")
+            return head + _document_parts(source, f"{path}.source")
 
 
-def _of_document(source: Plain | Inner | Base64 | Url | File, path: str) -> list[dict[str, Any]]:
+def _document_parts(source: DocumentSource, path: str) -> list[dict[str, Any]]:
     match source:
-        case Plain(data):
+        case TextSource(data):
             return [text_part(data)]
-        case Inner(str() as text):
+        case ContentSource(str() as text):
             return [text_part(text)]
-        case Inner(list() as blocks):
-            inner = _placed(blocks, f"{path}.content")
-            return [part for place, block in inner for part in _parts(block, place)]
-    raise fault(path, "the model server can't read files; send the document as text")
+        case ContentSource(list() as blocks):
+            return _parts_of_all(blocks, f"{path}.content")
+    raise invalid(path, "the model server can't read files; send the document as text")
 
 
-def _address(source: Base64 | Url | File, path: str) -> str:
+def _image_url(source: Base64Source | UrlSource | FileSource, path: str) -> str:
     match source:
-        case Base64(media_type, data):
+        case Base64Source(media_type, data):
             return f"data:{media_type};base64,{data}"
-        case Url(url):
+        case UrlSource(url):
             return url
-    raise fault(path, "the gateway keeps no files; send the image as base64 or by its url")
+    raise invalid(path, "the gateway stores no files; send the image as base64 or by its URL")
 
 
-def _placed(blocks: Sequence[Any], path: str) -> Iterator[tuple[str, Any]]:
+def _with_paths(blocks: Sequence[Any], path: str) -> Iterator[tuple[str, Any]]:
     return ((f"{path}.{index}", block) for index, block in enumerate(blocks))
 
 
 def _misplaced(path: str, role: str, type: str) -> BadRequest:
-    return fault(path, f"a message of the role {role} can't hold {type}")
+    return invalid(path, f"a message with the role {role} can't hold {type}")
 
 
-def fault(path: str, what: str) -> BadRequest:
-    """The error for a fault at a path, in the form of Anthropic's own."""
-    return BadRequest(f"{path}: {what}.", param=path)
+def invalid(path: str, problem: str) -> BadRequest:
+    """Returns the error for a fault at this path, worded as Anthropic's."""
+    return BadRequest(f"{path}: {problem}.", param=path)

@@ -1,9 +1,21 @@
-"""`messages`: Anthropic's Messages API.
+"""`messages`: the answers of Anthropic's Messages API.
 
-Thinking block 0 is the prompt summary, block 1 the summary of the reasoning, which grows while the
-model thinks (`raw`: the trace; `both`: the trace, then the whole summary as a block of its own).
-Then text and tool calls. No event is sent that Anthropic's own SDKs do not know: some clients give
-up at one. An error has no `message_stop` after it.
+Block 0 is a thinking block with the prompt summary. Block 1 is a thinking block with the reasoning
+summary, which grows while the model thinks; in `raw` it has the trace instead, and in `both` it has
+the trace and block 2 the summary. Then come text and tool calls. For example:
+
+    message_start, ping
+    content_block_start 0        thinking
+    content_block_delta 0        thinking_delta: "What is 2+2?\\n\\n"
+    content_block_delta 0        signature_delta
+    content_block_stop 0
+    content_block_start 1 …      thinking: "I add.\\n\\n", "It is 4.\\n\\n"
+    content_block_start 2 …      text: "The answer is 4."
+    message_delta                stop_reason, usage
+    message_stop
+
+A failed answer ends in an event `error` in place of the last two. Anthropic's SDKs know all events;
+some clients fail at an unknown one.
 """
 
 import base64
@@ -11,11 +23,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
-from gateway.apis.messages.content_blocks import Blocks, Grown, Started, Step, Stopped, read_object
-from gateway.apis.usage import count
+from gateway.apis.messages.content_blocks import (
+    BlockDelta,
+    BlockEvent,
+    BlockStart,
+    BlockStop,
+    ContentBlocks,
+    parse_object,
+)
+from gateway.apis.usage import token_counts
 from gateway.core.events import Done, Event, Failed
 from gateway.core.sse import dumps, frame, quote
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 _STOP_REASONS = {
     "length": "max_tokens",
@@ -37,41 +56,41 @@ _DELTAS = {
     "text": ("text_delta", "text"),
     "tool_use": ("input_json_delta", "partial_json"),
 }
-"""Block → the type of its deltas, and the member that has the text."""
+"""Type of a block → the type of its deltas, and their member that has the text."""
 _EMPTY: dict[str, dict[str, Any]] = {
     "thinking": {"thinking": "", "signature": ""},
     "text": {"text": ""},
     "tool_use": {"input": {}},
 }
-"""Block → what it holds at its start, beside its head."""
+"""Type of a block → the members that its start has beside its head."""
 
 _PING = frame('{"type":"ping"}', "ping")
 
 
-class Message:
-    """The answer that is not streamed: the same blocks, put together."""
+class MessageObject:
+    """The non-streamed answer: collects the events of a turn into one `message`."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self._blocks = Blocks(answer)
+        self._blocks = ContentBlocks(answer)
         self._content: list[dict[str, Any]] = []
         self._texts: list[str] = []
         self._done: Done | None = None
-        self.error: GatewayError | None = None
+        self.error: ErrorInfo | None = None
 
     def add(self, events: Sequence[Event]) -> None:
-        """Takes the next events."""
+        """Adds the next events."""
         for event in events:
-            self._take(self._blocks.add(event))
+            self._add_block_events(self._blocks.add(event))
             if isinstance(event, Done):
-                self._take(self._blocks.close())
+                self._add_block_events(self._blocks.close())
                 self._done = event
             elif isinstance(event, Failed):
                 self.error = event.error
 
     def body(self) -> dict[str, Any]:
-        """The `message` object."""
-        assert self._done is not None, "the turn has not ended well"
+        """Returns the `message` object."""
+        assert self._done is not None, "the turn is not done"
         return {
             **_head(self._answer),
             "content": self._content,
@@ -79,37 +98,37 @@ class Message:
             "usage": _usage(self._done, self._answer),
         }
 
-    def _take(self, steps: list[Step]) -> None:
-        for step in steps:
-            match step:
-                case Started(_, head):
+    def _add_block_events(self, events: list[BlockEvent]) -> None:
+        for event in events:
+            match event:
+                case BlockStart(_, head):
                     self._content.append(dict(head))
                     self._texts = []
-                case Grown(_, text):
+                case BlockDelta(_, text):
                     self._texts.append(text)
-                case Stopped(index):
-                    self._content[-1] |= self._filling(index, "".join(self._texts))
+                case BlockStop(index):
+                    self._content[-1] |= self._text_members(index, "".join(self._texts))
 
-    def _filling(self, index: int, text: str) -> dict[str, Any]:
-        """What a block's text adds to its head."""
+    def _text_members(self, index: int, text: str) -> dict[str, Any]:
+        """Returns the members of a block that hold its text."""
         match self._content[-1]["type"]:
             case "thinking":
                 return {"thinking": text, "signature": _signature(self._answer, index)}
             case "text":
                 return {"text": text}
-        arguments = read_object(text or "{}")
-        # As Anthropic advises to say it where a model's arguments are no JSON object.
+        arguments = parse_object(text or "{}")
+        # Anthropic's documentation proposes this wrapper for arguments that are no JSON object.
         return {"input": {"INVALID_JSON": text} if arguments is None else arguments}
 
 
 class MessagesDialect(Dialect):
     waits_for_upstream = True
-    whole = Message
+    non_streamed = MessageObject
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
-        self._blocks = Blocks(answer)
-        self._kind = ""
+        self._blocks = ContentBlocks(answer)
+        self._block_type = ""
 
     def begin(self) -> bytes:
         message = {
@@ -124,9 +143,9 @@ class MessagesDialect(Dialect):
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         frames: list[bytes] = []
         for event in events:
-            frames += map(self._step, self._blocks.add(event))
+            frames += map(self._block_event, self._blocks.add(event))
             if isinstance(event, Done | Failed):
-                frames += map(self._step, self._blocks.close())
+                frames += map(self._block_event, self._blocks.close())
                 frames.append(self._end(event))
         return b"".join(frames)
 
@@ -140,24 +159,24 @@ class MessagesDialect(Dialect):
         delta = _event("message_delta", delta=_stop(event, self._blocks), usage=usage)
         return delta + _event("message_stop")
 
-    def _step(self, step: Step) -> bytes:
-        match step:
-            case Grown(index, text):
-                type, member = _DELTAS[self._kind]
+    def _block_event(self, event: BlockEvent) -> bytes:
+        match event:
+            case BlockDelta(index, text):
+                type, member = _DELTAS[self._block_type]
                 return _delta(index, type, member, text)
-            case Started(index, head):
-                self._kind = head["type"]
-                block = head | _EMPTY[self._kind]
+            case BlockStart(index, head):
+                self._block_type = head["type"]
+                block = head | _EMPTY[self._block_type]
                 return _event("content_block_start", index=index, content_block=block)
-            case Stopped(index):
+            case BlockStop(index):
                 stop = _event("content_block_stop", index=index)
-                if self._kind != "thinking":
+                if self._block_type != "thinking":
                     return stop
                 signature = _signature(self.answer, index)
                 return _delta(index, "signature_delta", "signature", signature) + stop
 
     @classmethod
-    def refuse(cls, error: GatewayError, request_id: str) -> tuple[str, str]:
+    def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
         return "application/json", dumps(_error(error, request_id))
 
 
@@ -182,26 +201,31 @@ def _head(answer: Answer) -> dict[str, Any]:
 
 
 def _signature(answer: Answer, index: int) -> str:
-    """Names the block, no more: clients want a signature, and hand it back with the block."""
+    """Returns the name of the block. Clients require a signature; the gateway never checks it."""
     return base64.b64encode(f"{answer.id}.{index}".encode()).decode("ascii")
 
 
-def _stop(done: Done, blocks: Blocks) -> dict[str, Any]:
-    """Why the model stopped. Servers disagree on what they call a stop for a tool's sake."""
+def _stop(done: Done, blocks: ContentBlocks) -> dict[str, Any]:
+    """Returns `stop_reason` and `stop_sequence`.
+
+    A tool call decides by itself: servers disagree on the finish reason of an answer with one.
+    """
     reason = _STOP_REASONS.get(done.finish_reason)
-    if reason is None:
-        reason = "tool_use" if blocks.called else "refusal" if blocks.refused else "end_turn"
-    if reason == "end_turn" and done.stop_sequence is not None:
-        reason = "stop_sequence"
+    if reason is None and blocks.has_tool_use:
+        reason = "tool_use"
+    elif reason is None and blocks.has_refusal:
+        reason = "refusal"
+    elif reason is None:
+        reason = "end_turn" if done.stop_sequence is None else "stop_sequence"
     sequence = done.stop_sequence if reason == "stop_sequence" else None
     return {"stop_reason": reason, "stop_sequence": sequence}
 
 
 def _usage(done: Done, answer: Answer) -> dict[str, Any]:
-    counted = count(done, answer)
-    usage = _counts(counted.prompt - counted.cached, counted.output, counted.cached)
-    usage["output_tokens_details"] = {"thinking_tokens": counted.reasoning}
-    return usage | counted.asides("thinking_tokens")
+    counts = token_counts(done, answer)
+    usage = _counts(counts.prompt - counts.cached, counts.output, counts.cached)
+    usage["output_tokens_details"] = {"thinking_tokens": counts.reasoning}
+    return usage | counts.extra_members("thinking_tokens")
 
 
 def _counts(input: int, output: int, cached: int) -> dict[str, Any]:
@@ -213,9 +237,12 @@ def _counts(input: int, output: int, cached: int) -> dict[str, Any]:
     }
 
 
-def _error(error: GatewayError, request_id: str) -> dict[str, Any]:
-    """Anthropic's error object. A type says what a client can do, and follows from the status."""
-    otherwise = "api_error" if error.status >= 500 else "invalid_request_error"
-    type = _ERROR_TYPES.get(error.status, otherwise)
-    said = {"type": type, "message": error.message}
-    return {"type": "error", "error": said, "request_id": request_id}
+def _error(error: ErrorInfo, request_id: str) -> dict[str, Any]:
+    """Returns Anthropic's error object, whose type follows from the HTTP status."""
+    default = "api_error" if error.status >= 500 else "invalid_request_error"
+    type = _ERROR_TYPES.get(error.status, default)
+    return {
+        "type": "error",
+        "error": {"type": type, "message": error.message},
+        "request_id": request_id,
+    }

@@ -1,7 +1,33 @@
-"""An answer as output items, as the Responses API has them: reasoning, messages, function calls.
+"""The output-item machine of the Responses API: pieces of an answer in, `response.*` events out.
 
-An item is over when another one begins, except calls: servers may send pieces of several in turns,
-so a call is over when its arguments are whole JSON and something else follows, or at the end.
+An answer is a list of items: reasoning, messages and function calls. A reasoning item or a message
+holds parts. Every item and every part is added, grows by deltas and is done.
+
+A message, for example:
+
+    response.output_item.added                     the item, without parts
+    response.content_part.added                    its part 0, of the type output_text
+    response.output_text.delta                     "The answer"
+    response.output_text.delta                     " is 4."
+    response.output_text.done                      "The answer is 4."
+    response.content_part.done                     the whole part
+    response.output_item.done                      the whole item
+
+A function call has no parts:
+
+    response.output_item.added                     the name is complete, the arguments are empty
+    response.function_call_arguments.delta         {"x":
+    response.function_call_arguments.delta         4}
+    response.function_call_arguments.done          {"x":4}
+    response.output_item.done                      the whole item
+
+At most one reasoning item or message is open. It is done when an item of another type begins.
+
+Several function calls may be open, because servers interleave their deltas. A call is added when
+its arguments begin, or another item does: until then, its name may still grow. It is done when
+another item begins and its arguments are complete JSON.
+
+At the end of the answer, every open item is done.
 """
 
 import json
@@ -11,244 +37,277 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway.apis.base import Answer
-from gateway.apis.tool_calls import piece_of
+from gateway.apis.tool_calls import read_call_delta
 from gateway.core.sse import dumps, quote
 
 
-class Sink(Protocol):
-    """Is told each step."""
+class EventWriter(Protocol):
+    """Receives the events of the items."""
 
-    def event(self, type: str, **members: Any) -> None:
-        """An event, as it is then: what is mutable in it may grow afterwards."""
+    def write_event(self, type: str, **members: Any) -> None:
+        """Writes an event. The members must be encoded at once, because the items change later."""
 
-    def delta(self, type: str, where: str, text: str) -> None:
-        """A piece of text; `where` is further members, as JSON without braces."""
-
-
-class _Kind(msgspec.Struct, frozen=True):
-    """How a kind of part is called in the events."""
-
-    holder: str
-    """The member of its item that it is in."""
-    part: str
-    text: str
-    index: str
-    member: str = "text"
-    empty: Mapping[str, Any] = {}
-    """What it has beside its text."""
+    def write_delta(self, type: str, location: str, text: str) -> None:
+        """Writes a delta. location: the other members, as JSON without braces."""
 
 
-_CONTENT = "response.content_part"
-_KINDS = {
-    "summary_text": _Kind(
+class _PartType(msgspec.Struct, frozen=True):
+    """The names that a type of part has in the events."""
+
+    list_member: str
+    """The member of the item that lists such parts."""
+    part_event: str
+    text_event: str
+    index_member: str
+    text_member: str = "text"
+    empty_members: Mapping[str, Any] = {}
+    """The part's members beside its text, when it is added."""
+
+
+_CONTENT_PART = "response.content_part"
+_PART_TYPES = {
+    "summary_text": _PartType(
         "summary",
         "response.reasoning_summary_part",
         "response.reasoning_summary_text",
         "summary_index",
     ),
-    "reasoning_text": _Kind("content", _CONTENT, "response.reasoning_text", "content_index"),
-    "output_text": _Kind(
+    "reasoning_text": _PartType(
+        "content", _CONTENT_PART, "response.reasoning_text", "content_index"
+    ),
+    "output_text": _PartType(
         "content",
-        _CONTENT,
+        _CONTENT_PART,
         "response.output_text",
         "content_index",
-        empty={"annotations": [], "logprobs": []},
+        empty_members={"annotations": [], "logprobs": []},
     ),
-    "refusal": _Kind("content", _CONTENT, "response.refusal", "content_index", "refusal"),
+    "refusal": _PartType(
+        "content", _CONTENT_PART, "response.refusal", "content_index", text_member="refusal"
+    ),
 }
 
 
 class _Part:
-    """A text within an item, while it grows."""
+    """A part of a reasoning item or a message. It is added to the item when it is made."""
 
     def __init__(
-        self, sink: Sink, type: str, place: Mapping[str, Any], item: dict[str, Any]
+        self, writer: EventWriter, type: str, location: Mapping[str, Any], item: dict[str, Any]
     ) -> None:
-        self._sink = sink
-        self._kind = kind = _KINDS[type]
-        self._pieces: list[str] = []
-        parts = item.setdefault(kind.holder, [])
-        self._place = {**place, kind.index: len(parts)}
-        self.part: dict[str, Any] = {"type": type, kind.member: ""}
-        self.part |= {name: list(value) for name, value in kind.empty.items()}
+        self._writer = writer
+        self._type = part_type = _PART_TYPES[type]
+        self._texts: list[str] = []
+        parts = item.setdefault(part_type.list_member, [])
+        self._location = {**location, part_type.index_member: len(parts)}
+        self.part: dict[str, Any] = {"type": type, part_type.text_member: ""}
+        self.part |= {name: list(value) for name, value in part_type.empty_members.items()}
         parts.append(self.part)
-        sink.event(f"{kind.part}.added", **self._place, part=self.part)
+        writer.write_event(f"{part_type.part_event}.added", **self._location, part=self.part)
         logprobs = ',"logprobs":[]' if "logprobs" in self.part else ""
-        self._where = dumps(self._place)[1:-1] + logprobs
+        self._delta_location = dumps(self._location)[1:-1] + logprobs
 
-    def grow(self, text: str) -> None:
-        self._pieces.append(text)
-        self._sink.delta(f"{self._kind.text}.delta", self._where, text)
+    def add_text(self, text: str) -> None:
+        self._texts.append(text)
+        self._writer.write_delta(f"{self._type.text_event}.delta", self._delta_location, text)
 
-    def rate(self, logprobs: list[Any]) -> None:
-        """Adds the logprobs of the text that grew last."""
+    def add_logprobs(self, logprobs: list[Any]) -> None:
+        """Adds the logprobs of the last texts, in a delta without text."""
         self.part["logprobs"] += logprobs
-        self._sink.event("response.output_text.delta", **self._place, delta="", logprobs=logprobs)
+        event = f"{self._type.text_event}.delta"
+        self._writer.write_event(event, **self._location, delta="", logprobs=logprobs)
 
     def close(self) -> None:
-        kind = self._kind
-        said = {kind.member: "".join(self._pieces)}
-        self.part |= said
+        members = {self._type.text_member: "".join(self._texts)}
+        self.part |= members
         if "logprobs" in self.part:
-            said["logprobs"] = self.part["logprobs"]
-        self._sink.event(f"{kind.text}.done", **self._place, **said)
-        self._sink.event(f"{kind.part}.done", **self._place, part=self.part)
+            members["logprobs"] = self.part["logprobs"]
+        self._writer.write_event(f"{self._type.text_event}.done", **self._location, **members)
+        self._writer.write_event(f"{self._type.part_event}.done", **self._location, part=self.part)
 
 
-class _Item:
-    """An item of text: reasoning or a message."""
+class _TextItem:
+    """A reasoning item or a message."""
 
-    def __init__(self, sink: Sink, index: int, item: dict[str, Any]) -> None:
-        self._sink = sink
+    def __init__(self, writer: EventWriter, index: int, item: dict[str, Any]) -> None:
+        self._writer = writer
         self._index = index
-        self._place = {"item_id": item["id"], "output_index": index}
-        self._parts: dict[str, _Part] = {}
+        self._location = {"item_id": item["id"], "output_index": index}
+        self._open_parts: dict[str, _Part] = {}
         self.item = item
-        sink.event("response.output_item.added", output_index=index, item=item)
+        writer.write_event("response.output_item.added", output_index=index, item=item)
 
     @property
     def type(self) -> str:
         return str(self.item["type"])
 
-    def write(self, type: str, text: str) -> None:
-        """Adds to the open part of a type, or opens one."""
-        if type not in self._parts:
-            self._parts[type] = _Part(self._sink, type, self._place, self.item)
-        self._parts[type].grow(text)
+    def add_text(self, part_type: str, text: str) -> None:
+        """Adds to the open part of this type, or opens one."""
+        if part_type not in self._open_parts:
+            part = _Part(self._writer, part_type, self._location, self.item)
+            self._open_parts[part_type] = part
+        self._open_parts[part_type].add_text(text)
 
-    def add(self, type: str, text: str) -> None:
-        """Adds a part that is whole."""
-        part = _Part(self._sink, type, self._place, self.item)
-        part.grow(text)
+    def add_part(self, part_type: str, text: str) -> None:
+        """Adds a complete part."""
+        part = _Part(self._writer, part_type, self._location, self.item)
+        part.add_text(text)
         part.close()
 
-    def rate(self, logprobs: list[Any]) -> None:
-        if "output_text" in self._parts:
-            self._parts["output_text"].rate(logprobs)
+    def add_logprobs(self, logprobs: list[Any]) -> None:
+        if "output_text" in self._open_parts:
+            self._open_parts["output_text"].add_logprobs(logprobs)
 
     def close(self, status: str) -> None:
-        for part in self._parts.values():
+        for part in self._open_parts.values():
             part.close()
         self.item["status"] = status
-        self._sink.event("response.output_item.done", output_index=self._index, item=self.item)
+        self._writer.write_event(
+            "response.output_item.done", output_index=self._index, item=self.item
+        )
 
 
-class _Call:
-    """A function call. Its item begins with its arguments, because its name is whole then."""
+class _CallItem:
+    """A function call. Its item is added with its first arguments, when its name is complete."""
 
-    def __init__(self, sink: Sink, index: int, id: str, otherwise: str) -> None:
-        self._sink = sink
+    def __init__(self, writer: EventWriter, index: int, id: str, default_call_id: str) -> None:
+        self._writer = writer
         self._index = index
         self._id = id
-        self._pieces: list[str] = []
-        self._where = ""
+        self._arguments: list[str] = []
+        self._location = ""
+        """"" until the item is added."""
         self.item: dict[str, Any] = {
             "id": id,
             "type": "function_call",
             "status": "in_progress",
-            "call_id": otherwise,
+            "call_id": default_call_id,
             "name": "",
             "arguments": "",
         }
 
     def add(self, call: Mapping[str, Any]) -> None:
-        piece = piece_of(call)
-        if not self._where:
-            self.item["call_id"] = piece.id or self.item["call_id"]
-            self.item["name"] += piece.name
-        if piece.arguments:
+        """Adds an item of `delta.tool_calls`."""
+        delta = read_call_delta(call)
+        if not self._location:
+            self.item["call_id"] = delta.id or self.item["call_id"]
+            self.item["name"] += delta.name
+        if delta.arguments:
             self.begin()
-            self._pieces.append(piece.arguments)
-            self._sink.delta("response.function_call_arguments.delta", self._where, piece.arguments)
+            self._arguments.append(delta.arguments)
+            self._writer.write_delta(
+                "response.function_call_arguments.delta", self._location, delta.arguments
+            )
 
     def begin(self) -> None:
-        if not self._where:
-            self._where = f'"item_id":{quote(self._id)},"output_index":{self._index}'
-            self._sink.event("response.output_item.added", output_index=self._index, item=self.item)
+        """Writes that the item is added, once."""
+        if not self._location:
+            self._location = f'"item_id":{quote(self._id)},"output_index":{self._index}'
+            self._writer.write_event(
+                "response.output_item.added", output_index=self._index, item=self.item
+            )
 
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
+        """Returns whether the arguments are complete JSON."""
         try:
-            json.loads("".join(self._pieces))
+            json.loads("".join(self._arguments))
         except (ValueError, RecursionError):
             return False
         return True
 
     def close(self, status: str) -> None:
         self.begin()
-        self.item |= {"arguments": "".join(self._pieces), "status": status}
-        said = {name: self.item[name] for name in ("name", "arguments")}
-        place = {"item_id": self._id, "output_index": self._index}
-        self._sink.event("response.function_call_arguments.done", **place, **said)
-        self._sink.event("response.output_item.done", output_index=self._index, item=self.item)
+        self.item |= {"arguments": "".join(self._arguments), "status": status}
+        self._writer.write_event(
+            "response.function_call_arguments.done",
+            item_id=self._id,
+            output_index=self._index,
+            name=self.item["name"],
+            arguments=self.item["arguments"],
+        )
+        self._writer.write_event(
+            "response.output_item.done", output_index=self._index, item=self.item
+        )
 
 
-class Items:
-    """The items of one answer, in the order in which they began."""
+class OutputItems:
+    """The items of one answer; see the module's docstring."""
 
-    def __init__(self, answer: Answer, sink: Sink) -> None:
+    def __init__(self, answer: Answer, writer: EventWriter) -> None:
         self._answer = answer
-        self._sink = sink
-        self._open: _Item | None = None
-        self._calls: dict[Any, _Call] = {}
+        self._writer = writer
+        self._open_text: _TextItem | None = None
+        self._open_calls: dict[Any, _CallItem] = {}
         self.output: list[dict[str, Any]] = []
+        """The items, in the order in which they began."""
 
-    def write(self, type: str, text: str) -> None:
-        """Text of the answer, or of a refusal."""
-        self._text_item("message").write(type, text)
+    def add_text(self, text: str) -> None:
+        """Adds a piece of the answer."""
+        self._text_item("message").add_text("output_text", text)
 
-    def trace(self, text: str) -> None:
-        """A piece of the reasoning itself."""
-        self._text_item("reasoning").write("reasoning_text", text)
+    def add_refusal(self, text: str) -> None:
+        """Adds a piece of a refusal."""
+        self._text_item("message").add_text("refusal", text)
 
-    def summarize(self, paragraph: str) -> None:
-        """A paragraph of a summary."""
-        self._text_item("reasoning").add("summary_text", paragraph)
+    def add_reasoning(self, text: str) -> None:
+        """Adds a piece of the trace."""
+        self._text_item("reasoning").add_text("reasoning_text", text)
 
-    def rate(self, logprobs: list[Any]) -> None:
-        """The logprobs of the answer's last text."""
-        if self._open is not None:
-            self._open.rate(logprobs)
+    def add_summary(self, paragraph: str) -> None:
+        """Adds a paragraph of a summary, as a part of its own."""
+        self._text_item("reasoning").add_part("summary_text", paragraph)
 
-    def call(self, call: Mapping[str, Any]) -> None:
-        """A piece of a function call."""
+    def add_logprobs(self, logprobs: list[Any]) -> None:
+        """Adds the logprobs of the answer's last texts."""
+        if self._open_text is not None:
+            self._open_text.add_logprobs(logprobs)
+
+    def add_call(self, call: Mapping[str, Any]) -> None:
+        """Adds a piece of a function call: an item of `delta.tool_calls`."""
         key = call.get("index")
-        if key not in self._calls:
-            self._follow()
+        if key not in self._open_calls:
+            self._close_complete()
             index = len(self.output)
-            otherwise = f"call_{self._answer.id}_{index}"
-            self._calls[key] = _Call(self._sink, index, self._id("fc"), otherwise)
-            self.output.append(self._calls[key].item)
-        self._calls[key].add(call)
+            default_call_id = f"call_{self._answer.id}_{index}"
+            item = _CallItem(self._writer, index, self._next_id("fc"), default_call_id)
+            self._open_calls[key] = item
+            self.output.append(item.item)
+        self._open_calls[key].add(call)
 
     def close(self, status: str) -> None:
-        """The answer is over; what is still open is `completed` or `incomplete`."""
-        for item in [*self._calls.values(), self._open]:
+        """Ends the answer. status: of the items that are open, `completed` or `incomplete`."""
+        for item in [*self._open_calls.values(), self._open_text]:
             if item is not None:
                 item.close(status)
-        self._calls.clear()
-        self._open = None
+        self._open_calls.clear()
+        self._open_text = None
 
-    def _text_item(self, type: str) -> _Item:
-        """The open item if it is of this type, else a new one."""
-        if self._open is None or self._open.type != type:
-            self._follow()
-            head: dict[str, Any] = {"id": self._id("rs"), "type": type, "summary": []}
+    def _text_item(self, type: str) -> _TextItem:
+        """Returns the open item if it has this type, else a new one."""
+        if self._open_text is None or self._open_text.type != type:
+            self._close_complete()
+            head: dict[str, Any] = {"id": self._next_id("rs"), "type": type, "summary": []}
             if type == "message":
-                head = {"id": self._id("msg"), "type": type, "role": "assistant", "content": []}
-            self._open = _Item(self._sink, len(self.output), head | {"status": "in_progress"})
-            self.output.append(self._open.item)
-        return self._open
+                head = {
+                    "id": self._next_id("msg"),
+                    "type": type,
+                    "role": "assistant",
+                    "content": [],
+                }
+            item = head | {"status": "in_progress"}
+            self._open_text = _TextItem(self._writer, len(self.output), item)
+            self.output.append(item)
+        return self._open_text
 
-    def _follow(self) -> None:
-        """Something else begins: what can be whole is."""
-        if self._open is not None:
-            self._open.close("completed")
-            self._open = None
-        for key, call in list(self._calls.items()):
-            call.begin()
-            if call.is_whole():
+    def _close_complete(self) -> None:
+        """Closes the items that can't grow any more, because another item begins."""
+        if self._open_text is not None:
+            self._open_text.close("completed")
+            self._open_text = None
+        for key, call in list(self._open_calls.items()):
+            call.begin()  # items are added in the order of their indexes
+            if call.is_complete():
                 call.close("completed")
-                del self._calls[key]
+                del self._open_calls[key]
 
-    def _id(self, prefix: str) -> str:
+    def _next_id(self, prefix: str) -> str:
         return f"{prefix}_{self._answer.id}_{len(self.output)}"

@@ -1,7 +1,7 @@
-"""Requests of OpenAI's Responses API as chat completion requests.
+"""Converts requests of OpenAI's Responses API to chat completion requests.
 
-Members that the API does not have go to the model server as they came, as they do from the chat
-door: `top_k`, `chat_template_kwargs` and the like.
+Members that the API does not define go to the model server unchanged, as they do from the chat API:
+`top_k`, `chat_template_kwargs` and the like.
 """
 
 from typing import Any, Literal
@@ -12,11 +12,11 @@ from gateway.apis.base import ChatRequest, Options
 from gateway.apis.history import without_reasoning
 from gateway.apis.json import convert, unsupported
 from gateway.apis.responses.input_items import chat_messages
-from gateway.config import OtherTools, ReasoningMode, SummaryRule
+from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.core.tokens import estimate_prompt
 from gateway.errors import BadRequest, NotFound
 
-_SAME = (
+_SAME_MEMBERS = (
     "temperature",
     "top_p",
     "parallel_tool_calls",
@@ -25,8 +25,8 @@ _SAME = (
     "safety_identifier",
     "prompt_cache_key",
 )
-"""Members that a chat completion request has too, with the same meaning."""
-_ECHOED = (
+"""Members with the same name and meaning in a chat completion request."""
+_ECHOED_MEMBERS = (
     "instructions",
     "max_output_tokens",
     "max_tool_calls",
@@ -52,7 +52,7 @@ class _Reasoning(msgspec.Struct, frozen=True):
     generate_summary: Literal["auto", "concise", "detailed"] | None = None
 
 
-class _Format(msgspec.Struct, frozen=True):
+class _TextFormat(msgspec.Struct, frozen=True):
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = None
     schema: dict[str, Any] | None = None
@@ -60,8 +60,8 @@ class _Format(msgspec.Struct, frozen=True):
     description: str | None = None
 
 
-class _Text(msgspec.Struct, frozen=True):
-    format: _Format | None = None
+class _TextConfig(msgspec.Struct, frozen=True):
+    format: _TextFormat | None = None
     verbosity: str | None = None
 
 
@@ -73,7 +73,7 @@ class _Tool(msgspec.Struct, frozen=True):
     strict: bool | None = None
 
 
-class _Choice(msgspec.Struct, frozen=True):
+class _ToolChoice(msgspec.Struct, frozen=True):
     type: str
     name: str | None = None
     mode: Literal["auto", "required"] = "auto"
@@ -81,15 +81,15 @@ class _Choice(msgspec.Struct, frozen=True):
 
 
 class ResponsesBody(msgspec.Struct, frozen=True):
-    """As much of a body as the gateway looks at."""
+    """The members of a body that the gateway reads."""
 
     input: str | list[dict[str, Any]] | None = None
     model: str | None = None
     instructions: str | None = None
     stream: bool | None = None
     tools: list[_Tool] | None = None
-    tool_choice: Literal["none", "auto", "required"] | _Choice | None = None
-    text: _Text | None = None
+    tool_choice: Literal["none", "auto", "required"] | _ToolChoice | None = None
+    text: _TextConfig | None = None
     reasoning: _Reasoning | None = None
     max_output_tokens: int | None = None
     temperature: float | None = None
@@ -112,7 +112,7 @@ class ResponsesBody(msgspec.Struct, frozen=True):
     gateway: Options | None = None
 
 
-_LEFT_OUT = frozenset(
+_API_MEMBERS = frozenset(
     {
         "access_programs",
         "context_management",
@@ -125,34 +125,35 @@ _LEFT_OUT = frozenset(
         *ResponsesBody.__struct_fields__,
     }
 )
-"""Members of the API: what has a place in a chat completion request is put there by its name."""
+"""Members that the API defines. They are converted one by one, or dropped."""
 
 
-def read_responses(
-    body: dict[str, Any], summary: SummaryRule, other_tools: OtherTools
-) -> ChatRequest:
-    """A body as a request. Raises BadRequest, or NotFound for what only a store could have."""
-    if other_tools == "skip":
+def read_responses(body: dict[str, Any], _path_format: str | None, config: Config) -> ChatRequest:
+    """Returns the checked request.
+
+    Raises BadRequest, or NotFound if the request refers to something that OpenAI would have stored.
+    """
+    if config.responses_other_tools == "skip":
         body = _with_functions_only(body)
-    asked = convert(body, ResponsesBody)
-    _refuse(asked)
-    if not asked.input:
+    request = convert(body, ResponsesBody)
+    _refuse_unsupported(request)
+    if not request.input:
         raise BadRequest("input must hold a text or at least one item.", param="input")
-    options = _options(asked, body, summary)
-    chat = _chat(asked, body)
+    options = _options(request, body, config.responses_summary)
+    chat = _chat_request(request, body)
     return ChatRequest(
         dialect="responses",
-        model=asked.model or "",
-        stream=bool(asked.stream),
+        model=request.model or "",
+        stream=bool(request.stream),
         options=options,
         body=chat,
-        echo=_echo(asked, body, options),
+        echo=_echo(request, body, options),
         prompt_tokens=estimate_prompt(chat),
     )
 
 
 def _with_functions_only(body: dict[str, Any]) -> dict[str, Any]:
-    """Some clients always send tools that not every server has, and can do without them."""
+    """Drops the other tools: some clients send them with every request, and work without them."""
     tools = body.get("tools")
     if not isinstance(tools, list):
         return body
@@ -160,32 +161,35 @@ def _with_functions_only(body: dict[str, Any]) -> dict[str, Any]:
     return body | {"tools": kept}
 
 
-def _refuse(asked: ResponsesBody) -> None:
-    """What the API has and the gateway has not."""
-    if asked.previous_response_id is not None:
+def _refuse_unsupported(request: ResponsesBody) -> None:
+    if request.previous_response_id is not None:
         raise NotFound(
-            f"Previous response with id '{asked.previous_response_id}' not found: the gateway "
-            "keeps no responses; send the whole conversation as input.",
+            f"Previous response with id '{request.previous_response_id}' not found: the gateway "
+            "stores no responses; send the whole conversation as input.",
             param="previous_response_id",
             code="previous_response_not_found",
         )
-    if asked.conversation is not None:
-        raise unsupported("conversation", "the gateway keeps none; send it whole as input")
-    if asked.prompt is not None:
-        raise unsupported("prompt", "the gateway keeps no templates; send instructions and input")
-    if asked.background:
-        raise unsupported("background", "the gateway keeps no responses; leave it out and stream")
-    if asked.n not in (None, 1):
-        raise unsupported("n", "a response has one answer")
+    if request.conversation is not None:
+        raise unsupported(
+            "conversation", "the gateway stores none; send the whole conversation as input"
+        )
+    if request.prompt is not None:
+        raise unsupported("prompt", "the gateway stores no prompts; send instructions and input")
+    if request.background:
+        raise unsupported("background", "the gateway stores no responses; leave it out and stream")
+    if request.n not in (None, 1):
+        raise unsupported("n", "a response has only one answer")
 
 
-def _options(asked: ResponsesBody, body: dict[str, Any], summary: SummaryRule) -> Options:
-    """Who asks for a summary gets it; the gateway's own options say more, and come first."""
-    options = asked.gateway or Options()
+def _options(request: ResponsesBody, body: dict[str, Any], summary: SummaryRule) -> Options:
+    """Returns the gateway's options. Those in `gateway` override the API's `reasoning.summary`."""
+    options = request.gateway or Options()
     if options.format is not None:
-        raise BadRequest("gateway.format: this path has one; leave it out.", param="gateway.format")
+        raise BadRequest(
+            "gateway.format: this path has only one format; leave it out.", param="gateway.format"
+        )
     given = body.get("gateway") or {}
-    reasoning = asked.reasoning or _Reasoning()
+    reasoning = request.reasoning or _Reasoning()
     detail = reasoning.summary or reasoning.generate_summary
     if "reasoning" not in given:
         mode: ReasoningMode = "summary" if detail or summary == "always" else "none"
@@ -195,27 +199,26 @@ def _options(asked: ResponsesBody, body: dict[str, Any], summary: SummaryRule) -
     return options
 
 
-def _chat(asked: ResponsesBody, body: dict[str, Any]) -> dict[str, Any]:
-    """The chat completion request."""
-    chat = {name: value for name, value in body.items() if name not in _LEFT_OUT}
-    chat |= {name: body[name] for name in _SAME if body.get(name) is not None}
-    if not asked.tools:
+def _chat_request(request: ResponsesBody, body: dict[str, Any]) -> dict[str, Any]:
+    chat = {name: value for name, value in body.items() if name not in _API_MEMBERS}
+    chat |= {name: body[name] for name in _SAME_MEMBERS if body.get(name) is not None}
+    if not request.tools:
         chat.pop("parallel_tool_calls", None)
-    if asked.model is not None:
-        chat["model"] = asked.model
-    messages = chat_messages(asked.instructions, asked.input or "")
+    if request.model is not None:
+        chat["model"] = request.model
+    messages = chat_messages(request.instructions, request.input or "")
     chat["messages"] = without_reasoning(messages)
-    if asked.max_output_tokens is not None:
-        # The older name: every server knows it.
-        chat["max_tokens"] = asked.max_output_tokens
-    if asked.top_logprobs is not None or _LOGPROBS in (asked.include or ()):
-        chat |= {"logprobs": True, "top_logprobs": asked.top_logprobs or 0}
-    if asked.reasoning and asked.reasoning.effort:
-        chat["reasoning_effort"] = asked.reasoning.effort
-    return chat | _text(asked.text or _Text()) | _tools(asked)
+    if request.max_output_tokens is not None:
+        # Every server knows this name; some do not know its successor, max_completion_tokens.
+        chat["max_tokens"] = request.max_output_tokens
+    if request.top_logprobs is not None or _LOGPROBS in (request.include or ()):
+        chat |= {"logprobs": True, "top_logprobs": request.top_logprobs or 0}
+    if request.reasoning and request.reasoning.effort:
+        chat["reasoning_effort"] = request.reasoning.effort
+    return chat | _text_members(request.text or _TextConfig()) | _tool_members(request)
 
 
-def _text(text: _Text) -> dict[str, Any]:
+def _text_members(text: _TextConfig) -> dict[str, Any]:
     chat: dict[str, Any] = {"verbosity": text.verbosity} if text.verbosity else {}
     format = text.format
     if format is None or format.type == "text":
@@ -230,35 +233,36 @@ def _text(text: _Text) -> dict[str, Any]:
             "schema": format.schema,
             "strict": format.strict,
         }
-        response_format["json_schema"] = _given(schema)
+        response_format["json_schema"] = _without_none(schema)
     return chat | {"response_format": response_format}
 
 
-def _tools(asked: ResponsesBody) -> dict[str, Any]:
-    """The tools and the choice among them; a choice among some sends only those."""
-    tools = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(asked.tools or ())]
-    choice = asked.tool_choice
-    sent: str | dict[str, Any] | None = None
+def _tool_members(request: ResponsesBody) -> dict[str, Any]:
+    """Returns `tools` and `tool_choice`. A choice of `allowed_tools` drops all other tools."""
+    tools = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(request.tools or ())]
+    choice = request.tool_choice
+    chat_choice: str | dict[str, Any] | None = None
     if isinstance(choice, str):
-        sent = choice
+        chat_choice = choice
     elif choice is not None and choice.type == "function" and choice.name:
-        sent = {"type": "function", "function": {"name": choice.name}}
+        chat_choice = {"type": "function", "function": {"name": choice.name}}
     elif choice is not None and choice.type == "allowed_tools":
         allowed = {tool.name for tool in choice.tools or () if tool.type == "function"}
         tools = [tool for tool in tools if tool["function"]["name"] in allowed]
-        sent = choice.mode
+        chat_choice = choice.mode
     elif choice is not None:
-        raise unsupported("tool_choice", "choose a tool of type function by its name")
-    if not tools and sent in ("auto", "none"):
-        sent = None  # servers refuse a choice among nothing
-    return ({"tools": tools} if tools else {}) | ({"tool_choice": sent} if sent else {})
+        raise unsupported("tool_choice", "choose a tool of the type function by its name")
+    if not tools and chat_choice in ("auto", "none"):
+        chat_choice = None  # servers refuse a choice without tools
+    members = {"tools": tools or None, "tool_choice": chat_choice}
+    return _without_none(members)
 
 
 def _tool(tool: _Tool, path: str) -> dict[str, Any]:
     if tool.type != "function":
         raise unsupported(
             f"{path}.type",
-            f"{tool.type} runs at OpenAI only; send functions (RESPONSES_OTHER_TOOLS=skip)",
+            f"{tool.type} runs only at OpenAI; send functions (RESPONSES_OTHER_TOOLS=skip)",
         )
     if not tool.name:
         raise BadRequest(f"{path}.name: it is required.", param=f"{path}.name")
@@ -268,17 +272,17 @@ def _tool(tool: _Tool, path: str) -> dict[str, Any]:
         "parameters": tool.parameters,
         "strict": tool.strict,
     }
-    return {"type": "function", "function": _given(function)}
+    return {"type": "function", "function": _without_none(function)}
 
 
-def _given(members: dict[str, Any]) -> dict[str, Any]:
+def _without_none(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _echo(asked: ResponsesBody, body: dict[str, Any], options: Options) -> dict[str, Any]:
-    """What the response repeats of its request, with the summary that it really has."""
-    shown = options.detail if options.reasoning in ("summary", "both") else None
-    effort = asked.reasoning.effort if asked.reasoning else None
-    echo = {name: body[name] for name in _ECHOED if body.get(name) is not None}
-    text = {"format": {"type": "text"}, **_given(body.get("text") or {})}
-    return echo | {"text": text, "reasoning": {"effort": effort, "summary": shown}}
+def _echo(request: ResponsesBody, body: dict[str, Any], options: Options) -> dict[str, Any]:
+    """Returns the members that the response repeats; `reasoning.summary` is the one in effect."""
+    summary = options.detail if options.reasoning in ("summary", "both") else None
+    effort = request.reasoning.effort if request.reasoning else None
+    echo = {name: body[name] for name in _ECHOED_MEMBERS if body.get(name) is not None}
+    text = {"format": {"type": "text"}, **_without_none(body.get("text") or {})}
+    return echo | {"text": text, "reasoning": {"effort": effort, "summary": summary}}

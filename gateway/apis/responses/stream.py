@@ -1,18 +1,26 @@
-"""`responses`: OpenAI's Responses API.
+"""`responses`: the answers of OpenAI's Responses API.
 
-One reasoning item: part 0 of its summary is the prompt summary, each line of the live account is
-the next part, the trace (`raw`, `both`) is its content. Then messages and function calls. Only
-events that the SDKs know are sent, and no ids: a comment after one makes openai-python raise.
+Part 0 of the first reasoning item's summary is the prompt summary; each line of the reasoning
+summary is another part. The item's content is the trace (`raw`, `both`). Then come messages and
+function calls. For example:
+
+    response.created, response.in_progress
+    item 0, reasoning         summary: "What is 2+2?\\n\\n", "I add.\\n\\n", "It is 4.\\n\\n"
+    item 1, message           "The answer is 4."
+    response.completed        the whole response
+
+gateway.apis.responses.output_items explains the events of an item. OpenAI's SDKs know all events.
+There are no ids: openai-python raises at a comment that follows one.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
-from gateway.apis.responses.output_items import Items, Sink
-from gateway.apis.usage import Counts, count
+from gateway.apis.responses.output_items import EventWriter, OutputItems
+from gateway.apis.usage import TokenCounts, token_counts
 from gateway.core.events import (
-    Choice,
+    ChoiceEvent,
     Done,
     Event,
     Extra,
@@ -25,13 +33,13 @@ from gateway.core.events import (
     ToolCallDelta,
 )
 from gateway.core.sse import comment, dumps, frame, quote
-from gateway.errors import GatewayError
+from gateway.errors import ErrorInfo
 
 _KEEPALIVE_MS = 60_000
-"""Some clients' watchdogs count events, and look for one at least every five minutes."""
-_CUT = {"length": "max_output_tokens", "content_filter": "content_filter"}
-"""Finish reasons of an answer that is not whole → what the API calls them."""
-_UNSAID: dict[str, Any] = {
+"""Some clients give up after five minutes without an event; comments do not count."""
+_INCOMPLETE_REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
+"""Finish reason → the API's reason for an incomplete response."""
+_DEFAULTS: dict[str, Any] = {
     "background": False,
     "completed_at": None,
     "error": None,
@@ -45,23 +53,26 @@ _UNSAID: dict[str, Any] = {
     "tools": [],
     "metadata": {},
 }
-"""What a response has beside what it repeats of its request."""
+"""Members of a response; those that echo the request override them."""
 
 
-class _Silent:
-    """The sink of an answer that is not streamed."""
+class _NullWriter:
+    """Drops the events: the answer is not streamed."""
 
-    def event(self, type: str, **members: Any) -> None: ...
-    def delta(self, type: str, where: str, text: str) -> None: ...
+    def write_event(self, type: str, **members: Any) -> None: ...
+    def write_delta(self, type: str, location: str, text: str) -> None: ...
 
 
-class Response:
-    """The `response` object, which the events of a turn fill; each step goes to `sink`."""
+class ResponseObject:
+    """Collects the events of a turn into one `response`, and writes each step to `writer`.
 
-    def __init__(self, answer: Answer, sink: Sink | None = None) -> None:
+    It is the non-streamed answer, and the last event of a streamed one has it.
+    """
+
+    def __init__(self, answer: Answer, writer: EventWriter | None = None) -> None:
         self._answer = answer
-        self._sink = sink or _Silent()
-        self._items = Items(answer, self._sink)
+        self._writer = writer or _NullWriter()
+        self._items = OutputItems(answer, self._writer)
         self._body = {
             "id": f"resp_{answer.id}",
             "object": "response",
@@ -69,17 +80,17 @@ class Response:
             "status": "in_progress",
             "model": answer.model,
             "output": self._items.output,
-            **_UNSAID,
+            **_DEFAULTS,
             **answer.echo,
         }
-        self.error: GatewayError | None = None
+        self.error: ErrorInfo | None = None
 
     def body(self) -> dict[str, Any]:
-        """The object as it is now."""
+        """Returns the `response` object in its present state."""
         return self._body
 
     def add(self, events: Sequence[Event]) -> None:
-        """Takes the next events."""
+        """Adds the next events."""
         for event in events:
             self._add(event)
 
@@ -87,110 +98,109 @@ class Response:
         items = self._items
         match event:
             case OutputDelta(text):
-                items.write("output_text", text)
+                items.add_text(text)
             case ReasoningDelta(text):
-                items.trace(text)
-            # Parts end in a blank line, because clients put them together as they are.
+                items.add_reasoning(text)
+            # Parts end in a blank line, because clients join them without a separator.
             case SummaryDelta(text) | ReasoningSummary(closing=text):
                 if text:
-                    items.summarize(f"{text}\n\n")
+                    items.add_summary(f"{text}\n\n")
             case PromptSummary(text):
                 if self._answer.reasoning != "none":
-                    items.summarize(f"{text}\n\n")
+                    items.add_summary(f"{text}\n\n")
             case ToolCallDelta(call):
-                items.call(call)
+                items.add_call(call)
             case Extra():
-                self._extra(event)
+                self._add_extra(event)
             case Done():
                 self._finish(event)
             case Failed(error):
                 self._fail(error)
-            case Choice():
-                pass  # there is one
+            case ChoiceEvent():
+                pass  # there is only one choice
 
-    def _extra(self, extra: Extra) -> None:
+    def _add_extra(self, extra: Extra) -> None:
         refusal = extra.delta.get("refusal")
         if refusal and isinstance(refusal, str):
-            self._items.write("refusal", refusal)
+            self._items.add_refusal(refusal)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):
-            self._items.rate(logprobs)
+            self._items.add_logprobs(logprobs)
         if "service_tier" in extra.chunk:
             self._body["service_tier"] = extra.chunk["service_tier"]
 
     def _finish(self, done: Done) -> None:
-        cut = _CUT.get(done.finish_reason)
-        status = "incomplete" if cut else "completed"
+        incomplete_reason = _INCOMPLETE_REASONS.get(done.finish_reason)
+        status = "incomplete" if incomplete_reason else "completed"
         self._items.close(status)
-        self._body |= {"status": status, "usage": _usage(count(done, self._answer))}
-        if cut:
-            self._body["incomplete_details"] = {"reason": cut}
+        self._body |= {"status": status, "usage": _usage(token_counts(done, self._answer))}
+        if incomplete_reason:
+            self._body["incomplete_details"] = {"reason": incomplete_reason}
         else:
             seconds = (done.timings.total_ms or 0) // 1000
             self._body["completed_at"] = self._answer.created + seconds
-        self._sink.event(f"response.{status}", response=self._body)
+        self._writer.write_event(f"response.{status}", response=self._body)
 
-    def _fail(self, error: GatewayError) -> None:
+    def _fail(self, error: ErrorInfo) -> None:
         self.error = error
         self._items.close("incomplete")
-        # Two codes are all that the type of a failed response has.
-        limited = error.status == 429
-        code = "rate_limit_exceeded" if limited else "server_error"
-        said = {"code": error.code, "message": error.message, "param": error.param}
-        self._sink.event("error", **said, error={"type": error.type, **said})
+        members = {"code": error.code, "message": error.message, "param": error.param}
+        self._writer.write_event("error", **members, error={"type": error.type, **members})
+        # The API defines only these two codes for a failed response.
+        code = "rate_limit_exceeded" if error.status == 429 else "server_error"
         self._body |= {"status": "failed", "error": {"code": code, "message": error.message}}
-        self._sink.event("response.failed", response=self._body)
+        self._writer.write_event("response.failed", response=self._body)
 
 
 class ResponsesDialect(Dialect):
     waits_for_upstream = True
-    whole = Response
+    non_streamed = ResponseObject
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
         self._frames: list[bytes] = []
-        self._number = 0
-        self._kept_ms = 0
-        self._response = Response(answer, self)
+        self._sequence_number = 0
+        self._last_keepalive_ms = 0
+        self._response = ResponseObject(answer, self)
 
-    def event(self, type: str, **members: Any) -> None:
-        """See Sink."""
-        data = {"type": type, "sequence_number": self._number, **members}
+    def write_event(self, type: str, **members: Any) -> None:
+        """See EventWriter."""
+        data = {"type": type, "sequence_number": self._sequence_number, **members}
         self._frames.append(frame(dumps(data), type))
-        self._number += 1
+        self._sequence_number += 1
 
-    def delta(self, type: str, where: str, text: str) -> None:
-        """See Sink."""
-        head = f'{{"type":"{type}","sequence_number":{self._number}'
-        self._frames.append(frame(f'{head},{where},"delta":{quote(text)}}}', type))
-        self._number += 1
+    def write_delta(self, type: str, location: str, text: str) -> None:
+        """See EventWriter."""
+        head = f'{{"type":"{type}","sequence_number":{self._sequence_number}'
+        self._frames.append(frame(f'{head},{location},"delta":{quote(text)}}}', type))
+        self._sequence_number += 1
 
     def begin(self) -> bytes:
-        self.event("response.created", response=self._response.body())
-        self.event("response.in_progress", response=self._response.body())
-        return self._take()
+        self.write_event("response.created", response=self._response.body())
+        self.write_event("response.in_progress", response=self._response.body())
+        return self._take_frames()
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         self._response.add(events)
-        return self._take()
+        return self._take_frames()
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
-        if elapsed_ms - self._kept_ms >= _KEEPALIVE_MS:
-            self._kept_ms = elapsed_ms
-            self.event("keepalive")
-        return comment("ping") + self._take()
+        if elapsed_ms - self._last_keepalive_ms >= _KEEPALIVE_MS:
+            self._last_keepalive_ms = elapsed_ms
+            self.write_event("keepalive")
+        return comment("ping") + self._take_frames()
 
-    def _take(self) -> bytes:
+    def _take_frames(self) -> bytes:
         frames, self._frames = self._frames, []
         return b"".join(frames)
 
 
-def _usage(counted: Counts) -> dict[str, Any]:
+def _usage(counts: TokenCounts) -> dict[str, Any]:
     return {
-        "input_tokens": counted.prompt,
-        "input_tokens_details": {"cached_tokens": counted.cached, "cache_write_tokens": 0},
-        "output_tokens": counted.output,
-        "output_tokens_details": {"reasoning_tokens": counted.reasoning},
-        "total_tokens": counted.prompt + counted.output,
-        **counted.asides("reasoning_tokens"),
+        "input_tokens": counts.prompt,
+        "input_tokens_details": {"cached_tokens": counts.cached, "cache_write_tokens": 0},
+        "output_tokens": counts.output,
+        "output_tokens_details": {"reasoning_tokens": counts.reasoning},
+        "total_tokens": counts.prompt + counts.output,
+        **counts.extra_members("reasoning_tokens"),
     }

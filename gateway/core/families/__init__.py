@@ -1,4 +1,7 @@
-"""How each model family marks its reasoning. One table, FAMILIES; the most specific name wins."""
+"""How each model family marks its reasoning. The families are rows of one table, FAMILIES.
+
+:class:`Families` finds the family of a model and makes a splitter for its answer.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,44 +11,47 @@ from typing import Any
 
 from gateway.config import Config, ModelConfig, plain_name
 from gateway.core.families.family import Block, Family
-from gateway.core.families.splitter import ALL_PLAIN, Kind, Plain, Segment, Splitter
+from gateway.core.families.splitter import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
 from gateway.core.families.table import FAMILIES
 from gateway.errors import ConfigError
 
 __all__ = [
-    "ALL_PLAIN",
+    "ANY_TEXT",
     "FAMILIES",
     "Block",
     "Families",
     "Family",
-    "Kind",
-    "Plain",
+    "MarkerFree",
     "Segment",
+    "SegmentKind",
     "Splitter",
     "thinking_is_off",
 ]
 
-MAX_LEARNED = 1000
-_MAX_FOUND = 1000
-_MAX_FOUND_CHARS = 200
-"""So many names are remembered, of at most so many characters."""
+_MAX_STARTS_INSIDE = 1000
+"""Models that are remembered to start inside their reasoning; a new one replaces the oldest."""
+_MAX_CACHED = 1000
+_MAX_CACHED_CHARS = 200
+"""Longer names are looked up each time: clients choose them, and they would fill the cache."""
 
 
 class Families:
-    """Finds a model's family: the operator's entries first, then the table."""
+    """Finds a model's family: first in the operator's [[models]] entries, then in the table."""
 
     def __init__(self, config: Config) -> None:
-        """Raises ConfigError when a [[models]] entry names a family that is not known."""
-        self._own = [(entry, _own_family(entry)) for entry in config.models if entry.marks]
-        self._marked: tuple[Block, ...] | None = None
+        """Raises ConfigError if a [[models]] entry names an unknown family."""
+        self._configured = [
+            (entry, _family_of(entry)) for entry in config.models if entry.sets_markers
+        ]
+        self._global_blocks: tuple[Block, ...] | None = None
         if config.reasoning_start and config.reasoning_end:
-            self._marked = (Block((config.reasoning_start,), (config.reasoning_end,)),)
-        self._learned: dict[tuple[str, str], bool] = {}
-        self._found = lru_cache(_MAX_FOUND)(self._named)
+            self._global_blocks = (Block((config.reasoning_start,), (config.reasoning_end,)),)
+        self._models_starting_inside: dict[tuple[str, str], None] = {}  # in order of insertion
+        self._find_cached = lru_cache(_MAX_CACHED)(self._find)
 
     def find(self, model: str) -> Family:
-        """The family of a model by any of its names: with a path, a size or a tag, in any case."""
-        find = self._found if len(model) <= _MAX_FOUND_CHARS else self._named
+        """The family of a model. Any form of its name will do: with a path, a size, a tag."""
+        find = self._find_cached if len(model) <= _MAX_CACHED_CHARS else self._find
         return find(model)
 
     def splitter(
@@ -53,47 +59,53 @@ class Families:
     ) -> Splitter:
         """A splitter for one answer.
 
-        Whether it begins inside the reasoning is, in this order: what the request says
-        (`starts_inside`), no if the request turns thinking off, what was learned of this model on
-        this upstream, the family's own rule.
+        The first of these that applies decides whether the text begins inside the reasoning:
+
+        1. the client's own option, `starts_inside`;
+        2. a request that turns thinking off: no;
+        3. an earlier answer of this model on this upstream (:meth:`remember_starts_inside`): yes;
+        4. the family's default.
         """
         if starts_inside is None and thinking_is_off(body):
             starts_inside = False
-        if starts_inside is None and (upstream, model) in self._learned:
+        if starts_inside is None and (upstream, model) in self._models_starting_inside:
             starts_inside = True
         return self.find(model).splitter(starts_inside)
 
-    def learn_that_it_starts_inside(self, upstream: str, model: str) -> bool:
-        """Remembers what a lone end marker has shown; False if it was known."""
-        if (upstream, model) in self._learned:
+    def remember_starts_inside(self, upstream: str, model: str) -> bool:
+        """Remembers that a model on an upstream starts inside its reasoning; True if that is new.
+
+        The evidence is an end marker without a start, see `Splitter.saw_unopened_end`.
+        """
+        if (upstream, model) in self._models_starting_inside:
             return False
-        if len(self._learned) >= MAX_LEARNED:
-            self._learned.pop(next(iter(self._learned)))
-        self._learned[upstream, model] = True
+        if len(self._models_starting_inside) >= _MAX_STARTS_INSIDE:
+            self._models_starting_inside.pop(next(iter(self._models_starting_inside)))
+        self._models_starting_inside[upstream, model] = None
         return True
 
-    def _named(self, model: str) -> Family:
-        family = self._listed(model)
-        if self._marked is None:
+    def _find(self, model: str) -> Family:
+        family = self._find_listed(model)
+        if self._global_blocks is None:
             return family
-        return Family("configured", (), self._marked, starts_inside=family.starts_inside)
+        return Family("configured", (), self._global_blocks, starts_inside=family.starts_inside)
 
-    def _listed(self, model: str) -> Family:
-        for entry, family in self._own:
+    def _find_listed(self, model: str) -> Family:
+        for entry, family in self._configured:
             if entry.matches(model):
                 return family
         name = plain_name(model)
-        found = [
+        matches = [
             (len(glob.replace("*", "")), family)
             for family in FAMILIES
             for glob in family.models
             if fnmatchcase(name, glob)
         ]
-        return max(found, key=lambda match: match[0])[1]
+        return max(matches, key=lambda match: match[0])[1]
 
 
 def thinking_is_off(body: Mapping[str, Any]) -> bool:
-    """Does a request turn thinking off, in any of the ways that servers know?"""
+    """Whether a request turns thinking off, in any of the ways that servers know."""
     template = body.get("chat_template_kwargs")
     template = template if isinstance(template, Mapping) else {}
     reasoning = body.get("reasoning")
@@ -108,7 +120,7 @@ def thinking_is_off(body: Mapping[str, Any]) -> bool:
     )
 
 
-def _own_family(entry: ModelConfig) -> Family:
+def _family_of(entry: ModelConfig) -> Family:
     known = {family.name: family for family in FAMILIES}
     name = entry.family or "tags"
     if name not in known:
@@ -118,7 +130,7 @@ def _own_family(entry: ModelConfig) -> Family:
         )
     family = known[name]
     if entry.start and entry.end:
-        family = Family(family.name, (), (Block(entry.start, entry.end),), spoken=family.spoken)
+        family = Family(family.name, (), (Block(entry.start, entry.end),), phrases=family.phrases)
     if entry.starts_inside is not None:
         family = replace(family, starts_inside=entry.starts_inside)
     return family

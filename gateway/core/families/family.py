@@ -1,4 +1,8 @@
-"""A model family: its names, its markers, and the grammar that they make."""
+"""A model family: the models in it, the markers that they write, and the grammar of those markers.
+
+:mod:`.splitter` explains grammars. A row of :mod:`.table` gives the markers; this module builds the
+grammar from them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,139 +12,153 @@ from gateway.core.families.splitter import (
     Exit,
     Gate,
     Grammar,
-    Keep,
-    Kind,
+    MarkerHandling,
+    SegmentKind,
     Splitter,
     State,
     Text,
 )
 
 _QUOTES = ("```", "`")
-"""What stands between these, in an answer, is quoted."""
+"""In an answer, a marker between two of these is quoted, so it is text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of text: any of the end markers closes what any start marker opened."""
+    """A block of text. Each of the start markers opens it, each of the end markers closes it."""
 
     start: tuple[str, ...]
     end: tuple[str, ...]
 
 
 def tag(name: str) -> Block:
-    """A block between `<name>` and `</name>`."""
+    """The block between `<name>` and `</name>`."""
     return Block((f"<{name}>",), (f"</{name}>",))
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # equal by all its fields, it would be slow to find
+# Hashed by identity: hashing all fields at each lookup in the cache of _grammar would be slow.
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """One family. What a row leaves out is as for most of them.
+    """One family. The defaults are what most families have.
 
-    Markers are plain tags unless said otherwise, so they only count where a block of reasoning can
-    begin: at the head, and behind another block. Further down they are text, for an answer may
-    speak of `<think>`.
+    By default markers are ordinary text, such as tags. They count only where reasoning can begin:
+    at the head, and directly behind another block. Further down they are part of the answer, which
+    may well talk about `<think>`.
     """
 
     name: str
     models: tuple[str, ...]
-    """Globs over the model's name: without its path, in lower case, with "-" for "_"."""
+    """Globs over model names, without their path, in lower case, with "-" for "_"."""
     blocks: tuple[Block, ...] = ()
     """The blocks of reasoning."""
     starts_inside: bool = False
-    """The chat template has already opened the first block."""
+    """The chat template opens the first block, so the model's text begins inside it."""
     tools: tuple[str, ...] = ()
-    """What begins a tool call: it ends the reasoning and stays in the text."""
+    """Markers that begin a tool call. They end the reasoning and stay in the text."""
     wrappers: tuple[Block, ...] = ()
-    """What may be wrapped around the answer. Without a start: the end alone is taken out."""
+    """Blocks that may enclose the answer. Of one without a start, only the end is removed."""
     anywhere: bool = False
-    """The markers are special tokens and count wherever they stand, as often as they come."""
+    """The markers are special tokens: they count wherever they stand, any number of times."""
     preface: bool = False
-    """Text may stand before the first block; it belongs to the answer."""
-    spoken: bool = False
+    """Text may precede the first block; it belongs to the answer."""
+    phrases: bool = False
     """The markers are phrases of the text itself, so they stay in it."""
     note: str = ""
-    """What a reader of the table should know."""
+    """A remark for the table in docs/models.md."""
     grammar: Callable[["Family", bool], Grammar] | None = None
-    """The grammar, for families whose markup is more than blocks."""
+    """Builds the grammar, for families whose markup is more than blocks."""
 
     def splitter(self, starts_inside: bool | None = None) -> Splitter:
-        """A splitter for one text; `starts_inside` None stands for the family's own rule."""
+        """A splitter for one text. starts_inside: None stands for the family's default."""
         inside = self.starts_inside if starts_inside is None else starts_inside
         return Splitter(_grammar(self, inside))
 
 
 @lru_cache(maxsize=512)
 def _grammar(family: Family, inside: bool) -> Grammar:
-    build = family.grammar or (_spoken if family.spoken else _blocks)
+    build = family.grammar or (_phrase_grammar if family.phrases else _block_grammar)
     return build(family, inside)
 
 
-def _blocks(family: Family, inside: bool) -> Grammar:
-    """Blocks of reasoning, then the answer, perhaps wrapped. The states:
+def _block_grammar(family: Family, inside: bool) -> Grammar:
+    """Blocks of reasoning, then the answer, which may be wrapped. The states:
 
-    head, opened head   what opens the text, if anything does
-    reasoning N         in block N
-    opened              in the block that the template has opened
-    between             behind a block: another one, a wrapper, or the answer
-    bare, quoted …      an answer with no reasoning before it, and what it quotes
-    answer, wrapped N   the answer after a reasoning
-    tool call           from a tool's marker on: all text
+    head                       a gate: a block, a wrapper, or an answer without reasoning
+    head inside                the same where the template has opened the first block
+    reasoning N                in block N
+    reasoning of the template  in the block that the template opened
+    after block                a gate: another block, a wrapper, or the answer
+    answer                     the answer after the reasoning
+    bare answer                an answer without reasoning before it
+    quotation `                a quotation in a bare answer: markers in it are text
+    wrapped answer N           in wrapper N
+    tool call                  from the marker of a tool call to the end
     """
     opens: dict[str, Exit] = {}
     ends: dict[str, Exit] = {}
     for number, block in enumerate(family.blocks):
         opens |= dict.fromkeys(block.start, Exit(f"reasoning {number}"))
-        ends |= dict.fromkeys(block.end, Exit("between"))
-    closings: dict[str, Exit] = {}
+        ends |= dict.fromkeys(block.end, Exit("after block"))
+    wrapper_ends: dict[str, Exit] = {}
     for number, wrapper in enumerate(family.wrappers):
-        opens |= dict.fromkeys(wrapper.start, Exit(f"wrapped {number}"))
+        opens |= dict.fromkeys(wrapper.start, Exit(f"wrapped answer {number}"))
         if not wrapper.start or family.anywhere:
-            closings |= dict.fromkeys(wrapper.end, Exit("answer"))
-    calls = dict.fromkeys(family.tools, Exit("tool call", Keep.BEHIND))
-    lone = dict.fromkeys(ends, Exit("answer", lone=True))
-    # A special token is never text: what opens a block ends what was before it, and an end that has
-    # no start is dropped.
+            wrapper_ends |= dict.fromkeys(wrapper.end, Exit("answer"))
+    calls = dict.fromkeys(family.tools, Exit("tool call", MarkerHandling.KEEP_IN_NEW_TEXT))
+    unopened_ends = dict.fromkeys(ends, Exit("answer", unopened_end=True))
+    # A special token is never text. One that opens a block also ends whatever precedes it, and an
+    # end marker without a start is dropped.
     tokens = opens | calls if family.anywhere else {}
-    strays = dict.fromkeys(ends, Exit("answer")) if family.anywhere else {}
+    stray_ends = dict.fromkeys(ends, Exit("answer")) if family.anywhere else {}
 
+    bare_answer = unopened_ends | wrapper_ends | (tokens or _markers_of_bare_answer(family, opens))
     states: dict[str, State] = {
-        "head": Gate(lone | opens, otherwise="bare"),
-        "opened head": Gate(opens, otherwise="opened"),
-        "opened": Text(Kind.REASONING, tokens | calls | ends),
-        "between": Gate(strays | opens, otherwise="answer"),
-        "bare": Text(Kind.ANSWER, lone | closings | (tokens or _unquoted(family, opens))),
-        "answer": Text(Kind.ANSWER, strays | closings | tokens),
-        "tool call": Text(Kind.ANSWER, {}),
+        "head": Gate(unopened_ends | opens, otherwise="bare answer"),
+        "head inside": Gate(opens, otherwise="reasoning of the template"),
+        "reasoning of the template": Text(SegmentKind.REASONING, tokens | calls | ends),
+        "after block": Gate(stray_ends | opens, otherwise="answer"),
+        "bare answer": Text(SegmentKind.ANSWER, bare_answer),
+        "answer": Text(SegmentKind.ANSWER, stray_ends | wrapper_ends | tokens),
+        "tool call": Text(SegmentKind.ANSWER, {}),
     }
     for quote in _QUOTES:
-        states[f"quoted {quote}"] = Text(Kind.ANSWER, {quote: Exit("bare", Keep.BEFORE)})
+        closing = Exit("bare answer", MarkerHandling.KEEP_IN_OLD_TEXT)
+        states[f"quotation {quote}"] = Text(SegmentKind.ANSWER, {quote: closing})
     for number, block in enumerate(family.blocks):
-        exits = dict.fromkeys(block.end, Exit("between"))
-        states[f"reasoning {number}"] = Text(Kind.REASONING, tokens | calls | exits)
+        exits = dict.fromkeys(block.end, Exit("after block"))
+        states[f"reasoning {number}"] = Text(SegmentKind.REASONING, tokens | calls | exits)
     for number, wrapper in enumerate(family.wrappers):
-        after = Exit("between" if family.anywhere else "answer")
+        after = Exit("after block" if family.anywhere else "answer")
         exits = dict.fromkeys(wrapper.end, after)
-        states[f"wrapped {number}"] = Text(Kind.ANSWER, tokens | exits)
+        states[f"wrapped answer {number}"] = Text(SegmentKind.ANSWER, tokens | exits)
     if inside:
-        return Grammar(states, "opened head", opened=True, unproven=True)
+        return Grammar(states, "head inside", starts_inside=True, unconfirmed=True)
     return Grammar(states, "head")
 
 
-def _unquoted(family: Family, opens: dict[str, Exit]) -> dict[str, Exit]:
-    """What else to look for in a bare answer: a start marker and quotes, which make ends text."""
-    quotes = {quote: Exit(f"quoted {quote}", Keep.BEFORE) for quote in _QUOTES}
-    literal = dict.fromkeys(opens, Exit("answer", Keep.BEFORE))
+def _markers_of_bare_answer(family: Family, opens: dict[str, Exit]) -> dict[str, Exit]:
+    """Quotes, and the markers that open a block.
+
+    Behind an opening marker that is text, an end marker is text too, so the answer goes on in the
+    state without markers. Only with `preface` does the opening marker open its block.
+    """
+    quotes = {
+        quote: Exit(f"quotation {quote}", MarkerHandling.KEEP_IN_OLD_TEXT) for quote in _QUOTES
+    }
+    literal = dict.fromkeys(opens, Exit("answer", MarkerHandling.KEEP_IN_OLD_TEXT))
     return quotes | (opens if family.preface else literal)
 
 
-def _spoken(family: Family, inside: bool) -> Grammar:
-    """One block between phrases, which stay in the text. An end counts where a word begins."""
+def _phrase_grammar(family: Family, inside: bool) -> Grammar:
+    """One block between phrases, which stay in the text. An end counts behind white space only."""
     [block] = family.blocks
-    ends = {space + end: Exit("answer", Keep.BEHIND) for end in block.end for space in " \n"}
-    starts = dict.fromkeys(block.start, Exit("reasoning", Keep.BEHIND))
+    end = Exit("answer", MarkerHandling.KEEP_IN_NEW_TEXT)
+    ends = {space + phrase: end for phrase in block.end for space in " \n"}
+    starts = dict.fromkeys(block.start, Exit("reasoning", MarkerHandling.KEEP_IN_NEW_TEXT))
     states: dict[str, State] = {
         "head": Gate(starts, otherwise="answer"),
-        "reasoning": Text(Kind.REASONING, ends),
-        "answer": Text(Kind.ANSWER, {}),
+        "reasoning": Text(SegmentKind.REASONING, ends),
+        "answer": Text(SegmentKind.ANSWER, {}),
     }
-    return Grammar(states, "reasoning" if inside else "head", opened=inside, unproven=inside)
+    start = "reasoning" if inside else "head"
+    return Grammar(states, start, starts_inside=inside, unconfirmed=inside)

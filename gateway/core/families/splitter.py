@@ -1,12 +1,35 @@
-"""Splits a model's text into reasoning and answer, however the stream was cut.
+"""Splits a model's text into reasoning and answer, however the stream cuts it.
 
-A grammar is a table of states. A :class:`Text` state hands its text out as one kind until one of
-its markers occurs; a :class:`Gate` looks only at what stands at the very front and decides which
-state comes next. :class:`Splitter` walks the table. The search for markers is one compiled search
-over what arrived, and no more is held back than may still become part of a marker.
+A grammar is a table of named states. There are two types:
 
-Nothing is lost: what comes out, put together, is what went in without the markers and the newlines
-beside them, and no cut of the input changes it.
+- A :class:`Text` emits text of one kind, reasoning or answer, until one of its markers occurs.
+- A :class:`Gate` emits nothing. It looks only at the front of what comes next, behind optional
+  white space. If one of its markers stands there, the gate follows it; if not, it passes the text
+  on to the state `otherwise`.
+
+Each marker leads to an :class:`Exit`: the next state, and what happens to the marker's own text.
+A model that writes `<think>…</think>` before its answer has this grammar:
+
+    states = {
+        "head": Gate({"<think>": Exit("reasoning")}, otherwise="answer"),
+        "reasoning": Text(SegmentKind.REASONING, {"</think>": Exit("answer")}),
+        "answer": Text(SegmentKind.ANSWER, {}),
+    }
+
+:class:`Splitter` walks the table. Fed with four pieces, it gives:
+
+    piece            state after it    segments
+    "\\n<thi"         head              none: this may become "<think>"
+    "nk>2 < 3"       reasoning         REASONING "2 < 3"
+    "\\n</think>\\n"   answer            none: newlines beside a marker are layout
+    "No <think>."    answer            ANSWER "No <think>.", for this state has no markers
+
+Two promises hold for every grammar. The cuts do not matter: any pieces of the same text give the
+same result. And no text is lost: the segments together are the text without dropped markup and the
+white space beside it that counts as layout.
+
+The splitter holds back only what may still become a marker, and searches each piece with one
+compiled pattern, so its time is linear in the length of the text.
 """
 
 import re
@@ -17,188 +40,200 @@ from functools import cached_property
 from typing import NamedTuple
 
 MAX_HELD_NEWLINES = 16
-"""So many newlines before a marker are taken as layout; what exceeds them is content."""
+"""Newlines before a marker that count as layout. Any more are content."""
 MAX_HELD_SPACE = 64
-"""So much white space may stand at the front before a marker."""
+"""Characters of white space that a gate skips in search of a marker."""
 
 _NEWLINES = re.compile(r"[\r\n]*")
 _SPACE = re.compile(r"\s*")
 
 
-class Kind(Enum):
+class SegmentKind(Enum):
     """What a piece of text is."""
 
     REASONING = auto()
     ANSWER = auto()
     MARKUP = auto()
-    """Part of the markup, not of the text: left out."""
-    RECAST = auto()
-    """The whole text once more: it was given as reasoning and has turned out to be the answer."""
+    """Neither. It is dropped, so no segment that a splitter returns is of this kind."""
+    RECLASSIFIED = auto()
+    """The whole text again: it was emitted as reasoning and has turned out to be the answer."""
 
 
 class Segment(NamedTuple):
     """A piece of text of one kind."""
 
-    kind: Kind
+    kind: SegmentKind
     text: str
 
 
-class Keep(Enum):
-    """What becomes of a marker."""
+class MarkerHandling(Enum):
+    """What happens to a marker's own text."""
 
-    NOT = auto()
-    """It is left out, with the newlines beside it."""
-    BEFORE = auto()
-    """It is the last of the text that it ends."""
-    BEHIND = auto()
-    """It is the first of the text that it begins, as a spoken phrase or a tool's markup is."""
+    DROP = auto()
+    """It is left out, with the newlines beside it, which count as layout."""
+    KEEP_IN_OLD_TEXT = auto()
+    """It stays at the end of the text before it, as a backtick in an answer does."""
+    KEEP_IN_NEW_TEXT = auto()
+    """It stays at the front of the text after it, as the markup of a tool call does."""
 
 
 class Exit(NamedTuple):
     """Where a marker leads."""
 
     to: str
-    keep: Keep = Keep.NOT
-    lone: bool = False
-    """It ends a reasoning that nothing has begun: the belief about the start was wrong."""
-    proves: bool = True
-    """It shows that the text is marked up at all."""
+    """The name of the next state."""
+    marker: MarkerHandling = MarkerHandling.DROP
+    unopened_end: bool = False
+    """The marker ends reasoning that no marker opened, so the chat template must have opened it."""
+    confirms: bool = True
+    """The marker is evidence that the model marks its reasoning (see Grammar.unconfirmed)."""
 
 
-class Plain(NamedTuple):
-    """Which pieces of text are plain."""
+class MarkerFree(NamedTuple):
+    """The texts that no marker can touch: they pass through a state as they are."""
 
-    holds: Callable[[str], object]
-    ascii: re.Pattern[bytes]
-    """Those that are printable ASCII and that JSON leaves as they are."""
+    includes: Callable[[str], object]
+    """Truthy for such a text."""
+    json_ascii: re.Pattern[bytes]
+    """Matches the subset of them that is printable ASCII and needs no escapes in a JSON string."""
 
 
-def _ascii_without(others: Collection[str]) -> re.Pattern[bytes]:
+def _json_ascii_without(others: Collection[str]) -> re.Pattern[bytes]:
     excluded = {'"', "\\", *others}
     allowed = "".join(c for c in map(chr, range(0x20, 0x7F)) if c not in excluded)
     return re.compile(f"[{re.escape(allowed)}]+".encode())
 
 
-ALL_PLAIN = Plain(bool, _ascii_without(()))
-"""All but the empty one."""
+ANY_TEXT = MarkerFree(bool, _json_ascii_without(()))
+"""Every text except the empty one, for text that is not searched for markers."""
 
 
 class Step(NamedTuple):
-    """What a state makes of a text from `at` on."""
+    """What a state does with a text, from a given position on."""
 
     end: int
-    """The text up to here is the state's."""
+    """The state emits the text up to here."""
     resume: int
-    """What comes next begins here; with no exit, what is held back."""
+    """The next state continues here. Without an exit, the text from here on is held back."""
     exit: Exit | None = None
-    marked: bool = False
-    """The exit was taken because of a marker."""
+    """Where to go; None: the state waits for more text."""
+    at_marker: bool = False
+    """A marker caused the exit."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """Text of one kind, up to the first of the markers."""
+    """Emits text of one kind, up to the first of its markers."""
 
-    kind: Kind
+    kind: SegmentKind
     exits: Mapping[str, Exit]
+    """Marker → exit."""
 
-    @cached_property
-    def search(self) -> re.Pattern[str]:
-        return _any_of(self.exits)
+    def is_marker_free(self, text: str) -> bool:
+        """Whether the text passes unchanged: it has no newline and no marker's first character.
 
-    def is_plain(self, text: str) -> bool:
-        """A piece that no marker can touch: most are, and one look at it is enough."""
-        if self.kind is Kind.MARKUP:
+        Most pieces do, and this one look at them is enough.
+        """
+        if self.kind is SegmentKind.MARKUP:
             return False
-        return not self.exits or self.signs.search(text) is None
+        return not self.exits or self._newline_or_first.search(text) is None
 
     @cached_property
-    def first_characters(self) -> re.Pattern[str]:
-        return re.compile(f"[{re.escape(''.join(sorted(self._firsts)))}]")
-
-    @cached_property
-    def _firsts(self) -> frozenset[str]:
-        return frozenset(marker[0] for marker in self.exits)
-
-    @cached_property
-    def signs(self) -> re.Pattern[str]:
-        return re.compile(f"{self.first_characters.pattern}|[\r\n]")
-
-    @cached_property
-    def plain(self) -> Plain:
-        """Which pieces are."""
-        return Plain(self.is_plain, _ascii_without(self._firsts))
-
-    @cached_property
-    def beginnings(self) -> frozenset[str]:
-        return _proper_prefixes(self.exits)
-
-    @cached_property
-    def longest_beginning(self) -> int:
-        return max(map(len, self.exits)) - 1
+    def marker_free(self) -> MarkerFree:
+        """The texts for which :meth:`is_marker_free` holds."""
+        return MarkerFree(self.is_marker_free, _json_ascii_without(self._first_characters))
 
     def step(self, text: str, at: int, *, final: bool) -> Step:
-        """Goes up to the first marker, or holds back what may become one."""
+        """Emits up to the first marker, or up to what may become one.
+
+        final: no more text will come, so nothing is held back.
+        """
         if not self.exits:
             return Step(len(text), len(text))
-        held = len(text) if final else self._hold(text, at)
-        found = self.search.search(text, at)
+        held = len(text) if final else self._start_of_held(text, at)
+        found = self._markers.search(text, at)
         if found is None or held <= found.start():
             end = held if final else _before_newlines(text, at, held)
             return Step(end, end)
         start, end = found.span()
         exit = self.exits[found.group()]
-        match exit.keep:
-            case Keep.NOT:
-                return Step(_before_newlines(text, at, start), end, exit, marked=True)
-            case Keep.BEFORE:
-                return Step(end, end, exit, marked=True)
-            case Keep.BEHIND:
-                # White space before a phrase belongs to what the phrase ends.
+        match exit.marker:
+            case MarkerHandling.DROP:
+                return Step(_before_newlines(text, at, start), end, exit, at_marker=True)
+            case MarkerHandling.KEEP_IN_OLD_TEXT:
+                return Step(end, end, exit, at_marker=True)
+            case MarkerHandling.KEEP_IN_NEW_TEXT:
+                # The marker's leading white space belongs to the old text.
                 start += len(found.group()) - len(found.group().lstrip())
-                return Step(start, start, exit, marked=True)
+                return Step(start, start, exit, at_marker=True)
 
-    def _hold(self, text: str, at: int) -> int:
-        """Where the longest ending begins that is the beginning of a marker."""
-        tail = max(at, len(text) - self.longest_beginning)
-        for candidate in self.first_characters.finditer(text, tail):
-            if text[candidate.start() :] in self.beginnings:
+    def _start_of_held(self, text: str, at: int) -> int:
+        """The start of the longest suffix of the text that is a proper prefix of a marker."""
+        tail = max(at, len(text) - self._longest_prefix)
+        for candidate in self._first.finditer(text, tail):
+            if text[candidate.start() :] in self._prefixes:
                 return candidate.start()
         return len(text)
+
+    @cached_property
+    def _markers(self) -> re.Pattern[str]:
+        return _any_of(self.exits)
+
+    @cached_property
+    def _prefixes(self) -> frozenset[str]:
+        return _proper_prefixes(self.exits)
+
+    @cached_property
+    def _longest_prefix(self) -> int:
+        return max(map(len, self.exits)) - 1
+
+    @cached_property
+    def _first_characters(self) -> frozenset[str]:
+        return frozenset(marker[0] for marker in self.exits)
+
+    @cached_property
+    def _first(self) -> re.Pattern[str]:
+        return re.compile(f"[{re.escape(''.join(sorted(self._first_characters)))}]")
+
+    @cached_property
+    def _newline_or_first(self) -> re.Pattern[str]:
+        return re.compile(f"{self._first.pattern}|[\r\n]")
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Decides by what stands at the front, after optional white space. Has no text of its own."""
+    """Picks the next state by the marker at the front, behind optional white space."""
 
     exits: Mapping[str, Exit]
+    """Marker → exit."""
     otherwise: str
+    """The next state if no marker stands there. It gets the white space too."""
 
-    kind = Kind.MARKUP
+    kind = SegmentKind.MARKUP
 
-    def is_plain(self, text: str) -> bool:
-        """Nothing is: a gate decides by whatever comes."""
+    def is_marker_free(self, text: str) -> bool:
+        """False: a gate has to look at every text."""
         return False
 
+    def step(self, text: str, at: int, *, final: bool) -> Step:
+        """Follows a marker, waits for the rest of one, or leaves for `otherwise`."""
+        front = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+        if front - at <= MAX_HELD_SPACE:
+            if not final and text[front:] in self._prefixes:
+                return Step(at, at)
+            if found := self._markers.match(text, front):
+                exit = self.exits[found.group()]
+                keeps = exit.marker is MarkerHandling.KEEP_IN_NEW_TEXT
+                return Step(at, at if keeps else found.end(), exit, at_marker=True)
+        return Step(at, at, Exit(self.otherwise))
+
     @cached_property
-    def search(self) -> re.Pattern[str]:
+    def _markers(self) -> re.Pattern[str]:
         return _any_of(self.exits)
 
     @cached_property
-    def beginnings(self) -> frozenset[str]:
+    def _prefixes(self) -> frozenset[str]:
         return _proper_prefixes(self.exits) | {""}
-
-    def step(self, text: str, at: int, *, final: bool) -> Step:
-        """Finds its marker, waits for the rest of one, or gives way to another state."""
-        front = _SPACE.match(text, at).end()  # type: ignore[union-attr]
-        if front - at <= MAX_HELD_SPACE:
-            if not final and text[front:] in self.beginnings:
-                return Step(at, at)
-            if found := self.search.match(text, front):
-                exit = self.exits[found.group()]
-                resume = at if exit.keep is Keep.BEHIND else found.end()
-                return Step(at, resume, exit, marked=True)
-        return Step(at, at, Exit(self.otherwise))
 
 
 State = Text | Gate
@@ -206,58 +241,62 @@ State = Text | Gate
 
 @dataclass(frozen=True)
 class Grammar:
-    """A table of states and the one to begin with."""
+    """A table of states and the name of the first one."""
 
     states: Mapping[str, State]
     start: str
-    opened: bool = False
-    """It begins inside the reasoning."""
-    unproven: bool = False
-    """That some text is reasoning is a belief, until a marker proves it (see Splitter.close)."""
+    starts_inside: bool = False
+    """The text begins inside the reasoning, so newlines at its head are dropped."""
+    unconfirmed: bool = False
+    """That the text begins with reasoning is an assumption until a marker confirms it."""
 
 
 class Splitter:
-    """Walks a grammar over a text that arrives in pieces."""
+    """Splits one text, which arrives in pieces, by the states of a grammar."""
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
         self._state = grammar.states[grammar.start]
         self._held = ""
-        self._skip_newlines = grammar.opened
-        self._unproven: list[str] | None = [] if grammar.unproven else None
-        self.lone_end = False
-        """An end marker came of a reasoning that had no start: the template had opened it."""
+        self._skip_newlines = grammar.starts_inside
+        self._unconfirmed: list[str] | None = [] if grammar.unconfirmed else None
+        self.saw_unopened_end = False
+        """An end marker came without a start: the chat template had opened the reasoning."""
 
     def feed(self, text: str) -> list[Segment]:
-        """Takes the next piece; gives what is certain by now."""
+        """Takes the next piece and returns what is certain by now."""
         if not text:
             return []
-        if self._unproven is not None:
-            self._unproven.append(text)
-        if not self._held and not self._skip_newlines and self._state.is_plain(text):
+        if self._unconfirmed is not None:
+            self._unconfirmed.append(text)
+        if not self._held and not self._skip_newlines and self._state.is_marker_free(text):
             return [Segment(self._state.kind, text)]
         return self._walk(self._held + text, final=False)
 
     @property
-    def text(self) -> Text | None:
-        """What every plain piece that comes next belongs to, if nothing is held or doubted."""
-        settled = not self._held and not self._skip_newlines and self._unproven is None
+    def settled_state(self) -> Text | None:
+        """The state that any marker-free text would now pass through unchanged.
+
+        None while text is held back or unconfirmed, and at a gate.
+        """
+        settled = not self._held and not self._skip_newlines and self._unconfirmed is None
         return self._state if settled and isinstance(self._state, Text) else None
 
     def close(self, *, stopped: bool) -> list[Segment]:
-        """The text has ended: gives what was held back.
+        """Ends the text and returns what was held back.
 
-        stopped: the model ended it by itself. A text that was believed to be reasoning and ended so
-        without any marker was the answer: it comes once more, whole, as RECAST.
+        stopped: the model ended the text by itself. If it did so and the reasoning was never
+        confirmed, the text was the answer: the one segment returned is RECLASSIFIED and holds the
+        whole text.
         """
         segments = self._walk(self._held, final=True)
-        if stopped and self._unproven:
-            segments = [Segment(Kind.RECAST, "".join(self._unproven))]
-        self._unproven = None
+        if stopped and self._unconfirmed:
+            segments = [Segment(SegmentKind.RECLASSIFIED, "".join(self._unconfirmed))]
+        self._unconfirmed = None
         return segments
 
     def release(self) -> str:
-        """Hands back what is held, as it came: the text turned out not to need splitting."""
+        """Returns the held text unsplit, for when it turns out that the text has no markers."""
         held, self._held = self._held, ""
         return held
 
@@ -269,25 +308,25 @@ class Splitter:
                 at = _NEWLINES.match(text, at).end()  # type: ignore[union-attr]
                 self._skip_newlines = at == len(text)
             step = self._state.step(text, at, final=final)
-            if step.end > at and self._state.kind is not Kind.MARKUP:
+            if step.end > at and self._state.kind is not SegmentKind.MARKUP:
                 segments.append(Segment(self._state.kind, text[at : step.end]))
             at = step.resume
             if step.exit is None:
                 self._held = text[at:]
                 return segments
-            self._enter(step.exit, step.marked)
+            self._enter(step.exit, step.at_marker)
 
-    def _enter(self, exit: Exit, marked: bool) -> None:
+    def _enter(self, exit: Exit, at_marker: bool) -> None:
         self._state = self._grammar.states[exit.to]
-        if marked:
-            self.lone_end = self.lone_end or exit.lone
-            self._skip_newlines = exit.keep is Keep.NOT
-        if (marked and exit.proves) or self._state.kind is Kind.ANSWER:
-            self._unproven = None
+        if at_marker:
+            self.saw_unopened_end = self.saw_unopened_end or exit.unopened_end
+            self._skip_newlines = exit.marker is MarkerHandling.DROP
+        if (at_marker and exit.confirms) or self._state.kind is SegmentKind.ANSWER:
+            self._unconfirmed = None
 
 
 def _any_of(markers: Iterable[str]) -> re.Pattern[str]:
-    """Finds the first of the markers, of two at one place the longer. Literals only: linear."""
+    """Matches any of the markers, the longest first. They are literals, so it takes linear time."""
     return re.compile("|".join(map(re.escape, sorted(markers, key=len, reverse=True))))
 
 
@@ -296,6 +335,6 @@ def _proper_prefixes(markers: Iterable[str]) -> frozenset[str]:
 
 
 def _before_newlines(text: str, at: int, end: int) -> int:
-    """Where the newlines begin that stand right before `end`."""
+    """Where the newlines begin that directly precede `end`."""
     start = max(at, end - MAX_HELD_NEWLINES)
     return start + len(text[start:end].rstrip("\r\n"))

@@ -1,9 +1,9 @@
-"""The families. Facts about models, one row each; what a row leaves out is as for most.
+"""The table of families, one row each.
 
-To add one: a row here. `docs/models.md` is made from this table, and so are its contract tests.
-Sources are the models' chat templates and the parsers of vLLM (`vllm/reasoning`), SGLang
-(`python/sglang/srt/parser/reasoning_parser.py`), llama.cpp (`common/chat.cpp`) and Ollama
-(`model/parsers`).
+To add a family, add a row: the table in `docs/models.md` is generated from this one, and the
+contract tests run for each row. The sources are the models' chat templates and the parsers of vLLM
+(`vllm/reasoning`), SGLang (`python/sglang/srt/parser/reasoning_parser.py`), llama.cpp
+(`common/chat.cpp`) and Ollama (`model/parsers`).
 """
 
 from gateway.core.families.family import Block, Family, tag
@@ -33,12 +33,12 @@ UNKNOWN = Family(
         Block((_PLAMO.format("begin"),), (_PLAMO.format("end"),)),
     ),
     wrappers=(Block(("<|begin_of_solution|>",), ("<|end_of_solution|>",)),),
-    note="every model that no other row names",
+    note="for models that no other row matches",
 )
 
 FAMILIES = (
     UNKNOWN,
-    # <think> … </think>, which the model writes itself.
+    # <think> … </think>, both written by the model.
     Family(
         "think",
         (
@@ -57,7 +57,7 @@ FAMILIES = (
         _THINK,
         tools=_TOOL_CALL,
     ),
-    # The same, opened by the chat template.
+    # <think> … </think>, opened by the chat template.
     Family(
         "think-opened",
         (
@@ -92,7 +92,7 @@ FAMILIES = (
         _THINK,
         starts_inside=True,
         tools=(f"\n{_DSML}tool_calls>", f"\n{_DSML} calls>"),
-        note="a tool call begins at the start of a line",
+        note="a tool call starts on a new line",
     ),
     Family(
         "kimi-k2",
@@ -108,7 +108,7 @@ FAMILIES = (
         starts_inside=True,
         tools=("<minimax:tool_call>", "<invoke name="),
         anywhere=True,
-        note="thinks again between parts of its answer, and repeats end markers",
+        note="thinks again between parts of the answer, and repeats end markers",
     ),
     Family(
         "step-3.5",
@@ -116,7 +116,7 @@ FAMILIES = (
         _THINK,
         starts_inside=True,
         preface=True,
-        note="text may stand before the block",
+        note="text may precede the block",
     ),
     Family(
         "ernie-4.5",
@@ -144,7 +144,7 @@ FAMILIES = (
     Family("kimi-vl", ("kimi-vl*thinking*",), (Block(("◁think▷",), ("◁/think▷",)),)),
     Family("exaone-deep", ("exaone-deep*",), (tag("thought"),), starts_inside=True),
     Family("longcat", ("longcat*thinking*",), (tag("longcat_think"),), starts_inside=True),
-    Family("gemini", ("gemini*",), (tag("thought"),), note="Google's OpenAI-compatible door"),
+    Family("gemini", ("gemini*",), (tag("thought"),), note="Google's OpenAI-compatible API"),
     Family("plamo-3", ("plamo-3*",), (Block((_PLAMO.format("begin"),), (_PLAMO.format("end"),)),)),
     Family("openpangu", ("*pangu*",), (Block(("[unused16]",), ("[unused17]",)),)),
     Family(
@@ -163,7 +163,7 @@ FAMILIES = (
             ),
         ),
         starts_inside=True,
-        note="the effort picks the tag, and another effort's tag may close it",
+        note="the effort selects the tag, and the tag of another effort may close it",
     ),
     Family(
         "solar-open2",
@@ -176,13 +176,13 @@ FAMILIES = (
         ("hyperclovax*think*14b*",),
         (Block(("/think\n",), ("<|im_end|>\n<|im_start|>assistant\n",)),),
     ),
-    # Special tokens, which count wherever they stand.
+    # Special tokens, which count wherever they occur.
     Family(
         "apertus",
         ("apertus*",),
         (Block(("<|inner_prefix|>",), ("<|inner_suffix|>",)),),
         anywhere=True,
-        note="several blocks a turn",
+        note="several blocks in one answer",
     ),
     Family(
         "gemma-4",
@@ -190,7 +190,7 @@ FAMILIES = (
         (Block(("<|channel>thought\n", "<|channel>"), ("<channel|>",)),),
         tools=("<|tool_call>",),
         anywhere=True,
-        note="the block's label is left out if it is exactly `thought`",
+        note="the block's label is dropped if it is exactly `thought`",
     ),
     Family(
         "command-a",
@@ -215,7 +215,7 @@ FAMILIES = (
             Block(("<|open|>message<|sep|>",), ("<|close|>message<|sep|>",)),
         ),
         anywhere=True,
-        note="sometimes leaves the block open; the next channel ends it",
+        note="may leave the block open; the next channel then ends it",
     ),
     Family(
         "inkling",
@@ -223,7 +223,7 @@ FAMILIES = (
         (Block(("<|message_model|><|content_thinking|>",), ("<|end_message|>",)),),
         wrappers=(Block(("<|message_model|><|content_text|>",), ("<|end_message|>",)),),
         anywhere=True,
-        note="typed messages, as many as it likes",
+        note="typed messages, any number of them",
     ),
     Family(
         "muse",
@@ -273,8 +273,8 @@ FAMILIES = (
         grammar=harmony,
         note="messages in channels: `analysis` is reasoning, `final` the answer",
     ),
-    # For models that were told to think aloud in plain words. None is known to do it by itself, so
-    # this family is chosen in gateway.toml; the mock's model shows what it does.
+    # For models that are prompted to think aloud in plain words. No model is known to do so without
+    # being told, so an operator chooses this family in gateway.toml; the mock has a model for it.
     Family(
         "natural",
         ("mock-natural*",),
@@ -292,7 +292,7 @@ FAMILIES = (
                 ),
             ),
         ),
-        spoken=True,
-        note="by configuration only; the phrases stay in the text",
+        phrases=True,
+        note="only by configuration; the phrases stay in the text",
     ),
 )

@@ -4,7 +4,7 @@ To add a summarizer: one file with a :class:`Summarizer`, one line here.
 """
 
 from gateway.config import Detail
-from gateway.core.summarizers.base import Ask, Summarizer, Summary, Written
+from gateway.core.summarizers.base import Summarizer, Summary
 from gateway.core.summarizers.choice import MODEL, OFF, Summarizers
 from gateway.core.summarizers.extractive import ExtractiveSummarizer
 from gateway.core.summarizers.prompt import Prompt, prompt_of
@@ -15,13 +15,11 @@ __all__ = [
     "MODEL",
     "OFF",
     "SUMMARIZERS",
-    "Ask",
     "ExtractiveSummarizer",
     "Prompt",
     "Summarizer",
     "Summarizers",
     "Summary",
-    "Written",
     "WrittenSummarizer",
     "prompt_of",
 ]

@@ -1,9 +1,8 @@
 """What every summarizer has to do."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
+from gateway.core.effects import AskSummaryModel, SummaryReply
 
 
 class Summary(NamedTuple):
@@ -15,21 +14,6 @@ class Summary(NamedTuple):
     """What is still to show for someone who has seen the live lines, or ""."""
     lines: tuple[str, ...] = ()
     """Live lines that were held back until now; they come before the closing."""
-
-
-class Ask(msgspec.Struct, frozen=True):
-    """A question for a model: messages of a chat completion request."""
-
-    messages: tuple[Mapping[str, str], ...]
-    max_tokens: int
-
-
-class Written(msgspec.Struct, frozen=True):
-    """What the model answered to an :class:`Ask`."""
-
-    text: str | None
-    """None: it failed, or took too long."""
-    usage: Mapping[str, Any] | None = None
 
 
 class Summarizer:
@@ -49,11 +33,11 @@ class Summarizer:
         """Takes the next piece of reasoning; gives the live lines that it finishes, mostly none."""
         raise NotImplementedError
 
-    def ask(self, now: float) -> Ask | None:
+    def ask(self, now: float) -> AskSummaryModel | None:
         """What it wants to know from a model now, if anything; then it waits for the answer."""
         return None
 
-    def answer(self, written: Written) -> list[str]:
+    def answer(self, reply: SummaryReply) -> list[str]:
         """Takes the answer to the last ask; gives live lines."""
         return []
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 
-from gateway.core.summarizers.base import Ask, Summarizer, Summary, Written
+from gateway.core.effects import AskSummaryModel, SummaryReply
+from gateway.core.summarizers.base import Summarizer, Summary
 from gateway.core.summarizers.extractive import ExtractiveSummarizer
 from gateway.core.summarizers.prompt import prompt_of
 from gateway.core.summarizers.text import cut, one_line
@@ -73,7 +74,7 @@ class WrittenSummarizer(Summarizer):
             return self._show([self._held.pop(0)])  # soon there, whoever writes the rest
         return []
 
-    def ask(self, now: float) -> Ask | None:
+    def ask(self, now: float) -> AskSummaryModel | None:
         due = estimate(self._new_bytes) >= ASK_TOKENS and (
             self._last_ask_at is None or now - self._last_ask_at >= ASK_GAP_S
         )
@@ -90,12 +91,12 @@ class WrittenSummarizer(Summarizer):
             f"The new reasoning:\n<reasoning>\n{self._asked[-_MAX_SEGMENT_CHARS:]}\n</reasoning>"
         )
         messages = ({"role": "system", "content": _TASK}, {"role": "user", "content": given})
-        return Ask(messages, _MAX_ANSWER_TOKENS)
+        return AskSummaryModel(messages, _MAX_ANSWER_TOKENS)
 
-    def answer(self, written: Written) -> list[str]:
+    def answer(self, reply: SummaryReply) -> list[str]:
         held, self._held_of_asked = self._held_of_asked or [], None
         asked, self._asked = self._asked, ""
-        heading, sentences = _read(written.text or "")
+        heading, sentences = _read(reply.text or "")
         line = f"**{heading}** {sentences}" if heading else sentences
         if not sentences or not _numbers(line) <= self._numbers:
             self._digest.feed(asked)

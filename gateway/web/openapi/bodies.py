@@ -5,42 +5,26 @@ from typing import Any
 
 import msgspec
 
-from gateway.apis.chat.request import ChatBody
-from gateway.apis.messages.request import MessagesBody
-from gateway.apis.responses.request import ResponsesBody
-
-REF = "#/components/schemas/"
-_TYPES: dict[str, type[msgspec.Struct]] = {
-    "Chat": ChatBody,
-    "Messages": MessagesBody,
-    "Responses": ResponsesBody,
-}
-"""What the names of a body's schemas begin with → its type."""
-
-_PROMPT = {
-    "type": "object",
-    "description": "The gateway's own short form: one user message, answered in `plain`.",
-    "properties": {
-        "prompt": {"type": "string", "description": "At most `MAX_PROMPT_CHARS`."},
-        "stream": {"const": True},
-    },
-    "required": ["prompt", "stream"],
-}
+from gateway.apis import Api
+from gateway.apis.base import Schema
+from gateway.web.openapi.answers import REF
 
 
-def ref(name: str) -> dict[str, Any]:
-    """A reference to a schema."""
-    return {"$ref": f"{REF}{name}"}
+def request_schema(api: Api) -> Schema:
+    """The schema of an API's request: `ChatRequest`, `MessagesRequest` and so on."""
+    name = f"{api.name.title()}Request"
+    return Schema(name, request_schemas(api)[name])
 
 
-def body_schemas() -> dict[str, Any]:
-    """Name → schema. A request's own is called `ChatRequest`, `MessagesRequest` and so on."""
-    schemas: dict[str, Any] = {"PromptRequest": _PROMPT}
-    for prefix, kind in _TYPES.items():
-        (root,), parts = msgspec.json.schema_components(
-            [kind], ref_template=f"{REF}{prefix}{{name}}"
-        )
-        text = json.dumps({f"{prefix}{name}": schema for name, schema in parts.items()})
-        own = root["$ref"].removeprefix(REF)
-        schemas |= json.loads(text.replace(own, f"{prefix}Request").replace(f"{prefix}_", prefix))
+def request_schemas(api: Api) -> dict[str, Any]:
+    """Name → schema, of an API's request and all that it is made of."""
+    prefix = api.name.title()
+    (root,), parts = msgspec.json.schema_components(
+        [api.request], ref_template=f"{REF}{prefix}{{name}}"
+    )
+    text = json.dumps({f"{prefix}{name}": schema for name, schema in parts.items()})
+    own = root["$ref"].removeprefix(REF)
+    schemas: dict[str, Any] = json.loads(
+        text.replace(own, f"{prefix}Request").replace(f"{prefix}_", prefix)
+    )
     return schemas

@@ -1,24 +1,32 @@
 """The document: one entry for each path, with what can come back."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, get_args
 
 from gateway import errors
+from gateway.apis import Api
+from gateway.apis.base import Endpoint
+from gateway.apis.schemas import OPENAI_ERROR
 from gateway.config import Format
-from gateway.web.openapi.answers import ANSWERS, JSON, content
-from gateway.web.openapi.bodies import body_schemas, ref
+from gateway.web.openapi.answers import (
+    ALL,
+    DOCUMENT,
+    EVENT,
+    HEALTH,
+    JSON,
+    MODEL_LIST,
+    READINESS,
+    TEXT,
+    content,
+    ref,
+)
+from gateway.web.openapi.bodies import request_schema, request_schemas
 
 _ABOUT = """\
 Turns the stream of a reasoning model into phases: a prompt summary at once, a summary of the
 reasoning while the model thinks, then the answer."""
-_FORMAT = {
-    "name": "format",
-    "in": "path",
-    "required": True,
-    "schema": {"enum": list(get_args(Format))},
-}
 _REQUEST_ID = {
     "name": "X-Request-Id",
     "in": "header",
@@ -42,21 +50,18 @@ _ID = {
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}}
 _EXTRA_HEADERS: dict[int, dict[str, Any]] = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
-_KEYS = {
-    "bearer": {"type": "http", "scheme": "bearer"},
-    "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
-}
-_SECURITY: list[dict[str, Any]] = [{}, *({name: []} for name in _KEYS)]
-"""A key in one header or the other; none where the operator wants none (`API_KEYS`)."""
 
-_CHAT = {"anyOf": [ref("ChatRequest"), ref("PromptRequest")]}
-_ANSWER = content(json="ChatCompletion", events="Event")
-_REFUSAL = content(json="Error", events="Event")
-"""Before the stream has begun; of the formats, plain alone refuses with an event."""
+_Security = list[dict[str, Any]]
 
 
-def document(version: str) -> dict[str, Any]:
+def document(version: str, apis: Sequence[Api]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the gateway's paths."""
+    schemas = {schema.name: schema.schema for schema in ALL}
+    for api in apis:
+        found = [api.answer, api.error, *api.other_bodies]
+        found += [endpoint.schema for endpoint in api.endpoints if endpoint.schema is not None]
+        schemas |= request_schemas(api) | {schema.name: schema.schema for schema in found}
+    keys = _security_schemes(apis)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -65,86 +70,105 @@ def document(version: str) -> dict[str, Any]:
             "description": _ABOUT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "paths": _paths(),
-        "components": {"schemas": body_schemas() | ANSWERS, "securitySchemes": _KEYS},
+        # A key in one header or another; none where the operator asks for none.
+        "paths": _paths(apis, [{}, *({name: []} for name in keys)]),
+        "components": {"schemas": schemas, "securitySchemes": keys},
     }
 
 
-def _paths() -> dict[str, Any]:
-    chat = _door("A chat completion", _CHAT, _ANSWER, _REFUSAL)
-    models = _keyed(get=_read("The models of the model server", "ModelList", _fails(_REFUSAL)))
-    refusal = content(json="MessagesError")
-    missing = _answer("`not_found`", content(json="Error"))
-    responses = _door(
-        "A response, as OpenAI has it",
-        ref("ResponsesRequest"),
-        content(json="Response", events="Event"),
-        content(json="Error"),
-    )
-    kept = {
-        "summary": "The gateway keeps no responses",
-        "responses": {"401": _fails(content(json="Error"))["401"], "404": missing},
+def _security_schemes(apis: Sequence[Api]) -> dict[str, Any]:
+    headers = dict.fromkeys(header for api in apis for header in api.key_headers)
+    bearer = {"bearer": {"type": "http", "scheme": "bearer"}}
+    others = {
+        name: {"type": "apiKey", "in": "header", "name": name}
+        for name in headers
+        if name != "Authorization"
     }
-    return {
-        "/v1/chat/completions": chat,
-        "/{format}/v1/chat/completions": {"parameters": [_FORMAT], **chat},
-        "/v1/responses": responses,
-        "/openai/v1/responses": responses,
-        "/v1/responses/{id}": {"parameters": [_ID], **_keyed(get=kept, delete=kept)},
-        "/v1/responses/{id}/cancel": {"parameters": [_ID], **_keyed(post=kept)},
-        "/v1/responses/{id}/input_items": {"parameters": [_ID], **_keyed(get=kept)},
-        "/v1/messages": _door(
-            "A message, as Anthropic has it",
-            ref("MessagesRequest"),
-            content(json="Message", events="Event"),
-            refusal,
-        ),
-        "/v1/messages/count_tokens": _door(
-            "About how many tokens a prompt has",
-            ref("MessagesRequest"),
-            content(json="TokenCount"),
-            refusal,
-        ),
+    return bearer | others
+
+
+def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for api in apis:
+        request = {path: _request(api, security) for path in api.paths}
+        for path, item in request.items():
+            in_path = {"parameters": [_format(list(api.formats))]} if "{format}" in path else {}
+            paths[path] = in_path | item
+        for endpoint in api.endpoints:
+            paths[endpoint.path] = _endpoint(api, endpoint, security)
+    listed = _get("The models of the model server", content(json=MODEL_LIST))
+    refused = _fails(content(json=OPENAI_ERROR, events=EVENT))
+    models = {"get": {**listed, "security": security}}
+    models["get"]["responses"] |= refused
+    return paths | {
         "/v1/models": models,
-        "/{format}/v1/models": {"parameters": [_FORMAT], **models},
-        "/health": {"get": _read("Is the process alive?", "Health")},
+        "/{format}/v1/models": {"parameters": [_format(list(get_args(Format)))], **models},
+        "/health": {"get": _get("Is the process alive?", content(json=HEALTH))},
         "/ready": {
-            "get": _read(
+            "get": _get(
                 "Should it get traffic?",
-                "Readiness",
-                {"503": _answer("No, or not for long", content(json="Readiness"))},
+                content(json=READINESS),
+                {"503": _answer("No, or not for long", content(json=READINESS))},
             )
         },
-        "/metrics": {"get": _get("What it has done, for Prometheus", content(text="Text"))},
-        "/openapi.json": {"get": _read("This document", "Document")},
-        "/": {"get": _get("The demo page", content(html="Text"))},
+        "/metrics": {"get": _get("What it has done, for Prometheus", content(text=TEXT))},
+        "/openapi.json": {"get": _get("This document", content(json=DOCUMENT))},
+        "/": {"get": _get("The demo page", content(html=TEXT))},
     }
 
 
-def _door(
-    summary: str, body: dict[str, Any], answer: dict[str, Any], refusal: dict[str, Any]
-) -> dict[str, Any]:
-    """A path that takes a request for the model."""
-    return _keyed(
-        post={
-            "summary": summary,
-            "parameters": [_REQUEST_ID],
-            "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
-            "responses": {"200": _answer("The answer", answer), **_fails(refusal)},
-        }
-    )
+def _format(names: list[str]) -> dict[str, Any]:
+    return {"name": "format", "in": "path", "required": True, "schema": {"enum": names}}
 
 
-def _keyed(**operations: dict[str, Any]) -> dict[str, Any]:
-    """Method → operation of a path that may want a key."""
+def _request(api: Api, security: _Security) -> dict[str, Any]:
+    """The path item of a path that takes a request for the model."""
+    bodies = [ref(schema) for schema in (request_schema(api), *api.other_bodies)]
     return {
-        method: {**operation, "security": _SECURITY} for method, operation in operations.items()
+        "post": {
+            "summary": api.title,
+            "parameters": [_REQUEST_ID],
+            "requestBody": _body(bodies[0] if len(bodies) == 1 else {"anyOf": bodies}),
+            "responses": {
+                "200": _answer("The answer", content(json=api.answer, events=EVENT)),
+                **_fails(_refusal(api)),
+            },
+            "security": security,
+        }
     }
 
 
-def _read(summary: str, schema: str, otherwise: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A path that gives a JSON object."""
-    return _get(summary, content(json=schema), otherwise)
+def _endpoint(api: Api, endpoint: Endpoint, security: _Security) -> dict[str, Any]:
+    """The path item of another path of an API."""
+    failures = _fails(_refusal(api))
+    if endpoint.schema is None:
+        responses = {
+            "401": failures["401"],
+            "404": _answer("`not_found`", content(json=api.error)),
+        }
+    else:
+        responses = {"200": _answer("The answer", content(json=endpoint.schema)), **failures}
+    operation: dict[str, Any] = {"summary": endpoint.summary, "responses": responses}
+    operation["security"] = security
+    items: dict[str, Any] = {"parameters": [_ID]} if "{id}" in endpoint.path else {}
+    for method in endpoint.methods:
+        items[method.lower()] = dict(operation)
+    if "post" in items and endpoint.reads_body:
+        items["post"] |= {
+            "parameters": [_REQUEST_ID],
+            "requestBody": _body(ref(request_schema(api))),
+        }
+    return items
+
+
+def _refusal(api: Api) -> dict[str, Any]:
+    """The body of a refusal, before a stream has begun."""
+    as_event = any(format.dialect.refuses_with_event for format in api.formats.values())
+    return content(json=api.error, events=EVENT) if as_event else content(json=api.error)
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {JSON: {"schema": schema}}}
 
 
 def _get(

@@ -1,4 +1,4 @@
-"""Every dialect spells every event, or leaves it out on purpose; decoded again, the texts agree."""
+"""Every dialect encodes every event or omits it on purpose; the decoded texts agree."""
 
 import json
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ import sseclient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.apis import DIALECTS, Answer, Completion, Dialect
-from gateway.apis.history import answer_of
+from gateway.apis import Answer, Completion, Dialect
+from gateway.apis.history import strip_summaries
 from gateway.config import Format, ReasoningMode
 from gateway.core.events import (
     Done,
@@ -28,6 +28,7 @@ from gateway.core.events import (
 )
 from gateway.core.turn import NOT_DETECTED
 from gateway.errors import UpstreamBroke
+from tests.toy_api import ALL_DIALECTS
 
 ODD = 'a "quoted" \\ line\n\u2028\u2029\x85 é🤔'
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{"}}
@@ -49,16 +50,16 @@ TURN: list[Event] = [
     Done("stop", {"total_tokens": 3}, Timings(1, 2, 3, 4, 5)),
 ]
 ENDS = {"done", "message_stop", "response.completed", "response.incomplete"}
-"""Named events that say: this answer is whole."""
-FAILED = Failed(UpstreamBroke("It broke off."), Timings(1))
+"""Named events that end a complete answer."""
+FAILED = Failed(UpstreamBroke("It broke off.").info, Timings(1))
 
 
 def make(name: str, **options: Any) -> Dialect:
-    return DIALECTS[name](Answer(id="1", model="m", created=7, **options))
+    return ALL_DIALECTS[name](Answer(id="1", model="m", created=7, **options))
 
 
-def spell(dialect: Dialect, batches: Iterable[list[Event]]) -> bytes:
-    """A whole stream, the events numbered as the relay numbers them."""
+def encode_stream(dialect: Dialect, batches: Iterable[list[Event]]) -> bytes:
+    """The bytes of a stream whose events are numbered as the relay numbers them."""
     stream, number = dialect.begin(), 1
     for batch in batches:
         stream += dialect.encode(number, batch)
@@ -73,46 +74,46 @@ def decode(stream: bytes) -> list[tuple[str, Any]]:
 
 
 def deltas(stream: bytes, field: str) -> str:
-    """All text that chunks carry in one field of their deltas."""
+    """The joined text of one field of the deltas."""
     chunks = [data for _, data in decode(stream) if isinstance(data, dict)]
     choices = [choice for chunk in chunks for choice in chunk.get("choices", [])]
     return "".join(choice["delta"].get(field) or "" for choice in choices)
 
 
-def test_the_table_has_every_format_of_the_settings() -> None:
-    assert set(DIALECTS) >= set(get_args(Format))
+def test_every_format_of_the_settings_has_a_dialect() -> None:
+    assert set(ALL_DIALECTS) >= set(get_args(Format))
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
 @pytest.mark.parametrize("event", [*TURN, FAILED], ids=lambda event: type(event).__name__)
-def test_every_event_has_a_place_or_none(name: str, event: Event) -> None:
+def test_every_event_is_encoded_as_complete_frames_or_omitted(name: str, event: Event) -> None:
     frames = make(name).encode(1, [event])
     assert frames == b"" or frames.endswith(b"\n\n")
 
 
-@pytest.mark.parametrize("name", DIALECTS)
-def test_the_wire_rules_hold(name: str) -> None:
-    stream = spell(make(name, include_usage=True), [TURN]) + make(name).heartbeat(7)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
+def test_every_frame_is_one_ascii_data_line(name: str) -> None:
+    stream = encode_stream(make(name, include_usage=True), [TURN]) + make(name).heartbeat(7)
     assert stream.isascii()
     assert b"\r" not in stream
     blocks = stream.split(b"\n\n")
     assert blocks.pop() == b""
     for block in blocks:
         data = [line for line in block.split(b"\n") if line.startswith(b"data")]
-        assert block.startswith(b": ") or len(data) == 1, "one data line an event"
+        assert block.startswith(b": ") or len(data) == 1, "an event has one data line"
         assert all(line.startswith(b"data: ") for line in data)
 
 
-@pytest.mark.parametrize("name", DIALECTS)
-def test_batches_change_nothing(name: str) -> None:
-    together = spell(make(name), [TURN])
-    assert spell(make(name), [[event] for event in TURN]) == together
+@pytest.mark.parametrize("name", ALL_DIALECTS)
+def test_batching_events_does_not_change_the_bytes(name: str) -> None:
+    together = encode_stream(make(name), [TURN])
+    assert encode_stream(make(name), [[event] for event in TURN]) == together
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
 @pytest.mark.parametrize("at", range(1, len(TURN)))
-def test_a_failure_at_any_point_is_seen(name: str, at: int) -> None:
-    events = decode(spell(make(name), [TURN[:at], [FAILED]]))
+def test_a_failure_at_any_point_is_sent_once_and_nothing_looks_complete(name: str, at: int) -> None:
+    events = decode(encode_stream(make(name), [TURN[:at], [FAILED]]))
     failures = [data for _, data in events if isinstance(data, dict) and "error" in data]
     assert len(failures) == 1
     assert "It broke off." in json.dumps(failures)
@@ -121,46 +122,53 @@ def test_a_failure_at_any_point_is_seen(name: str, at: int) -> None:
     assert not any(c.get("finish_reason") for chunk in chunks for c in chunk.get("choices", []))
 
 
-def answer_told(name: str, stream: bytes) -> str:
+def streamed_answer(name: str, stream: bytes) -> str:
     """The text of the answer in a stream of this dialect."""
     named = decode(stream)
     match name:
         case "plain" | "openai":
             return deltas(stream, "content")
         case "phased":
-            return answer_of(deltas(stream, "content"))
+            return strip_summaries(deltas(stream, "content"))
         case "events":
             return "".join(data["text"] for name, data in named if name == "final_output_delta")
         case "messages":
-            said = [data["delta"] for name, data in named if name == "content_block_delta"]
-            return "".join(delta.get("text", "") for delta in said)
+            block_deltas = [data["delta"] for name, data in named if name == "content_block_delta"]
+            return "".join(delta.get("text", "") for delta in block_deltas)
+        case "toy":
+            return "".join(data["toy"] for _, data in named if "toy" in data)
         case "responses":
             return "".join(d["delta"] for name, d in named if name == "response.output_text.delta")
-    raise AssertionError(f"how does {name} tell the answer?")
+    raise AssertionError(f"no test knows where {name} has the answer")
 
 
-def answer_in(body: dict[str, Any]) -> str:
-    """The text of an answer in one piece."""
+def non_streamed_answer(body: dict[str, Any]) -> str:
+    """The text of a non-streamed answer."""
     if "choices" in body:
         return str(body["choices"][0]["message"]["content"])
     parts = body.get("content") or [p for item in body["output"] for p in item.get("content", [])]
     return "".join(part["text"] for part in parts if part["type"] in ("text", "output_text"))
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("name", ALL_DIALECTS)
 @given(texts=st.lists(st.text(), max_size=5))
-def test_the_answer_is_the_same_in_every_dialect(name: str, texts: list[str]) -> None:
+def test_the_answer_is_the_same_in_every_dialect_and_mode(name: str, texts: list[str]) -> None:
     events = [*BEFORE, *map(OutputDelta, texts), TURN[-1]]
     answer = "".join(texts)
     for reasoning in get_args(ReasoningMode):
-        assert answer_told(name, spell(make(name, reasoning=reasoning), [events])) == answer
-        whole = DIALECTS[name].whole(Answer(id="1", model="m", created=7, reasoning=reasoning))
-        whole.add(events)
-        assert answer_in(whole.body()) == answer
+        assert (
+            streamed_answer(name, encode_stream(make(name, reasoning=reasoning), [events]))
+            == answer
+        )
+        collector = ALL_DIALECTS[name].non_streamed(
+            Answer(id="1", model="m", created=7, reasoning=reasoning)
+        )
+        collector.add(events)
+        assert non_streamed_answer(collector.body()) == answer
 
 
-def test_events() -> None:
-    named = decode(spell(make("events"), [TURN]))
+def test_the_events_format_names_each_event_and_numbers_it() -> None:
+    named = decode(encode_stream(make("events"), [TURN]))
     assert named == [
         ("prompt_summary", {"text": "What is 2+2?", "ttft_ms": 1}),
         ("reasoning_delta", {"text": "I add. "}),
@@ -193,8 +201,8 @@ def test_events() -> None:
     assert decode(make("events").encode(1, [FAILED])) == [("failed", FAILED.error.body())]
 
 
-def test_phased() -> None:
-    stream = spell(make("phased"), [TURN])
+def test_the_phased_format_labels_the_summaries_and_announces_each_phase() -> None:
+    stream = encode_stream(make("phased"), [TURN])
     assert deltas(stream, "content") == (
         "[Prompt Summary] What is 2+2?\n\n[Reasoning Summary] I add.\nIt is 4.\n\n" + ODD + " 4."
     )
@@ -216,13 +224,13 @@ def test_phased() -> None:
 def test_phases_only_move_forward_when_a_model_thinks_again() -> None:
     events = [*BEFORE[:1], OutputDelta("a"), ReasoningDelta("again"), OutputDelta("b")]
     for name in ("phased", "openai"):
-        phases = [data["phase"] for _, data in decode(spell(make(name), [events]))]
+        phases = [data["phase"] for _, data in decode(encode_stream(make(name), [events]))]
         rank = ["prompt_summary", "final_output"].index
         assert all(rank(a) <= rank(b) for a, b in pairwise(phases))
 
 
-def test_openai_has_nothing_that_a_strict_client_has_not_seen() -> None:
-    stream = spell(make("openai", include_usage=True), [[PASSED_ON[1]], TURN])
+def test_the_openai_format_has_only_what_a_strict_client_accepts() -> None:
+    stream = encode_stream(make("openai", include_usage=True), [[PASSED_THROUGH[1]], TURN])
     assert all(line.startswith(b"data: ") for line in stream.split(b"\n") if line)
     assert make("openai").heartbeat(1) == b": ping\n\n"
     *chunks, usage, end = [data for _, data in decode(stream)]
@@ -244,37 +252,37 @@ def test_openai_has_nothing_that_a_strict_client_has_not_seen() -> None:
     for choice in middle:
         assert choice["finish_reason"] is None
         assert choice["delta"].keys() in fields
-        assert all(choice["delta"].values()), "nothing is there to be empty"
+        assert all(choice["delta"].values()), "no delta is empty"
     assert last == {"index": 0, "delta": {}, "finish_reason": "stop"}
 
 
-def test_openai_says_reasoning_in_both_fields_and_breaks_with_their_text() -> None:
-    stream = spell(make("openai"), [[e for e in TURN if not isinstance(e, ReasoningDelta)]])
+def test_the_openai_format_has_reasoning_in_both_fields_and_no_delta_of_white_space() -> None:
+    stream = encode_stream(make("openai"), [[e for e in TURN if not isinstance(e, ReasoningDelta)]])
     summary = "What is 2+2?\n\nI add.\n\nIt is 4.\n\n"
     assert deltas(stream, "reasoning_content") == deltas(stream, "reasoning") == summary
     for _, chunk in decode(stream)[1:-1]:
         assert chunk["choices"][0]["delta"].get("reasoning", "x").strip() != ""
 
 
-def test_openai_both_has_the_summary_in_a_field_of_its_own() -> None:
-    stream = spell(make("openai", reasoning="both"), [TURN])
+def test_the_openai_format_has_a_separate_summary_field_in_mode_both() -> None:
+    stream = encode_stream(make("openai", reasoning="both"), [TURN])
     assert deltas(stream, "reasoning_content") == "What is 2+2?\n\nI add. It is 4."
     assert deltas(stream, "reasoning_summary") == "I add.\n\nIt is 4.\n\n"
 
 
 @pytest.mark.parametrize("name", ["phased", "openai"])
-def test_usage_comes_only_when_it_was_asked_for(name: str) -> None:
+def test_a_usage_chunk_is_sent_only_on_request(name: str) -> None:
     def usages(**options: Any) -> list[Any]:
-        stream = spell(make(name, **options), [TURN])
+        stream = encode_stream(make(name, **options), [TURN])
         return [d["usage"] for _, d in decode(stream) if isinstance(d, dict) and "usage" in d]
 
     assert usages() == []
     assert usages(include_usage=True) == [{"total_tokens": 3}]
 
 
-def test_plain() -> None:
-    assert spell(make("plain"), [TURN]).startswith(b": connected\n\ndata: ")
-    assert decode(spell(make("plain"), [[TURN[0], OutputDelta("a"), TURN[-1]]])) == [
+def test_the_plain_format_has_only_the_answer() -> None:
+    assert encode_stream(make("plain"), [TURN]).startswith(b": connected\n\ndata: ")
+    assert decode(encode_stream(make("plain"), [[TURN[0], OutputDelta("a"), TURN[-1]]])) == [
         ("message", {"choices": [{"delta": {"content": "a"}}]}),
         ("message", "[DONE]"),
     ]
@@ -290,7 +298,7 @@ def complete(events: list[Event], **options: Any) -> dict[str, Any]:
     return body
 
 
-def test_the_answer_that_is_not_streamed() -> None:
+def test_a_non_streamed_answer_is_one_chat_completion() -> None:
     body = complete(TURN)
     assert body["choices"] == [
         {
@@ -321,7 +329,7 @@ def test_the_answer_that_is_not_streamed() -> None:
 
 
 LOGPROBS = {"content": [{"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}]}
-PASSED_ON: list[Event] = [
+PASSED_THROUGH: list[Event] = [
     TURN[0],
     Extra({}, chunk={"system_fingerprint": "fp_1", "service_tier": "flex"}),
     OutputDelta("a"),
@@ -334,8 +342,10 @@ PASSED_ON: list[Event] = [
 
 
 @pytest.mark.parametrize("name", ["phased", "openai"])
-def test_what_the_upstream_says_beside_the_text_goes_through(name: str) -> None:
-    chunks = [d for _, d in decode(spell(make(name, include_usage=True), [PASSED_ON]))][:-1]
+def test_logprobs_and_unknown_members_are_passed_through(name: str) -> None:
+    chunks = [
+        d for _, d in decode(encode_stream(make(name, include_usage=True), [PASSED_THROUGH]))
+    ][:-1]
     marked = [chunk for chunk in chunks if chunk.get("system_fingerprint") == "fp_1"]
     assert marked == chunks[-len(marked) :]
     assert all(chunk["service_tier"] == "flex" for chunk in marked)
@@ -346,15 +356,15 @@ def test_what_the_upstream_says_beside_the_text_goes_through(name: str) -> None:
     assert refusing["phase"] == "final_output"
 
 
-def test_not_streamed_it_goes_through_as_well() -> None:
-    body = complete([*PASSED_ON])
+def test_a_non_streamed_answer_has_logprobs_and_unknown_members() -> None:
+    body = complete([*PASSED_THROUGH])
     assert (body["system_fingerprint"], body["service_tier"]) == ("fp_1", "flex")
     assert body["choices"][0]["logprobs"] == {"content": LOGPROBS["content"] * 2}
     assert complete(TURN)["choices"][0]["logprobs"] is None
-    assert complete([*PASSED_ON]) == body, "the events are as they were"
+    assert complete([*PASSED_THROUGH]) == body, "the events have not been changed"
 
 
-def test_not_streamed_raw_and_none() -> None:
+def test_the_reasoning_of_a_non_streamed_answer_follows_the_mode() -> None:
     raw = [e for e in TURN if not isinstance(e, SummaryDelta | ReasoningSummary)]
     body = complete(raw, reasoning="raw")
     assert body["choices"][0]["message"]["reasoning"] == "I add. It is 4."
@@ -363,13 +373,13 @@ def test_not_streamed_raw_and_none() -> None:
     assert "reasoning" not in complete(none, reasoning="none")["choices"][0]["message"]
 
 
-def test_not_streamed_a_failure_is_kept_for_the_caller() -> None:
+def test_a_failed_non_streamed_answer_has_the_error() -> None:
     completion = Completion(Answer(id="a", model="m", created=7))
     completion.add([*TURN[:4], FAILED])
     assert completion.error is FAILED.error
 
 
-def test_not_detected_is_told_in_formats_that_append() -> None:
+def test_the_phased_format_shows_that_no_reasoning_was_detected() -> None:
     events = [TURN[0], ReasoningSummary(NOT_DETECTED, NOT_DETECTED), OutputDelta("a"), TURN[-1]]
-    content = deltas(spell(make("phased"), [events]), "content")
+    content = deltas(encode_stream(make("phased"), [events]), "content")
     assert content == f"[Prompt Summary] What is 2+2?\n\n[Reasoning Summary] {NOT_DETECTED}\n\na"

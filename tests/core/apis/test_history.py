@@ -1,4 +1,4 @@
-"""Reasoning that clients hand back does not reach the model."""
+"""Reasoning that clients send back does not reach the model."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.apis import DIALECTS, Answer
-from gateway.apis.history import answer_of, without_reasoning
+from gateway.apis.history import strip_summaries, without_reasoning
 from gateway.config import ReasoningMode
 from tests.core.scripted import DONE, contents, finish, lines, make_turn, run
 
@@ -25,23 +25,23 @@ answers = st.text() | st.sampled_from([PHASED, "[Prompt Summary] no", "\n\n[Reas
 
 
 @given(reasonings, answers, st.sampled_from(["summary", "both"]))
-def test_a_turn_in_phased_that_is_handed_back_is_its_answer(
+def test_a_phased_answer_that_is_sent_back_loses_its_summaries(
     reasoning: list[str], answer: str, mode: ReasoningMode
 ) -> None:
     thoughts = [{"choices": [{"index": 0, "delta": {"reasoning": text}}]} for text in reasoning]
-    read = lines(*thoughts, *contents(answer), finish("stop"), DONE)
+    upstream_lines = lines(*thoughts, *contents(answer), finish("stop"), DONE)
     dialect = DIALECTS["phased"](Answer(id="1", model="m", created=7))
-    said = ""
-    for block in dialect.encode(1, run(make_turn(mode), read)).decode().split("\n\n"):
+    content = ""
+    for block in dialect.encode(1, run(make_turn(mode), upstream_lines)).decode().split("\n\n"):
         data = block.rpartition("data: ")[2]
         if data.startswith("{"):
-            said += json.loads(data)["choices"][0]["delta"].get("content", "")
-    assert said.startswith("[Prompt Summary] ")
-    assert answer_of(said) == answer
+            content += json.loads(data)["choices"][0]["delta"].get("content", "")
+    assert content.startswith("[Prompt Summary] ")
+    assert strip_summaries(content) == answer
 
 
-def test_a_summary_that_was_cut_off_has_no_answer() -> None:
-    assert answer_of("[Prompt Summary] hi\n\n[Reasoning Summary] I gr") == ""
+def test_nothing_is_left_of_a_truncated_summary() -> None:
+    assert strip_summaries("[Prompt Summary] hi\n\n[Reasoning Summary] I gr") == ""
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_summary_that_was_cut_off_has_no_answer() -> None:
         ),
     ],
 )
-def test_what_is_left_of_an_assistants_message(
+def test_reasoning_is_removed_from_assistant_messages_only(
     message: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     history = [USER, {"role": "assistant", **message}, USER]
@@ -100,6 +100,6 @@ def test_what_is_left_of_an_assistants_message(
         {"thinking": "I greet."},
     ],
 )
-def test_a_turn_that_ended_before_its_answer_is_left_out(message: dict[str, Any]) -> None:
+def test_an_assistant_message_that_held_only_reasoning_is_removed(message: dict[str, Any]) -> None:
     history = [USER, {"role": "assistant", **message}, USER]
     assert without_reasoning(history) == [USER, USER]

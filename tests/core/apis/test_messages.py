@@ -1,4 +1,4 @@
-"""Anthropic's protocol, held to by a strict reader: any turn, however its events are batched."""
+"""The Messages stream of any turn follows Anthropic's protocol, however its events are batched."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.apis import DIALECTS, Answer, Dialect
-from gateway.apis.messages.stream import Message
+from gateway.apis.messages import MESSAGES
+from gateway.apis.messages.stream import MessageObject
 from gateway.config import ReasoningMode
 from gateway.core.events import (
     Done,
@@ -26,19 +27,18 @@ from gateway.core.events import (
     ToolCallDelta,
 )
 from gateway.errors import GatewayError, UpstreamBroke, UpstreamRefused, UpstreamTimeout
-from gateway.web.openapi.answers import ANSWERS
-from tests.core.apis.test_dialects import decode, spell
+from tests.core.apis.test_dialects import decode, encode_stream
 from tests.core.cuts import cut
 
 DONE = Done("stop", None, Timings(), Tokens(3, 4))
-FAILED = Failed(UpstreamBroke("It broke off."), Timings())
+FAILED = Failed(UpstreamBroke("It broke off.").info, Timings())
 STOP_REASONS = {"end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"}
 MEMBERS = {"thinking_delta": "thinking", "text_delta": "text", "input_json_delta": "partial_json"}
 DELTAS = {"thinking": "thinking_delta", "text": "text_delta", "tool_use": "input_json_delta"}
 
 
 class StrictReader:
-    """Takes events in the order that Anthropic documents, and no other."""
+    """Accepts events only in the order that Anthropic documents."""
 
     def __init__(self) -> None:
         self.content: list[dict[str, Any]] = []
@@ -130,11 +130,11 @@ def make(**options: Any) -> Dialect:
 
 
 def read(events: Sequence[Event], **options: Any) -> StrictReader:
-    return StrictReader().read(decode(spell(make(**options), [list(events)])))
+    return StrictReader().read(decode(encode_stream(make(**options), [list(events)])))
 
 
-def whole(events: Sequence[Event], **options: Any) -> dict[str, Any]:
-    message = Message(Answer(id="1", model="m", created=7, **options))
+def non_streamed(events: Sequence[Event], **options: Any) -> dict[str, Any]:
+    message = MessageObject(Answer(id="1", model="m", created=7, **options))
     message.add(events)
     body: dict[str, Any] = json.loads(json.dumps(message.body()))
     return body
@@ -151,7 +151,7 @@ objects = st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=
 
 @st.composite
 def tool_calls(draw: st.DrawFn, index: int) -> list[Event]:
-    """One call: its name first, then its arguments, cut anywhere."""
+    """The deltas of one call: its name, then its arguments, cut anywhere."""
     arguments = json.dumps(draw(objects))
     places = draw(st.lists(st.integers(0, 99), max_size=4))
     return [
@@ -162,7 +162,7 @@ def tool_calls(draw: st.DrawFn, index: int) -> list[Event]:
 
 @st.composite
 def turns(draw: st.DrawFn) -> tuple[list[Event], ReasoningMode, dict[str, Any]]:
-    """The events of a turn in an order that events.py allows, and who is to see what of them."""
+    """The events of a turn in an order that core/events.py allows, the mode and the echo."""
     mode: ReasoningMode = draw(st.sampled_from(["summary", "raw", "both", "none"]))
     traced, summed = mode in ("raw", "both"), mode in ("summary", "both")
     trace = st.builds(ReasoningDelta, texts)
@@ -172,8 +172,10 @@ def turns(draw: st.DrawFn) -> tuple[list[Event], ReasoningMode, dict[str, Any]]:
         events += draw(st.lists(st.one_of(thinking), max_size=4))
     if summed:
         events.append(ReasoningSummary(draw(texts), draw(st.text(max_size=5))))
-    said = st.lists(st.one_of(st.builds(OutputDelta, texts), *[trace] * traced), max_size=6)
-    tracks: list[list[Event]] = [draw(said)]
+    after_reasoning = st.lists(
+        st.one_of(st.builds(OutputDelta, texts), *[trace] * traced), max_size=6
+    )
+    tracks: list[list[Event]] = [draw(after_reasoning)]
     tracks += [draw(tool_calls(index)) for index in range(draw(st.integers(0, 3)))]
     order = draw(st.permutations([at for at, track in enumerate(tracks) for _ in track]))
     events += [tracks[at].pop(0) for at in order]
@@ -183,12 +185,12 @@ def turns(draw: st.DrawFn) -> tuple[list[Event], ReasoningMode, dict[str, Any]]:
 
 
 @given(turns(), st.data())
-def test_any_turn_is_valid_and_nothing_is_lost(
+def test_any_turn_is_a_valid_stream_and_loses_nothing(
     turn: tuple[list[Event], ReasoningMode, dict[str, Any]], data: st.DataObject
 ) -> None:
     events, mode, echo = turn
     places = data.draw(st.lists(st.integers(0, 99), max_size=5))
-    stream = spell(make(reasoning=mode, echo=echo), cut(events, places))
+    stream = encode_stream(make(reasoning=mode, echo=echo), cut(events, places))
     found = StrictReader().read(decode(stream))
     assert "".join(b["text"] for b in found.content if b["type"] == "text") == "".join(
         event.text for event in events if isinstance(event, OutputDelta)
@@ -203,7 +205,7 @@ def test_any_turn_is_valid_and_nothing_is_lost(
     if events[-1] is FAILED:
         assert found.ended == "error"
         return
-    body = whole(events, reasoning=mode, echo=echo)
+    body = non_streamed(events, reasoning=mode, echo=echo)
     assert found.content == body["content"]
     assert found.delta == {k: body[k] for k in ("stop_reason", "stop_sequence", "usage")}
     thoughts = [b["thinking"] for b in found.content if b["type"] == "thinking"]
@@ -224,25 +226,25 @@ THOUGHTS: list[Event] = [
 ]
 
 
-def shown(events: Sequence[Event], mode: ReasoningMode, **echo: Any) -> list[tuple[str, Any]]:
-    """Type and text of each block."""
+def blocks_of(events: Sequence[Event], mode: ReasoningMode, **echo: Any) -> list[tuple[str, Any]]:
+    """Type and text of each block of the stream."""
     content = read([*events, DONE], reasoning=mode, echo=echo).content
     return [(b["type"], b.get(b["type"], b.get("input"))) for b in content]
 
 
-def test_the_summary_has_a_block_of_its_own_and_grows() -> None:
-    assert shown(summed(THOUGHTS), "summary") == [
+def test_the_summary_grows_in_a_block_of_its_own() -> None:
+    assert blocks_of(without_trace(THOUGHTS), "summary") == [
         ("thinking", "What is 2+2?\n\n"),
         ("thinking", "I add.\n\nIt is 4.\n\n"),
     ]
 
 
-def summed(events: list[Event]) -> list[Event]:
+def without_trace(events: list[Event]) -> list[Event]:
     return [event for event in events if not isinstance(event, ReasoningDelta)]
 
 
-def test_both_has_the_trace_live_and_then_the_whole_summary() -> None:
-    assert shown([*THOUGHTS, OutputDelta("4.")], "both") == [
+def test_mode_both_streams_the_trace_and_then_sends_the_summary() -> None:
+    assert blocks_of([*THOUGHTS, OutputDelta("4.")], "both") == [
         ("thinking", "What is 2+2?\n\n"),
         ("thinking", "I add. It is 4."),
         ("thinking", "I add. It is 4.\n\n"),
@@ -251,29 +253,29 @@ def test_both_has_the_trace_live_and_then_the_whole_summary() -> None:
 
 
 def test_omitted_thinking_is_one_empty_block() -> None:
-    assert shown([THOUGHTS[0], OutputDelta("4.")], "none", display="omitted") == [
+    assert blocks_of([THOUGHTS[0], OutputDelta("4.")], "none", display="omitted") == [
         ("thinking", ""),
         ("text", "4."),
     ]
 
 
-def test_a_model_that_thinks_again_gets_another_block() -> None:
+def test_reasoning_after_text_is_another_thinking_block() -> None:
     again = [OutputDelta("a"), ReasoningDelta("again"), OutputDelta("b")]
-    assert shown([THOUGHTS[0], *again], "raw")[1:] == [
+    assert blocks_of([THOUGHTS[0], *again], "raw")[1:] == [
         ("text", "a"),
         ("thinking", "again"),
         ("text", "b"),
     ]
 
 
-def test_signatures_are_there_and_differ() -> None:
+def test_every_thinking_block_has_its_own_signature() -> None:
     signatures = [block["signature"] for block in read([*THOUGHTS, DONE]).content]
     assert all(signatures)
     assert len(set(signatures)) == len(signatures)
 
 
 def steps(*events: Event) -> list[str]:
-    """What each event gives, in short."""
+    """The block events that each event gives, in short."""
     dialect, found = make(), []
     for event in events:
         named = decode(dialect.encode(1, [event]))
@@ -285,7 +287,7 @@ def steps(*events: Event) -> list[str]:
     return found
 
 
-def test_the_first_of_two_calls_streams_and_the_next_begins_when_it_is_whole() -> None:
+def test_the_second_of_two_interleaved_calls_starts_when_the_first_is_complete() -> None:
     assert steps(
         call(0, "a", "f"),
         call(0, arguments='{"x":'),
@@ -305,16 +307,16 @@ def test_the_first_of_two_calls_streams_and_the_next_begins_when_it_is_whole() -
     ]
 
 
-def test_the_prompts_block_is_whole_at_once_and_omitted_thinking_goes_on() -> None:
+def test_the_prompt_summary_stops_at_once_and_omitted_thinking_stays_open() -> None:
     assert steps(THOUGHTS[0]) == ["start0 delta0 delta0 stop0"]
     omitted = make(reasoning="none", echo={"display": "omitted"})
     named = [name for name, _ in decode(omitted.encode(1, THOUGHTS[:1]))]
     assert named == ["content_block_start"]
 
 
-def test_text_streams_after_a_whole_call_and_waits_for_one_that_is_not() -> None:
-    whole_call = call(0, "a", "f", "{}")
-    assert steps(whole_call, OutputDelta("x")) == ["start0 delta0", "stop0 start1 delta1"]
+def test_text_waits_until_the_call_before_it_is_complete() -> None:
+    complete_call = call(0, "a", "f", "{}")
+    assert steps(complete_call, OutputDelta("x")) == ["start0 delta0", "stop0 start1 delta1"]
     assert steps(call(0, "a", "f", "{"), OutputDelta("x"), call(0, arguments="}")) == [
         "start0 delta0",
         "",
@@ -322,28 +324,28 @@ def test_text_streams_after_a_whole_call_and_waits_for_one_that_is_not() -> None
     ]
 
 
-def test_a_call_without_arguments_an_id_or_a_name() -> None:
-    content = whole([call(0, "a", "f"), call(1, "", "g", "{}"), DONE])["content"]
+def test_a_call_without_arguments_or_id_is_a_valid_block() -> None:
+    content = non_streamed([call(0, "a", "f"), call(1, "", "g", "{}"), DONE])["content"]
     assert content == [
         {"type": "tool_use", "id": "a", "name": "f", "input": {}},
         {"type": "tool_use", "id": "toolu_1_1", "name": "g", "input": {}},
     ]
 
 
-def test_a_name_in_pieces() -> None:
+def test_a_tool_name_in_pieces_is_joined() -> None:
     events = [call(0, "a", "get_"), call(0, "a", "weather"), call(0, arguments="{}"), DONE]
-    assert whole(events)["content"][0]["name"] == "get_weather"
+    assert non_streamed(events)["content"][0]["name"] == "get_weather"
 
 
 @pytest.mark.parametrize("arguments", ["{oops", "[1]", "7", "nonsense"])
-def test_arguments_that_are_no_object_are_not_lost(arguments: str) -> None:
-    [block] = whole([call(0, "a", "f", arguments), DONE])["content"]
+def test_arguments_that_are_no_json_object_are_kept(arguments: str) -> None:
+    [block] = non_streamed([call(0, "a", "f", arguments), DONE])["content"]
     assert block["input"] == {"INVALID_JSON": arguments}
 
 
 def end(finish_reason: str, *events: Event) -> str:
     done = Done(finish_reason, None, Timings())
-    reason: str = whole([*events, done])["stop_reason"]
+    reason: str = non_streamed([*events, done])["stop_reason"]
     assert delta_of([*events, done])["stop_reason"] == reason
     return reason
 
@@ -354,7 +356,7 @@ def delta_of(events: Sequence[Event], **options: Any) -> dict[str, Any]:
     return delta
 
 
-def test_stop_reasons() -> None:
+def test_a_tool_call_or_the_finish_reason_decides_the_stop_reason() -> None:
     tool = call(0, "a", "f", "{}")
     assert end("stop") == "end_turn"
     assert end("length") == "max_tokens"
@@ -366,26 +368,26 @@ def test_stop_reasons() -> None:
     assert end("made_up") == "end_turn"
 
 
-def test_the_stop_sequence_is_named_where_the_upstream_names_it() -> None:
+def test_the_stop_sequence_is_sent_if_the_upstream_names_it() -> None:
     done = Done("stop", None, Timings(), stop_sequence="END")
     assert delta_of([OutputDelta("a"), done])["stop_reason"] == "stop_sequence"
-    assert whole([OutputDelta("a"), done])["stop_sequence"] == "END"
-    assert whole([call(0, "a", "f", "{}"), done])["stop_reason"] == "tool_use"
+    assert non_streamed([OutputDelta("a"), done])["stop_sequence"] == "END"
+    assert non_streamed([call(0, "a", "f", "{}"), done])["stop_reason"] == "tool_use"
 
 
 def test_the_openapi_document_has_every_stop_reason() -> None:
-    assert set(ANSWERS["Message"]["properties"]["stop_reason"]["enum"]) == STOP_REASONS
+    assert set(MESSAGES.answer.schema["properties"]["stop_reason"]["enum"]) == STOP_REASONS
 
 
-def test_a_refusal_is_told_and_is_the_reason() -> None:
+def test_a_refusal_is_text_and_the_stop_reason() -> None:
     events = [Extra({"refusal": "I can't "}), Extra({"refusal": "help."}), Extra({"audio": {}})]
-    assert whole([*events, DONE])["content"] == [{"type": "text", "text": "I can't help."}]
+    assert non_streamed([*events, DONE])["content"] == [{"type": "text", "text": "I can't help."}]
     assert end("stop", *events) == "refusal"
 
 
 def usage(given: dict[str, Any] | None) -> tuple[int, int, int, int, str | None]:
     done = Done("stop", given, Timings(), Tokens(3, 4))
-    found = whole([done], prompt_tokens=5)["usage"]
+    found = non_streamed([done], prompt_tokens=5)["usage"]
     assert found == delta_of([done], prompt_tokens=5)["usage"]
     return (
         found["input_tokens"],
@@ -396,7 +398,7 @@ def usage(given: dict[str, Any] | None) -> tuple[int, int, int, int, str | None]
     )
 
 
-def test_usage_is_the_upstreams_else_an_estimate() -> None:
+def test_usage_is_estimated_where_the_upstream_gives_no_count() -> None:
     figures = {"prompt_tokens": 10, "completion_tokens": 20}
     thinking = {"completion_tokens_details": {"reasoning_tokens": 8}}
     cached = {"prompt_tokens_details": {"cached_tokens": 4}}
@@ -406,9 +408,10 @@ def test_usage_is_the_upstreams_else_an_estimate() -> None:
     assert usage(figures | thinking | cached) == (6, 4, 20, 8, None)
     nonsense = {"prompt_tokens": "a", "completion_tokens": -1, "completion_tokens_details": 1}
     assert usage(nonsense) == (5, 0, 7, 3, "all")
+    assert usage({**figures, "completion_tokens": 10**9 + 1}) == (10, 0, 7, 3, "all")
 
 
-def test_the_summary_models_tokens_stand_apart() -> None:
+def test_the_summary_models_tokens_are_reported_separately() -> None:
     done = Done("stop", None, Timings(), summarizer_usage={"prompt_tokens": 9})
     assert delta_of([done])["usage"]["summarizer"] == {"prompt_tokens": 9}
 
@@ -422,7 +425,7 @@ def test_the_summary_models_tokens_stand_apart() -> None:
     ],
 )
 def test_an_error_is_the_last_event(error: GatewayError, type: str) -> None:
-    found = decode(spell(make(), [[OutputDelta("a"), Failed(error, Timings())]]))
+    found = decode(encode_stream(make(), [[OutputDelta("a"), Failed(error.info, Timings())]]))
     assert [name for name, _ in found[-3:]] == [
         "content_block_delta",
         "content_block_stop",
@@ -435,5 +438,5 @@ def test_an_error_is_the_last_event(error: GatewayError, type: str) -> None:
     }
 
 
-def test_heartbeats_are_events() -> None:
+def test_a_heartbeat_is_a_ping_event() -> None:
     assert make().heartbeat(7) == b'event: ping\ndata: {"type":"ping"}\n\n'

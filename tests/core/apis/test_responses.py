@@ -1,4 +1,4 @@
-"""The Responses dialect: valid items in a valid order, and no word of the model's lost."""
+"""The Responses stream of any turn has valid items in a valid order and loses no text."""
 
 import json
 from typing import Any
@@ -41,17 +41,17 @@ def answer(**options: Any) -> Answer:
 
 
 def stream(events: list[Event], **options: Any) -> list[dict[str, Any]]:
-    """The data of the events, as an independent parser sees them."""
+    """The data of the events, as an independent parser reads them."""
     dialect = DIALECTS["responses"](answer(**options))
     sent = dialect.begin() + dialect.encode(1, events)
     return [json.loads(event.data) for event in sseclient.SSEClient([sent]).events()]
 
 
 def output(events: list[Event], **options: Any) -> list[dict[str, Any]]:
-    """The output of the answer in one piece, without what never differs."""
-    whole = DIALECTS["responses"].whole(answer(**options))
-    whole.add(events)
-    return list(whole.body()["output"])
+    """The output of the non-streamed answer."""
+    response = DIALECTS["responses"].non_streamed(answer(**options))
+    response.add(events)
+    return list(response.body()["output"])
 
 
 def outline(items: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ def outline(items: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 class Client:
-    """Puts the items together from the deltas alone, as a client does, and checks their order."""
+    """Builds the items from the deltas, as a client does, and checks the order of the events."""
 
     def __init__(self) -> None:
         self.items: list[dict[str, Any]] = []
@@ -77,14 +77,14 @@ class Client:
         name = event["type"].removeprefix("response.")
         if name == "output_item.added":
             assert event["output_index"] == len(self.items)
-            self.items.append({"id": event["item"]["id"], "parts": {}, "whole": None})
+            self.items.append({"id": event["item"]["id"], "parts": {}, "done": None})
             self.open.add(event["output_index"])
         elif "output_index" in event:
             assert event["output_index"] in self.open
             item = self.items[event["output_index"]]
             if name == "output_item.done":
                 assert event["item"]["id"] == item["id"]
-                item["whole"] = event["item"]
+                item["done"] = event["item"]
                 self.open.remove(event["output_index"])
             else:
                 self.grow(item, name, event)
@@ -102,18 +102,18 @@ class Client:
             item["parts"][key] = item["parts"].get(key, "") + event["delta"]
         else:
             part = event.get("part", event)
-            said = part.get("text", part.get("refusal", part.get("arguments")))
-            assert said == item["parts"].get(key, "")
+            text = part.get("text", part.get("refusal", part.get("arguments")))
+            assert text == item["parts"].get(key, "")
 
     def check(self, final: list[dict[str, Any]]) -> None:
         assert not self.open
-        assert [item["whole"] for item in self.items] == final
+        assert [item["done"] for item in self.items] == final
         for item in self.items:
             texts = {k: v for k, v in item["parts"].items() if k[0] != "call"}
             parts = [
                 (of, part.get("text", part.get("refusal")))
                 for of in ("summary", "content")
-                for part in item["whole"].get(of, [])
+                for part in item["done"].get(of, [])
             ]
             assert sorted(parts) == sorted((of, text) for (of, _), text in texts.items())
 
@@ -129,15 +129,15 @@ after = st.lists(
     | st.builds(call, st.integers(0, 2), st.sampled_from(["", "{", "}", '{"a":1}', "nope"]))
 )
 ends = st.sampled_from(
-    [DONE, Done("length", None, Timings()), Failed(UpstreamBroke("It broke."), Timings())]
+    [DONE, Done("length", None, Timings()), Failed(UpstreamBroke("It broke.").info, Timings())]
 )
 
 
 @given(before, after, ends)
-def test_any_turn_is_told_in_valid_items_and_no_word_is_lost(
-    thought: list[Event], said: list[Event], end: Event
+def test_any_turn_becomes_valid_items_and_loses_no_text(
+    reasoning: list[Event], output_events: list[Event], end: Event
 ) -> None:
-    events = [PROMPT, *thought, ReasoningSummary("I add.", "So 4."), *said, end]
+    events = [PROMPT, *reasoning, ReasoningSummary("I add.", "So 4."), *output_events, end]
     found, client = stream(events), Client()
     for number, event in enumerate(found):
         assert event["sequence_number"] == number
@@ -147,17 +147,19 @@ def test_any_turn_is_told_in_valid_items_and_no_word_is_lost(
     assert final["output"] == output(events)
     assert len({item["id"] for item in final["output"]}) == len(final["output"])
     texts = outline(final["output"])
-    told = "".join(text for type, text in texts if type == "message")
+    sent = "".join(text for type, text in texts if type == "message")
     expected = "".join(
         e.text if isinstance(e, OutputDelta) else e.delta["refusal"] if isinstance(e, Extra) else ""
-        for e in said
+        for e in output_events
     )
-    assert sorted(told) == sorted(expected), "texts and refusals are parts of their own"
-    thoughts = "".join(e.text for e in [*thought, *said] if isinstance(e, ReasoningDelta))
+    assert sorted(sent) == sorted(expected), "texts and refusals are separate parts"
+    thoughts = "".join(
+        e.text for e in [*reasoning, *output_events] if isinstance(e, ReasoningDelta)
+    )
     assert "".join(text for type, text in texts if type == "reasoning") == thoughts
 
 
-def test_text_after_a_call_and_thoughts_after_text_are_items_of_their_own() -> None:
+def test_text_after_a_call_and_reasoning_after_text_are_separate_items() -> None:
     events = [
         PROMPT,
         ReasoningDelta("I think."),
@@ -178,7 +180,7 @@ def test_text_after_a_call_and_thoughts_after_text_are_items_of_their_own() -> N
     ]
 
 
-def test_calls_that_come_in_turns_are_told_apart() -> None:
+def test_interleaved_calls_are_separate_items() -> None:
     events = [
         PROMPT,
         call(0, id="c1", name="f"),
@@ -206,7 +208,26 @@ def test_calls_that_come_in_turns_are_told_apart() -> None:
     ]
 
 
-def test_a_call_is_over_as_soon_as_something_else_follows() -> None:
+def test_a_call_is_added_with_its_first_arguments() -> None:
+    events = [
+        PROMPT,
+        call(0, id="c1", name="get_"),
+        call(0, name="weather"),
+        call(0, '{"x":'),
+        call(0, "4}"),
+        DONE,
+    ]
+    _, _, added, *deltas, arguments_done, done, _ = stream(events, reasoning="none")
+    assert added["type"] == "response.output_item.added"
+    assert (added["item"]["name"], added["item"]["arguments"]) == ("get_weather", "")
+    assert [event["delta"] for event in deltas] == ['{"x":', "4}"]
+    assert arguments_done["type"] == "response.function_call_arguments.done"
+    assert (arguments_done["name"], arguments_done["arguments"]) == ("get_weather", '{"x":4}')
+    assert done["type"] == "response.output_item.done"
+    assert done["item"] == {**added["item"], "arguments": '{"x":4}', "status": "completed"}
+
+
+def test_a_complete_call_is_done_when_another_item_begins() -> None:
     events = [PROMPT, call(0, "{}", id="c1", name="f"), call(1, "{}", id="c2", name="g"), DONE]
     done = [
         event["output_index"]
@@ -226,13 +247,13 @@ def test_a_refusal_is_a_part_of_the_message() -> None:
 
 
 @pytest.mark.parametrize("reasoning", ["none", "raw"])
-def test_logprobs_stand_by_the_text(reasoning: str) -> None:
-    rated = Extra({}, choice={"logprobs": {"content": LOGPROBS}})
+def test_logprobs_are_added_to_the_output_text(reasoning: str) -> None:
+    logprobs = Extra({}, choice={"logprobs": {"content": LOGPROBS}})
     events = [
         PROMPT,
-        *([ReasoningDelta("a"), rated] if reasoning == "raw" else []),
+        *([ReasoningDelta("a"), logprobs] if reasoning == "raw" else []),
         OutputDelta("a"),
-        rated,
+        logprobs,
         OutputDelta("b"),
         Extra({}, choice={"logprobs": {"content": None}}),
         Extra({}, chunk={"service_tier": "flex"}),
@@ -247,14 +268,14 @@ def test_logprobs_stand_by_the_text(reasoning: str) -> None:
     assert found[-1]["response"]["service_tier"] == "flex"
 
 
-def test_what_the_summary_model_cost_is_told_apart() -> None:
+def test_the_summary_models_tokens_are_reported_separately() -> None:
     events = [PROMPT, Done("stop", USAGE, Timings(), summarizer_usage={"prompt_tokens": 9})]
     usage = stream(events)[-1]["response"]["usage"]
     assert (usage["total_tokens"], usage["summarizer"]) == (3, {"prompt_tokens": 9})
     assert usage["estimated"] == "reasoning_tokens"
 
 
-def test_a_keepalive_comes_at_most_once_a_minute() -> None:
+def test_a_keepalive_event_is_sent_at_most_once_a_minute() -> None:
     dialect = DIALECTS["responses"](answer())
     dialect.begin()
     beats = [dialect.heartbeat(ms) for ms in (15_000, 59_999, 60_000, 75_000, 130_000)]
@@ -263,8 +284,8 @@ def test_a_keepalive_comes_at_most_once_a_minute() -> None:
     assert beats[2].endswith(b'data: {"type":"keepalive","sequence_number":2}\n\n')
 
 
-def test_too_many_requests_is_a_code_that_clients_know() -> None:
+def test_a_429_fails_the_response_with_rate_limit_exceeded() -> None:
     error = UpstreamBroke("Slow down.")
     error.status = 429
-    [*_, failed] = stream([PROMPT, Failed(error, Timings())])
+    [*_, failed] = stream([PROMPT, Failed(error.info, Timings())])
     assert failed["response"]["error"]["code"] == "rate_limit_exceeded"

@@ -1,4 +1,4 @@
-"""Settings are read once, and a fault stops the start with one sentence that names it."""
+"""Settings are read once; an invalid one stops the start with one sentence that names it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def load(tmp_path: Path, toml: str = "", **environ: str) -> Config:
     return Config.load({"GATEWAY_CONFIG": str(path), **environ})
 
 
-def test_defaults_need_nothing(tmp_path: Path) -> None:
+def test_no_setting_is_required(tmp_path: Path) -> None:
     assert load(tmp_path) == Config()
 
 
@@ -24,7 +24,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert (config.heartbeat_s, config.port) == (3, 82)
 
 
-def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     assert load(tmp_path, UPSTREAM_API_KEY="", PORT="").upstream_api_key is None
 
 
@@ -37,13 +37,13 @@ def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
         ('api_keys = ["other"]', {"API_KEYS": "k-1,k-2"}),
     ],
 )
-def test_the_keys_of_clients_are_a_list(tmp_path: Path, toml: str, environ: dict[str, str]) -> None:
+def test_client_keys_are_a_list(tmp_path: Path, toml: str, environ: dict[str, str]) -> None:
     config = load(tmp_path, toml, **environ)
     assert config.client_keys == ("k-1", "k-2")
     assert {"k-1", "k-2"} <= set(config.secrets)
 
 
-def test_without_keys_of_clients_there_are_none(tmp_path: Path) -> None:
+def test_empty_api_keys_means_no_keys(tmp_path: Path) -> None:
     assert load(tmp_path, API_KEYS="").client_keys == ()
 
 
@@ -76,23 +76,23 @@ def test_upstreams_come_from_the_file(tmp_path: Path) -> None:
         FAR_KEY=" sk-1\n",
         FIRST_BYTE_TIMEOUT_S="8",
     )
-    local, far = config.served
+    local, far = config.effective_upstreams
     assert (local.name, local.models, local.priority, local.weight) == ("local", ("qwen3-*",), 1, 1)
     assert (local.api_key, far.api_key) == (None, "sk-1")
     assert far.rename == {"fast": "org/Model"}
-    assert [u.idle_timeout_s for u in config.served] == [7, 9]
-    assert [u.first_byte_timeout_s for u in config.served] == [8, 8]
-    assert [u.connect_timeout_s for u in config.served] == [5, 5]
+    assert [u.idle_timeout_s for u in config.effective_upstreams] == [7, 9]
+    assert [u.first_byte_timeout_s for u in config.effective_upstreams] == [8, 8]
+    assert [u.connect_timeout_s for u in config.effective_upstreams] == [5, 5]
 
 
-def test_without_a_table_there_is_one_upstream(tmp_path: Path) -> None:
+def test_without_tables_there_is_one_upstream(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         UPSTREAM_URL="http://a.test",
         UPSTREAM_API_KEY="k",
         TOTAL_TIMEOUT_S="9",
     )
-    [alone] = config.served
+    [alone] = config.effective_upstreams
     assert (alone.name, alone.url, alone.api_key) == ("default", "http://a.test", "k")
     assert alone.total_timeout_s == 9
     assert alone.models == ("*",)
@@ -104,7 +104,7 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
 @pytest.mark.parametrize(
     ("toml", "environ", "sentence"),
     [
-        (UPSTREAM + "prio = 1", {}, "upstreams[0].prio: it is not known."),
+        (UPSTREAM + "prio = 1", {}, "upstreams[0].prio: unknown key."),
         (UPSTREAM + "weight = 0", {}, "upstreams[0].weight: expected `int` >= 1."),
         (UPSTREAM + "models = []", {}, "upstreams[0].models: expected `array` of length >= 1."),
         (UPSTREAM + UPSTREAM, {}, "Two upstreams are called 'a'."),
@@ -126,7 +126,7 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         (
             UPSTREAM + 'api_key_env = "NO_KEY"',
             {"NO_KEY": " "},
-            "upstreams[0].api_key_env: the environment has no NO_KEY.",
+            "upstreams[0].api_key_env: the environment variable NO_KEY is not set.",
         ),
         (
             UPSTREAM + 'api_key_env = "KEY"\napi_key = "x"',
@@ -171,9 +171,14 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         (
             f"upstream_ca_file = '{__file__}'",
             {},
-            f"UPSTREAM_CA_FILE: {__file__!r} holds no certificates that can be read.",
+            f"UPSTREAM_CA_FILE: {__file__!r} holds no valid certificates.",
         ),
         ("", {"API_KEYS": " , "}, "API_KEYS holds no key."),
+        ('[[keys]]\nname = "a"', {}, "keys[0]: give key or key_env, one of them."),
+        ('[[keys]]\nname = "a"\nkey = " "', {}, "keys[0].key: it is empty."),
+        ('[[keys]]\nname = "a"\nkey_env = "A"', {}, "keys[0].key_env: the environment has no A."),
+        ('[[keys]]\nname = "a"\nkey = "é"', {}, "keys[0]: the key can't be sent in a header."),
+        (2 * '[[keys]]\nname = "a"\nkey = "k"\n', {}, "Two keys are called 'a'."),
         ("api_keys = []", {}, "API_KEYS holds no key."),
         ('api_keys = [""]', {}, "API_KEYS holds no key."),
         ("", {"API_KEYS": "k,schlüssel"}, "One of API_KEYS can't be sent in a header."),
@@ -182,11 +187,32 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         ("", {"PORT": "70000"}, "PORT: expected `int` <= 65535."),
         ("", {"HEARTBEAT_S": "0"}, "HEARTBEAT_S: expected `float` > 0.0."),
         ("", {"HEARTBEAT_S": "nan"}, "HEARTBEAT_S: expected `float` > 0.0."),
-        ("", {"DEFAULT_FORMAT": "html"}, "DEFAULT_FORMAT: invalid enum value 'html'."),
-        ("heartbeat = 3", {}, "HEARTBEAT: it is not known."),
+        (
+            "",
+            {"DEFAULT_FORMAT": "html"},
+            "DEFAULT_FORMAT: 'html' is not one of phased, events, openai, plain.",
+        ),
+        (
+            'default_format = "html"',
+            {},
+            "DEFAULT_FORMAT: 'html' is not one of phased, events, openai, plain.",
+        ),
+        (
+            "",
+            {"LOG_LEVEL": "trace"},
+            "LOG_LEVEL: 'trace' is not one of debug, info, warning, error.",
+        ),
+        ("", {"MESSAGES_SUMMARY": "no"}, "MESSAGES_SUMMARY: 'no' is not one of asked, always."),
+        (UPSTREAM + 'kind = "vllm"', {}, "upstreams[0].kind: 'vllm' is not one of chat."),
+        (
+            UPSTREAM + UPSTREAM.replace('"a"', '"b"') + 'kind = ""',
+            {},
+            "upstreams[1].kind: '' is not one of chat.",
+        ),
+        ("heartbeat = 3", {}, "HEARTBEAT: unknown key."),
         ("max_streams = 0", {}, "MAX_STREAMS: expected `int` >= 1."),
         ('[[models]]\nmatch = "a"\nstart = ["<"]', {}, "models[0]: start and end go together."),
-        ('[[models]]\nmatch = "a"\nstop = 1', {}, "models[0].stop: it is not known."),
+        ('[[models]]\nmatch = "a"\nstop = 1', {}, "models[0].stop: unknown key."),
         (
             "",
             {"REASONING_START": "<a>"},
@@ -199,7 +225,7 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
         ),
     ],
 )
-def test_a_fault_is_one_sentence(
+def test_an_invalid_setting_is_named_in_one_sentence(
     tmp_path: Path, toml: str, environ: dict[str, str], sentence: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -207,14 +233,14 @@ def test_a_fault_is_one_sentence(
     assert caught.value.message == sentence
 
 
-def test_a_named_file_must_be_there_and_readable(tmp_path: Path) -> None:
+def test_the_configured_file_must_exist_and_be_readable(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         Config.load({"GATEWAY_CONFIG": str(tmp_path / "none.toml")})
     with pytest.raises(ConfigError, match="could not be read"):
         load(tmp_path, "a = [")
 
 
-def test_a_family_that_is_not_known_is_named() -> None:
+def test_an_unknown_family_is_named() -> None:
     with pytest.raises(ConfigError, match="'nope' of 'mine' is not known; choose one of tags"):
         Families(Config(models=(ModelConfig(match="mine", family="nope"),)))
 

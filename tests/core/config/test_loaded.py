@@ -1,4 +1,4 @@
-"""What a server runs with: the settings that were read last and were good."""
+"""The server runs with the last valid settings."""
 
 from pathlib import Path
 
@@ -12,36 +12,36 @@ from gateway.errors import ConfigError
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "gateway.toml"
     monkeypatch.setenv("GATEWAY_CONFIG", str(path))
-    monkeypatch.setattr(loaded, "_kept", [])
+    monkeypatch.setattr(loaded, "_loaded", [])
     return path
 
 
-def test_bad_settings_stop_the_start(file: Path) -> None:
+def test_invalid_settings_stop_the_start(file: Path) -> None:
     file.write_text("prot = 1")
     with pytest.raises(ConfigError):
-        loaded.reread()
+        loaded.reload_config()
     with pytest.raises(ConfigError):
-        loaded.current()
+        loaded.loaded_config()
 
 
 @pytest.mark.parametrize(
     "broken", ["[", "prot = 1", '[[models]]\nmatch = "m"\nfamily = "nope"', 'summarizer = "nope"']
 )
-def test_bad_settings_later_change_nothing(file: Path, broken: str) -> None:
+def test_invalid_settings_on_a_reload_change_nothing(file: Path, broken: str) -> None:
     file.write_text("heartbeat_s = 3")
-    assert loaded.reread() is None
+    assert loaded.reload_config() is None
     file.write_text(broken)
-    assert loaded.reread() is not None
-    assert loaded.current().heartbeat_s == 3
+    assert loaded.reload_config() is not None
+    assert loaded.loaded_config().heartbeat_s == 3
     file.write_text("heartbeat_s = 4")
-    assert loaded.reread() is None
-    assert loaded.current().heartbeat_s == 4
+    assert loaded.reload_config() is None
+    assert loaded.loaded_config().heartbeat_s == 4
 
 
-def test_the_address_stays(file: Path) -> None:
+def test_a_reload_keeps_the_address(file: Path) -> None:
     file.write_text("port = 81")
-    loaded.reread()
+    loaded.reload_config()
     file.write_text('port = 82\nhost = "nowhere"\nheartbeat_s = 4')
-    loaded.reread()
-    config = loaded.current()
+    loaded.reload_config()
+    config = loaded.loaded_config()
     assert (config.host, config.port, config.heartbeat_s) == ("127.0.0.1", 81, 4)

@@ -7,7 +7,7 @@ import sseclient
 
 from gateway.apis import DIALECTS, Answer, Completion
 from gateway.core.choices import Choices
-from gateway.core.events import Choice, Done, Event, Failed, OutputDelta, ReasoningDelta
+from gateway.core.events import ChoiceEvent, Done, Event, Failed, OutputDelta, ReasoningDelta
 from gateway.errors import UpstreamTimeout
 from gateway.upstreams.chat_reader import ChatReader
 from tests.core.scripted import DONE, USAGE, lines, make_turn
@@ -44,7 +44,7 @@ def run(*frames: object, fail: bool = False) -> list[Event]:
 
 
 def text(events: list[Event], index: int, kind: type[Event]) -> str:
-    own = [e.event for e in events if isinstance(e, Choice) and e.index == index]
+    own = [e.event for e in events if isinstance(e, ChoiceEvent) and e.index == index]
     return "".join(event.text for event in own if type(event) is kind)
 
 
@@ -59,7 +59,7 @@ def test_each_choice_is_split_for_itself() -> None:
 
 def test_a_failure_comes_once_and_last() -> None:
     events = run(*STREAM[:3], fail=True)
-    assert [type(e) for e in events if not isinstance(e, Choice)] == [Failed]
+    assert [type(e) for e in events if not isinstance(e, ChoiceEvent)] == [Failed]
     assert type(events[-1]) is Failed
 
 

@@ -1,11 +1,12 @@
-"""Reasoning is told from the answer, however the text was cut, and no character is lost."""
+"""Text is split into reasoning and answer, wherever it is cut, and no character is lost."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
-from gateway.core.families import FAMILIES, Families, Family, Kind, Segment, thinking_is_off
+from gateway.core.families import FAMILIES, Families, Family, Segment, SegmentKind, thinking_is_off
+from gateway.core.families.splitter import Exit, Gate, Grammar, Splitter, Text
 from tests.core.cuts import cut, every_cut, places
 
 BY_NAME = {family.name: family for family in FAMILIES}
@@ -17,25 +18,42 @@ def segments(
     splitter = family.splitter(starts_inside)
     found = [segment for piece in pieces for segment in splitter.feed(piece)]
     found += splitter.close(stopped=stopped)
-    assert all(segment.text and segment.kind is not Kind.MARKUP for segment in found)
+    assert all(segment.text and segment.kind is not SegmentKind.MARKUP for segment in found)
     return found
 
 
 def run(family: Family, pieces: list[str], *options: bool, **named: bool) -> tuple[str, str]:
-    """Reasoning and answer of a text; a recast text counts as the answer alone."""
+    """Reasoning and answer of a text; a reclassified text counts as answer only."""
     found = segments(family, pieces, *options, **named)
-    texts = {kind: "".join(s.text for s in found if s.kind is kind) for kind in Kind}
-    if texts[Kind.RECAST]:
-        assert texts[Kind.ANSWER] == ""
-        return "", texts[Kind.RECAST]
-    return texts[Kind.REASONING], texts[Kind.ANSWER]
+    texts = {kind: "".join(s.text for s in found if s.kind is kind) for kind in SegmentKind}
+    if texts[SegmentKind.RECLASSIFIED]:
+        assert texts[SegmentKind.ANSWER] == ""
+        return "", texts[SegmentKind.RECLASSIFIED]
+    return texts[SegmentKind.REASONING], texts[SegmentKind.ANSWER]
 
 
 def split(family: Family, text: str, **options: bool) -> tuple[str, str]:
-    """Reasoning and answer, the same for every cut."""
+    """Reasoning and answer, after checking that every cut gives the same."""
     results = {run(family, pieces, **options) for pieces in every_cut(text)}
     assert len(results) == 1, results
     return results.pop()
+
+
+def test_the_example_in_the_documentation_of_grammars() -> None:
+    grammar = Grammar(
+        {
+            "head": Gate({"<think>": Exit("reasoning")}, otherwise="answer"),
+            "reasoning": Text(SegmentKind.REASONING, {"</think>": Exit("answer")}),
+            "answer": Text(SegmentKind.ANSWER, {}),
+        },
+        "head",
+    )
+    splitter = Splitter(grammar)
+    assert splitter.feed("\n<thi") == []
+    assert splitter.feed("nk>2 < 3") == [Segment(SegmentKind.REASONING, "2 < 3")]
+    assert splitter.feed("\n</think>\n") == []
+    assert splitter.feed("No <think>.") == [Segment(SegmentKind.ANSWER, "No <think>.")]
+    assert splitter.close(stopped=True) == []
 
 
 TAGS = BY_NAME["tags"]
@@ -87,11 +105,11 @@ def test_tags(text: str, reasoning: str, answer: str) -> None:
         ("a</think>b</think>c", "a", "b</think>c"),
     ],
 )
-def test_the_template_has_opened_the_reasoning(text: str, reasoning: str, answer: str) -> None:
+def test_reasoning_that_the_template_opened(text: str, reasoning: str, answer: str) -> None:
     assert split(OPENED, text) == (reasoning, answer)
 
 
-def test_an_end_that_never_comes() -> None:
+def test_a_missing_end_marker() -> None:
     text = "No marker was ever seen."
     assert split(OPENED, text, stopped=True) == ("", text)
     assert split(OPENED, text, stopped=False) == (text, "")
@@ -114,16 +132,16 @@ def test_an_end_that_never_comes() -> None:
         ("It is 4. Let me think.", "", "It is 4. Let me think."),
     ],
 )
-def test_spoken_markers_stay_in_the_text(text: str, reasoning: str, answer: str) -> None:
+def test_phrases_stay_in_the_text(text: str, reasoning: str, answer: str) -> None:
     assert split(NATURAL, text) == (reasoning, answer)
 
 
 def blocks(family: Family) -> list[tuple[str, str]]:
-    """Every start marker of a family with every end that fits it."""
+    """Every start marker of a family with every end marker of its block."""
     return [(start, end) for b in family.blocks for start in b.start for end in b.end]
 
 
-TAGGED = [family for family in FAMILIES if not family.spoken and not family.grammar]
+TAGGED = [family for family in FAMILIES if not family.phrases and not family.grammar]
 EVERY_BLOCK = [
     pytest.param(family, start, end, id=f"{family.name} {start} {end}")
     for family in TAGGED
@@ -133,7 +151,7 @@ EVERY_BLOCK = [
 
 @pytest.mark.parametrize(("family", "start", "end"), EVERY_BLOCK)
 class TestEveryBlockOfEveryFamily:
-    def test_explicit(self, family: Family, start: str, end: str) -> None:
+    def test_explicit_markers(self, family: Family, start: str, end: str) -> None:
         for text in (
             f"{start}2 < 3{end}It is 42.",
             f"{start}\n2 < 3\n{end}\n\nIt is 42.",
@@ -148,14 +166,14 @@ class TestEveryBlockOfEveryFamily:
     def test_no_reasoning(self, family: Family, start: str, end: str) -> None:
         assert split(family, "It is 42.", starts_inside=False) == ("", "It is 42.")
 
-    def test_empty(self, family: Family, start: str, end: str) -> None:
+    def test_empty_reasoning(self, family: Family, start: str, end: str) -> None:
         assert split(family, f"{start}\n\n{end}It is 42.") == ("", "It is 42.")
 
     def test_cut_off_by_length(self, family: Family, start: str, end: str) -> None:
         assert split(family, f"{start}2 < 3", stopped=False) == ("2 < 3", "")
         assert split(family, "2 < 3", starts_inside=True, stopped=False) == ("2 < 3", "")
 
-    def test_false_beginnings_of_the_end(self, family: Family, start: str, end: str) -> None:
+    def test_an_unfinished_end_marker_is_text(self, family: Family, start: str, end: str) -> None:
         almost = end[:-1]
         text = f"{start}if {almost}~ then{end}It is 42."
         assert split(family, text) == (f"if {almost}~ then", "It is 42.")
@@ -164,13 +182,15 @@ class TestEveryBlockOfEveryFamily:
         text = f"{start}a{end}\n{start}b{end}c"
         assert split(family, text) == ("ab", "c")
 
-    def test_a_literal_marker_in_the_answer(self, family: Family, start: str, end: str) -> None:
+    def test_markers_in_the_answer_are_text(self, family: Family, start: str, end: str) -> None:
         if not family.anywhere and not family.preface:
             for answer in (f"Write {start}x{end} so.", f"Write `{end}`.", f"```\n{end}\n```\n!"):
                 assert split(family, answer, starts_inside=False) == ("", answer)
                 assert split(family, f"{start}a{end}{answer}") == ("a", answer)
 
-    def test_thinking_again(self, family: Family, start: str, end: str) -> None:
+    def test_special_tokens_open_reasoning_within_the_answer(
+        self, family: Family, start: str, end: str
+    ) -> None:
         if family.anywhere:
             text = f"{start}a{end}b{start}c{end}d"
             assert split(family, text) == ("ac", "bd")
@@ -218,12 +238,12 @@ def test_a_tool_call_ends_the_reasoning_and_stays_text(family: Family, tool: str
     assert (reasoning, answer) == ("a", f"Calling.{space}{call}")
 
 
-def test_a_tool_marker_that_counts_at_the_start_of_a_line_only() -> None:
+def test_deepseek_v4_tool_markers_count_only_on_a_new_line() -> None:
     text = "I write <｜DSML｜tool_calls> here.</think>b"
     assert split(BY_NAME["deepseek-v4"], text) == ("I write <｜DSML｜tool_calls> here.", "b")
 
 
-def test_a_tool_marker_in_the_reasoning_of_a_family_that_closes_its_blocks_is_text() -> None:
+def test_mistral_tool_markers_in_the_reasoning_are_text() -> None:
     text = "[THINK]Write [TOOL_CALLS] so.[/THINK][TOOL_CALLS]f[ARGS]{}"
     assert split(BY_NAME["mistral"], text) == ("Write [TOOL_CALLS] so.", "[TOOL_CALLS]f[ARGS]{}")
 
@@ -235,7 +255,7 @@ def test_a_tool_marker_in_the_reasoning_of_a_family_that_closes_its_blocks_is_te
         "<|open|>response<|sep|>It is 4.<|close|>response<|sep|><|close|>message<|sep|>",
     ],
 )
-def test_an_answer_whose_wrapper_the_template_has_opened(text: str) -> None:
+def test_an_answer_wrapper_that_the_template_opened(text: str) -> None:
     assert split(BY_NAME["kimi-k3"], text, starts_inside=False) == ("", "It is 4.")
 
 
@@ -323,27 +343,27 @@ def test_harmony_opened_by_the_prompt() -> None:
         ("</think>Hi", "Hi"),
     ],
 )
-def test_a_lone_end_marker_is_dropped_and_told(text: str, answer: str) -> None:
+def test_an_unopened_end_marker_is_dropped_and_reported(text: str, answer: str) -> None:
     for pieces in every_cut(text):
         splitter = TAGS.splitter()
         found = [s for piece in pieces for s in splitter.feed(piece)]
         found += splitter.close(stopped=True)
         assert "".join(s.text for s in found) == answer
-        assert splitter.lone_end
+        assert splitter.saw_unopened_end
 
 
 @pytest.mark.parametrize(
     "text", ["<think>a</think>b</think>c", "`</think>`", "A <think> and its </think>", "</thin"]
 )
-def test_other_end_markers_are_not_lone(text: str) -> None:
+def test_other_end_markers_are_not_reported_as_unopened(text: str) -> None:
     splitter = TAGS.splitter()
     splitter.feed(text)
     splitter.close(stopped=True)
-    assert not splitter.lone_end
+    assert not splitter.saw_unopened_end
 
 
 def markers(family: Family) -> list[str]:
-    """Everything that a family looks for, and can leave out."""
+    """Every marker of a family."""
     grammars = [family.splitter(inside)._grammar for inside in (False, True)]
     return sorted({m for g in grammars for s in g.states.values() for m in s.exits})
 
@@ -360,12 +380,12 @@ def test_no_cut_changes_the_result_and_no_character_is_lost(
     assert run(family, cut(text, places), starts_inside, stopped) == whole
 
     found = segments(family, [text], starts_inside, stopped)
-    kept = "".join(s.text for s in found if s.kind is not Kind.RECAST)
+    kept = "".join(s.text for s in found if s.kind is not SegmentKind.RECLASSIFIED)
     rest = iter(text)
-    assert all(character in rest for character in kept), "made up, or out of order"
-    if any(s.kind is Kind.RECAST for s in found):
+    assert all(character in rest for character in kept), "made up or out of order"
+    if any(s.kind is SegmentKind.RECLASSIFIED for s in found):
         assert found[-1].text == text
-    elif not family.grammar:  # harmony's headers are left out too
+    elif not family.grammar:  # harmony drops headers too
         lost = len(text) - len(kept)
         droppable = sum(text.count(marker) * len(marker) for marker in marks)
         assert lost <= droppable + sum(map(text.count, "\n ")), "lost"
@@ -400,11 +420,11 @@ def test_no_cut_changes_the_result_and_no_character_is_lost(
         ("", "tags"),
     ],
 )
-def test_a_model_finds_its_family_by_any_of_its_names(model: str, family: str) -> None:
+def test_any_form_of_a_models_name_finds_its_family(model: str, family: str) -> None:
     assert Families(Config()).find(model).name == family
 
 
-def test_the_operators_entries_come_first() -> None:
+def test_configured_entries_take_precedence() -> None:
     families = Families(
         Config(
             models=(
@@ -420,7 +440,7 @@ def test_the_operators_entries_come_first() -> None:
     assert families.find("opened").starts_inside
 
 
-def test_configured_markers_replace_every_familys() -> None:
+def test_global_markers_replace_those_of_every_family() -> None:
     families = Families(Config(reasoning_start="<<", reasoning_end=">>"))
     assert split(families.find("qwen3-8b"), "<<a>>b") == ("a", "b")
     assert split(families.find("any"), "<think>a</think>b") == ("", "<think>a</think>b")
@@ -429,7 +449,7 @@ def test_configured_markers_replace_every_familys() -> None:
 
 @pytest.mark.parametrize("unit", ["<", "</thin", "<think>"])
 def test_time_is_linear(unit: str) -> None:
-    """10 MB take seconds; they would take hours if it were not."""
+    """10 MB take seconds; in quadratic time they would take hours."""
     text = unit * (10_000_000 // len(unit))
     pieces = [text[i : i + 1000] for i in range(0, len(text), 1000)]
     for starts_inside in (False, True):
@@ -452,9 +472,9 @@ def test_a_request_that_turns_thinking_off_starts_outside(body: dict[str, object
     assert thinking_is_off(body)
     families = Families(Config())
     splitter = families.splitter("u", "deepseek-r1", body, None)
-    assert splitter.feed("It is 4.") == [Segment(Kind.ANSWER, "It is 4.")]
-    said = families.splitter("u", "deepseek-r1", body, True)
-    assert said.feed("I think.") == [Segment(Kind.REASONING, "I think.")]
+    assert splitter.feed("It is 4.") == [Segment(SegmentKind.ANSWER, "It is 4.")]
+    explicit = families.splitter("u", "deepseek-r1", body, True)
+    assert explicit.feed("I think.") == [Segment(SegmentKind.REASONING, "I think.")]
 
 
 @pytest.mark.parametrize(
@@ -466,19 +486,19 @@ def test_a_request_that_turns_thinking_off_starts_outside(body: dict[str, object
         {"reasoning_effort": "low", "thinking": {"type": "enabled"}},
     ],
 )
-def test_others_do_not(body: dict[str, object]) -> None:
+def test_other_requests_leave_thinking_on(body: dict[str, object]) -> None:
     assert not thinking_is_off(body)
 
 
-def test_what_was_learned_of_a_model_holds_for_it_alone() -> None:
+def test_starting_inside_is_remembered_per_model_and_upstream() -> None:
     families = Families(Config())
-    assert families.learn_that_it_starts_inside("u", "mine")
-    assert not families.learn_that_it_starts_inside("u", "mine")
+    assert families.remember_starts_inside("u", "mine")
+    assert not families.remember_starts_inside("u", "mine")
 
-    def first(upstream: str, model: str, said: bool | None = None) -> Kind:
-        return families.splitter(upstream, model, {}, said).feed("text")[0].kind
+    def first(upstream: str, model: str, option: bool | None = None) -> SegmentKind:
+        return families.splitter(upstream, model, {}, option).feed("text")[0].kind
 
-    assert first("u", "mine") is Kind.REASONING
-    assert first("u", "mine", False) is Kind.ANSWER
-    assert first("u", "other") is Kind.ANSWER
-    assert first("v", "mine") is Kind.ANSWER
+    assert first("u", "mine") is SegmentKind.REASONING
+    assert first("u", "mine", False) is SegmentKind.ANSWER
+    assert first("u", "other") is SegmentKind.ANSWER
+    assert first("v", "mine") is SegmentKind.ANSWER

@@ -1,4 +1,4 @@
-"""The fields in which servers label reasoning, each as they send it."""
+"""The fields in which servers label reasoning, as each server sends them."""
 
 from typing import Any
 
@@ -17,16 +17,16 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
 @pytest.mark.parametrize(
     ("deltas", "reasoning", "content"),
     [
-        # DeepSeek, SGLang, llama.cpp: content may be null, "" or absent meanwhile.
+        # DeepSeek, SGLang, llama.cpp: content is null, "" or absent beside reasoning.
         ([{"reasoning_content": "a", "content": None}, {"content": "c"}], "a", "c"),
         ([{"reasoning_content": "a", "content": ""}, {"content": "c"}], "a", "c"),
         # vLLM, OpenRouter, Groq, Ollama.
         ([{"reasoning": "a"}, {"reasoning": "b"}, {"content": "c"}], "ab", "c"),
-        # Both names in transition count once.
+        # A server that sends both names during a transition: the text counts once.
         ([{"reasoning": "a", "reasoning_content": "a"}, {"content": "c"}], "a", "c"),
-        # An empty or null field does not mean labelled.
+        # An empty or null field labels nothing.
         ([{"reasoning": None, "reasoning_content": "", "content": "<think>a</think>c"}], "a", "c"),
-        # OpenRouter mirrors `reasoning` in `reasoning_details`; alone, the details count.
+        # OpenRouter mirrors `reasoning` in `reasoning_details`, which count if they are alone.
         ([{"reasoning": "a", "reasoning_details": details("a")}, {"content": "c"}], "a", "c"),
         ([{"reasoning_details": details("a", "b")}, {"content": "c"}], "ab", "c"),
         (
@@ -38,9 +38,9 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
             "c",
         ),
         ([{"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}], "", ""),
-        # A chunk with both is split.
+        # A chunk with reasoning and content is split.
         ([{"thinking": "a", "content": "c"}], "a", "c"),
-        # Mistral's content is a list that becomes a string.
+        # Mistral's content is first a list, later a string.
         (
             [
                 {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}]}]},
@@ -51,7 +51,7 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
             "cd",
         ),
         ([{"content": [{"type": "thinking", "thinking": "a"}]}, {"content": "c"}], "a", "c"),
-        # Databricks has a summary in such an item.
+        # Databricks sends a summary in such an item.
         (
             [
                 {
@@ -82,7 +82,7 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
             "c",
         ),
         ([{"thinking_blocks": [{"type": "redacted_thinking", "data": "x"}]}], "", ""),
-        # Google flags, or tags, or both.
+        # Google flags the text, tags it, or both.
         ([{"content": "a", "extra_content": THOUGHT}, {"content": "c"}], "a", "c"),
         (
             [
@@ -95,16 +95,18 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
         ),
         # GitHub Copilot.
         ([{"reasoning_text": "a", "reasoning_opaque": "x"}, {"content": "c"}], "a", "c"),
-        # Groq raw and others leave the markers in the text.
+        # Groq with `raw`, and others, leave the markers in the text.
         ([{"content": ""}, {"content": "<think>\na\n</th"}, {"content": "ink>\n\nc"}], "a", "c"),
-        # Nonsense is survived.
+        # Wrong types are ignored.
         ([{"reasoning": 1, "reasoning_details": "x", "thinking_blocks": {}}], "x", ""),
         ([{"content": [1, None, {}, {"type": "text", "text": 5}]}], "", ""),
         ([{"content": [{"type": ["reasoning"], "summary": "a"}, {"type": "reasoning"}]}], "", ""),
         ([{"content": "c", "extra_content": {"google": 1}}], "", "c"),
     ],
 )
-def test_labelled(deltas: list[dict[str, Any]], reasoning: str, content: str) -> None:
+def test_labelled_reasoning_and_content(
+    deltas: list[dict[str, Any]], reasoning: str, content: str
+) -> None:
     events = run(make_turn("raw"), lines(*(delta(**d) for d in deltas), FINISH, DONE))
     assert (text(events, ReasoningDelta), text(events, OutputDelta)) == (reasoning, content)
     assert not any(type(event) is Extra for event in events)

@@ -5,14 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
+from gateway.core.effects import AskSummaryModel, SummaryReply
 from gateway.core.events import Done, OutputDelta, ReasoningSummary, SummaryDelta
 from gateway.core.summarizers import (
     OFF,
     SUMMARIZERS,
-    Ask,
     ExtractiveSummarizer,
     Summarizers,
-    Written,
     WrittenSummarizer,
 )
 from gateway.core.summarizers.written import ASK_GAP_S, ASK_TOKENS
@@ -23,10 +22,10 @@ STEP = "The train covers 120 km in 2 hours, so its speed is 60 km/h. "
 FIRST = "The tank holds 40 litres of water, and the pump moves 8 litres a minute. "
 SECOND = "Dividing 40 litres by 8 litres a minute gives 5 minutes for the whole tank. "
 PART = STEP * (ASK_TOKENS * 4 // len(STEP) + 1)
-GOOD = Written("**Finding the speed**\n\nThe train goes at 60 km/h.", {"total_tokens": 9})
+GOOD = SummaryReply("**Finding the speed**\n\nThe train goes at 60 km/h.", {"total_tokens": 9})
 
 
-def asked(summarizer: WrittenSummarizer, text: str = PART, now: float = 0) -> Ask:
+def asked(summarizer: WrittenSummarizer, text: str = PART, now: float = 0) -> AskSummaryModel:
     """What it asks after this text."""
     summarizer.feed(text)
     ask = summarizer.ask(now)
@@ -69,15 +68,15 @@ def test_what_the_model_wrote_is_one_line_with_its_heading() -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        Written(None),
-        Written(""),
-        Written("**Heading alone**"),
-        Written("The train goes at 61 km/h."),
-        Written("**Step 3** The train goes at 60 km/h."),
+        SummaryReply(None),
+        SummaryReply(""),
+        SummaryReply("**Heading alone**"),
+        SummaryReply("The train goes at 61 km/h."),
+        SummaryReply("**Step 3** The train goes at 60 km/h."),
     ],
     ids=["failed", "empty", "no sentence", "an invented number", "one in the heading"],
 )
-def test_otherwise_the_extractive_lines_are_shown(written: Written) -> None:
+def test_otherwise_the_extractive_lines_are_shown(written: SummaryReply) -> None:
     text = (FIRST + SECOND + STEP) * 12
     first, *later = ExtractiveSummarizer("", 60).feed(text)
     summarizer = WrittenSummarizer("", 60)
@@ -90,7 +89,7 @@ def test_otherwise_the_extractive_lines_are_shown(written: Written) -> None:
 def test_numbers_count_in_any_spelling_and_from_the_prompt() -> None:
     summarizer = WrittenSummarizer("A crate of 12 costs how much?", 60)
     asked(summarizer, "It is 1,250.50 in all. " * 70)
-    assert summarizer.answer(Written("Twelve (12) crates cost 1250.5 in all.")) != []
+    assert summarizer.answer(SummaryReply("Twelve (12) crates cost 1250.5 in all.")) != []
     assert summarizer.close().lines == ()
 
 
@@ -139,7 +138,7 @@ def test_no_text_and_no_answer_makes_it_fail(texts: list[str], data: st.DataObje
     for now, text in enumerate(texts):
         summarizer.feed(text * 10)
         if summarizer.ask(now * ASK_GAP_S) is not None:
-            summarizer.answer(Written(data.draw(st.none() | st.text(max_size=80))))
+            summarizer.answer(SummaryReply(data.draw(st.none() | st.text(max_size=80))))
     summarizer.close()
 
 
@@ -147,12 +146,12 @@ def test_a_turn_asks_and_is_answered() -> None:
     turn = make_turn(summarizer=WrittenSummarizer("", 60))
     turn.start(0)
     turn.feed(lines(*contents(f"<think>{PART}")), 1)
-    assert turn.ask(1) is not None
-    [line] = turn.answer(GOOD, 2)
+    assert turn.next_effect(1) is not None
+    [line] = turn.take_summary_reply(GOOD, 2)
     assert line == SummaryDelta("**Finding the speed** The train goes at 60 km/h.")
     events = turn.feed(lines(*contents("</think>It is fast."), FINISH, "[DONE]"), 3)
     assert [type(event) for event in events] == [ReasoningSummary, OutputDelta, Done]
-    assert events[-1].usage_in_all == {"summarizer": {"total_tokens": 9}}  # type: ignore[union-attr]
+    assert events[-1].total_usage == {"summarizer": {"total_tokens": 9}}  # type: ignore[union-attr]
     assert turn.record()["summarizer"] == {"calls": 1, "failed": 0, "total_tokens": 9}
 
 
@@ -160,11 +159,11 @@ def test_an_answer_that_comes_after_the_reasoning_is_counted_not_shown() -> None
     turn = make_turn(summarizer=WrittenSummarizer("", 60))
     turn.start(0)
     turn.feed(lines(*contents(f"<think>{PART}")), 1)
-    assert turn.ask(1) is not None
+    assert turn.next_effect(1) is not None
     shown = turn.feed(lines(*contents("</think>It is fast.")), 2)
     assert SummaryDelta in map(type, shown) or ReasoningSummary in map(type, shown)
-    assert turn.ask(20) is None
-    assert turn.answer(GOOD, 20) == []
+    assert turn.next_effect(20) is None
+    assert turn.take_summary_reply(GOOD, 20) == []
     assert turn.feed(lines(FINISH, "[DONE]"), 21)[-1].summarizer_usage == {"total_tokens": 9}  # type: ignore[union-attr]
 
 

@@ -281,7 +281,7 @@ def test_a_failure_from_outside() -> None:
     events += turn.fail(error, 9)
     check_order(events)
     assert text(events, ReasoningDelta) == "a</thi"
-    assert events[-1] == Failed(error, Timings(1, 1000, None, None, 9000))
+    assert events[-1] == Failed(error.info, Timings(1, 1000, None, None, 9000))
     assert turn.ended
 
 

@@ -1,4 +1,4 @@
-"""Which upstream is asked: whoever is well, in turn, and nobody who has failed too often."""
+"""The pool chooses healthy upstreams by priority and load, and leaves out those that fail."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ from gateway.errors import (
     UpstreamUnreachable,
 )
 from gateway.routing.breaker import Breaker
-from gateway.routing.pool import Lease, Pool, counts, may_retry
+from gateway.routing.pool import Lease, Pool, counts_as_failure, may_retry
 
 FAILURES = 3
 OPEN_S = 30.0
@@ -59,13 +59,13 @@ def break_down(pool: Pool, now: float, failures: int = FAILURES) -> None:
 # --- Choosing -------------------------------------------------------------------------------------
 
 
-def test_the_lowest_priority_first() -> None:
+def test_the_lowest_priority_is_picked_first() -> None:
     pool = make_pool(upstream("b", priority=2), upstream("a", priority=1))
     assert [pool.pick("m", 0).upstream for _ in range(5)] == ["a"] * 5
     assert pool.pick("m", 0, {"a"}).upstream == "b"
 
 
-def test_equals_share_one_after_the_other_by_weight() -> None:
+def test_equal_upstreams_take_turns_by_weight() -> None:
     pool = make_pool(upstream("a", weight=3), upstream("b"))
     order = []
     for _ in range(8):
@@ -75,12 +75,12 @@ def test_equals_share_one_after_the_other_by_weight() -> None:
     assert order == list("aabaaaba")
 
 
-def test_equals_share_at_the_same_time_by_weight() -> None:
+def test_equal_upstreams_share_open_streams_by_weight() -> None:
     pool = make_pool(upstream("a", weight=3), upstream("b"))
     assert Counter(pool.pick("m", 0).upstream for _ in range(80)) == {"a": 60, "b": 20}
 
 
-def test_the_least_busy_is_next() -> None:
+def test_the_least_busy_upstream_is_picked() -> None:
     pool = make_pool(upstream("a"), upstream("b"))
     leases = [pool.pick("m", 0) for _ in range(6)]
     for lease in leases:
@@ -89,12 +89,12 @@ def test_the_least_busy_is_next() -> None:
     assert [pool.pick("m", 0).upstream for _ in range(3)] == ["b"] * 3
 
 
-def test_who_comes_back_is_not_flooded() -> None:
+def test_an_upstream_that_recovers_is_not_flooded() -> None:
     pool = make_pool(upstream("a"), upstream("b"))
-    pool.mark("b", healthy=False)
+    pool.set_healthy("b", False)
     for _ in range(100):
         pool.pick("m", 0).succeed()
-    pool.mark("b", healthy=True)
+    pool.set_healthy("b", True)
     order = []
     for _ in range(10):
         lease = pool.pick("m", 0)
@@ -103,7 +103,7 @@ def test_who_comes_back_is_not_flooded() -> None:
     assert Counter(order) == {"a": 5, "b": 5}
 
 
-def test_models_are_found_by_glob_in_any_case() -> None:
+def test_models_match_globs_in_any_case() -> None:
     pool = make_pool(
         upstream("a", models=("qwen3-*", "deepseek-r1")), upstream("b", models=("openai/*",))
     )
@@ -116,14 +116,14 @@ def test_models_are_found_by_glob_in_any_case() -> None:
         assert pool.pick(model, 0).upstream == expected
 
 
-def test_an_unknown_model_is_told_what_there_is() -> None:
+def test_the_error_for_an_unknown_model_lists_the_known_ones() -> None:
     pool = make_pool(
         upstream("a", models=("qwen3-*", "r1")), upstream("b", models=("r1",), rename={"fast": "x"})
     )
     with pytest.raises(UnknownModel) as caught:
         pool.pick("gpt-5", 0)
     assert caught.value.message == (
-        "No upstream serves the model 'gpt-5'; there is qwen3-*, r1, fast."
+        "No upstream serves the model 'gpt-5'; available: qwen3-*, r1, fast."
     )
     assert (caught.value.status, caught.value.param) == (404, "model")
     with pytest.raises(UnknownModel) as caught:
@@ -131,21 +131,21 @@ def test_an_unknown_model_is_told_what_there_is() -> None:
     assert len(caught.value.message) < 300
 
 
-def test_a_model_can_have_another_name_upstream() -> None:
+def test_a_model_can_be_renamed_for_an_upstream() -> None:
     pool = make_pool(upstream("a", models=("m",), rename={"fast": "org/Model-1"}))
     assert pool.pick("fast", 0).model == "org/Model-1"
     assert pool.pick("Fast", 0).model == "org/Model-1"
     assert pool.pick("m", 0).model == "m"
 
 
-def test_without_a_model_the_first_in_order_is_asked() -> None:
+def test_a_request_without_a_model_goes_to_the_first_upstream() -> None:
     pool = make_pool(upstream("b", models=("x",)), upstream("c"), upstream("a", priority=0))
     assert [pool.pick("", 0).upstream for _ in range(3)] == ["a"] * 3
     assert pool.pick("", 0, {"a"}).upstream == "b"
     assert pool.pick("", 0).model == ""
 
 
-def test_who_is_full_is_passed_over() -> None:
+def test_full_upstreams_are_skipped() -> None:
     pool = make_pool(upstream("a", max_streams=2, priority=0), upstream("b", max_streams=1))
     leases = [pool.pick("m", 0) for _ in range(3)]
     assert [lease.upstream for lease in leases] == ["a", "a", "b"]
@@ -157,7 +157,7 @@ def test_who_is_full_is_passed_over() -> None:
     assert pool.pick("m", 0).upstream == "a"
 
 
-def test_a_retry_after_is_obeyed() -> None:
+def test_retry_after_is_obeyed() -> None:
     pool = make_pool(upstream("a"), upstream("b", models=("x",)))
     pool.pick("m", 100).fail(refusal(503, 7), 100)
     for model in ("m", "another"):
@@ -168,25 +168,25 @@ def test_a_retry_after_is_obeyed() -> None:
     assert pool.pick("m", 107).upstream == "a"
 
 
-def test_a_rate_limit_is_of_one_model() -> None:
+def test_a_rate_limit_applies_to_one_model() -> None:
     pool = make_pool(upstream("a"))
     pool.pick("m", 100).fail(refusal(429, 7), 100)
     with pytest.raises(UpstreamRefused) as caught:
         pool.pick("m", 106)
     assert (caught.value.status, caught.value.retry_after_s) == (429, 1)
     assert pool.pick("another", 101).upstream == "a"
-    assert pool.usable(101)
+    assert pool.has_usable(101)
     assert pool.pick("m", 107).upstream == "a"
 
 
-def test_the_callers_faults_pause_nobody() -> None:
+def test_a_bad_request_pauses_no_upstream() -> None:
     pool = make_pool(upstream("a"))
     for status in (400, 404, 422):
         pool.pick("m", 100).fail(refusal(status, 7), 100)
     assert pool.pick("m", 100).upstream == "a"
 
 
-def test_not_every_limited_model_is_remembered() -> None:
+def test_the_number_of_remembered_rate_limits_is_bounded() -> None:
     pool = make_pool(upstream("a"))
     for number in range(2000):
         pool.pick(f"m{number}", 0).fail(refusal(429, 7), 0)
@@ -195,34 +195,34 @@ def test_not_every_limited_model_is_remembered() -> None:
         pool.pick("m1999", 0)
 
 
-def test_a_retry_after_does_not_last_for_ever() -> None:
+def test_retry_after_is_capped() -> None:
     pool = make_pool(upstream("a"))
     pool.pick("m", 0).fail(refusal(503, 10**9), 0)
     assert pool.pick("m", 3600).upstream == "a"
 
 
-def test_who_fails_its_health_check_is_not_asked() -> None:
+def test_an_upstream_that_fails_its_health_check_is_not_picked() -> None:
     pool = make_pool(upstream("a"), upstream("b", priority=5))
-    assert pool.mark("a", healthy=False)
-    assert not pool.mark("a", healthy=False)
+    assert pool.set_healthy("a", False)
+    assert not pool.set_healthy("a", False)
     assert pool.pick("m", 0).upstream == "b"
-    pool.mark("b", healthy=False)
-    assert not pool.usable(0)
+    pool.set_healthy("b", False)
+    assert not pool.has_usable(0)
     with pytest.raises(NoUpstream) as caught:
         pool.pick("m", 0)
     assert caught.value.retry_after_s
-    assert pool.mark("a", healthy=True)
+    assert pool.set_healthy("a", True)
     assert pool.pick("m", 0).upstream == "a"
 
 
-def test_a_lease_ends_once() -> None:
+def test_only_the_first_end_of_a_lease_counts() -> None:
     pool = make_pool(upstream("a"), failures=1)
     lease = pool.pick("m", 0)
     lease.succeed()
     lease.fail(DEAD, 0)
     lease.drop()
-    lease.hear()
-    assert pool.standings(0) == [("a", "closed", 0, True)]
+    lease.note_output()
+    assert pool.statuses(0) == [("a", "closed", 0, True)]
 
 
 # --- Blame ----------------------------------------------------------------------------------------
@@ -243,8 +243,10 @@ def test_a_lease_ends_once() -> None:
         (ClientLeft(""), False, False),
     ],
 )
-def test_each_error_is_somebodys(error: GatewayError, retried: bool, counted: bool) -> None:
-    assert (may_retry(error), counts(error)) == (retried, counted)
+def test_which_errors_are_retried_and_counted(
+    error: GatewayError, retried: bool, counted: bool
+) -> None:
+    assert (may_retry(error), counts_as_failure(error)) == (retried, counted)
 
 
 # --- The breaker ----------------------------------------------------------------------------------
@@ -255,40 +257,40 @@ def test_failures_in_a_row_open_the_breaker_for_a_while() -> None:
     break_down(pool, 0, FAILURES - 1)
     pool.pick("m", 0).succeed()
     break_down(pool, 0, FAILURES - 1)
-    assert pool.standings(0)[0].breaker == "closed"
+    assert pool.statuses(0)[0].breaker == "closed"
     break_down(pool, 10, 1)
-    assert pool.standings(10)[0].breaker == "open"
+    assert pool.statuses(10)[0].breaker == "open"
     with pytest.raises(NoUpstream) as caught:
         pool.pick("m", 10.5)
     assert caught.value.retry_after_s == 30
-    assert not pool.usable(39.9)
-    assert pool.usable(40)
-    assert pool.standings(40)[0].breaker == "trial"
+    assert not pool.has_usable(39.9)
+    assert pool.has_usable(40)
+    assert pool.statuses(40)[0].breaker == "half_open"
 
 
-def test_then_one_may_try() -> None:
+def test_a_half_open_breaker_lets_one_trial_through() -> None:
     pool = make_pool(upstream("a"))
     break_down(pool, 0)
     trial = pool.pick("m", OPEN_S)
     with pytest.raises(NoUpstream):
         pool.pick("m", OPEN_S)
-    assert pool.usable(OPEN_S)
+    assert pool.has_usable(OPEN_S)
     trial.succeed()
-    assert pool.standings(OPEN_S)[0].breaker == "closed"
+    assert pool.statuses(OPEN_S)[0].breaker == "closed"
     break_down(pool, OPEN_S, FAILURES - 1)
-    assert pool.standings(OPEN_S)[0].breaker == "closed"
+    assert pool.statuses(OPEN_S)[0].breaker == "closed"
 
 
-def test_a_trial_that_fails_opens_it_again() -> None:
+def test_a_failed_trial_opens_the_breaker_again() -> None:
     pool = make_pool(upstream("a"))
     break_down(pool, 0)
     pool.pick("m", OPEN_S).fail(DEAD, OPEN_S + 5)
-    assert pool.standings(2 * OPEN_S + 4.9)[0].breaker == "open"
-    assert pool.standings(2 * OPEN_S + 5)[0].breaker == "trial"
+    assert pool.statuses(2 * OPEN_S + 4.9)[0].breaker == "open"
+    assert pool.statuses(2 * OPEN_S + 5)[0].breaker == "half_open"
 
 
 @pytest.mark.parametrize("error", [None, refusal(429), refusal(400)])
-def test_a_trial_that_shows_nothing_lets_another_try(error: GatewayError | None) -> None:
+def test_a_trial_without_a_verdict_lets_another_begin(error: GatewayError | None) -> None:
     pool = make_pool(upstream("a"))
     break_down(pool, 0)
     trial = pool.pick("m", OPEN_S)
@@ -296,45 +298,45 @@ def test_a_trial_that_shows_nothing_lets_another_try(error: GatewayError | None)
         trial.drop()
     else:
         trial.fail(error, OPEN_S)
-    assert pool.standings(OPEN_S)[0].breaker == "trial"
+    assert pool.statuses(OPEN_S)[0].breaker == "half_open"
     pool.pick("m", OPEN_S)
     with pytest.raises(NoUpstream):
         pool.pick("m", OPEN_S)
 
 
-def test_once_the_trial_is_answered_others_may_come_until_it_fails() -> None:
-    """A trial whose answer takes minutes keeps nobody waiting, but it stays the judge."""
+def test_output_of_the_trial_lets_others_through_until_it_fails() -> None:
+    """A trial may take minutes: others need not wait for its end, but its failure still counts."""
     pool = make_pool(upstream("a"))
     break_down(pool, 0)
     trial = pool.pick("m", OPEN_S)
-    trial.hear()
+    trial.note_output()
     other = pool.pick("m", OPEN_S)
     trial.fail(UpstreamBroke(""), OPEN_S)
-    assert pool.standings(OPEN_S)[0].breaker == "open"
+    assert pool.statuses(OPEN_S)[0].breaker == "open"
     other.succeed()
-    assert pool.standings(OPEN_S)[0].breaker == "open"
+    assert pool.statuses(OPEN_S)[0].breaker == "open"
 
 
-def test_what_comes_late_is_not_heard() -> None:
+def test_results_from_before_the_last_opening_are_ignored() -> None:
     pool = make_pool(upstream("a"))
     old = [pool.pick("m", 0) for _ in range(FAILURES + 3)]
     for lease in old[:FAILURES]:
         lease.fail(DEAD, 0)
     old[-1].succeed()
-    assert pool.standings(0)[0].breaker == "open"
+    assert pool.statuses(0)[0].breaker == "open"
     pool.pick("m", OPEN_S).succeed()
     for lease in old:
         lease.fail(DEAD, OPEN_S)
-    assert pool.standings(OPEN_S)[0].breaker == "closed"
+    assert pool.statuses(OPEN_S)[0].breaker == "closed"
 
 
-def test_a_breaker_serves_without_a_pool() -> None:
+def test_the_breaker_works_without_a_pool() -> None:
     breaker = Breaker(failures=1, open_s=2)
-    breaker.fail(breaker.enter(), 0)
-    assert (breaker.admits(1.9), breaker.opens_in_s(0.5)) == (False, 1.5)
-    opening = breaker.enter() if breaker.admits(2) else -1
-    assert not breaker.admits(2)
-    breaker.succeed(opening)
+    breaker.fail(breaker.begin(), 0)
+    assert (breaker.allows(1.9), breaker.retry_in_s(0.5)) == (False, 1.5)
+    generation = breaker.begin() if breaker.allows(2) else -1
+    assert not breaker.allows(2)
+    breaker.succeed(generation)
     assert breaker.state(2) == "closed"
 
 
@@ -342,16 +344,16 @@ def test_a_breaker_serves_without_a_pool() -> None:
 
 
 @dataclass
-class Told:
-    """What an upstream has gone through, kept by rules of its own; the pool must agree."""
+class Expected:
+    """An independent record of one upstream's state; the pool must agree with it."""
 
     config: UpstreamConfig
     healthy: bool = True
     paused_until: dict[str, float] = field(default_factory=dict)
     """By model; "*" for all."""
     leases: set[int] = field(default_factory=set)
-    period: int = 0
-    """How often the breaker has opened."""
+    generation: int = 0
+    """Openings of the breaker so far."""
     in_a_row: int = 0
     opened_at: float | None = None
     trial: int | None = None
@@ -359,14 +361,16 @@ class Told:
     def state(self, now: float) -> str:
         if self.opened_at is None:
             return "closed"
-        return "open" if now - self.opened_at < OPEN_S else "trial"
+        return "open" if now - self.opened_at < OPEN_S else "half_open"
 
     def free(self, model: str, now: float) -> bool:
         room = self.config.max_streams is None or len(self.leases) < self.config.max_streams
         return room and self.usable(model, now)
 
     def usable(self, model: str, now: float) -> bool:
-        admitted = self.state(now) == "closed" or (self.state(now) == "trial" and not self.trial)
+        admitted = self.state(now) == "closed" or (
+            self.state(now) == "half_open" and not self.trial
+        )
         return self.healthy and not self.paused(model, now) and admitted
 
     def paused(self, model: str, now: float) -> bool:
@@ -375,7 +379,7 @@ class Told:
     def fail(self, now: float) -> None:
         self.in_a_row += 1
         if self.trial or self.in_a_row >= FAILURES:
-            self.period, self.opened_at, self.trial = self.period + 1, now, None
+            self.generation, self.opened_at, self.trial = self.generation + 1, now, None
 
 
 @dataclass(frozen=True)
@@ -383,7 +387,7 @@ class Held:
     number: int
     lease: Lease
     model: str
-    period: int
+    generation: int
 
 
 ENDS: dict[str, GatewayError | None] = {
@@ -407,7 +411,7 @@ configs = st.builds(
 
 
 class AnyPool(RuleBasedStateMachine):
-    """Whatever happens in whatever order, the pool keeps its promises."""
+    """Any sequence of calls leaves the pool in the expected state."""
 
     held = Bundle("held")
 
@@ -415,7 +419,7 @@ class AnyPool(RuleBasedStateMachine):
     def begin(self, settings: list[dict[str, Any]]) -> None:
         upstreams = [upstream(f"u{n}", **s) for n, s in enumerate(settings)]
         self.pool = make_pool(*upstreams)
-        self.told = {u.name: Told(u) for u in upstreams}
+        self.expected = {u.name: Expected(u) for u in upstreams}
         self.now = 1000.0
         self.count = 0
 
@@ -423,7 +427,7 @@ class AnyPool(RuleBasedStateMachine):
         st.sampled_from(["u0", "u1", "u2", "u3"]), max_size=2
     ))  # fmt: skip
     def pick(self, model: str, tried: set[str]) -> Any:
-        serving = [t for t in self.told.values() if serves(t.config, model)]
+        serving = [t for t in self.expected.values() if serves(t.config, model)]
         asked = [t for t in serving if t.config.name not in tried]
         try:
             lease = self.pool.pick(model, self.now, tried)
@@ -431,7 +435,7 @@ class AnyPool(RuleBasedStateMachine):
             self.check_refused(error, model, serving, asked)
             return multiple()
         free = [t for t in asked if t.free(model, self.now)]
-        chosen = self.told[lease.upstream]
+        chosen = self.expected[lease.upstream]
         assert chosen in free
         first = [t for t in free if t.config.priority == min(f.config.priority for f in free)]
         assert chosen in first
@@ -441,40 +445,40 @@ class AnyPool(RuleBasedStateMachine):
             assert chosen is first[0]
         self.count += 1
         chosen.leases.add(self.count)
-        if chosen.state(self.now) == "trial":
+        if chosen.state(self.now) == "half_open":
             chosen.trial = self.count
-        return Held(self.count, lease, model, chosen.period)
+        return Held(self.count, lease, model, chosen.generation)
 
     def check_refused(
-        self, error: GatewayError, model: str, serving: list[Told], asked: list[Told]
+        self, error: GatewayError, model: str, serving: list[Expected], asked: list[Expected]
     ) -> None:
-        assert not any(told.free(model, self.now) for told in asked)
+        assert not any(expected.free(model, self.now) for expected in asked)
         if isinstance(error, UpstreamsFull):
-            assert any(told.usable(model, self.now) for told in asked)
+            assert any(expected.usable(model, self.now) for expected in asked)
         elif isinstance(error, NoUpstream | UpstreamRefused):
-            assert not any(told.usable(model, self.now) for told in asked)
+            assert not any(expected.usable(model, self.now) for expected in asked)
             assert error.retry_after_s in range(1, int(OPEN_S) + 1)
             if isinstance(error, UpstreamRefused):
-                assert any(told.paused(model, self.now) for told in serving)
+                assert any(expected.paused(model, self.now) for expected in serving)
         else:
             assert isinstance(error, UnknownModel)
             assert not serving
 
     @rule(held=consumes(held), how=st.sampled_from(sorted(ENDS)))
     def end(self, held: Held, how: str) -> None:
-        told = self.told[held.lease.upstream]
-        told.leases.remove(held.number)
+        expected = self.expected[held.lease.upstream]
+        expected.leases.remove(held.number)
         error = ENDS[how]
         if isinstance(error, UpstreamRefused) and error.retry_after_s:
             of = held.model if error.upstream_status == 429 else "*"
-            told.paused_until[of] = self.now + error.retry_after_s
-        if held.period == told.period:
+            expected.paused_until[of] = self.now + error.retry_after_s
+        if held.generation == expected.generation:
             if how == "succeed":
-                told.in_a_row, told.opened_at, told.trial = 0, None, None
-            elif error is not None and counts(error):
-                told.fail(self.now)
-            elif told.trial == held.number:
-                told.trial = None
+                expected.in_a_row, expected.opened_at, expected.trial = 0, None, None
+            elif error is not None and counts_as_failure(error):
+                expected.fail(self.now)
+            elif expected.trial == held.number:
+                expected.trial = None
         if error is not None:
             held.lease.fail(error, self.now)
         elif how == "succeed":
@@ -483,11 +487,11 @@ class AnyPool(RuleBasedStateMachine):
             held.lease.drop()
 
     @rule(held=held)
-    def hear(self, held: Held) -> None:
-        told = self.told[held.lease.upstream]
-        if told.trial == held.number:
-            told.trial, told.opened_at, told.in_a_row = None, None, FAILURES - 1
-        held.lease.hear()
+    def note_output(self, held: Held) -> None:
+        expected = self.expected[held.lease.upstream]
+        if expected.trial == held.number:
+            expected.trial, expected.opened_at, expected.in_a_row = None, None, FAILURES - 1
+        held.lease.note_output()
 
     @rule(seconds=st.sampled_from([0.5, 4, 12, OPEN_S]))
     def wait(self, seconds: float) -> None:
@@ -495,21 +499,25 @@ class AnyPool(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 3), healthy=st.booleans())
     def check_health(self, which: int, healthy: bool) -> None:
-        told = list(self.told.values())[which % len(self.told)]
-        assert self.pool.mark(told.config.name, healthy=healthy) is (told.healthy is not healthy)
-        told.healthy = healthy
+        expected = list(self.expected.values())[which % len(self.expected)]
+        assert self.pool.set_healthy(expected.config.name, healthy) is (
+            expected.healthy is not healthy
+        )
+        expected.healthy = healthy
 
     @invariant()
     def agrees(self) -> None:
         if not hasattr(self, "pool"):
             return
-        assert self.pool.standings(self.now) == [
-            (name, told.state(self.now), len(told.leases), told.healthy)
-            for name, told in self.told.items()
+        assert self.pool.statuses(self.now) == [
+            (name, expected.state(self.now), len(expected.leases), expected.healthy)
+            for name, expected in self.expected.items()
         ]
-        assert self.pool.usable(self.now) is any(
-            told.healthy and told.state(self.now) != "open" and not told.paused("*", self.now)
-            for told in self.told.values()
+        assert self.pool.has_usable(self.now) is any(
+            expected.healthy
+            and expected.state(self.now) != "open"
+            and not expected.paused("*", self.now)
+            for expected in self.expected.values()
         )
 
 
@@ -520,8 +528,8 @@ def serves(config: UpstreamConfig, model: str) -> bool:
     )
 
 
-def load(told: Told) -> float:
-    return len(told.leases) / told.config.weight
+def load(expected: Expected) -> float:
+    return len(expected.leases) / expected.config.weight
 
 
 TestAnyPool = AnyPool.TestCase

@@ -1,10 +1,10 @@
-"""Chunked bodies are taken apart wherever the reads cut them."""
+"""Chunked bodies are decoded the same however the reads cut them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.transport.chunked import Dechunker
+from gateway.transport.chunked import ChunkedDecoder
 from tests.core.cuts import cut, every_cut, places
 
 
@@ -13,10 +13,10 @@ def chunked(*pieces: bytes, extension: bytes = b"", trailers: bytes = b"") -> by
     return b"".join([*chunks, b"0\r\n", trailers, b"\r\n"])
 
 
-def dechunk(reads: list[bytes]) -> tuple[bytes, bool, bytes]:
-    dechunker = Dechunker()
-    data = b"".join(map(dechunker.feed, reads))
-    return data, dechunker.done, dechunker.rest
+def decode(reads: list[bytes]) -> tuple[bytes, bool, bytes]:
+    decoder = ChunkedDecoder()
+    data = b"".join(map(decoder.feed, reads))
+    return data, decoder.ended, decoder.rest
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def dechunk(reads: list[bytes]) -> tuple[bytes, bool, bytes]:
         (b"5\r\nhello", (b"hello", False, b"")),
     ],
 )
-def test_no_cut_changes_what_comes_out(stream: bytes, result: tuple[bytes, bool, bytes]) -> None:
+def test_cuts_do_not_change_the_data(stream: bytes, result: tuple[bytes, bool, bytes]) -> None:
     for reads in every_cut(stream):
-        assert dechunk(reads) == result
+        assert decode(reads) == result
 
 
 @pytest.mark.parametrize(
@@ -60,25 +60,25 @@ def test_no_cut_changes_what_comes_out(stream: bytes, result: tuple[bytes, bool,
         b"1" * 70000,
     ],
 )
-def test_what_is_no_chunk_is_refused(stream: bytes) -> None:
+def test_bytes_that_are_not_chunked_are_a_fault(stream: bytes) -> None:
     for reads in ([stream], [stream[:1], stream[1:]]):
-        read_faulty(*reads)
+        decode_faulty(*reads)
 
 
-def test_what_came_before_a_fault_is_not_lost() -> None:
-    assert read_faulty(b"5\r\nhello\r\nx\r\n") == b"hello"
-    assert read_faulty(b"5\r\nhello\r\n", b"x\r\n") == b"hello"
+def test_data_before_a_fault_is_returned() -> None:
+    assert decode_faulty(b"5\r\nhello\r\nx\r\n") == b"hello"
+    assert decode_faulty(b"5\r\nhello\r\n", b"x\r\n") == b"hello"
 
 
-def read_faulty(*reads: bytes) -> bytes:
-    """The data of a body in which something is no chunk."""
-    dechunker = Dechunker()
-    data = b"".join(map(dechunker.feed, reads))
-    assert dechunker.fault is not None
-    assert not dechunker.done
+def decode_faulty(*reads: bytes) -> bytes:
+    """The data of a body that has a fault."""
+    decoder = ChunkedDecoder()
+    data = b"".join(map(decoder.feed, reads))
+    assert decoder.fault is not None
+    assert not decoder.ended
     return data
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=8), places)
-def test_any_body_in_any_reads(pieces: list[bytes], where: list[int]) -> None:
-    assert dechunk(cut(chunked(*pieces), where)) == (b"".join(pieces), True, b"")
+def test_any_body_in_any_reads_is_decoded(pieces: list[bytes], where: list[int]) -> None:
+    assert decode(cut(chunked(*pieces), where)) == (b"".join(pieces), True, b"")

@@ -1,4 +1,4 @@
-"""What every kind of upstream keeps to."""
+"""The contract of every kind of upstream."""
 
 from typing import Any, get_args
 
@@ -10,7 +10,7 @@ from gateway.upstreams import UPSTREAMS
 URL = "http://models.test/v1"
 
 
-def test_the_settings_know_every_kind() -> None:
+def test_the_settings_accept_every_kind() -> None:
     assert set(UPSTREAMS) == set(get_args(UpstreamKind))
 
 
@@ -22,7 +22,7 @@ def upstream(request: pytest.FixtureRequest) -> Any:
     )
 
 
-def test_whatever_is_asked_goes_to_its_address_with_its_key(upstream: Any) -> None:
+def test_requests_go_to_the_configured_url_with_key_and_headers(upstream: Any) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
     for call in (upstream.completion(body, "m", "id"), upstream.models("id")):
         assert call.url.startswith(URL)
@@ -30,22 +30,20 @@ def test_whatever_is_asked_goes_to_its_address_with_its_key(upstream: Any) -> No
         assert call.headers["X-Team"] == "search"
 
 
-def test_it_reads_nothing_into_silence(upstream: Any) -> None:
+def test_comments_and_blank_lines_give_no_parts(upstream: Any) -> None:
     reader = upstream.reader()
     assert reader.feed([b"", b": a comment"]) == []
     assert reader.close() == []
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'{"data": 1}'])
-def test_a_list_of_models_that_is_none_is_told_apart_from_an_empty_one(
-    upstream: Any, body: bytes
-) -> None:
+def test_an_invalid_list_of_models_is_not_an_empty_one(upstream: Any, body: bytes) -> None:
     assert upstream.model_ids(body) is None
     assert upstream.model_ids(b'{"data": []}') == []
 
 
 @pytest.mark.parametrize("status", [301, 401, 404, 429, 500])
-def test_a_refusal_keeps_its_status_and_says_something(upstream: Any, status: int) -> None:
+def test_a_refusal_has_its_status_and_a_message(upstream: Any, status: int) -> None:
     refused = upstream.refusal(status, {}, b"<html>no</html>")
     assert refused.upstream_status == status
     assert refused.message.endswith(".")

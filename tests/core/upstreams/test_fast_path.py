@@ -1,4 +1,4 @@
-"""The short way gives, byte for byte, what the long way gives."""
+"""The fast path gives, byte for byte, what the full parse gives, in every format."""
 
 import json
 from collections.abc import Iterator
@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.apis import DIALECTS, Answer
+from gateway.apis import Answer
 from gateway.config import ReasoningMode
-from gateway.transport.chunked import Dechunker
-from gateway.upstreams.lane import Lane, find_lane
+from gateway.core.events import Event
+from gateway.core.steady import Feeder, SteadyState
+from gateway.transport.chunked import ChunkedDecoder
 from tests.core.scripted import DONE, FINISH, contents, delta, make_turn
+from tests.toy_api import ALL_DIALECTS
 
 MODES: list[ReasoningMode] = ["summary", "raw", "both", "none"]
 HEAD = '{"id":"x","choices":[{"index":0,"delta":{"content":'
@@ -31,54 +33,63 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-class Driver:
-    """Takes reads as the direct driver does, with or without the short way."""
+class ParsedTurn:
+    """A turn that has no steady state, so that every read takes the full parse."""
 
-    def __init__(self, format: str, mode: ReasoningMode, *, goes_short: bool) -> None:
+    def __init__(self, mode: ReasoningMode) -> None:
         self.turn = make_turn(mode)
-        answer = Answer(id="a", model="m", created=1, reasoning=mode)
-        self.dialect = DIALECTS[format](answer)
-        self.sent = [self.dialect.begin(), self.dialect.encode(1, self.turn.start(0))]
-        self.taken = 0
-        self._number = 2
-        self._goes_short = goes_short
-        self._dechunker = Dechunker()
-        self._rest = b""
-        self._lane: Lane | None = None
+        self.fast_reads = 0
 
-    def read(self, data: bytes) -> None:
-        if self._lane is not None and (carried := self._lane.carry(data)) is not None:
-            self.taken += 1
-            text, frames = carried
-            if frames:
-                self.sent.append(frames)
-                self._number += 1
-            self._tell(self._lane.take(text, 1))
-            return
-        data = self._rest + self._dechunker.feed(data)
+    def feed(self, lines: list[bytes], now: float) -> list[Event]:
+        return self.turn.feed(lines, now)
+
+    def feed_text(self, text: str, now: float) -> list[Event]:
+        self.fast_reads += 1
+        return self.turn.feed_text(text, now)
+
+    def steady_state(self) -> SteadyState | None:
+        return None
+
+
+class FastTurn(ParsedTurn):
+    """A turn that counts the reads that took the fast path."""
+
+    def steady_state(self) -> SteadyState | None:
+        return self.turn.steady_state()
+
+
+class Stream:
+    """What a client is sent for these reads of an upstream's socket."""
+
+    def __init__(self, reads: list[bytes], format: str, mode: ReasoningMode, *, fast: bool) -> None:
+        self.counted = FastTurn(mode) if fast else ParsedTurn(mode)
+        self.turn = self.counted.turn
+        answer = Answer(id="a", model="m", created=1, reasoning=mode)
+        self._dialect = ALL_DIALECTS[format](answer)
+        self.sent = self._dialect.begin()
+        self._number = 1
+        self._decoder = ChunkedDecoder()
+        self._rest = b""
+        self._publish(self.turn.start(0))
+        feeder = Feeder(self.counted, self._lines, self._is_between_frames)
+        for read in reads:
+            self._publish(feeder.feed(read, 1))
+        self._publish(self.turn.close(2))
+        if self.turn.fault is not None:
+            self._publish(self.turn.fail(self.turn.fault, 2))
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        data = self._rest + self._decoder.feed(data)
         end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
         data, self._rest = data[:end], data[end:]
-        self._tell(self.turn.feed(data.splitlines(), 1))
-        is_whole = self._dechunker.is_whole and not self._rest
-        steady = self.turn.steady() if self._goes_short and is_whole else None
-        self._lane = find_lane(self._lane, steady, self.dialect.around) if steady else None
+        return data.splitlines()
 
-    def close(self) -> None:
-        self._tell(self.turn.close(2))
-        if self.turn.fault is not None:
-            self._tell(self.turn.fail(self.turn.fault, 2))
+    def _is_between_frames(self) -> bool:
+        return self._decoder.at_boundary and not self._rest
 
-    def _tell(self, events: list[Any]) -> None:
-        self.sent.append(self.dialect.encode(self._number, events))
+    def _publish(self, events: list[Event]) -> None:
+        self.sent += self._dialect.encode(self._number, events)
         self._number += len(events)
-
-
-def driven(reads: list[bytes], format: str, mode: ReasoningMode, *, goes_short: bool) -> Driver:
-    driver = Driver(format, mode, goes_short=goes_short)
-    for read in reads:
-        driver.read(read)
-    driver.close()
-    return driver
 
 
 def steady(inside: str) -> bytes:
@@ -173,66 +184,67 @@ def streams(draw: st.DrawFn) -> list[bytes]:
     return [body[a:b] for a, b in pairwise(sorted({0, *ends, len(body)}))]
 
 
-@pytest.mark.parametrize("format", DIALECTS)
+@pytest.mark.parametrize("format", ALL_DIALECTS)
 @settings(max_examples=150, deadline=None)
 @given(reads=streams(), mode=st.sampled_from(MODES))
-def test_the_short_way_gives_what_the_long_way_gives(
+def test_the_fast_path_gives_what_the_full_parse_gives(
     format: str, reads: list[bytes], mode: ReasoningMode
 ) -> None:
-    short = driven(reads, format, mode, goes_short=True)
-    long = driven(reads, format, mode, goes_short=False)
-    assert b"".join(short.sent) == b"".join(long.sent)
-    assert short.turn.record() == long.turn.record()
+    fast = Stream(reads, format, mode, fast=True)
+    parsed = Stream(reads, format, mode, fast=False)
+    assert fast.sent == parsed.sent
+    assert fast.turn.record() == parsed.turn.record()
 
 
 def tokens(*texts: str) -> Iterator[bytes]:
     return (chunk(frame(data)) for data in contents(*texts))
 
 
-@pytest.mark.parametrize("mode", ["summary", "raw", "none"])
-@pytest.mark.parametrize("format", ["openai", "phased"])
-def test_a_token_by_itself_goes_the_short_way(format: str, mode: ReasoningMode) -> None:
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("format", ALL_DIALECTS)
+def test_a_token_in_a_read_of_its_own_takes_the_fast_path(format: str, mode: ReasoningMode) -> None:
     reads = [*tokens("<think>", "I ", *["think "] * 50, "</think>", "So", *[" it"] * 50)]
-    assert driven(reads, format, mode, goes_short=True).taken == 100
+    assert Stream(reads, format, mode, fast=True).counted.fast_reads == 100
 
 
-@pytest.mark.parametrize("mode", ["summary", "raw", "none"])
-def test_so_do_some_that_come_together(mode: ReasoningMode) -> None:
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("format", ALL_DIALECTS)
+def test_labelled_reasoning_takes_the_fast_path(format: str, mode: ReasoningMode) -> None:
+    reads = [*[chunk(frame(THOUGHT))] * 50, *tokens("So", *[" it"] * 49)]
+    assert Stream(reads, format, mode, fast=True).counted.fast_reads == 98
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_tokens_that_arrive_together_take_the_fast_path(mode: ReasoningMode) -> None:
     texts = ["<think>", *["I ", "think "] * 46, "</think>", "So", " it", *[" it", " é", " is"] * 30]
     reads = [b"".join(some) for some in zip(*[tokens(*texts)] * 3, strict=True)]
-    driver = driven(reads, "openai", mode, goes_short=True)
-    assert driver.taken == 60
-    long = driven(reads, "openai", mode, goes_short=False)
-    assert b"".join(driver.sent) == b"".join(long.sent)
+    fast = Stream(reads, "openai", mode, fast=True)
+    assert fast.counted.fast_reads == 60
+    assert fast.sent == Stream(reads, "openai", mode, fast=False).sent
 
 
-def test_so_does_one_that_is_spelled_anew() -> None:
+def test_a_text_with_escapes_takes_the_fast_path() -> None:
     reads = [*tokens("So", " it", 'a "word"', "é", "\x7f", "\U0001f600"), chunk(steady("\\u0041é"))]
     reads += [chunk(steady("\\u0041é\\/"))]
-    driver = driven(reads, "openai", "raw", goes_short=True)
-    assert driver.taken == 6
-    assert b"".join(driver.sent).count(rb'"content":"A\u00e9/"') == 1
+    fast = Stream(reads, "openai", "raw", fast=True)
+    assert fast.counted.fast_reads == 6
+    assert fast.sent.count(rb'"content":"A\u00e9/"') == 1
 
 
-def test_a_line_end_waits_for_what_may_follow_it() -> None:
+def test_a_line_end_waits_for_the_next_text() -> None:
     reads = [*tokens("So", " it", "\n", " is", " so")]
-    assert driven(reads, "openai", "raw", goes_short=True).taken == 2
+    assert Stream(reads, "openai", "raw", fast=True).counted.fast_reads == 2
 
 
-def test_a_dialect_that_numbers_its_frames_has_no_short_way_for_its_answer() -> None:
-    assert driven([*tokens("So", *[" it"] * 50)], "events", "raw", goes_short=True).taken == 0
-
-
-def test_a_server_that_counts_seconds_in_its_frames_is_learned_again() -> None:
+def test_a_frame_that_counts_seconds_is_learned_again() -> None:
     reads = [chunk(frame({"created": at // 5, **data})) for at, data in enumerate(SO * 200)]
-    assert driven(reads, "openai", "raw", goes_short=True).taken == 160
+    assert Stream(reads, "openai", "raw", fast=True).counted.fast_reads == 160
 
 
-@pytest.mark.parametrize("format", ["openai", "phased"])
-def test_a_model_that_thinks_again_does_so_in_the_phase_of_its_answer(format: str) -> None:
+@pytest.mark.parametrize("format", ALL_DIALECTS)
+def test_reasoning_after_the_answer_began_stays_in_the_phase_of_the_answer(format: str) -> None:
     thoughts = [chunk(frame(THOUGHT))] * 4
     reads = [*thoughts, *tokens("So", " it", " is"), *thoughts]
-    short = driven(reads, format, "raw", goes_short=True)
-    long = driven(reads, format, "raw", goes_short=False)
-    assert b"".join(short.sent) == b"".join(long.sent)
-    assert short.taken == 8
+    fast = Stream(reads, format, "raw", fast=True)
+    assert fast.sent == Stream(reads, format, "raw", fast=False).sent
+    assert fast.counted.fast_reads == 8

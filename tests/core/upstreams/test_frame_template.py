@@ -1,4 +1,4 @@
-"""The fast path gives what the full parse gives, whatever the frames and however they are cut."""
+"""Templates give what the full parse gives, whatever the frames and however they are cut."""
 
 import itertools
 import json
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.core.parts import Content, End, Finish, Part, Reasoning
 from gateway.upstreams.chat_reader import ChatReader
-from gateway.upstreams.frame_template import Splice
+from gateway.upstreams.frame_template import TemplateLearner
 from tests.core.cuts import cut, places
 
 HEAD = '{"id":"x","created":1,"choices":[{"index":0,"delta":{"content":'
@@ -22,19 +22,19 @@ FLAGGED = (
 )
 
 
-class Ignorant(Splice):
-    """Learns nothing, and so has nothing to cut by."""
+class NoTemplate(TemplateLearner):
+    """Learns nothing, so that every frame is parsed."""
 
     def learn(self, line: bytes, parse: Callable[[bytes], list[Part]]) -> None:
         pass
 
 
 class FullParse(ChatReader):
-    """Reads without the splice."""
+    """Reads without templates."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._splice = Ignorant()
+        self._learner = NoTemplate()
 
 
 def event(data: str) -> bytes:
@@ -122,7 +122,7 @@ def read(reader: ChatReader, lines: list[bytes], at: list[int]) -> list[list[Par
 @example([flagged("a"), flagged("<thought>b"), flagged("c")], [2, 4], False)
 @example([steady("a"), steady("b"), event(f'{HEAD}"{TAIL}')], [2], False)
 @example([steady("a"), steady("c\\"), steady(',"d')], [2], False)
-def test_the_splice_gives_what_the_full_parse_gives(
+def test_templates_give_what_the_full_parse_gives(
     stream: list[bytes], at: list[int], begins_steady: bool
 ) -> None:
     body = b"".join([steady("first")] * begins_steady + stream)
@@ -173,7 +173,7 @@ def test_a_steady_stream_is_parsed_once() -> None:
     assert reader.parsed == 1
 
 
-def test_labelled_reasoning_is_spliced_too() -> None:
+def test_labelled_reasoning_is_read_with_a_template() -> None:
     reader = Counting()
     thought = event(f'{LABELLED[0]}"hm "{LABELLED[1]}')
     parts = reader.feed(lines_of(*[thought] * 50, *[steady("so")] * 50))

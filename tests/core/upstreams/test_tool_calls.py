@@ -1,4 +1,4 @@
-"""Tool calls are told apart however servers number them."""
+"""Tool calls are told apart, however servers number them."""
 
 from typing import Any
 
@@ -8,101 +8,101 @@ from gateway.core.events import ToolCallDelta
 from tests.core.scripted import DONE, delta, finish, lines, make_turn, run
 
 
-def piece(index: Any, id: str | None, name: str | None, arguments: str) -> dict[str, Any]:
-    """An item of `tool_calls`; None: it has no such member."""
+def call_delta(index: Any, id: str | None, name: str | None, arguments: str) -> dict[str, Any]:
+    """An item of a `tool_calls` list. A member that is None is left out."""
     function = {"name": name, "arguments": arguments}
     item = {"index": index, "id": id, "function": {k: v for k, v in function.items() if v}}
     return {k: v for k, v in item.items() if v is not None}
 
 
-def events(*pieces: dict[str, Any], together: bool) -> list[dict[str, Any]]:
-    """What the turn says of the pieces, which come in one read or in one each."""
-    reads = [lines(delta(tool_calls=[item])) for item in pieces]
+def deltas_out(*deltas: dict[str, Any], one_read: bool) -> list[dict[str, Any]]:
+    """The deltas of the turn's events, for deltas that arrive in one read or in one read each."""
+    reads = [lines(delta(tool_calls=[item])) for item in deltas]
     reads.append(lines(finish("tool_calls"), DONE))
-    said = run(make_turn(), *([[line for read in reads for line in read]] if together else reads))
-    return [event.call for event in said if isinstance(event, ToolCallDelta)]
+    events = run(make_turn(), *([[line for read in reads for line in read]] if one_read else reads))
+    return [event.call for event in events if isinstance(event, ToolCallDelta)]
 
 
-def called(*pieces: dict[str, Any], together: bool) -> list[tuple[str, str]]:
-    """Name and arguments of each call, put together by the number of its pieces."""
-    found: dict[int, tuple[str, str]] = {}
-    for call in events(*pieces, together=together):
-        name, arguments = found.get(call["index"], ("", ""))
-        name += call["function"].get("name", "")
-        found[call["index"]] = (name, arguments + call["function"].get("arguments", ""))
-    assert list(found) == list(range(len(found))), "counted from 0, in the order of their beginning"
-    return list(found.values())
+def calls_out(*deltas: dict[str, Any], one_read: bool) -> list[tuple[str, str]]:
+    """The name and arguments of each call, put together by index as a client does."""
+    calls: dict[int, tuple[str, str]] = {}
+    for item in deltas_out(*deltas, one_read=one_read):
+        name, arguments = calls.get(item["index"], ("", ""))
+        name += item["function"].get("name", "")
+        calls[item["index"]] = (name, arguments + item["function"].get("arguments", ""))
+    assert list(calls) == list(range(len(calls))), "indexes count from 0, in order"
+    return list(calls.values())
 
 
 TWO = [("f", '{"a":1}'), ("g", '{"b":2}')]
 
 
 @pytest.mark.parametrize(
-    "pieces",
+    "deltas",
     [
-        # As it should be, one after the other and in turns.
+        # As specified, one call after the other and interleaved.
         [
-            piece(0, "x", "f", '{"a":'),
-            piece(0, None, None, "1}"),
-            piece(1, "y", "g", '{"b":'),
-            piece(1, None, None, "2}"),
+            call_delta(0, "x", "f", '{"a":'),
+            call_delta(0, None, None, "1}"),
+            call_delta(1, "y", "g", '{"b":'),
+            call_delta(1, None, None, "2}"),
         ],
         [
-            piece(0, "x", "f", '{"a":'),
-            piece(1, "y", "g", '{"b":'),
-            piece(0, None, None, "1}"),
-            piece(1, None, None, "2}"),
+            call_delta(0, "x", "f", '{"a":'),
+            call_delta(1, "y", "g", '{"b":'),
+            call_delta(0, None, None, "1}"),
+            call_delta(1, None, None, "2}"),
         ],
         # Counted from 1.
-        [piece(1, "x", "f", '{"a":1}'), piece(2, "y", "g", '{"b":2}')],
-        # Without an index: a name begins a call, and an id says which one goes on.
+        [call_delta(1, "x", "f", '{"a":1}'), call_delta(2, "y", "g", '{"b":2}')],
+        # Without an index: a name begins a call, and an id continues one.
         [
-            piece(None, "x", "f", '{"a":'),
-            piece(None, "y", "g", '{"b":'),
-            piece(None, "x", None, "1}"),
-            piece(None, "y", None, "2}"),
+            call_delta(None, "x", "f", '{"a":'),
+            call_delta(None, "y", "g", '{"b":'),
+            call_delta(None, "x", None, "1}"),
+            call_delta(None, "y", None, "2}"),
         ],
         [
-            piece(None, "x", "f", '{"a":'),
-            piece(None, None, None, "1}"),
-            piece(None, "y", "g", '{"b":2}'),
+            call_delta(None, "x", "f", '{"a":'),
+            call_delta(None, None, None, "1}"),
+            call_delta(None, "y", "g", '{"b":2}'),
         ],
-        [piece(None, None, "f", '{"a":1}'), piece(None, None, "g", '{"b":2}')],
-        # All with the same index, told apart by their ids.
+        [call_delta(None, None, "f", '{"a":1}'), call_delta(None, None, "g", '{"b":2}')],
+        # The same index for all, with different ids.
         [
-            piece(0, "x", "f", '{"a":1}'),
-            piece(0, "y", "g", '{"b":'),
-            piece(0, None, None, "2}"),
+            call_delta(0, "x", "f", '{"a":1}'),
+            call_delta(0, "y", "g", '{"b":'),
+            call_delta(0, None, None, "2}"),
         ],
-        # An id made up for each piece.
+        # A new id for each delta.
         [
-            piece(0, "x", "f", '{"a":'),
-            piece(0, "u", None, "1}"),
-            piece(1, "y", "g", '{"b":'),
-            piece(1, "v", None, "2}"),
+            call_delta(0, "x", "f", '{"a":'),
+            call_delta(0, "u", None, "1}"),
+            call_delta(1, "y", "g", '{"b":'),
+            call_delta(1, "v", None, "2}"),
         ],
     ],
 )
-@pytest.mark.parametrize("together", [True, False], ids=["one read", "a read each"])
-def test_two_calls(pieces: list[dict[str, Any]], together: bool) -> None:
-    assert called(*pieces, together=together) == TWO
+@pytest.mark.parametrize("one_read", [True, False], ids=["one read", "a read each"])
+def test_two_calls(deltas: list[dict[str, Any]], one_read: bool) -> None:
+    assert calls_out(*deltas, one_read=one_read) == TWO
 
 
-def test_a_piece_of_no_call_begins_one() -> None:
-    assert called(piece(None, None, None, "{}"), together=True) == [("", "{}")]
+def test_a_delta_without_a_call_begins_one() -> None:
+    assert calls_out(call_delta(None, None, None, "{}"), one_read=True) == [("", "{}")]
 
 
-def test_arguments_that_came_in_one_read_are_one_piece() -> None:
+def test_arguments_from_one_read_are_joined_into_one_delta() -> None:
     begin = {"index": 0, "id": "x", "type": "function", "function": {"name": "f"}}
     again = {"index": 0, "id": None, "type": "function"}
-    pieces = [{**again, "function": {"name": None, "arguments": text}} for text in '{"a":1}']
+    deltas = [{**again, "function": {"name": None, "arguments": text}} for text in '{"a":1}']
     whole = {**begin, "function": {"name": "f", "arguments": '{"a":1}'}}
-    assert events(begin, *pieces, together=True) == [whole]
-    assert len(events(begin, *pieces, together=False)) == 8
+    assert deltas_out(begin, *deltas, one_read=True) == [whole]
+    assert len(deltas_out(begin, *deltas, one_read=False)) == 8
 
 
-def test_what_else_a_piece_has_is_kept() -> None:
-    signed = {**piece(0, None, None, "}"), "extra_content": {"signature": "s"}}
+def test_deltas_with_other_members_are_not_joined() -> None:
+    signed = {**call_delta(0, None, None, "}"), "extra_content": {"signature": "s"}}
     odd = [{"index": 0, "function": 1}, {"index": 0, "function": {"arguments": 1}}, {"index": 0}]
-    pieces = [piece(0, "x", "f", "{"), signed, *odd]
-    assert events(*pieces, together=True) == pieces
+    deltas = [call_delta(0, "x", "f", "{"), signed, *odd]
+    assert deltas_out(*deltas, one_read=True) == deltas

@@ -1,29 +1,45 @@
-"""Whose key is one of the gateway's may come in, by either header."""
+"""A key of the gateway lets a client in, by any header that its API names, and says who it is."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.apis.base import KEY_HEADERS
+from gateway.config import Principal
 from gateway.errors import InvalidKey
-from gateway.web.auth import Keys
+from gateway.web.auth import Authenticator
 
-KEYS = ("sk-one", "sk-two")
+ADA = Principal(name="ada")
+BOB = Principal(name="bob", models=("qwen3-*",))
+HOLDERS = [("sk-one", ADA), ("sk-two", BOB)]
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_each_key_lets_in_by_either_header(key: str) -> None:
+def authenticate(authorization: str = "", api_key: str = "") -> Principal:
+    headers = {"Authorization": authorization, "x-api-key": api_key}
+    return Authenticator(HOLDERS).authenticate(headers, KEY_HEADERS)
+
+
+@pytest.mark.parametrize(("key", "holder"), HOLDERS)
+def test_a_key_in_either_header_names_its_holder(key: str, holder: Principal) -> None:
     for scheme in ("Bearer ", "bearer ", "BEARER  "):
-        Keys(KEYS).check(f"{scheme}{key}", "")
-    Keys(KEYS).check("", f" {key} ")
+        assert authenticate(f"{scheme}{key}") == holder
+    assert authenticate(api_key=f" {key} ") == holder
 
 
-def test_one_of_two_that_are_sent_is_enough() -> None:
-    Keys(KEYS).check("Bearer wrong", "sk-one")
-    Keys(KEYS).check("Bearer sk-one", "wrong")
+def test_one_valid_key_of_two_is_enough() -> None:
+    assert authenticate("Bearer wrong", "sk-one") == ADA
+    assert authenticate("Bearer sk-one", "wrong") == ADA
+
+
+def test_an_api_names_its_own_key_header() -> None:
+    keys = Authenticator(HOLDERS)
+    assert keys.authenticate({"x-toy-key": "sk-two"}, ("x-toy-key",)) == BOB
+    with pytest.raises(InvalidKey, match="as `x-toy-key`"):
+        keys.authenticate({"Authorization": "Bearer sk-two"}, ("x-toy-key",))
 
 
 @pytest.mark.parametrize(
-    ("authorization", "api_key", "said"),
+    ("authorization", "api_key", "message"),
     [
         ("", "", "Send a key"),
         ("Bearer", " ", "Send a key"),
@@ -37,17 +53,17 @@ def test_one_of_two_that_are_sent_is_enough() -> None:
         ("Bearer \xff", "", "does not know"),
     ],
 )
-def test_nothing_else_does(authorization: str, api_key: str, said: str) -> None:
-    with pytest.raises(InvalidKey, match=said):
-        Keys(KEYS).check(authorization, api_key)
+def test_anything_else_is_refused(authorization: str, api_key: str, message: str) -> None:
+    with pytest.raises(InvalidKey, match=message):
+        authenticate(authorization, api_key)
 
 
 @given(st.text(st.characters(max_codepoint=255)), st.text(st.characters(max_codepoint=255)))
-def test_what_is_refused_is_not_repeated(authorization: str, api_key: str) -> None:
+def test_a_refusal_does_not_repeat_the_key(authorization: str, api_key: str) -> None:
     """Whatever bytes a header has, they are compared, and no error shows them."""
-    sayings = set()
+    messages = set()
     for sent in ((authorization, api_key), ("", ""), ("Bearer x", "")):
         with pytest.raises(InvalidKey) as refused:
-            Keys(["sk-one"]).check(*sent)
-        sayings.add(refused.value.message)
-    assert len(sayings) == 2
+            authenticate(*sent)
+        messages.add(refused.value.message)
+    assert len(messages) == 2

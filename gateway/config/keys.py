@@ -1,0 +1,61 @@
+"""The keys of clients: `[[keys]]` tables, each with a name and with what its holder may use."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gateway.config.values import Count, is_header_value
+from gateway.errors import ConfigError
+
+Globs = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """A client, as its key names it. It goes with each request into log, metrics and limits."""
+
+    name: str = "anonymous"
+    models: tuple[str, ...] = ("*",)
+    """Globs over the names of the models that it may ask for, in any case."""
+    max_streams: int | None = None
+    """Open streams a worker; None: no limit of its own."""
+
+    def may_use(self, model: str) -> bool:
+        """True when it may ask for a model by this name."""
+        return any(fnmatchcase(model.lower(), glob.lower()) for glob in self.models)
+
+
+ANONYMOUS = Principal()
+"""Every client, where the gateway asks for no key."""
+
+
+class KeyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[[keys]]` table."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    """The client's name in the log and the metrics."""
+    key: str | None = None
+    key_env: str | None = None
+    """The environment variable that holds the key."""
+    models: Globs = ("*",)
+    max_streams: Count | None = None
+
+    @property
+    def principal(self) -> Principal:
+        """What its holder may use."""
+        return Principal(name=self.name, models=self.models, max_streams=self.max_streams)
+
+    def completed(self, where: str, environ: Mapping[str, str]) -> "KeyConfig":
+        """The table with its key. Raises ConfigError when it has none, or a bad one."""
+        if (self.key is None) == (self.key_env is None):
+            raise ConfigError(f"{where}: give key or key_env, one of them.")
+        key = self.key if self.key_env is None else environ.get(self.key_env, "")
+        key = (key or "").strip()
+        if not key:
+            missing = f"the environment has no {self.key_env}" if self.key_env else "it is empty"
+            raise ConfigError(f"{where}.{'key_env' if self.key_env else 'key'}: {missing}.")
+        if not is_header_value(key):
+            raise ConfigError(f"{where}: the key can't be sent in a header.")
+        return msgspec.structs.replace(self, key=key)

@@ -1,0 +1,83 @@
+"""The fast path, decided without I/O: most reads bring nothing but more text.
+
+While a model speaks, a server sends the same frame again and again and only the text in it changes.
+Once the reader knows that frame (the template) and the turn knows that such a text can become only
+one kind of event, a read needs no parsing: :meth:`SteadyState.text_of` cuts the text out, and
+:meth:`Turn.feed_text` makes the event. Whatever does not fit takes the full parse, with the same
+result; a property test compares the two on random streams.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from gateway.core.events import Event
+from gateway.core.families import MarkerFree
+
+
+class Template(Protocol):
+    """The frame that an upstream repeats; see gateway.upstreams.frame_template."""
+
+    def texts_of_chunks(self, data: bytes) -> Sequence[bytes]:
+        """The insides of the JSON strings in HTTP chunks of one frame each; none: no fit."""
+
+    def decode(self, texts: Sequence[bytes]) -> str | None:
+        """The texts that these insides of JSON strings say, joined; None: not all are strings."""
+
+
+class SteadyState:
+    """What a turn makes of one more text, as long as nothing else comes."""
+
+    __slots__ = ("_is_json_ascii", "_marker_free", "_template")
+
+    def __init__(self, template: Template, marker_free: MarkerFree) -> None:
+        """marker_free: the texts that cannot contain a marker, or a piece of one."""
+        self._template = template
+        self._marker_free = marker_free
+        self._is_json_ascii = marker_free.json_ascii.fullmatch
+
+    def text_of(self, data: bytes) -> str | None:
+        """The text in what one read brought, if that is all it brought; None: parse it."""
+        texts = self._template.texts_of_chunks(data)
+        if not texts:
+            return None
+        inside = texts[0] if len(texts) == 1 else b"".join(texts)
+        if self._is_json_ascii(inside):
+            return inside.decode("ascii")
+        text = self._template.decode(texts)
+        return text if text and self._marker_free.includes(text) else None
+
+
+class SteadyTurn(Protocol):
+    """A turn, as this module needs it."""
+
+    def feed(self, lines: Sequence[bytes], now: float) -> list[Event]: ...
+    def feed_text(self, text: str, now: float) -> list[Event]: ...
+    def steady_state(self) -> SteadyState | None: ...
+
+
+class Feeder:
+    """Feeds a turn with the reads of one body, by the fast path where it can."""
+
+    __slots__ = ("_is_between_frames", "_lines_of", "_steady", "_turn")
+
+    def __init__(
+        self,
+        turn: SteadyTurn,
+        lines_of: Callable[[bytes], list[bytes]],
+        is_between_frames: Callable[[], bool],
+    ) -> None:
+        """lines_of: the lines that a read completes; is_between_frames: the last read ended with a
+        whole HTTP chunk and a whole line."""
+        self._turn = turn
+        self._lines_of = lines_of
+        self._is_between_frames = is_between_frames
+        self._steady: SteadyState | None = None
+
+    def feed(self, data: bytes, now: float) -> list[Event]:
+        """The events that one read makes. Raises what `lines_of` raises."""
+        steady = self._steady
+        if steady is not None and (text := steady.text_of(data)) is not None:
+            return self._turn.feed_text(text, now)
+        events = self._turn.feed(self._lines_of(data), now)
+        self._steady = self._turn.steady_state() if self._is_between_frames() else None
+        return events

@@ -1,0 +1,100 @@
+"""What the model says, as one delta for each token. Pure, but for the random ids of tool calls."""
+
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain, cycle, groupby, islice, zip_longest
+from typing import Any
+
+from gateway.mock.frames import Delta, split_tokens
+from gateway.mock.models import Script
+from gateway.mock.replies import tool_reply
+from gateway.mock.request import ChatRequest, Parameters, Playback, Tool
+
+
+def make_deltas(request: ChatRequest, script: Script, playback: Playback) -> list[Delta]:
+    """The whole answer, one token in each delta."""
+    last = request.messages[-1]
+    calls = script.tool_calls if last.role != "tool" else 0
+    if calls:
+        reasoning, answer = tool_reply(request.prompt)
+    elif script.tool_calls:
+        reasoning, answer = "The tool has answered. I can pass it on.", f"It says: {last.text()}"
+    else:
+        reasoning, answer = script.reply(request.prompt)
+    deltas = list(text_deltas("content", answer, False)) * playback.repeat
+    if script.markup:
+        before, after, key = script.markup
+        deltas[:0] = text_deltas(key, before + reasoning + after, True)
+    return deltas + tool_deltas(request.tools, calls)
+
+
+@lru_cache(maxsize=64)  # a load test asks for the same text in every stream
+def text_deltas(key: str, text: str, reasoning: bool) -> tuple[Delta, ...]:
+    return tuple(Delta(key, token, 1, reasoning) for token in split_tokens(text))
+
+
+def tool_deltas(tools: list[Tool] | None, calls: int) -> list[Delta]:
+    """The pieces of `calls` tool calls, interleaved. Too few tools are called more than once."""
+    called = list(islice(cycle(tools or [None]), calls))
+    pieces = [call_pieces(index, tool) for index, tool in enumerate(called)]
+    interleaved = chain.from_iterable(zip_longest(*pieces))
+    return [Delta("tool_calls", [piece]) for piece in interleaved if piece]
+
+
+def call_pieces(index: int, tool: Tool | None) -> list[dict[str, Any]]:
+    """A tool call as a stream has it: the id and the name, then the arguments token by token."""
+    name, arguments = "get_weather", {"location": "Paris", "unit": "celsius"}
+    if tool:
+        name, parameters = tool.function.name, tool.function.parameters or Parameters()
+        arguments = {key: sample(schema) for key, schema in parameters.properties.items()}
+    opening = {"name": name, "arguments": ""}
+    pieces = [{"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": opening}]
+    tokens = split_tokens(json.dumps(arguments))
+    pieces += [{"function": {"arguments": token}} for token in tokens]
+    return [{"index": index, **piece} for piece in pieces]
+
+
+def sample(schema: Any) -> Any:
+    """A value for one argument: its default, its first enum value, or a value of its type."""
+    schema = schema if isinstance(schema, dict) else {}
+    values = {"number": 1.5, "integer": 1, "boolean": True, "array": [], "object": {}}
+    value = values.get(str(schema.get("type")), "Paris")
+    choices = schema.get("enum")
+    return schema.get("default", choices[0] if isinstance(choices, list) and choices else value)
+
+
+def merge(deltas: list[Delta], size: int) -> Iterator[Delta]:
+    """Joins up to `size` neighbouring deltas of one kind; tool calls stay as they are."""
+    if size == 1:
+        yield from deltas
+        return
+    for (key, reasoning), group in groupby(deltas, lambda delta: (delta.key, delta.reasoning)):
+        values = [delta.value for delta in group]
+        step = 1 if key == "tool_calls" else size
+        for at in range(0, len(values), step):
+            part = values[at : at + step]
+            yield Delta(key, part[0] if step == 1 else "".join(part), len(part), reasoning)
+
+
+def whole_message(deltas: list[Delta]) -> dict[str, Any]:
+    """The deltas joined to the message of an answer that is not streamed."""
+    values: defaultdict[str, list[Any]] = defaultdict(list)
+    for delta in deltas:
+        values[delta.key].append(delta.value)
+    calls: defaultdict[int, list[Any]] = defaultdict(list)
+    for pieces in values.pop("tool_calls", []):
+        calls[pieces[0]["index"]].append(pieces[0])
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    message |= {key: "".join(texts) for key, texts in values.items()}
+    if calls:
+        message["tool_calls"] = [whole_call(pieces) for pieces in calls.values()]
+    return message
+
+
+def whole_call(pieces: list[Any]) -> dict[str, Any]:
+    """The pieces of one tool call joined."""
+    arguments = "".join(piece["function"]["arguments"] for piece in pieces)
+    return {**pieces[0], "function": {**pieces[0]["function"], "arguments": arguments}}

@@ -1,0 +1,119 @@
+"""The models: the table MODELS gives each its script. Data only."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gateway.mock.errors import ErrorReply
+from gateway.mock.faults import (
+    add_garbage,
+    cut_answer,
+    cut_reasoning,
+    fail_in_stream,
+    split_surrogates,
+    with_crlf,
+)
+from gateway.mock.frames import Plan
+from gateway.mock.replies import (
+    invented_summary,
+    long_reply,
+    natural_reply,
+    reasoning_only,
+    reply_to,
+    summary_reply,
+    unicode_reply,
+)
+from gateway.mock.texts import Reply
+
+
+class Markup(NamedTuple):
+    """How a model marks its reasoning: text around it, or a key of its own in the delta."""
+
+    before: str = ""
+    after: str = ""
+    key: str = "content"
+
+
+def tag(name: str) -> Markup:
+    return Markup(f"<{name}>\n", f"\n</{name}>\n\n")
+
+
+def unchanged_plan(plan: Plan) -> Plan:
+    return plan
+
+
+def unchanged_frame(data: bytes) -> bytes:
+    return data
+
+
+class Script(msgspec.Struct, frozen=True):
+    """How one model behaves."""
+
+    about: str
+    reply: Callable[[str], Reply] = reply_to
+    markup: Markup | None = tag("think")
+    """None for a model that does not reason."""
+    finish_reason: str = "stop"
+    playback: dict[str, Any] = {}
+    """The model's own defaults for the settings of Playback."""
+    tool_calls: int = 0
+    fault: Callable[[Plan], Plan] = unchanged_plan
+    rewrite_frame: Callable[[bytes], bytes] = unchanged_frame
+    never_streams: bool = False
+    page: str | None = None
+    """A web page that is sent instead of an answer."""
+    error: ErrorReply | None = None
+    """An error that is sent instead of an answer."""
+
+
+HTML = "<!doctype html><title>Sign in</title><h1>Please sign in</h1><p>This is not an API.</p>\n"
+TOO_LONG = "This model's maximum context length is 8192 tokens. Please shorten the messages."
+SERVER_ERROR = "The server had an error while processing your request."
+RATE_LIMITED = "Rate limit reached. Please try again in 7s."
+
+ERRORS = {
+    400: ErrorReply(400, TOO_LONG, "context_length_exceeded", "messages"),
+    401: ErrorReply(401, "Incorrect API key provided.", "invalid_api_key"),
+    429: ErrorReply(
+        429, RATE_LIMITED, "rate_limit_exceeded", type="requests", headers={"Retry-After": "7"}
+    ),
+    500: ErrorReply(500, SERVER_ERROR, type="server_error"),
+}
+
+MODELS: Mapping[str, Script] = {
+    "default": Script("<think>…</think> in the content, then the answer"),
+    "labelled": Script("delta.reasoning_content", markup=Markup(key="reasoning_content")),
+    "labelled-reasoning": Script("delta.reasoning", markup=Markup(key="reasoning")),
+    "starts-inside": Script("</think> alone", markup=Markup("", "\n</think>\n\n")),
+    "no-reasoning": Script("the answer alone", markup=None),
+    "tags-reasoning": Script("<reasoning>…</reasoning>", markup=tag("reasoning")),
+    "tags-thinking": Script("<thinking>…</thinking>", markup=tag("thinking")),
+    "mock-magistral": Script("[THINK]…[/THINK]", markup=Markup("[THINK]", "[/THINK]")),
+    "mock-natural": Script("Let me think … Therefore, …", natural_reply, Markup("", "\n\n")),
+    "long-thinking": Script("some hundred words of reasoning in several steps", long_reply),
+    "tool-call": Script("thinks, then calls the first of the request's tools", tool_calls=1),
+    "tool-calls": Script("calls two tools; the pieces of the calls take turns", tool_calls=2),
+    "unicode": Script("U+2028, an emoji cut in two …", unicode_reply, fault=split_surrogates),
+    "summarizer": Script("sums up reasoning, for SUMMARIZER_MODEL", summary_reply, None),
+    "summarizer-invents": Script("the same with a number of its own", invented_summary, None),
+    "slow-start": Script("3 s of nothing before the first byte", playback={"delay_s": 3}),
+    "silent": Script("30 s of nothing in the middle of the thinking", playback={"silence_s": 30}),
+    "bursts": Script("16 frames in one write", playback={"frames_per_write": 16}),
+    "cut": Script("the connection ends in the middle of the answer", fault=cut_answer),
+    "cut-thinking": Script(
+        "the connection ends in the middle of the thinking", fault=cut_reasoning
+    ),
+    "never-ends-thinking": Script(
+        "<think> alone; finish reason length", reasoning_only, Markup("<think>\n"), "length"
+    ),
+    "error-in-stream": Script("a few deltas, then an error and [DONE]", fault=fail_in_stream),
+    "error-400": Script("status 400: the prompt is too long", error=ERRORS[400]),
+    "error-401": Script("status 401: a wrong API key", error=ERRORS[401]),
+    "error-500": Script("status 500", error=ERRORS[500]),
+    "rate-limited": Script("status 429 with Retry-After: 7", error=ERRORS[429]),
+    "garbage": Script("broken frames among good ones", fault=add_garbage),
+    "crlf": Script("CRLF line ends and comments", rewrite_frame=with_crlf),
+    "html": Script("status 200 and a web page", page=HTML),
+    "json-body": Script("plain JSON although a stream was asked for", never_streams=True),
+}

@@ -1,0 +1,127 @@
+"""The Flask app: routes, statistics, errors. The WSGI server is in :mod:`gateway.mock.command`."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import msgspec
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from gateway.mock.answer import make_frames
+from gateway.mock.delivery import deliver, join_frames
+from gateway.mock.errors import ErrorReply, RequestRefused
+from gateway.mock.frames import Frame, encode
+from gateway.mock.local_answer import make_local_frames
+from gateway.mock.models import MODELS, Script
+from gateway.mock.request import ChatRequest, Playback, Sampling, convert, read_request
+
+if TYPE_CHECKING:
+    from gateway.mock.local_model import LocalModel
+
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+COUNTERS = ("requests", "open_streams", "finished", "aborted", "tokens_sent")
+MAX_BODY_BYTES = 32_000_000
+
+
+def create_app(
+    defaults: Playback = Playback(),  # noqa: B008 (it is frozen)
+    local: "LocalModel | None" = None,
+) -> Flask:
+    """The app with the scripted models, or with one real model that answers every request."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    stats: dict[str, Any] = {**dict.fromkeys(COUNTERS, 0), "last_request": None}
+
+    @app.post("/v1/chat/completions")
+    @app.post("/chat/completions")
+    def chat() -> Response:
+        raw = request.get_data()
+        stats["requests"] += 1
+        try:
+            body = msgspec.json.decode(raw)
+        except (ValueError, RecursionError):
+            raise RequestRefused(ErrorReply(400, "The body is not valid JSON.")) from None
+        names = sorted(request.headers.keys())
+        stats["last_request"] = {"path": request.path, "headers": names, "body": body}
+        if local:
+            return answer_with_model(body, local, stats)
+        return answer_with_script(*read_request(body, defaults), stats)
+
+    @app.get("/v1/models")
+    @app.get("/models")
+    def models() -> Response:
+        kind = {"object": "model", "created": 0, "owned_by": "mock"}
+        rows = [{"id": name, **kind, "description": s.about} for name, s in MODELS.items()]
+        if local:
+            rows = [{**kind, "id": local.name, "description": "a real model, on this machine"}]
+        return jsonify(object="list", data=rows)
+
+    @app.get("/health")
+    def health() -> Response:
+        return jsonify(status="ok", open_streams=stats["open_streams"])
+
+    @app.get("/stats")
+    def show_stats() -> Response:
+        return jsonify(stats)
+
+    @app.errorhandler(RequestRefused)
+    def refused(error: RequestRefused) -> Response:
+        return error_response(error.reply)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        allowed = {name: value for name, value in error.get_headers() if name == "Allow"}
+        message = f"{request.method} {request.path}: {error.name}."
+        return error_response(ErrorReply(error.code or 500, message, headers=allowed))
+
+    return app
+
+
+def answer_with_script(
+    chat_request: ChatRequest, script: Script, playback: Playback, stats: dict[str, Any]
+) -> Response:
+    """The scripted answer, page or error, after the playback's delay."""
+    status, headers, kind = 200, {"Cache-Control": "no-cache"}, JSON
+    frames: Iterator[Frame]
+    if script.error:
+        status, headers = script.error.status, {**script.error.headers}
+        frames = iter([Frame(encode(script.error.body()))])
+    elif script.page:
+        kind, frames = HTML, iter([Frame(script.page.encode())])
+    else:
+        kind = EVENT_STREAM if chat_request.stream else JSON
+        frames = make_frames(chat_request, script, playback)
+    frames = chain([Frame(pause_s=playback.delay_s)], frames)
+    frames = join_frames(frames, playback.frames_per_write)
+    data = deliver(frames, playback.tokens_per_second, stats, client_gone())
+    return Response(data, status, headers, content_type=kind)
+
+
+def answer_with_model(body: Any, local: "LocalModel", stats: dict[str, Any]) -> Response:
+    """The real model's answer, whatever model the request names."""
+    chat_request = convert(body, ChatRequest)
+    sampling = convert(body, Sampling)
+    messages = [{"role": m.role, "content": m.text()} for m in chat_request.messages]
+    prompt, opening = local.encode_prompt(messages)
+    if len(prompt) >= local.context_length:
+        message = f"This model's maximum context length is {local.context_length} tokens."
+        raise RequestRefused(ErrorReply(400, message, "context_length_exceeded", "messages"))
+    run_in_thread = gevent.get_hub().threadpool.apply
+    pieces = local.generate(prompt, chat_request.token_limit, sampling, run_in_thread)
+    frames = make_local_frames(chat_request, local.name, len(prompt), opening, pieces)
+    kind = EVENT_STREAM if chat_request.stream else JSON
+    return Response(deliver(frames, 0, stats, client_gone()), content_type=kind)
+
+
+def error_response(error: ErrorReply) -> Response:
+    return Response(encode(error.body()), error.status, error.headers, content_type=JSON)
+
+
+def client_gone() -> Callable[[], bool]:
+    """Tells whether the current request's client has left; never, without our WSGI server."""
+    gone: Callable[[], bool] = request.environ.get("mock.client_gone", lambda: False)
+    return gone

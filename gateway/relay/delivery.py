@@ -1,0 +1,162 @@
+"""A delivery: a run's events on their way to one client.
+
+A :class:`Delivery` reads the run's queue and keeps the client's side of the time limits.
+:class:`StreamBody` spells the events for a WSGI server. Once the response has begun, events that
+find the queue drained are written to the client's socket at once, past the server.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from gateway.apis import Dialect
+from gateway.core.events import Done, Event, Failed
+from gateway.errors import ClientLeft
+from gateway.observe.metrics import WriteStats
+from gateway.relay.run import Run
+from gateway.server.response_socket import ResponseSocket
+from gateway.server.sockets import close_connection, unsent_bytes
+
+
+class Delivery:
+    """Iterate it for the events of a run, and close it whatever happens."""
+
+    def __init__(
+        self,
+        run: Run,
+        stats: WriteStats,
+        clock: Callable[[], float],
+        on_end: Callable[[Run], None],
+    ) -> None:
+        """on_end: called once the client has the last event, or has left."""
+        self.run = run
+        self.stats = stats
+        self._clock = clock
+        self._on_end = on_end
+        run.delivery = self
+
+        # Since when the delivery has been at it, in monotonic seconds; None while it is not. The
+        # sweeper compares them with the client's time limits.
+        self.waiting_since: float | None = None
+        self.sending_since: float | None = None
+        self.left: ClientLeft | None = None
+        """Why there is no client any more: it left, or did not read."""
+        self._last: Done | Failed | None = None
+        self._unsent_bytes = 0
+        self._socket: ResponseSocket | None = None
+        self._dialect: Dialect
+
+    def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
+        """The number of the first event, and the events; none when a heartbeat is due."""
+        while self.left is None:
+            self.waiting_since = self._clock()
+            number, events = self.run.queue.read()
+            self.waiting_since = None
+            if self.left is not None:
+                return
+            self.sending_since = self._clock()
+            yield number, events
+            self.sending_since = None
+            if events and isinstance(events[-1], Done | Failed):
+                self._last = events[-1]
+                self.close()  # before the client can see the end, so that its slot is free again
+                return
+
+    def close(self) -> None:
+        """The client needs nothing more. Idempotent."""
+        self._on_end(self.run)
+
+    def disconnect(self, why: ClientLeft) -> None:
+        """The client has left or does not read: whatever waits for it wakes up and ends."""
+        self.left = why
+        if self.run.context.client is not None:
+            close_connection(self.run.context.client)
+        self.run.accepted.set()
+        self.run.queue.wake()
+
+    def enable_direct_writes(self, socket: ResponseSocket, dialect: Dialect) -> None:
+        """From now on, events that find the queue drained are written to the client at once."""
+        self._socket, self._dialect = socket, dialect
+        self.run.queue.direct = self
+
+    @property
+    def can_write(self) -> bool:
+        """See DirectWriter."""
+        return self._socket is not None and not self._socket.has_unsent
+
+    def write_now(self, number: int, events: Sequence[Event], now: float) -> None:
+        """See DirectWriter."""
+        frames = self._dialect.encode(number, events)
+        if not frames:
+            return
+        socket = self._socket
+        assert socket is not None, "direct writes were enabled with one"
+        self.waiting_since = now
+        self.stats.write(len(frames), now)
+        socket.write_chunk_now(frames)
+        if socket.has_unsent:
+            self.run.queue.wake()  # the reader has to wait for the client
+
+    def count_write(self, size: int) -> None:
+        """Counts bytes that are about to be written."""
+        self.stats.write(size, self.sending_since or self._clock())
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the request arrived."""
+        return self.run.turn.elapsed_ms(self._clock())
+
+    def has_stalled(self, now: float, limit_s: float) -> bool:
+        """True when the client has taken nothing for `limit_s` seconds.
+
+        What a client takes leaves the kernel's send buffer.
+        """
+        client = self.run.context.client
+        if self.sending_since is None or client is None:
+            return False
+        if (unsent := unsent_bytes(client)) != self._unsent_bytes:
+            self._unsent_bytes = unsent
+            self.sending_since = now
+        return now - self.sending_since > limit_s
+
+    def outcome(self) -> dict[str, Any] | None:
+        """The end that the client was sent, for the log; None when it was sent none."""
+        match self._last:
+            case Done(finish_reason):
+                return {"end": "done", "finish_reason": finish_reason}
+            case Failed(error):
+                return {"end": "failed", "code": error.code, "blame": error.blame}
+        return None
+
+
+class StreamBody:
+    """A delivery spelled in a dialect: what a WSGI server iterates and closes."""
+
+    def __init__(self, delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> None:
+        """socket: where direct writes may go once the response has begun; None: nowhere."""
+        self._delivery = delivery
+        self._dialect = dialect
+        self._socket = socket
+
+    def __iter__(self) -> Iterator[bytes]:
+        delivery, dialect, socket = self._delivery, self._dialect, self._socket
+        if first := dialect.begin():
+            delivery.count_write(len(first))
+            yield first
+        for number, events in delivery:
+            if socket is not None and socket.has_unsent:
+                socket.flush()
+                if not events:
+                    continue
+            if events:
+                frames = dialect.encode(number, events)
+            else:
+                frames = dialect.heartbeat(delivery.elapsed_ms())
+                delivery.stats.heartbeat()
+            if frames:
+                delivery.count_write(len(frames))
+                yield frames
+                if socket is not None:
+                    delivery.enable_direct_writes(socket, dialect)
+
+    def close(self) -> None:
+        """What a WSGI server calls, also when it never iterated."""
+        self._delivery.close()

@@ -1,0 +1,134 @@
+"""A run: one turn under way, as its upstream side sees it.
+
+A run asks upstreams, feeds the turn and publishes events. It is not its connection: what a client
+receives is a :class:`gateway.relay.delivery.Delivery`, which reads the run's queue. A client that
+leaves ends its delivery; what becomes of the run is decided by :meth:`Relay.delivery_ended`.
+"""
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import gevent.event
+
+from gateway.apis import ChatRequest
+from gateway.config import Principal
+from gateway.core.choices import Choices
+from gateway.core.turn import Turn
+from gateway.errors import ClientLeft, GatewayError
+from gateway.relay.event_queue import EventQueue
+from gateway.routing.pool import Lease
+from gateway.transport.client import Reply
+
+if TYPE_CHECKING:
+    from gateway.relay.delivery import Delivery
+
+_MAX_LOGGED_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Where a request comes from; it goes with the run into the log, the metrics and the limits."""
+
+    request_id: str
+    started: float
+    """When the request arrived, in monotonic seconds."""
+    principal: Principal
+    """The client, as its key names it."""
+    client: socket.socket | None
+    """The client's connection, to notice that the client has left."""
+
+
+class Run:
+    """One turn under way."""
+
+    def __init__(
+        self,
+        id: str,
+        request: ChatRequest,
+        context: RequestContext,
+        turn: Turn | Choices,
+        lease: Lease,
+    ) -> None:
+        self.id = id
+        self.request = request
+        self.context = context
+        self.turn = turn
+        self.lease = lease
+        """The right to ask the upstream that is asked now."""
+        self.queue = EventQueue(gevent.event.Event)
+        self.delivery: Delivery | None = None
+        self.failed_attempts: dict[str, str | None] = {}
+        """The upstreams that failed before this one → the error code of each."""
+        self.accepted = gevent.event.Event()
+        """Set when an upstream has accepted the call, or none will."""
+        self.refused: GatewayError | None = None
+        """What kept every upstream from accepting the call."""
+        self.pump: gevent.Greenlet | None = None
+        self.summary_call: gevent.Greenlet | None = None
+
+        self.reply: Reply | None = None
+        """The answer that is being read."""
+        self._reads = 0
+        # Since when the run has been at it, in monotonic seconds; None while it is not. The
+        # sweeper compares them with the upstream's time limits.
+        self.calling_since: float | None = None
+        self.reading_since: float | None = None
+
+    def wait_until_accepted(self) -> None:
+        """Returns when an upstream has accepted the call. Raises what kept it from that."""
+        self.accepted.wait()
+        if self.refused is not None:
+            raise self.refused
+        if self.delivery is not None and self.delivery.left is not None:
+            raise self.delivery.left
+
+    def on_attempt(self, now: float) -> None:
+        """An upstream is asked."""
+        self.calling_since, self.reading_since = now, None
+        self.reply, self._reads = None, 0
+
+    def on_read(self, now: float) -> None:
+        """Something of the upstream's answer has arrived."""
+        self.calling_since, self.reading_since = None, now
+
+    def note_reads(self, now: float) -> None:
+        """Notices reads that completed no line: a line may arrive in many pieces."""
+        if self.reply is not None and self.reply.reads != self._reads:
+            self._reads = self.reply.reads
+            self.calling_since = None
+            if self.reading_since is not None:
+                self.reading_since = now
+
+    def fail(self, error: GatewayError) -> None:
+        """Ends the run from outside: its pump hands the error to the turn."""
+        if self.pump is not None:
+            # gevent 26.9: a greenlet that is killed before it has begun never runs its body. By
+            # another greenlet, the kill comes after the start.
+            gevent.spawn(self.pump.kill, error, block=False)
+
+    def record(self) -> dict[str, Any]:
+        """The log line of the run."""
+        record: dict[str, Any] = {
+            "request": self.context.request_id,
+            "key": self.context.principal.name,
+            "format": self.request.dialect,
+            "model": self.request.model[:_MAX_LOGGED_NAME],
+            "upstream": self.lease.upstream,
+            "attempts": len(self.failed_attempts) + 1,
+        }
+        if self.failed_attempts:
+            record["given_up"] = self.failed_attempts
+        return record | self._outcome() | self.turn.record()
+
+    def _outcome(self) -> dict[str, Any]:
+        """How the run ended, for its client."""
+        if self.delivery is not None and (outcome := self.delivery.outcome()):
+            return outcome
+        if self.refused is not None:
+            return {"end": "refused", "code": self.refused.code, "blame": self.refused.blame}
+        left = (self.delivery and self.delivery.left) or ClientLeft(
+            "The client closed the connection."
+        )
+        return {"end": "left", "code": left.code, "blame": left.blame}

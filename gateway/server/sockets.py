@@ -1,0 +1,56 @@
+"""What the gateway asks the kernel about clients' sockets, and tells it."""
+
+import fcntl
+import select
+import socket
+import sys
+import termios
+from collections.abc import Iterable
+from contextlib import suppress
+
+import gevent.monkey
+
+# gevent 26.9's own poll switches greenlets, even for a poll that never waits.
+_poll = gevent.monkey.get_original("select", "poll")
+_HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # RDHUP: Linux only
+_HAS_USER_TIMEOUT = hasattr(socket, "TCP_USER_TIMEOUT")  # Linux only
+
+
+def close_connection(client: socket.socket) -> None:
+    """Shuts a client's connection down and wakes the greenlets that wait for it.
+
+    gevent 26.9's own `shutdown` raises an error in a waiting send, which gunicorn logs. After a
+    shutdown of the plain socket, the send ends as on any closed connection.
+    """
+    with suppress(OSError):  # the connection may be gone
+        getattr(client, "_sock", client).shutdown(socket.SHUT_RDWR)
+
+
+def hung_up(clients: Iterable[socket.socket]) -> set[socket.socket]:
+    """Returns those clients that have closed their connection or their sending side."""
+    by_descriptor = {client.fileno(): client for client in clients}
+    poller = _poll()
+    for descriptor in by_descriptor:
+        if descriptor >= 0:  # -1: the socket is closed on this side
+            poller.register(descriptor, _HUNG_UP)
+    return {by_descriptor[descriptor] for descriptor, _ in poller.poll(0)}
+
+
+def unsent_bytes(client: socket.socket) -> int:
+    """Returns how many bytes the kernel still holds for a client; 0 if that is unknown."""
+    try:
+        return int.from_bytes(
+            fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, b"\0" * 4), sys.byteorder
+        )
+    except (OSError, ValueError):
+        return 0
+
+
+def set_user_timeout(client: socket.socket, timeout_s: float) -> None:
+    """Sets TCP_USER_TIMEOUT: the kernel closes the connection, and a waiting send raises
+    TimeoutError, if the client takes nothing of what was sent for `timeout_s`.
+
+    Does nothing on Unix sockets and on systems without that option.
+    """
+    if _HAS_USER_TIMEOUT and client.family in (socket.AF_INET, socket.AF_INET6):
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * timeout_s))

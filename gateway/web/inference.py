@@ -1,0 +1,127 @@
+"""Answers a request for the model: reads its body, starts a run, streams or collects the answer."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+
+from gateway.apis import Answer, Api, Dialect, NonStreamedAnswer
+from gateway.apis.json import read_json
+from gateway.config import Config
+from gateway.core.events import Done
+from gateway.core.sse import dumps
+from gateway.errors import BadRequest, TurnFailed, UnsupportedMedia
+from gateway.relay.delivery import Delivery, StreamBody
+from gateway.relay.relay import Relay
+from gateway.relay.run import RequestContext
+from gateway.relay.turns import TurnFactory
+from gateway.server.body import read_body
+from gateway.server.response_socket import ResponseSocket
+from gateway.web.request import GatewayRequest
+
+STREAM_HEADERS = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",  # nginx would hold the stream back
+}
+
+
+class Inference:
+    """Answers requests for a model, whatever their API."""
+
+    def __init__(
+        self,
+        config: Config,
+        dialects: Mapping[str, type[Dialect]],
+        turns: TurnFactory,
+        relay: Relay,
+    ) -> None:
+        """dialects: by the names of their formats."""
+        self._config = config
+        self._dialects = dialects
+        self._turns = turns
+        self._relay = relay
+
+    def read_body(self, request: GatewayRequest, format: str | None = None) -> dict[str, Any]:
+        """The request's JSON object. Raises UnsupportedMedia, BadRequest or a reading error.
+
+        format: the one that the path names, which may word its own errors.
+        """
+        not_json = self._dialects[format].not_json if format is not None else None
+        if request.mimetype and not request.is_json:
+            if not_json is not None:
+                raise BadRequest(not_json)
+            raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
+        length, source = request.content_length, request.stream
+        config = self._config
+        body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
+        return read_json(body, not_json)
+
+    def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
+        """Reads the request, starts the run and answers, streamed or not.
+
+        format: the one that the path names, if it does.
+        """
+        body = self.read_body(request, format)
+        request.dialect = api.format_of(body, format, self._config)
+        asked = self._turns.resolve_options(api.read(body, format, self._config))
+        stream_id = uuid.uuid4().hex
+        dialect = self._dialects[asked.dialect]
+        answer = Answer(
+            id=stream_id,
+            model=asked.model or "default",
+            created=int(time.time()),
+            request_id=request.id,
+            reasoning=asked.options.reasoning,
+            include_usage=asked.include_usage,
+            echo=asked.echo,
+            prompt_tokens=asked.prompt_tokens,
+        )
+        client = request.environ.get("gunicorn.socket")
+        context = RequestContext(request.id, request.started, request.principal, client)
+        turn = self._turns.make(asked, request.started)
+        delivery = self._relay.open(stream_id, asked, context, turn)
+        if asked.stream:
+            socket = self._relay.response_socket(request.environ)
+            return _streamed(delivery, dialect(answer), socket)
+        return _not_streamed(delivery, dialect.non_streamed(answer))
+
+
+def _streamed(delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> Response:
+    if dialect.waits_for_upstream:
+        try:
+            delivery.run.wait_until_accepted()
+        except BaseException:
+            delivery.close()
+            raise
+    return Response(
+        StreamBody(delivery, dialect, socket),
+        content_type=dialect.content_type,
+        headers=STREAM_HEADERS | {"X-Stream-Id": delivery.run.id},
+        direct_passthrough=True,
+    )
+
+
+def _not_streamed(delivery: Delivery, answer: NonStreamedAnswer) -> Response:
+    """Waits for the end of the turn and answers with one JSON object."""
+    body = ""
+    try:
+        for _, events in delivery:
+            answer.add(events)
+            if events and isinstance(events[-1], Done):
+                body = dumps(answer.body())
+                delivery.count_write(len(body))
+    finally:
+        delivery.close()
+    if answer.error is not None:
+        failure = TurnFailed(answer.error)
+        failure.model_ran = delivery.run.turn.model_ran
+        raise failure
+    if delivery.left is not None:
+        raise delivery.left
+    return Response(
+        body,
+        content_type="application/json",
+        headers={"X-Stream-Id": delivery.run.id},
+    )

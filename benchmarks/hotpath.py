@@ -106,7 +106,7 @@ def turn(reasoning: ReasoningMode) -> Turn:
         prompt_summary="How many primes are there?",
         reasoning=reasoning,
         source=lambda upstream, model: Reading(
-            ChatReader(), Families(Config()).reading(upstream, model, {}, None)
+            ChatReader(), Families(Config()).splitter(upstream, model, {}, None), "tags"
         ),
         summarizer=SUMMARIZERS["extractive"]("How many primes are there?", 60),
     )

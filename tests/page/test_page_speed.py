@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 LONG_TASK_MS = 50
@@ -103,15 +104,18 @@ def has_no_long_task(demo, pieces: list[str], per_second: int) -> bool:
 
 
 # The page promises 10,000 tokens at 200 a second. Ten times that rate makes the test shorter.
+@pytest.mark.alone
 def test_10000_tokens_at_2000_a_second_cause_no_long_task_with_the_inspector_open(demo):
     demo.page.get_by_test_id("inspect").click()
     assert has_no_long_task(demo, tokens(10_000), 2_000)
 
 
+@pytest.mark.alone
 def test_10000_tokens_at_once_cause_no_long_task(demo):
     assert has_no_long_task(demo, tokens(10_000), 1_000_000)
 
 
+@pytest.mark.alone
 def test_an_answer_in_one_piece_causes_no_long_task(demo):
     assert has_no_long_task(demo, ["".join(tokens(10_000))], 1_000_000)
 
@@ -152,6 +156,7 @@ def test_the_page_is_small_without_compression_too(demo, gateway_url):
     assert sum(len(answer.body()) for answer in answers) < 150_000
 
 
+@pytest.mark.alone
 def test_the_first_paint_is_early(demo):
     def first_paint() -> float:
         demo.page.reload()

@@ -103,7 +103,10 @@ META = re.compile(
     |they\s+(?:want|ask|need|are\s+asking|said|specif|mention|gave|provid|might|may|would|could|'re)
     |(?:so\s+)?(?:i\s+have|i've\s+got|there's|there\s+is|we\s+have|here's)\s+(?:this|a|the)\s+
        (?:\w+\s+){0,2}(?:problem|riddle|question|puzzle|scenario)\b
-    |ready\s+to\b|(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
+    |ready\s+to\b|time\s+to\b|will\s+keep\b|final\s+output\b|everything\s+(?:is|checks|adds)\b
+    |(?:the\s+|all\s+|my\s+)*(?:calculations?|numbers|steps|logic|math|reasoning)\s+
+       (?:is|are|seems?|looks?|checks?|holds?)\s+(?:accurate|correct|right|good|fine|out|up|sound|solid)
+    |(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
     |(?:the\s+|this\s+)?(?:question|problem|prompt|task|query|request|instructions?|riddle)\s+
        (?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
        |doesn't|might|could|requires?|gives?|gave)\b
@@ -156,6 +159,23 @@ CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 
+SETTLES = Cue(
+    r"\b(?:i(?:'ll| will| think i'll| should) (?:go|stick|settle|stay) with\b|i(?:'ll| will) use\b"
+    r"|i(?:'ll| will| am going to)? (?:choose|pick|conclude|rate|decline|refuse)\b"
+    r"|we(?:'ll| will| can)? (?:choose|pick|go with|use|conclude)\b"
+    r"|(?:response|answer) (?:should|must|will) (?:be|politely)"
+    r"|i can(?:'t|not) (?:help|assist|comply)"
+    r"|i'd (?:say|rate|go|give)\b|(?:final )?(?:score|rating|grade|verdict)\W{1,4}\d)",
+    (
+        *("go with", "stick with", "settle with", "stay with", "use", "choose", "pick", "conclude"),
+        *("rate", "decline", "refuse", "response", "answer", "help", "assist", "comply", "i'd"),
+        *("score", "rating", "grade", "verdict"),
+    ),
+    starts=r"(?:therefore|thus|hence|in conclusion|in summary|to summari[sz]e|overall"
+    r"|ultimately)\b|so,? (?:the |it's |yes|no\b|that's )|因此|综上|总之|结论|所以",
+)
+"""What the reasoning settles on: a conclusion, a choice, a score, a verdict, a refusal."""
+
 HEDGES = Cue(
     r"\b(?:maybe|perhaps|might|possibly|probably|not sure|unsure|could be|may be|seems?|wonder"
     r"|unless|i think|i guess|unclear)\b|也许|可能|或许|大概|不确定",
@@ -180,6 +200,60 @@ OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 """What is only thought of."""
+
+BEGINS = re.compile(
+    r"(?:(?P<so>so)|(?P<therefore>therefore|thus|hence|as a result|in conclusion|overall"
+    r"|ultimately|in summary|因此|所以|综上|总之)"
+    r"|(?P<since>since|because|given|as)"
+    r"|(?P<wait>wait|hmm|hold on|no|oh|oops|hm|等等)"
+    r"|(?P<maybe>maybe|perhaps|alternatively|or|也许|或许|可能)"
+    r"|(?P<ok>ok|okay|alright|yes|yeah|right))(?:\b|(?=[\u3400-\u9fff]))",
+    re.IGNORECASE,
+)
+"""The word that joins a sentence to those before it."""
+
+PLANS = re.compile(
+    r"(?:i|we)(?:'ll| will| should| need| must| can| could| have to| want| might| would|'d"
+    r"| am going)\b",
+    re.IGNORECASE,
+)
+"""What the model is going to do."""
+
+VERBS = frozenset(
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "means",
+        "equals",
+        "costs",
+        "has",
+        "have",
+        "gives",
+        "leads",
+        "makes",
+    ]
+)
+"""Verbs of statements."""
+
+SHOULD = frozenset(["should", "must", "need", "needs"])
+"""What has to be done rather than what is so."""
+CHECKS = frozenset(
+    ["check", "verify", "confirm", "double", "sure", "again", "correct", "matches", "right"]
+)
+"""Words of checking."""
+BECAUSE = frozenset(["because", "since", "due", "therefore", "thus", "hence"])
+FINAL = frozenset(["final", "conclusion", "overall", "ultimately", "settle", "go", "stick"])
+
+LEANS = re.compile(
+    r"(?:it|this|that|they|these|those|he|she|its|their|his|her|both|neither|in (?:that|this|such)"
+    r" (?:case|scenario|situation)|such|the (?:former|latter|other|same|rest)\b)(?!\s+(?:is|seems)"
+    r" (?:not )?(?:possible|impossible|clear|important|likely|true that|known|said)\b)\b"
+    r"|(?:他|她|它|这|那)(?!里|个问题)",
+    re.IGNORECASE,
+)
+"""A sentence whose subject stands in an earlier one."""
 
 _TASK_WORDS = (
     *("problem", "question", "puzzle", "riddle", "prompt", "task", "request", "query", "scenario"),
@@ -231,12 +305,14 @@ RESTATES = re.compile(
 FORM = Cue(
     r"\b(?:last|final|answer|required) (?:line|message)\b"
     r"|\bthe (?:response|output|reply) (?:should|must|needs?|is|has)\b"
+    r"|\b(?:first|second|third|last|final|next) (?:sentence|paragraph)\s*(?::|should|must|is)"
+    r"|\btone\b.{0,20}\b(?:polite|supportive|neutral|helpful|professional|friendly|respectful)"
     r"|\b(?:required|requested|exact|correct|desired|right) format\b|\bmust not include\b"
     r"|\b(?:meets?|follows?|fits?|satisf\w+) (?:the|all) (?:user|request|format|constraints?"
     r"|instructions?|requirements?)",
     (
         *("line", "message", "response", "output", "reply", "format", "must not include", "user"),
-        *("request", "constraint", "instruction", "requirement"),
+        *("request", "constraint", "instruction", "requirement", "sentence", "paragraph", "tone"),
     ),
     starts=r"(?:provide|ensure|write|state|include|give|explain|keep|present|add|output|format|end"
     r"|start|begin|use)\b[^.]{0,60}\b(?:answers?|response|reply|line|format(?:ting)?|sentences?"

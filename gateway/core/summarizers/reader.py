@@ -7,8 +7,9 @@ Reasoning has sections. Under a heading like "Analyze the request" the prompt is
 from typing import NamedTuple
 
 from gateway.core.summarizers import lexicon
+from gateway.core.summarizers.phrases import ENGLISH
 from gateway.core.summarizers.sentences import FENCES, Sentence
-from gateway.core.summarizers.statements import Prompt, Statement, clean, judge
+from gateway.core.summarizers.statements import Place, Prompt, Statement, clean, judge
 from gateway.core.summarizers.text import words
 
 _MAX_LABEL_CHARS = 40
@@ -19,7 +20,7 @@ _TELL_EACH = 20
 
 
 class Reading(NamedTuple):
-    """What one sentence brought."""
+    """What one sentence brings."""
 
     statement: Statement | None
     drafted: bool
@@ -27,6 +28,8 @@ class Reading(NamedTuple):
     """It takes back what was said just before."""
     turns: bool
     """A new step of thought begins with it."""
+    wavers: bool = False
+    """It begins with a doubt: wait, maybe, alternatively."""
 
 
 _NOTHING = Reading(None, drafted=False, retracts=False, turns=False)
@@ -45,6 +48,7 @@ class Reader:
         self._language = ""
         self._code_lines = 0
         self._names: list[str] = []
+        self._phrases = ENGLISH
 
     @property
     def position(self) -> int:
@@ -57,16 +61,19 @@ class Reader:
         raw = sentence.text.strip()
         if sentence.in_code or (sentence.begins_line and lexicon.is_code(raw)):
             return self._code_line(raw)
-        plain = clean(raw)
+        plain = clean(raw, self._phrases)
         self._sections(sentence, raw)
         if sentence.begins_paragraph:
             self._supposes = False
-        retracts = bool(lexicon.RETRACTS.match(raw.lstrip(" *_-")))
+        bare = raw.lstrip(" *_-")
+        retracts = bool(lexicon.RETRACTS.match(bare)) or self._phrases.retracts(bare)
         turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw))
-        statement = self._statement(raw, plain) or self._end_of_code().statement
+        statement = self._statement(sentence, raw, plain) or self._end_of_code().statement
         if lexicon.SUPPOSITION.match(plain):
             self._supposes = True
-        return Reading(statement, self._drafts, retracts, turns)
+        begins = lexicon.BEGINS.match(bare)
+        wavers = begins is not None and begins.lastgroup in ("wait", "maybe")
+        return Reading(statement, self._drafts, retracts, turns, wavers)
 
     def _sections(self, sentence: Sentence, raw: str) -> None:
         if not sentence.begins_line:
@@ -77,15 +84,16 @@ class Reader:
         if heading or raw.endswith((":", "：")):
             self._drafts = bool(lexicon.DRAFTS.search(raw)) or (self._drafts and not heading)
 
-    def _statement(self, raw: str, plain: str) -> Statement | None:
-        if self._restates:
-            return None
+    def _statement(self, sentence: Sentence, raw: str, plain: str) -> Statement | None:
         if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw):
             self._label = "Answer: " if raw.isascii() else "答案："
             return None
         labelled, self._label = self._label + raw, ""
         follows = self._supposes and bool(lexicon.FOLLOWS.match(plain))
-        return judge(labelled, self._position, self._prompt, self._drafts, follows)
+        place = Place(
+            self._position, sentence.begins_paragraph, self._drafts, self._restates, follows
+        )
+        return judge(labelled, place, self._prompt, self._phrases)
 
     def _code_line(self, line: str) -> Reading:
         """Code is told of by its size and the names that it defines."""
@@ -117,7 +125,8 @@ class Reader:
             text,
             words(text),
             frozenset([*self._names, text]),
-            score=0.0,
+            worth=0.0,
+            result=-4.0,
             answers=False,
             concludes=False,
             weak=True,

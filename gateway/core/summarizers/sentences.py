@@ -92,10 +92,8 @@ class SentenceSplitter:
         """The end of the sentence that begins at `start` and the beginning of the next."""
         buffer = self._buffer
         look_from = max(start, self._seen)
-        for match in _END.finditer(buffer, look_from):
+        for match in _END.finditer(buffer, look_from, start + MAX_CHARS + 1):
             at = match.start()
-            if at - start > MAX_CHARS:
-                break
             end = self._ends_at(start, at)
             if end is None:
                 self._seen = at
@@ -103,8 +101,7 @@ class SentenceSplitter:
             if end[1]:
                 self._seen = end[1]
                 return end
-        else:
-            self._seen = len(buffer)
+        self._seen = min(len(buffer), start + MAX_CHARS + 1)
         return self._forced(start)
 
     def _forced(self, start: int) -> tuple[int, int] | None:

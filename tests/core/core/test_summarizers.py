@@ -66,6 +66,18 @@ class TestEverySummarizer:
     def test_no_cut_changes_the_account(self, name: str, where: list[int]) -> None:
         assert account(name, cut(LONG, where)) == account(name, [LONG])
 
+    @pytest.mark.parametrize("unit", ["a", "a ", "字", "**"])
+    def test_a_piece_of_four_times_the_length_takes_four_times_as_long(
+        self, name: str, unit: str
+    ) -> None:
+        def seconds(length: int) -> float:
+            began = time.process_time()
+            account(name, [unit * (length // len(unit))])
+            return time.process_time() - began
+
+        shorter = min(seconds(200_000) for _ in range(2))
+        assert seconds(800_000) < 8 * shorter + 0.1
+
     @pytest.mark.parametrize("piece", ["a", "a ", "word. ", "\n", "```\n", "。"])
     def test_long_texts_take_linear_time(self, name: str, piece: str) -> None:
         began = time.process_time()

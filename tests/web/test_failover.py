@@ -12,6 +12,7 @@ import responses
 from flask.testing import FlaskClient
 
 from gateway.config import UpstreamConfig
+from gateway.core.families.evidence import TURNS_IN_A_ROW
 from tests.core.scripted import DONE, FINISH, USAGE, contents, delta
 from tests.web.conftest import sse
 from tests.web.test_api import ask, events
@@ -202,10 +203,11 @@ def test_several_choices_move_on_as_one(make_client: MakeClient, upstream: Mock)
 def test_what_is_learned_of_a_model_is_learned_of_the_upstream_that_answered(
     make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
 ) -> None:
-    says(upstream, "a", *[b""] * 1)
+    says(upstream, "a", b"")
     says(upstream, "b", sse(*contents("Hm, two and two.\n</think>\n\n4"), FINISH, DONE))
     client = make_client(**in_order("a", "b"))
-    ask(client, model="mine", gateway={"format": "events"})
+    for _ in range(TURNS_IN_A_ROW):
+        ask(client, model="mine", gateway={"format": "events"})
     [warning] = [line for line in logged if "starts inside" in line["event"]]
     assert (warning["upstream"], warning["model"]) == ("b", "mine")
 
@@ -407,6 +409,7 @@ def test_the_lists_of_all_upstreams_are_one(make_client: MakeClient, upstream: M
         "object": "model",
         "owned_by": "owner-a",
         "family": "tags",
+        "unmarked_text": {"counts_as": "answer", "why": "family"},
         "upstream": "a",
     }
 

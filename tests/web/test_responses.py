@@ -596,19 +596,20 @@ def test_a_failure_in_the_stream_fails_the_response(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *contents("<think>I add.</think>The"))
-    *_, done, error, failed = events(ask(client, stream=True))
+    *_, delta, error, failed = events(ask(client, stream=True))
     members = {
         "code": "upstream_broke_off",
         "message": "The upstream's stream ended before its answer did.",
         "param": None,
     }
-    assert done["item"]["status"] == "incomplete"
+    assert delta["type"] == "response.output_text.delta"
     del error["sequence_number"]
     assert error == {"type": "error", **members, "error": {"type": "upstream_error", **members}}
     assert failed["type"] == "response.failed"
     assert failed["response"]["status"] == "failed"
     assert failed["response"]["error"] == {"code": "server_error", "message": members["message"]}
-    assert failed["response"]["output"] == [done["item"]]
+    [message] = failed["response"]["output"]
+    assert (message["status"], message["content"][0]["text"]) == ("incomplete", "The")
     non_streamed = ask(client)
     assert non_streamed.status_code == 502
     assert non_streamed.headers["x-should-retry"] == "false"

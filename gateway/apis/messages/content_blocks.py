@@ -9,7 +9,7 @@ turn comes, so nothing is lost. The first block stops
 - when another block follows it, if it is text or thinking;
 - when another block follows it and its arguments are a complete JSON object, if it is a tool call;
 - at once, if it is the prompt summary, which never grows;
-- at the end of the answer, in any case.
+- at the end of the answer, in any case; not when the answer fails.
 
 A tool call starts with its first arguments, because its name may arrive in pieces before them.
 

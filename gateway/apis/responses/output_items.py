@@ -27,7 +27,8 @@ Several function calls may be open, because servers interleave their deltas. A c
 its arguments begin, or another item does: until then, its name may still grow. It is done when
 another item begins and its arguments are complete JSON.
 
-At the end of the answer, every open item is done.
+At the end of the answer, every open item is done. When the answer fails, no open item is done:
+a client must not run a half call, nor keep it in its history.
 """
 
 import json
@@ -116,11 +117,16 @@ class _Part:
         event = f"{self._type.text_event}.delta"
         self._writer.write_event(event, **self._location, delta="", logprobs=logprobs)
 
-    def close(self) -> None:
+    def keep_text(self) -> dict[str, Any]:
+        """Puts the text into the part of the item; returns the members that hold it."""
         members = {self._type.text_member: "".join(self._texts)}
         self.part |= members
         if "logprobs" in self.part:
             members["logprobs"] = self.part["logprobs"]
+        return members
+
+    def close(self) -> None:
+        members = self.keep_text()
         self._writer.write_event(f"{self._type.text_event}.done", **self._location, **members)
         self._writer.write_event(f"{self._type.part_event}.done", **self._location, part=self.part)
 
@@ -156,6 +162,12 @@ class _TextItem:
     def add_logprobs(self, logprobs: list[Any]) -> None:
         if "output_text" in self._open_parts:
             self._open_parts["output_text"].add_logprobs(logprobs)
+
+    def break_off(self) -> None:
+        """Keeps what the item has, and writes nothing."""
+        for part in self._open_parts.values():
+            part.keep_text()
+        self.item["status"] = "incomplete"
 
     def close(self, status: str) -> None:
         for part in self._open_parts.values():
@@ -278,6 +290,15 @@ class OutputItems:
         for item in [*self._open_calls.values(), self._open_text]:
             if item is not None:
                 item.close(status)
+        self._open_calls.clear()
+        self._open_text = None
+
+    def break_off(self) -> None:
+        """Ends a failed answer: nothing is done, and calls that are open leave the output."""
+        for call in self._open_calls.values():
+            self.output.remove(call.item)
+        if self._open_text is not None:
+            self._open_text.break_off()
         self._open_calls.clear()
         self._open_text = None
 

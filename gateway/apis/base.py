@@ -41,6 +41,9 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
     body: dict[str, Any]
     """What goes on to the upstream: a chat completion request; `messages` is there."""
+    conversation: Sequence[Mapping[str, Any]] | None = None
+    """The messages with the roles that the client gave them, where those in `body` differ: there, a
+    later system message is the user's. The prompt summary is of these."""
     echo: Mapping[str, Any] = {}
     """Members of the request that its answer repeats or heeds, for the dialects that do so."""
     prompt_tokens: int = 0

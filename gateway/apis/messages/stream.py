@@ -23,13 +23,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
+from gateway.apis.history import parse_object
 from gateway.apis.messages.content_blocks import (
     BlockDelta,
     BlockEvent,
     BlockStart,
     BlockStop,
     ContentBlocks,
-    parse_object,
 )
 from gateway.apis.usage import token_counts
 from gateway.core.events import Done, Event, Failed

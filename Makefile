@@ -1,5 +1,6 @@
 # make run      the gateway and a mock model server, until Ctrl-C
-# make quick    tests/core and tests/web in under a minute; needs nothing beyond requirements.txt
+# make quick    tests/core and tests/web without the longest in under a minute; needs only
+#               requirements.txt
 # make test     every check and every test; each part runs even if an earlier one failed
 # make test-real   tiny real models, llama.cpp, Open WebUI, which `make test` does not install
 # make lowest   tests/core and tests/web on the lowest versions that requirements.txt allows
@@ -27,8 +28,11 @@ PYTEST_REPORT := --durations=15 -rfE
 run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
 
+# Property tests and tests of linear time take most of the time of these two.
+QUICK := tests/core tests/web -m "not hypothesis" -k "not linear"
+
 quick: $(VENV)/.run
-	$(BIN)/pytest tests/core tests/web -n auto
+	$(BIN)/pytest $(QUICK) -n auto
 
 PARTS ?= install check parallel alone
 
@@ -46,18 +50,16 @@ parallel: install
 alone: install
 	$(BIN)/pytest tests/live tests/page $(PYTEST_REPORT) -m alone
 
-# Property tests and tests of linear time are left out: they test our own algorithms, take most of
-# the time and add next to nothing to the coverage.
-COVER := -m "not hypothesis" -k "not linear" -n 2 --cov --cov-report=
+COVER := -n 2 --cov --cov-report=
 # The report is sorted by coverage: the first ten files, and the total.
 LEAST_COVERED := sed -n '1,12p;$$p'
 
 coverage: $(VENV)/.dev
-	$(BIN)/pytest tests/core tests/web $(COVER)
+	$(BIN)/pytest $(QUICK) $(COVER)
 	@$(BIN)/coverage report | $(LEAST_COVERED)
 
 lowest: $(LOWEST)/.installed
-	$(LOWEST)/bin/pytest tests/core tests/web $(PYTEST_REPORT) $(COVER)
+	$(LOWEST)/bin/pytest $(QUICK) $(PYTEST_REPORT) $(COVER)
 	@$(LOWEST)/bin/coverage report | $(LEAST_COVERED)
 
 test-real:

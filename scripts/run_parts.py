@@ -1,6 +1,5 @@
 """Runs targets of the Makefile one after another, even if one fails, and prints a table.
 
-
 python scripts/run_parts.py check parallel alone
 
 Exit status: 1 if any of them failed.

@@ -26,7 +26,7 @@ class ToyBody(msgspec.Struct):
 
 
 class ToyDialect(Dialect):
-    whole = Completion
+    non_streamed = Completion
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(map(_spell, events))

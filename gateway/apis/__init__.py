@@ -7,7 +7,15 @@ row. No API knows an upstream, and none decides what happens in a turn: dialects
 
 from collections.abc import Iterable
 
-from gateway.apis.base import Answer, Api, ChatRequest, Dialect, Options, StreamFormat, Whole
+from gateway.apis.base import (
+    Answer,
+    Api,
+    ChatRequest,
+    Dialect,
+    NonStreamedAnswer,
+    Options,
+    StreamFormat,
+)
 from gateway.apis.chat import CHAT
 from gateway.apis.chat.completion import Completion
 from gateway.apis.messages import MESSAGES
@@ -21,9 +29,9 @@ __all__ = [
     "ChatRequest",
     "Completion",
     "Dialect",
+    "NonStreamedAnswer",
     "Options",
     "StreamFormat",
-    "Whole",
     "dialects_of",
 ]
 

@@ -1,8 +1,8 @@
 """What every API is made of: one :class:`Api` row, its request, its dialects.
 
 A request becomes a :class:`ChatRequest`, whose body is what the upstream is sent. The events of the
-answer are spelled by a :class:`Dialect`, as a stream, or collected by a :class:`Whole`, in one
-piece.
+answer are spelled by a :class:`Dialect` as a stream, or collected by a
+:class:`NonStreamedAnswer`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from gateway.errors import ErrorInfo
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The gateway's own part of a request; it never reaches the upstream."""
+    """The member `gateway` of a request; it never reaches the upstream."""
 
     format: Format | None = None
     reasoning: ReasoningMode = "summary"
@@ -40,21 +40,21 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     choices: int = 1
     options: Options
     body: dict[str, Any]
-    """What goes on to the upstream: a chat completion request; `messages` is there."""
+    """The chat completion request for the upstream; it has `messages`."""
     conversation: Sequence[Mapping[str, Any]] | None = None
     """The messages with the roles that the client gave them, where those in `body` differ: there, a
     later system message is the user's. The prompt summary is of these."""
     echo: Mapping[str, Any] = {}
-    """Members of the request that its answer repeats or heeds, for the dialects that do so."""
+    """Members of the request that its dialect repeats or obeys in the answer."""
     prompt_tokens: int = 0
-    """An estimate, for the dialects that have to name a figure before the upstream has."""
+    """An estimate, for dialects that report a count before the upstream has."""
 
 
 class Answer(msgspec.Struct, frozen=True):
     """What the frames of one answer have in common."""
 
     id: str
-    """The stream's; each dialect puts the prefix before it that its clients expect."""
+    """The stream's id; each dialect adds the prefix that its clients expect."""
     model: str
     created: int
     """Unix seconds."""
@@ -63,13 +63,13 @@ class Answer(msgspec.Struct, frozen=True):
     include_usage: bool = False
     """The client asked for a usage chunk."""
     echo: Mapping[str, Any] = {}
-    """Members of the request that the answer repeats or heeds, for the dialects that do so."""
+    """See ChatRequest.echo."""
     prompt_tokens: int = 0
-    """An estimate, for the dialects that name a figure before the upstream has."""
+    """See ChatRequest.prompt_tokens."""
 
 
-class Whole(Protocol):
-    """The same answer in one piece: takes the events; then it has an error, or a body."""
+class NonStreamedAnswer(Protocol):
+    """Collects the events of an answer that is not streamed; then it has an error or a body."""
 
     error: ErrorInfo | None
 
@@ -79,15 +79,17 @@ class Whole(Protocol):
 
 
 class Dialect:
-    """The base of the dialects: made for one answer, it spells its events as bytes."""
+    """The base of all dialects: spells the events of one answer as bytes."""
 
     content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     refuses_with_event: ClassVar[bool] = False
     """A refusal is an event as well, with the error's status."""
+    not_json: ClassVar[str | None] = None
+    """The message for a body that is not JSON, where the format's contract words it."""
     waits_for_upstream: ClassVar[bool] = False
-    """Its clients retry on an HTTP status, so the first byte waits for the upstream's answer."""
-    whole: ClassVar[type[Whole]]
-    """What spells an answer that is not streamed."""
+    """Clients retry on an HTTP status, so the response waits for the upstream's."""
+    non_streamed: ClassVar[type[NonStreamedAnswer]]
+    """Collects the answer where the client wants no stream."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -97,19 +99,16 @@ class Dialect:
         return b""
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
-        """Spells the events, of which the first is the stream's event number `number`, from 1."""
+        """The bytes of these events. `number` is the first one's in the stream, from 1."""
         raise NotImplementedError
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
-        """A sign of life; `elapsed_ms` since the request arrived."""
+        """The bytes for a silent stream; `elapsed_ms` since the request arrived."""
         return comment("ping")
-
-    not_json: ClassVar[str | None] = None
-    """The message for a body that is no JSON, where the format's contract words it."""
 
     @classmethod
     def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
-        """Content type and body of an answer that never became a stream."""
+        """Content type and body of a refusal, before a stream has begun."""
         return "application/json", dumps(error.body())
 
 

@@ -1,8 +1,8 @@
 """Server-Sent Events, both ways: lines to messages, messages to bytes. No I/O.
 
 The decoder follows the WHATWG algorithm (https://html.spec.whatwg.org/multipage/server-sent-events.html
-section 9.2.6) with one deviation, on purpose: :meth:`Decoder.close` hands out a last message whose
-blank line never came, because losing a model's last words is worse than being lenient.
+section 9.2.6) with one deliberate deviation: :meth:`Decoder.close` returns a last message whose
+blank line never came. Losing a model's last words is worse than being lenient.
 """
 
 import json
@@ -14,7 +14,7 @@ DONE = b"[DONE]"
 """The data of the message that ends an OpenAI-style stream."""
 
 MAX_EVENT_BYTES = 32 * 1024 * 1024
-"""What is read of an event that does not end: no model says as much in one."""
+"""Limit for one event of an upstream; no model sends as much in one."""
 
 _BOM = b"\xef\xbb\xbf"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -32,7 +32,7 @@ class Message(NamedTuple):
 
 
 class Decoder:
-    """Turns lines into messages; feed it any number of lines at a time."""
+    """Turns lines into messages, any number of lines at a time."""
 
     def __init__(self) -> None:
         self._event = ""
@@ -41,7 +41,7 @@ class Decoder:
         self._first = True
 
     def feed(self, lines: Iterable[bytes]) -> list[Message]:
-        """Takes lines without their line ends; gives the messages that they complete."""
+        """Takes lines without their line ends; returns the messages that they complete."""
         messages = []
         for line in lines:
             if self._first:
@@ -63,7 +63,7 @@ class Decoder:
         return not self._data and not self._event
 
     def close(self) -> list[Message]:
-        """The stream has ended: gives a last message that no blank line completed, if any."""
+        """The stream has ended: returns a last message that no blank line completed, if any."""
         return [self._dispatch()] if self._data else []
 
     def _dispatch(self) -> Message:
@@ -84,26 +84,28 @@ class Decoder:
 
 
 quote: Callable[[str], str] = encode_basestring_ascii
-"""A JSON string in ASCII.
+"""Encodes a text as a JSON string in ASCII.
 
-Escaping everything beyond ASCII keeps U+0085, U+2028 and U+2029 out of the stream, at which naive
-clients split lines, and lets lone surrogates through as they came.
+Naive clients split lines at U+0085, U+2028 and U+2029; escaping everything beyond ASCII keeps these
+out of the stream, and passes lone surrogates on as they came.
 """
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON in ASCII, for the reasons of :data:`quote`."""
+    """Encodes a value as compact JSON in ASCII; see :data:`quote`."""
     return _encode(value)
 
 
 def frame(data: str, event: str = "", id: str = "") -> bytes:
-    """One event as bytes. `data` is one line of ASCII, as :data:`quote` or an encoder gives it."""
+    """One event as bytes. `data` is one line of ASCII; see :data:`quote` and :func:`dumps`."""
+    if not event and not id:
+        return f"data: {data}\n\n".encode()
     head = f"id: {id}\n" if id else ""
     if event:
         head += f"event: {event}\n"
-    return f"{head}data: {data}\n\n".encode("ascii")
+    return f"{head}data: {data}\n\n".encode()
 
 
 def comment(text: str) -> bytes:
-    """A comment, which every parser skips: it keeps a silent connection open."""
+    """A comment as bytes. Every parser skips it; it keeps a silent connection open."""
     return f": {text}\n\n".encode("ascii")

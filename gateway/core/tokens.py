@@ -1,4 +1,4 @@
-"""Token counts where nobody has given one: estimates, and only ever called so."""
+"""Token counts: the upstream's own, and estimates where it gives none."""
 
 import json
 from collections.abc import Mapping
@@ -8,28 +8,28 @@ _BYTES_A_TOKEN = 4
 """English has about 4 bytes a token in the vocabularies of today's models, and a Chinese character,
 with its 3 bytes, about 0.7 tokens: one rule serves both."""
 _MESSAGE_TOKENS = 4
-"""What a chat template writes around a message."""
+"""Tokens that a chat template adds to a message."""
 _IMAGE_TOKENS = 1000
-"""Of an image of about a megapixel, with most models."""
+"""For an image of about a megapixel, with most models."""
 _MOST_TOKENS = 10**9
-"""No answer has more; a larger figure is a fault."""
+"""A larger count is a fault of the upstream."""
 
 
 def estimate(text_bytes: int) -> int:
-    """About how many tokens a text of so many bytes has; see :func:`size`."""
+    """The estimated tokens of a text with this many bytes; see :func:`size`."""
     return -(-text_bytes // _BYTES_A_TOKEN)
 
 
 def size(text: str) -> int:
-    """The bytes of a text in UTF-8, lone surrogates and all."""
+    """The bytes of a text in UTF-8, lone surrogates included."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def estimate_prompt(chat: Mapping[str, Any]) -> int:
-    """About how many tokens the prompt of a chat completion request has: messages and tools."""
-    said = sum(_message_tokens(message) for message in chat["messages"])
+    """The estimated tokens of a chat completion request's prompt: messages and tools."""
+    in_messages = sum(_message_tokens(message) for message in chat["messages"])
     tools = chat.get("tools")
-    return said + (estimate(size(_dumps(tools))) if tools else 0)
+    return in_messages + (estimate(size(_dumps(tools))) if tools else 0)
 
 
 def _message_tokens(message: Mapping[str, Any]) -> int:
@@ -69,12 +69,12 @@ def usage_counts(usage: Mapping[str, Any] | None) -> UsageCounts:
 
 
 def counted(usage: Mapping[str, Any] | None, reasoning: int, output: int) -> tuple[int, int]:
-    """Tokens of reasoning and answer: as an upstream's usage says, else these estimates."""
+    """Tokens of reasoning and of the answer: the upstream's counts, or else these estimates."""
     counts = usage_counts(usage)
     if counts.completion is None:
         return reasoning, output
-    thought = min(counts.completion, reasoning if counts.reasoning is None else counts.reasoning)
-    return thought, counts.completion - thought
+    reasoned = min(counts.completion, reasoning if counts.reasoning is None else counts.reasoning)
+    return reasoned, counts.completion - reasoned
 
 
 def _count(counts: Any, name: str) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from gateway.apis import Answer, Api, Dialect, Whole
+from gateway.apis import Answer, Api, Dialect, NonStreamedAnswer
 from gateway.apis.json import read_json
 from gateway.config import Config
 from gateway.core.events import Done
@@ -59,7 +59,7 @@ class Inference:
         return read_json(body, not_json)
 
     def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
-        """Reads the request, starts the run and answers, streamed or in one piece.
+        """Reads the request, starts the run and answers, streamed or not.
 
         format: the one that the path names, if it does.
         """
@@ -85,7 +85,7 @@ class Inference:
         if asked.stream:
             socket = self._relay.response_socket(request.environ)
             return _streamed(delivery, dialect(answer), socket)
-        return _in_one_piece(delivery, dialect.whole(answer))
+        return _not_streamed(delivery, dialect.non_streamed(answer))
 
 
 def _streamed(delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> Response:
@@ -103,19 +103,19 @@ def _streamed(delivery: Delivery, dialect: Dialect, socket: ResponseSocket | Non
     )
 
 
-def _in_one_piece(delivery: Delivery, whole: Whole) -> Response:
+def _not_streamed(delivery: Delivery, answer: NonStreamedAnswer) -> Response:
     """Waits for the end of the turn and answers with one JSON object."""
     body = ""
     try:
         for _, events in delivery:
-            whole.add(events)
+            answer.add(events)
             if events and isinstance(events[-1], Done):
-                body = dumps(whole.body())
+                body = dumps(answer.body())
                 delivery.count_write(len(body))
     finally:
         delivery.close()
-    if whole.error is not None:
-        failure = TurnFailed(whole.error)
+    if answer.error is not None:
+        failure = TurnFailed(answer.error)
         failure.model_ran = delivery.run.turn.model_ran
         raise failure
     if delivery.left is not None:

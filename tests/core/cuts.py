@@ -16,7 +16,7 @@ def cut(whole: T, places: list[int]) -> list[T]:
 
 
 def every_cut(whole: T) -> Iterator[list[T]]:
-    """Whole, one by one, into two at every place, and into three at many."""
+    """NonStreamedAnswer, one by one, into two at every place, and into three at many."""
     yield [whole]
     yield [whole[i : i + 1] for i in range(len(whole))]
     for i in range(1, len(whole)):

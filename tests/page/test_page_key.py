@@ -59,7 +59,7 @@ def test_every_format_sends_the_key_and_says_what_to_do_without(demo, format):
     demo.page.route("**/v1/**", without)
     demo.ask("hi")
     expect(demo.error).to_have_text(
-        "Send a key of this gateway as `Authorization: Bearer` or as `x-api-key`. "
+        "Send a key of this gateway as `Authorization: Bearer` or `x-api-key`. "
         "Type a key under Options, then try again."
     )
 

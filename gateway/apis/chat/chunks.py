@@ -1,7 +1,7 @@
-"""What the dialects made of OpenAI chunks share: the chunk, its phase, and the end.
+"""The base of the dialects made of OpenAI chunks: the chunk, its phase, and the end.
 
-A chunk is a full `chat.completion.chunk` with one choice, also where it only carries a phase: then
-even the naivest client, which reads `choices[0].delta` of everything, survives it.
+Every chunk is a full `chat.completion.chunk` with one choice, even one that only carries a phase:
+simple clients read `choices[0].delta` of everything.
 """
 
 from collections.abc import Sequence
@@ -35,16 +35,16 @@ _END = frame(DONE.decode())
 
 
 class ChunkDialect(Dialect):
-    """Spells events as chunks; a dialect says which delta carries the summaries and the trace."""
+    """Spells events as chunks. A dialect chooses the deltas for the summaries and the trace."""
 
-    whole = Completion
+    non_streamed = Completion
     shows_timings: ClassVar[bool]
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
         self._index = 0
         self._choices: dict[int, ChunkDialect] = {}
-        self._phase = PROMPT_SUMMARY
+        self._phase = ""
         self._members: dict[str, Any] = {
             "id": f"chatcmpl-{answer.id}",
             "object": "chat.completion.chunk",
@@ -58,7 +58,7 @@ class ChunkDialect(Dialect):
         raise NotImplementedError
 
     def summary(self, line: str) -> str:
-        """The delta for a line of the live account."""
+        """The delta for a live line."""
         raise NotImplementedError
 
     def end_summary(self, closing: str) -> str:
@@ -74,42 +74,46 @@ class ChunkDialect(Dialect):
         return b""
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
+        if len(events) == 1:
+            return self._spell(events[0])  # as nearly always
         return b"".join(map(self._spell, events))
 
-    def say(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
-        """A chunk in its phase; see :meth:`chunk`."""
-        entering = self.enter(phase)
+    def chunk_in(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
+        """A chunk of a phase, after what begins the phase; see :meth:`chunk`."""
+        chunk = self.chunk(delta, phase, choice=choice, more=more)
+        if phase == self._phase:
+            return chunk
         self._phase = phase
-        return entering + self.chunk(delta, phase, choice=choice, more=more)
+        return self.enter(phase) + chunk
 
     def chunk(
         self, delta: str, phase: str, *, event: str = "", choice: str = "", more: str = ""
     ) -> bytes:
         """One chunk. `delta` is a JSON object; `choice` and `more` are further members, of the
-        choice and at the top, each with a leading comma."""
-        return frame(
+        choice and of the chunk, each with a leading comma."""
+        data = (
             f'{self._head},"choices":[{{"index":{self._index},"delta":{delta}{choice},'
-            f'"finish_reason":null}}],"phase":"{phase}"{more}}}',
-            event,
+            f'"finish_reason":null}}],"phase":"{phase}"{more}}}'
         )
+        return frame(data, event)
 
     def _spell(self, event: Event) -> bytes:
         match event:
             case OutputDelta(text):
-                return self.say(FINAL_OUTPUT, f'{{"content":{quote(text)}}}')
+                return self.chunk_in(FINAL_OUTPUT, f'{{"content":{quote(text)}}}')
             case ReasoningDelta(text):
                 # A model that thinks again after it began to answer does not turn phases back.
                 late = self._phase == FINAL_OUTPUT
-                return self.say(FINAL_OUTPUT if late else REASONING, self.trace(text))
+                return self.chunk_in(FINAL_OUTPUT if late else REASONING, self.trace(text))
             case SummaryDelta(line):
-                return self.say(REASONING_SUMMARY, self.summary(line))
+                return self.chunk_in(REASONING_SUMMARY, self.summary(line))
             case ReasoningSummary(closing=closing):
                 delta = self.end_summary(closing)
-                return self.say(REASONING_SUMMARY, delta) if delta else b""
+                return self.chunk_in(REASONING_SUMMARY, delta) if delta else b""
             case PromptSummary():
                 return self.prompt_summary(event)
             case ToolCallDelta(call):
-                return self.say(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
+                return self.chunk_in(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
             case Extra():
                 return self._extra(event)
             case ChoiceEvent(index, Done() as done):
@@ -130,7 +134,7 @@ class ChunkDialect(Dialect):
             return b""
         of_choice = f",{dumps(extra.choice)[1:-1]}" if extra.choice else ""
         phase = FINAL_OUTPUT if extra.answers else self._phase
-        return self.say(phase, dumps(extra.delta), choice=of_choice)
+        return self.chunk_in(phase, dumps(extra.delta), choice=of_choice)
 
     def _choice(self, index: int) -> "ChunkDialect":
         """This dialect for one of several choices, with a phase of its own."""

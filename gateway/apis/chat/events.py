@@ -23,7 +23,7 @@ from gateway.core.sse import dumps, frame, quote
 
 
 class EventsDialect(Dialect):
-    whole = Completion
+    non_streamed = Completion
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(

@@ -21,8 +21,8 @@ class OpenAIDialect(ChunkDialect):
         self._has_summary_field = answer.reasoning == "both"
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
-        role = self.say(PROMPT_SUMMARY, '{"role":"assistant","content":""}')
-        return role + self.say(PROMPT_SUMMARY, self.trace(f"{event.text}\n\n"))
+        role = self.chunk_in(PROMPT_SUMMARY, '{"role":"assistant","content":""}')
+        return role + self.chunk_in(PROMPT_SUMMARY, self.trace(f"{event.text}\n\n"))
 
     def summary(self, line: str) -> str:
         # The blank line is in the delta of its text: clients skip deltas of white space alone.

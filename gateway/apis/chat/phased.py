@@ -26,7 +26,7 @@ class PhasedDialect(ChunkDialect):
     def prompt_summary(self, event: PromptSummary) -> bytes:
         content = quote(f"{PROMPT_LABEL}{event.text}{PHASE_END}")
         delta = f'{{"role":"assistant","content":{content}}}'
-        return self.say(PROMPT_SUMMARY, delta, more=f',"ttft_ms":{event.ttft_ms}')
+        return self.chunk_in(PROMPT_SUMMARY, delta, more=f',"ttft_ms":{event.ttft_ms}')
 
     def summary(self, line: str) -> str:
         return self._summary_delta(f"{line}\n")

@@ -10,7 +10,7 @@ from gateway.errors import ErrorInfo
 
 
 class PlainDialect(Dialect):
-    whole = Completion
+    non_streamed = Completion
     refuses_with_event = True
     not_json = "No JSON body provided"
 

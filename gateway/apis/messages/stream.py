@@ -123,7 +123,7 @@ class MessageObject:
 
 class MessagesDialect(Dialect):
     waits_for_upstream = True
-    whole = MessageObject
+    non_streamed = MessageObject
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)

@@ -154,7 +154,7 @@ class ResponseObject:
 
 class ResponsesDialect(Dialect):
     waits_for_upstream = True
-    whole = ResponseObject
+    non_streamed = ResponseObject
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)

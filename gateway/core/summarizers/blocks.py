@@ -1,4 +1,4 @@
-"""Code, tracebacks, logs and tagged blocks inside a prompt: named instead of shown."""
+"""Blocks in a prompt: code, tracebacks, logs and documents are named; what clients add is cut."""
 
 import re
 
@@ -19,6 +19,13 @@ _ASKING = frozenset(
     {"question", "task", "query", "user_query", "prompt", "request", "instruction", "instructions"}
 )
 """Elements that hold what is asked."""
+_ADDED = re.compile(
+    r"system|.*(?:reminder|environment|env_|instructions|ide_|_state|git_?status|rules|memory"
+    r"|local-command|command-(?:name|message|args)|open_files|workspace|attached_files|timestamp"
+    r"|user_info|project_layout|cwd)",
+    re.IGNORECASE,
+)
+"""Elements that a client adds to a prompt: reminders, the environment, rules."""
 _EDGE_CHARS = 2500
 """Logs are looked for in so much of each end of a text."""
 
@@ -58,9 +65,10 @@ def _name_code(text: str) -> str:
 
 
 def _name_elements(text: str) -> str:
-    """Elements of several lines: <document> … </document>. Clients wrap in them what they add."""
+    """Names elements of several lines, drops what clients add, keeps what is asked."""
     kept: list[str] = []
     named: list[str] = []
+    asked: list[str] = []
     at = 0
     for _ in range(_MOST_BLOCKS):
         element = _ELEMENT.search(text, at)
@@ -68,8 +76,14 @@ def _name_elements(text: str) -> str:
             break
         close = f"</{element[1]}>"
         end = text.find(close, element.end())
-        lines = text[element.end() : end].strip().count("\n") + 1 if end >= 0 else 0
-        if lines < 2 or element[1].lower() in _ASKING:
+        inner = text[element.end() : end] if end >= 0 else ""
+        lines = inner.strip().count("\n") + 1 if end >= 0 else 0
+        tag = element[1].lower()
+        if end >= 0 and tag in _ASKING and words(inner[:_EDGE_CHARS]):
+            asked.append(inner)
+        if end >= 0 and tag not in _ASKING and _ADDED.match(tag):
+            stop, name = end + len(close), "\n"
+        elif lines < 2 or tag in _ASKING:
             stop, name = element.end(), text[element.start() : element.end()]
         else:
             stop, name = end + len(close), f" ⟨{element[1]}, {lines} lines⟩ "
@@ -77,9 +91,16 @@ def _name_elements(text: str) -> str:
         named += (kept[-1], name)
         at = stop
     kept.append(text[at:])
-    if not words("".join(kept)):
+    if asked and at:
+        return "\n".join(asked)
+    if not words("".join(kept)) and not _only_added(text):
         return text  # what is asked must stand within them
     return "".join([*named, kept[-1]])
+
+
+def _only_added(text: str) -> bool:
+    element = _ELEMENT.search(text)
+    return element is not None and _ADDED.match(element[1]) is not None
 
 
 def _name_tracebacks(text: str) -> str:

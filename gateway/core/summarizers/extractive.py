@@ -1,9 +1,9 @@
 """Summaries made of the reasoning's own sentences: no model, deterministic, incremental.
 
-Sentences are judged as they are finished: talk about talking, questions, code and what repeats the
-prompt are dropped, what was taken back is taken out. A live line is the best statement of each
-stretch of thought; the summary proper is the choice of statements that, within a budget of words,
-speaks most like the whole, with the last stated answer among them.
+A sentence is judged once, when it is finished: talk about the work of answering and code are left
+out, what is taken back is removed. A live line is the best statement of a stretch of reasoning; the
+summary proper is the choice of statements that, within a budget of words, are worth most and speak
+most like the whole.
 """
 
 from collections.abc import Sequence
@@ -11,31 +11,26 @@ from collections.abc import Sequence
 from gateway.core.summarizers.base import Summarizer, Summary
 from gateway.core.summarizers.lexicon import META
 from gateway.core.summarizers.live import LINE_WORDS, LiveLines, says
-from gateway.core.summarizers.reader import Reader
-from gateway.core.summarizers.selection import central, select
+from gateway.core.summarizers.phrases import Phrases
+from gateway.core.summarizers.reader import Reader, Reading
+from gateway.core.summarizers.selection import central, select, valued
 from gateway.core.summarizers.sentences import Sentence, SentenceSplitter
 from gateway.core.summarizers.statements import Prompt, Statement, clean, finish
 from gateway.core.summarizers.text import cut, join, one_line, shorten, stems, tokens, words
+from gateway.core.summarizers.weights import LEAST_RESULT
 
-WEIGHTS = {"late": 1.3, "draft": 1.6, "weak": 0.4}
+_COUNTS_LATE, _COUNTS_DRAFT, _COUNTS_WEAK = 1.3, 1.6, 0.4
+"""What a statement adds to the counts of its stems, by its place and kind."""
 _POOL = 240
-"""Statements kept to choose from; when there are more, the worse half of the older ones goes."""
+"""Statements kept to choose from; of more, the worse half of the older ones is dropped."""
 _VOCABULARY = 20_000
-"""Stems counted at most; when there are more, the rarer half is forgotten."""
+"""Stems counted at most; of more, the rarer half is forgotten."""
+_SHORT_WORDS, _SHORT_SENTENCES = 120, 120
+"""Reasoning up to this length is kept whole."""
 _BYTES_PER_TOKEN = 4
-
-
-_ANSWERS_AFTER = 0.5
-"""Where the last answer has to stand, as a share of the reasoning."""
-_FULL_WORDS = 25
-"""A fuller wording of the answer may have so many words."""
-_SAID_TERMS = 2
-"""Of so many terms must an answer consist to know it again in a conclusion."""
-ANSWER_TERMS = frozenset(["answer", "final", "box", "boxed", "correct", "therefore", "result"])
-_CONCLUDES_AFTER = 0.8
-"""Where a conclusion that is not called the answer has to stand, as a share of the reasoning."""
-_CONCLUDES_FROM = -0.5
-"""And what it must be worth."""
+_TAKES_BACK = 3
+"""Sentences before a retraction that it throws doubt on; the last two are removed."""
+_ANSWER_TERMS = frozenset(["answer", "final", "box", "boxed", "correct", "therefore", "result"])
 
 
 class ExtractiveSummarizer(Summarizer):
@@ -52,6 +47,8 @@ class ExtractiveSummarizer(Summarizer):
         self._pool: list[Statement] = []
         self._counts: dict[str, float] = {}
         self._answer: Statement | None = None
+        self._last = ""
+        """The latest sentence as it was written, for a reasoning without a single statement."""
         self._kept: frozenset[int] = frozenset()
         """The statements of the last snapshot, from which the next should not stray for little."""
 
@@ -68,55 +65,68 @@ class ExtractiveSummarizer(Summarizer):
         return Summary(text, self.closing(), tuple(lines))
 
     def closing(self, shown: Sequence[str] | None = None) -> str:
-        """The last conclusion if the lines that were shown do not say it, else "".
+        """The result of the reasoning if the lines that were shown do not say it, else "".
 
         shown: the lines, where they were not this summarizer's own.
         """
-        conclusion = self._conclusion()
-        if conclusion is None:
+        result = self._result()
+        if result is None:
             return ""
         told = self._live.shown if shown is None else [stems(tokens(line)) for line in shown]
-        return "" if says(told, conclusion) else shorten(conclusion.text, LINE_WORDS)
+        return "" if says(told, result) else shorten(result.text, LINE_WORDS)
 
     def snapshot(self, max_words: int) -> str:
-        """The summary proper of what was reasoned so far. Only later ones depend on it."""
+        """The summary proper of the reasoning so far. Only later snapshots depend on it."""
         if self._short is not None and self._short_words <= max_words:
-            return cut(_cleaned(self._short), max_words)
-        chosen = self._choose(max_words)
-        self._kept = frozenset(s.position for s in chosen)
+            return cut(
+                _cleaned(self._short, self._reader.phrases) or one_line(self._last), max_words
+            )
+        chosen = select(
+            self._candidates(), self._counts, max_words, self._reader.position, self._kept
+        )
+        self._kept = frozenset(statement.position for statement in chosen)
         if chosen:
-            return join(s.text for s in chosen)
-        fallback = self._pool[-1].text if self._pool else _cleaned(self._short or [])
-        return cut(fallback, max_words)
+            return join(statement.text for statement in chosen)
+        fallback = self._pool[-1].text if self._pool else self._last
+        return cut(one_line(fallback), max_words)
 
     def _take(self, sentence: Sentence) -> list[str]:
         lines = []
+        self._last = sentence.text
         self._live.pass_by(len(sentence.text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
         reading = self._reader.read(sentence)
         if self._short is not None:
             self._keep_short(sentence)
-        if reading.retracts:
-            self._retract(self._reader.position - 2)
-        elif (line := self._live.next(self._counts, turns=reading.turns)) is not None:
-            lines.append(line)
+        if reading.wavers or reading.retracts:
+            self._look_back(reading)
+        if not reading.retracts:
+            line = self._live.next(self._counts, self._reader.position, turns=reading.turns)
+            lines += [line] if line is not None else []
         if reading.statement is not None:
             self._add(reading.statement, drafted=reading.drafted)
-            if (line := self._live.first(self._counts)) is not None:
-                lines.append(line)
+            line = self._live.first(self._counts, self._reader.position)
+            lines += [line] if line is not None else []
         return lines
 
-    def _choose(self, max_words: float) -> list[Statement]:
-        pinned = self._conclusion()
-        if pinned is not None and pinned.words > max_words:
-            pinned = None
+    def _look_back(self, reading: Reading) -> None:
+        """Applies what a sentence says of the statements just before it."""
         position = self._reader.position
-        return select(self._pool, self._counts, max_words, pinned, position, self._kept)
+        for statement in self._pool[-_TAKES_BACK:]:
+            if reading.wavers and statement.position == position - 1:
+                statement.mark("then wait")
+            if reading.retracts and position - statement.position <= _TAKES_BACK:
+                statement.mark("taken back")
+        if reading.retracts:
+            self._live.retract(position - 2)
+            while self._pool and self._pool[-1].position >= position - 2:
+                if self._pool.pop() is self._answer:
+                    self._answer = None
 
     def _add(self, statement: Statement, *, drafted: bool) -> None:
         self._live.add(statement)
-        weight = 1.0 + WEIGHTS["late"] * statement.position / 100
-        weight *= WEIGHTS["weak"] if statement.weak else 1.0
-        weight *= WEIGHTS["draft"] if drafted else 1.0
+        weight = 1.0 + _COUNTS_LATE * statement.position / 100
+        weight *= _COUNTS_WEAK if statement.weak else 1.0
+        weight *= _COUNTS_DRAFT if drafted else 1.0
         counts = self._counts
         for term in statement.terms:
             counts[term] = counts.get(term, 0.0) + weight
@@ -128,64 +138,48 @@ class ExtractiveSummarizer(Summarizer):
         if len(self._pool) > _POOL:
             self._thin()
 
-    def _retract(self, position: int) -> None:
-        self._live.retract(position)
-        while self._pool and self._pool[-1].position >= position:
-            if self._pool.pop() is self._answer:
-                self._answer = None
+    def _candidates(self) -> list[Statement]:
+        """The pool without the answers that a later one replaced."""
+        last = self._answer
+        if last is None:
+            return self._pool
+        said = last.terms - _ANSWER_TERMS or last.terms
+        return [s for s in self._pool if not s.answers or s is last or said & s.terms]
 
     def _keep_short(self, sentence: Sentence) -> None:
-        if sentence.in_code:
+        if sentence.in_code or self._short is None:
             return
         self._short_words += words(sentence.text)
-        if self._short is not None:
-            self._short.append(sentence)
-            if self._short_words > 120 or len(self._short) > 120:
-                self._short = None
+        self._short.append(sentence)
+        if self._short_words > _SHORT_WORDS or len(self._short) > _SHORT_SENTENCES:
+            self._short = None
 
-    def _conclusion(self) -> Statement | None:
-        """The last stated answer, in its fullest wording; else the last conclusion."""
-        position = self._reader.position
-        last = self._answer
-        if last is None or last.position < position * _ANSWERS_AFTER:
-            late = [
-                s
-                for s in self._pool
-                if s.position >= position * _CONCLUDES_AFTER
-                and s.concludes
-                and s.score > _CONCLUDES_FROM
-            ]
-            return late[-1] if late else None
-        said = last.terms - ANSWER_TERMS or last.terms
-        same = [
-            s
-            for s in self._pool
-            if s.position >= position * _ANSWERS_AFTER
-            and (s.answers or (s.concludes and len(said) >= _SAID_TERMS))
-            and s.words <= _FULL_WORDS
-            and said <= s.terms
-        ]
-        return max(same, key=lambda s: (len(s.terms), s.position), default=last)
+    def _result(self) -> Statement | None:
+        """The statement that looks most like the result, if one does."""
+        found = valued(self._candidates(), self._counts, self._reader.position)
+        likely = [v for v in found if not v.statement.weak and v.result >= LEAST_RESULT]
+        return max(likely, key=lambda v: v.result).statement if likely else None
 
     def _thin(self) -> None:
         half = _POOL // 2
         most = max(self._counts.values())
         older = sorted(
             self._pool[:half],
-            key=lambda s: s.score - s.weak + 2 * central(s, self._counts, most),
+            key=lambda s: s.worth - s.weak + central(s, self._counts, most),
             reverse=True,
         )
-        self._pool = sorted(older[: half // 2]) + self._pool[half:]
+        kept = sorted(older[: half // 2], key=lambda s: s.position)
+        self._pool = kept + self._pool[half:]
 
     def _forget(self) -> None:
         kept = sorted(self._counts.items(), key=lambda item: -item[1])[: _VOCABULARY // 2]
         self._counts = dict(kept)
 
 
-def _cleaned(sentences: list[Sentence]) -> str:
+def _cleaned(sentences: list[Sentence], phrases: Phrases) -> str:
     """Short reasoning as it is, without openers and, if anything is left, without talk."""
-    texts = [text for s in sentences if (text := clean(s.text))]
-    stating = [text for text in texts if not META.match(text)]
+    texts = [text for s in sentences if (text := clean(s.text.strip(), phrases))]
+    stating = [text for text in texts if not META.match(text) and not phrases.talks(text)]
     kept = stating or texts
     return join([*map(finish, kept[:-1]), *kept[-1:]]) or one_line(
         " ".join(s.text for s in sentences)

@@ -103,7 +103,10 @@ META = re.compile(
     |they\s+(?:want|ask|need|are\s+asking|said|specif|mention|gave|provid|might|may|would|could|'re)
     |(?:so\s+)?(?:i\s+have|i've\s+got|there's|there\s+is|we\s+have|here's)\s+(?:this|a|the)\s+
        (?:\w+\s+){0,2}(?:problem|riddle|question|puzzle|scenario)\b
-    |ready\s+to\b|(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
+    |ready\s+to\b|time\s+to\b|will\s+keep\b|final\s+output\b|everything\s+(?:is|checks|adds)\b
+    |(?:the\s+|all\s+|my\s+)*(?:calculations?|numbers|steps|logic|math|reasoning)\s+
+       (?:is|are|seems?|looks?|checks?|holds?)\s+(?:accurate|correct|right|good|fine|out|up|sound|solid)
+    |(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
     |(?:the\s+|this\s+)?(?:question|problem|prompt|task|query|request|instructions?|riddle)\s+
        (?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
        |doesn't|might|could|requires?|gives?|gave)\b
@@ -147,24 +150,22 @@ ANSWERS = Cue(
 PLACEHOLDER = re.compile(r"<\w{2,20}>")
 """The form of an answer rather than an answer."""
 
-CONCLUDES = re.compile(
-    r"^(?:(?:so|and|but|okay|ok|yes|thus|hence)[,\s]+)*(?:therefore|thus|hence|in conclusion"
-    r"|in summary|to summari[sz]e|overall|in total|so the|so that's|so it|finally|ultimately"
-    r"|this means|that means|which means|in short|conclusion|the (?:key|main|correct|best"
-    r"|solution)"
-    r"|因此|所以|结论|总之|综上|总的来说|由此)",
-    re.IGNORECASE,
-)
-
-HEDGES = Cue(
-    r"\b(?:maybe|perhaps|might|possibly|probably|not sure|unsure|could be|may be|seems?|wonder"
-    r"|unless|i think|i guess|unclear)\b|也许|可能|或许|大概|不确定",
+SETTLES = Cue(
+    r"\b(?:i(?:'ll| will| think i'll| should) (?:go|stick|settle|stay) with\b|i(?:'ll| will) use\b"
+    r"|i(?:'ll| will| am going to)? (?:choose|pick|conclude|rate|decline|refuse)\b"
+    r"|we(?:'ll| will| can)? (?:choose|pick|go with|use|conclude)\b"
+    r"|(?:response|answer) (?:should|must|will) (?:be|politely)"
+    r"|i can(?:'t|not) (?:help|assist|comply)"
+    r"|i'd (?:say|rate|go|give)\b|(?:final )?(?:score|rating|grade|verdict)\W{1,4}\d)",
     (
-        *("maybe", "perhaps", "might", "possibly", "probably", "sure", "could be", "may be"),
-        *("seem", "wonder", "unless", "i think", "i guess", "unclear"),
-        *("也许", "可能", "或许", "大概", "不确定"),
+        *("go with", "stick with", "settle with", "stay with", "use", "choose", "pick", "conclude"),
+        *("rate", "decline", "refuse", "response", "answer", "help", "assist", "comply", "i'd"),
+        *("score", "rating", "grade", "verdict"),
     ),
+    starts=r"(?:therefore|thus|hence|in conclusion|in summary|to summari[sz]e|overall"
+    r"|ultimately)\b|so,? (?:the |it's |yes|no\b|that's )|因此|综上|总之|结论|所以",
 )
+"""What the reasoning settles on: a conclusion, a choice, a score, a verdict, a refusal."""
 
 SUPPOSES = Cue(
     r"\bwould (?:be|have|mean|imply|work)\b|\bcould have\b|\bif i\b|\bif we\b",
@@ -181,14 +182,41 @@ OTHERWISE = re.compile(
 )
 """What is only thought of."""
 
-_TASK_WORDS = (
-    *("problem", "question", "puzzle", "riddle", "prompt", "task", "request", "query", "scenario"),
-    *("wording", "user"),
+BEGINS = re.compile(
+    r"(?:(?P<so>so)|(?P<therefore>therefore|thus|hence|as a result|in conclusion|overall"
+    r"|ultimately|in summary|因此|所以|综上|总之)"
+    r"|(?P<since>since|because|given|as)"
+    r"|(?P<wait>wait|hmm|hold on|no|oh|oops|hm|等等)"
+    r"|(?P<maybe>maybe|perhaps|alternatively|or|也许|或许|可能)"
+    r"|(?P<ok>ok|okay|alright|yes|yeah|right))(?:\b|(?=[\u3400-\u9fff]))",
+    re.IGNORECASE,
 )
-TASK = Cue(
-    rf"\b(?:{'|'.join(_TASK_WORDS)})s?\b|问题|题目|用户", (*_TASK_WORDS, "问题", "题目", "用户")
+"""The word that joins a sentence to those before it."""
+
+PLANS = re.compile(
+    r"(?:i|we)(?:'ll| will| should| need| must| can| could| have to| want| might| would|'d"
+    r"| am going)\b",
+    re.IGNORECASE,
 )
-"""Speaks of the task, not of the matter."""
+"""What the model is going to do."""
+
+SHOULD = frozenset(["should", "must", "need", "needs"])
+"""What has to be done rather than what is so."""
+CHECKS = frozenset(
+    ["check", "verify", "confirm", "double", "sure", "again", "correct", "matches", "right"]
+)
+"""Words of checking."""
+BECAUSE = frozenset(["because", "since", "due", "therefore", "thus", "hence"])
+FINAL = frozenset(["final", "conclusion", "overall", "ultimately", "settle", "go", "stick"])
+
+LEANS = re.compile(
+    r"(?:it|this|that|they|these|those|he|she|its|their|his|her|both|neither|in (?:that|this|such)"
+    r" (?:case|scenario|situation)|such|the (?:former|latter|other|same|rest)\b)(?!\s+(?:is|seems)"
+    r" (?:not )?(?:possible|impossible|clear|important|likely|true that|known|said)\b)\b"
+    r"|(?:他|她|它|这|那)(?!里|个问题)",
+    re.IGNORECASE,
+)
+"""A sentence whose subject stands in an earlier one."""
 
 RETRACTS = re.compile(
     r"^(?:(?:oh|ah|hmm+|ok(?:ay)?|but|and|so|well|therefore|thus|hence)[,.!\s]+)*(?:"
@@ -231,12 +259,14 @@ RESTATES = re.compile(
 FORM = Cue(
     r"\b(?:last|final|answer|required) (?:line|message)\b"
     r"|\bthe (?:response|output|reply) (?:should|must|needs?|is|has)\b"
+    r"|\b(?:first|second|third|last|final|next) (?:sentence|paragraph)\s*(?::|should|must|is)"
+    r"|\btone\b.{0,20}\b(?:polite|supportive|neutral|helpful|professional|friendly|respectful)"
     r"|\b(?:required|requested|exact|correct|desired|right) format\b|\bmust not include\b"
     r"|\b(?:meets?|follows?|fits?|satisf\w+) (?:the|all) (?:user|request|format|constraints?"
     r"|instructions?|requirements?)",
     (
         *("line", "message", "response", "output", "reply", "format", "must not include", "user"),
-        *("request", "constraint", "instruction", "requirement"),
+        *("request", "constraint", "instruction", "requirement", "sentence", "paragraph", "tone"),
     ),
     starts=r"(?:provide|ensure|write|state|include|give|explain|keep|present|add|output|format|end"
     r"|start|begin|use)\b[^.]{0,60}\b(?:answers?|response|reply|line|format(?:ting)?|sentences?"

@@ -1,35 +1,40 @@
-"""When a live line is due, and which statement of the latest stretch of thought it is."""
+"""When a live line is due, and which statement of the latest stretch of reasoning it is."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from gateway.core.summarizers.selection import central
+from gateway.core.summarizers.selection import central, worth_at
 from gateway.core.summarizers.statements import Statement
 from gateway.core.summarizers.text import shorten
 
 LINE_WORDS = 30
-FIRST_AFTER = 18
+FIRST_AFTER = 30
 """Tokens of reasoning before the first line …"""
-FIRST_LATEST = 46
-"""… after which a weaker statement will do for it."""
+FIRST_LATEST = 250
+"""… after which a weaker statement will do."""
 AFTER = 190
-"""Tokens between lines, at a new step of thought; the thinking's length adds to it."""
+"""Tokens between lines, at a new step of thought; the length of the reasoning adds to it."""
 GROWTH = 0.02
 AFTER_MOST = 250
 LATEST = 270
-"""After so much silence any statement will do, so that with its own length it ends within 350."""
-_GOOD = 0.5
+"""After this silence any statement will do; with its own length it ends within 350."""
+GOOD, ANY = 0.4, -99.0
+"""The value that a line must have: when it is due, and after LATEST."""
+ECHO = 0.8
+"""What a first line loses if the prompt has all of its terms."""
 _REMEMBERED = 40
 """Lines that a new one is compared with."""
+_TOLD, _SAID = 0.7, 0.75
+"""A statement with such a share of its terms in one line repeats it; or is said by it."""
 
 
 def says(lines: Iterable[frozenset[str]], statement: Statement) -> bool:
-    """Whether lines with these terms say it already."""
-    return any(len(statement.terms & terms) >= 0.75 * len(statement.terms) for terms in lines)
+    """Whether a line with these terms says the statement already."""
+    return any(len(statement.terms & terms) >= _SAID * len(statement.terms) for terms in lines)
 
 
 class LiveLines:
-    """The append-only account. Lengths are in tokens of reasoning."""
+    """The lines that are shown while the model thinks. Lengths are in tokens of reasoning."""
 
     def __init__(self) -> None:
         self._stretch: list[Statement] = []
@@ -40,7 +45,7 @@ class LiveLines:
         self.count = 0
 
     def pass_by(self, tokens: float) -> None:
-        """So much was reasoned since the last call."""
+        """So many tokens of reasoning were read since the last call."""
         self._since += tokens
         self._total += tokens
 
@@ -49,38 +54,40 @@ class LiveLines:
         self._stretch.append(statement)
 
     def retract(self, position: int) -> None:
-        """What was stated from this position on was taken back."""
+        """Removes the candidates from this position on: they were taken back."""
         while self._stretch and self._stretch[-1].position >= position:
             self._stretch.pop()
 
-    def first(self, counts: Mapping[str, float]) -> str | None:
+    def first(self, counts: Mapping[str, float], position: int) -> str | None:
         """The first line, as soon as there is something to say."""
         if self.count or self._since < FIRST_AFTER:
             return None
-        return self._line(counts, 0.0 if self._since < FIRST_LATEST else -9.0)
+        return self._line(counts, position, GOOD if self._since < FIRST_LATEST else ANY)
 
-    def next(self, counts: Mapping[str, float], *, turns: bool) -> str | None:
+    def next(self, counts: Mapping[str, float], position: int, *, turns: bool) -> str | None:
         """A later line; `turns`: a new step of thought begins."""
         due = min(AFTER_MOST, AFTER + GROWTH * self._total)
         if not self.count or self._since < due:
             return None
         if self._since >= LATEST:
-            return self._line(counts, -99.0)
-        return self._line(counts, _GOOD) if turns or self._since > 1.3 * due else None
+            return self._line(counts, position, ANY)
+        return self._line(counts, position, GOOD) if turns or self._since > 1.3 * due else None
 
-    def _line(self, counts: Mapping[str, float], least: float) -> str | None:
+    def _line(self, counts: Mapping[str, float], position: int, least: float) -> str | None:
+        best, best_value = None, least
         most = max(counts.values(), default=1.0)
-        best, best_worth = None, least
         for statement in self._stretch:
-            worth = statement.score + 2.0 * central(statement, counts, most) - 1.5 * statement.weak
-            if worth > best_worth:  # that it was told already can only make it less
+            value = worth_at(statement, central(statement, counts, most), position)
+            value -= statement.weak + ECHO * (1 - statement.new) * (not self.count)
+            if value > best_value:  # that it was told already can only lower it
                 told = self._told(statement)
-                worth -= 2.0 * max(0.0, told - 0.3) + 50 * (told > 0.7)
-                if worth > best_worth:
-                    best, best_worth = statement, worth
+                value -= max(0.0, told - 0.3) + 50 * (told > _TOLD)
+                if value > best_value and told < 1:
+                    best, best_value = statement, value
+        if best is not None or least == ANY:
+            self._stretch.clear()
         if best is None:
             return None
-        self._stretch.clear()
         self._since = 0.0
         self.shown.append(best.terms)
         self.count += 1

@@ -1,7 +1,8 @@
-"""The prompt in one line: its opening, which names the topic, and what is actually asked.
+"""The prompt in one line: what is asked, and its topic where the ask alone does not name it.
 
 No model is called: the line is there before the upstream is. Code, logs and attachments are named,
-not shown. Only the two ends of a long prompt are read, so that the time does not grow with it.
+not shown; reminders and environment blocks that clients add are left out. Only the two ends of a
+long prompt are read, so that the time does not grow with it.
 """
 
 import re
@@ -10,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.core.summarizers.blocks import name_blocks
+from gateway.core.summarizers.phrases import languages
 from gateway.core.summarizers.sentences import sentences
-from gateway.core.summarizers.text import content, cut, one_line, stems, tokens, words
+from gateway.core.summarizers.text import cut, one_line, stems, tokens, words
 
 MAX_WORDS = 30
 MAX_CHARS = 160
@@ -20,24 +22,38 @@ _OPENING_CHARS = 70
 _HEAD_CHARS, _TAIL_CHARS = 900, 1100
 """How much of the two ends of a long prompt is read."""
 _MOST_SENTENCES = 200
+_MOST_REMINDERS = 8
+"""Messages that are looked through for one that asks something."""
+_ALONE_TERMS = 6
+"""An ask with so many terms, and without a pronoun, needs no opening before it."""
+_GIVEN = 3.0
+"""What a sentence loses that belongs to the text an ask is about."""
 _NO_TEXT = "(no text)"
-_FOLLOW_UP = "Follow-up: "
-_FOLLOW_UP_TERMS = 6
-"""A later message with fewer words of its own needs the topic of the one before."""
-
+_OTHER_ASKS = "|".join(ask for phrases in languages().values() for ask in phrases.asks)
 _ASKS = re.compile(
-    r"(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
+    r"[¿¡]?(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
     r"|write|give|list|show|find|fix|translate|compare|describe|summari[sz]e|calculate|compute"
     r"|solve|create|make|tell|help|implement|prove|convert|name|choose|pick|rate|grade|review"
     r"|suggest|recommend|generate|design|analy[sz]e|classify|extract|identify|determine|count|sort"
     r"|answer|rewrite|improve|debug|refactor|add|draft|plan|evaluate)\b"
-    r"|请|帮|写|解释|翻译|计算|比较|总结|如何|怎么|为什么|什么",
+    r"|请|帮|写|解释|翻译|计算|比较|总结|如何|怎么|为什么|什么"
+    rf"|[¿¡]?(?:{_OTHER_ASKS})(?!\w)",
     re.IGNORECASE,
 )
 _WANTS = re.compile(
     r"\b(?:I need|I want|I'd like|I would like|I'm trying to|please|your task"
     r"|can you|could you)\b|请",
     re.IGNORECASE,
+)
+_FOLLOWING = re.compile(
+    r"[:：]\W*$|[:：]\s*[\"“«「'‘]"
+    r"|\b(?:following|below|this (?:text|essay|email|article|passage|sentence|paragraph|review"
+    r"|story|poem|letter|code|function))\b|以下|下面",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"[:：]\s*[\"“«「'‘].{8,}|[\"“«「].{80,}", re.DOTALL)
+_LEANS = re.compile(
+    r"\b(?:it|its|that|them|they|those|these|he|she|him|her)\b|它|他们", re.IGNORECASE
 )
 _POLITE = re.compile(
     r"^(?:(?:please|can you|could you|would you|hi|hello|hey|dear \w+|thanks|thank you|你好|您好)"
@@ -62,21 +78,29 @@ class Prompt(NamedTuple):
 
 
 def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
-    """The prompt of a conversation; messages that are not the user's are never shown."""
+    """The prompt of a conversation; messages that are not the user's are never shown.
+
+    A user message that holds only a client's reminders is not a prompt: the one before it is.
+    """
     asked = [m.get("content") for m in messages if m.get("role") == "user"]
     if len(asked) > 1 and _shows_results(messages):
         asked.pop()
     if not asked:
         return Prompt(_NO_TEXT, "")
-    text, attachments = _parts(asked[-1])
-    named = _windows(text)
-    topic = _topic(named, asked[-2]) if len(asked) > 1 else None
-    after = " ".join(filter(None, [topic, attachments]))
-    before = _FOLLOW_UP if topic is not None else ""
-    taken = words(before + after)
-    room = MAX_CHARS - len(before) - len(after) - bool(after)
-    line = f"{before}{_line(named, MAX_WORDS - taken, room)} {after}".strip()
+    text, attachments, named = _read(asked[-1])
+    for earlier in reversed(asked[-_MOST_REMINDERS:-1]):
+        if attachments or words(named) or not words(text[:_HEAD_CHARS]):
+            break
+        text, attachments, named = _read(earlier)
+    room = MAX_CHARS - len(attachments) - bool(attachments)
+    line = f"{_line(named, MAX_WORDS - words(attachments), room)} {attachments}".strip()
     return Prompt(cut(line, MAX_WORDS, MAX_CHARS) or _NO_TEXT, text)
+
+
+def _read(content: object) -> tuple[str, str, str]:
+    """The text of a message, a phrase for what is attached, and the text with its blocks named."""
+    text, attachments = _parts(content)
+    return text, attachments, _windows(text)
 
 
 def _shows_results(messages: Sequence[Mapping[str, Any]]) -> bool:
@@ -93,15 +117,6 @@ def _windows(text: str) -> str:
     return text
 
 
-def _topic(text: str, before: object) -> str | None:
-    """For a message too short to stand alone, the two top words of the one before; else None."""
-    if len(content(tokens(text[:_HEAD_CHARS]))) >= _FOLLOW_UP_TERMS:
-        return None
-    found = [t for t in content(tokens(_windows(_parts(before)[0]))) if t.isalpha() and len(t) > 2]
-    top = [term for term, _ in Counter(found).most_common(2)]
-    return f"({', '.join(top)})" if top else ""
-
-
 def _line(text: str, max_words: float, max_chars: int) -> str:
     whole = one_line(text)
     if len(whole) <= max_chars and words(whole) <= max_words:
@@ -109,10 +124,15 @@ def _line(text: str, max_words: float, max_chars: int) -> str:
     found = sentences(text)[:_MOST_SENTENCES]
     bags = [stems(tokens(sentence)) for sentence in found]
     counts = Counter(term for bag in bags for term in bag)
-    best = max(range(len(found)), key=lambda i: (_ask_score(found, i, bags[i], counts), -i))
+    given_from = next((i + 1 for i, s in enumerate(found) if _gives(s)), len(found))
+    best = max(
+        range(len(found)),
+        key=lambda i: (_ask_score(found, i, bags[i], counts) - _GIVEN * (i >= given_from), -i),
+    )
+    ask = _object(_polite(found[best]))
     first = next((i for i in range(best) if words(_polite(found[i])) >= 3), best)
-    ask = _polite(found[best])
-    if best == first:
+    stands_alone = len(bags[best]) >= _ALONE_TERMS and not _LEANS.search(ask)
+    if best == first or stands_alone:
         return cut(ask, max_words, max_chars)
     long = max(_OPENING_WORDS, max_words - words(ask))
     wide = max(_OPENING_CHARS, max_chars - len(ask) - 3)
@@ -121,9 +141,24 @@ def _line(text: str, max_words: float, max_chars: int) -> str:
     return f"{opening} … {cut(ask, left, max_chars - len(opening) - 3)}"
 
 
+def _gives(sentence: str) -> bool:
+    """Whether it asks something about the text that follows it: "Translate this into French:"."""
+    bare = _POLITE.sub("", sentence)
+    asks = _ASKS.match(bare) or _WANTS.search(sentence)
+    return bool(asks) and bool(_FOLLOWING.search(sentence))
+
+
+def _object(ask: str) -> str:
+    """The ask without a long quotation behind its colon."""
+    match = _QUOTED.search(ask)
+    return ask[: match.start()].rstrip(" :：") if match and match.start() > 8 else ask
+
+
 def _polite(sentence: str) -> str:
     """The sentence without greetings and requests for kindness."""
-    return one_line(_POLITE.sub("", sentence)) or one_line(sentence)
+    whole = one_line(sentence)
+    bare = one_line(_POLITE.sub("", sentence)) or whole
+    return bare if len(bare) == len(whole) else bare[0].upper() + bare[1:]
 
 
 def _ask_score(
@@ -132,9 +167,10 @@ def _ask_score(
     sentence = found[index]
     bare = _POLITE.sub("", sentence)
     return (
-        2.5 * sentence.endswith(("?", "？"))
+        2.5 * sentence.rstrip("\"'”»)").endswith(("?", "？", "؟"))
         + 2.5 * bool(_ASKS.match(bare))
         + 1.5 * bool(_WANTS.search(sentence))
+        + 2.5 * _gives(sentence)
         + 0.8 * (index == 0)
         + 0.7 * (index == len(found) - 1)
         + 0.1 * min(5, sum(counts[term] > 1 for term in bag))

@@ -7,19 +7,22 @@ Reasoning has sections. Under a heading like "Analyze the request" the prompt is
 from typing import NamedTuple
 
 from gateway.core.summarizers import lexicon
+from gateway.core.summarizers.phrases import ENGLISH, recognize
 from gateway.core.summarizers.sentences import FENCES, Sentence
-from gateway.core.summarizers.statements import Prompt, Statement, clean, judge
-from gateway.core.summarizers.text import words
+from gateway.core.summarizers.statements import Place, Prompt, Statement, clean, judge
+from gateway.core.summarizers.text import tokens, words
 
 _MAX_LABEL_CHARS = 40
 _MAX_NAMES = 4
+_RECOGNIZED_CHARS = 200
+"""The language is recognized by the first sentences up to this length."""
 _LEAST_CODE_LINES = 3
 _TELL_EACH = 20
 """Lines after which code that goes on is told of."""
 
 
 class Reading(NamedTuple):
-    """What one sentence brought."""
+    """What one sentence brings."""
 
     statement: Statement | None
     drafted: bool
@@ -27,6 +30,8 @@ class Reading(NamedTuple):
     """It takes back what was said just before."""
     turns: bool
     """A new step of thought begins with it."""
+    wavers: bool = False
+    """It begins with a doubt: wait, maybe, alternatively."""
 
 
 _NOTHING = Reading(None, drafted=False, retracts=False, turns=False)
@@ -45,6 +50,11 @@ class Reader:
         self._language = ""
         self._code_lines = 0
         self._names: list[str] = []
+        self.phrases = ENGLISH
+        """Those of the reasoning's language."""
+        self._beginning = ""
+        self._first_words: set[str] = set()
+        """The text and the words by which the language is recognized."""
 
     @property
     def position(self) -> int:
@@ -57,16 +67,28 @@ class Reader:
         raw = sentence.text.strip()
         if sentence.in_code or (sentence.begins_line and lexicon.is_code(raw)):
             return self._code_line(raw)
-        plain = clean(raw)
+        if len(self._beginning) < _RECOGNIZED_CHARS:
+            self._recognize(raw)
+        phrases = self.phrases
+        plain = clean(raw, phrases)
         self._sections(sentence, raw)
         if sentence.begins_paragraph:
             self._supposes = False
-        retracts = bool(lexicon.RETRACTS.match(raw.lstrip(" *_-")))
+        bare = raw.lstrip(" *_-")
+        retracts = bool(lexicon.RETRACTS.match(bare)) or phrases.retracts(bare)
         turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw))
-        statement = self._statement(raw, plain) or self._end_of_code().statement
+        joined = lexicon.BEGINS.match(bare)
+        begins = f"begins {joined.lastgroup}" if joined is not None else None
+        statement = self._statement(sentence, raw, plain, begins) or self._end_of_code().statement
         if lexicon.SUPPOSITION.match(plain):
             self._supposes = True
-        return Reading(statement, self._drafts, retracts, turns)
+        wavers = begins in ("begins wait", "begins maybe")
+        return Reading(statement, self._drafts, retracts, turns, wavers)
+
+    def _recognize(self, raw: str) -> None:
+        self._beginning += f"{raw} "
+        self._first_words.update(tokens(raw))
+        self.phrases = recognize(self._beginning, self._first_words)
 
     def _sections(self, sentence: Sentence, raw: str) -> None:
         if not sentence.begins_line:
@@ -77,15 +99,22 @@ class Reader:
         if heading or raw.endswith((":", "：")):
             self._drafts = bool(lexicon.DRAFTS.search(raw)) or (self._drafts and not heading)
 
-    def _statement(self, raw: str, plain: str) -> Statement | None:
-        if self._restates:
-            return None
+    def _statement(
+        self, sentence: Sentence, raw: str, plain: str, begins: str | None
+    ) -> Statement | None:
         if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw):
             self._label = "Answer: " if raw.isascii() else "答案："
             return None
         labelled, self._label = self._label + raw, ""
         follows = self._supposes and bool(lexicon.FOLLOWS.match(plain))
-        return judge(labelled, self._position, self._prompt, self._drafts, follows)
+        place = Place(
+            self._position,
+            sentence.begins_paragraph,
+            restated=self._restates,
+            hypothetical=follows,
+            begins=begins,
+        )
+        return judge(labelled, place, self._prompt, self.phrases)
 
     def _code_line(self, line: str) -> Reading:
         """Code is told of by its size and the names that it defines."""
@@ -117,8 +146,8 @@ class Reader:
             text,
             words(text),
             frozenset([*self._names, text]),
-            score=0.0,
+            worth=0.0,
+            result=-4.0,
             answers=False,
-            concludes=False,
             weak=True,
         )

@@ -2,17 +2,28 @@
 
 KL-Sum (Haghighi and Vanderwende 2009, aclanthology.org/N09-1041) adds, again and again, the
 sentence with which the summary's words are spread most like the whole text's. Here the whole text
-is the statements only, later ones count for more, and each brings a worth of its own.
+is the statements only, later ones count for more, and each has a value of its own: the weights of
+its signs. Statements of little value are left out, even if the budget has room for them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from math import log
+from typing import NamedTuple
 
 from gateway.core.summarizers.statements import Statement
+from gateway.core.summarizers.weights import LEAST_VALUE, RESULT, WORTH
 
-WEIGHTS = {"worth": 0.1, "late": 0.9, "lateness_power": 2.8, "repeats": 0.57, "kept": 3.0}
-"""Chosen like those of the statements."""
+_SHARE = 1.2
+"""What a statement's value counts for beside the divergence."""
+_RESULT_SHARE, _RESULT_DEPTH = 0.08, 4.0
+"""How the likeness to a result adds to the value: as far as it is among the best."""
+_REPEATS = 0.57
+"""A statement with such a share of its terms in those chosen says nothing new."""
+_LOST = 0.3
+"""What a statement loses that begins with a pronoun, unless the statement before it is chosen."""
+_KEPT = 0.25
+"""What an earlier choice adds, so that a growing summary does not change for little."""
 _LEAST_WORDS = 3
 _LEAST_COUNT = 0.3
 """What a stem counts that was forgotten."""
@@ -24,44 +35,106 @@ def central(statement: Statement, counts: Mapping[str, float], most: float) -> f
     return sum([counts.get(term, 0.0) for term in terms]) / most / max(6, len(terms))
 
 
+def worth_at(statement: Statement, centrality: float, position: int) -> float:
+    """What a statement is worth in a summary of the reasoning up to this position."""
+    late = statement.position / max(1, position)
+    return (
+        statement.worth
+        + WORTH["central"] * centrality
+        + (WORTH["late"] + WORTH["late in a long one"] * log(max(1, position))) * late
+    )
+
+
+def result_at(statement: Statement, centrality: float, position: int) -> float:
+    """How much a statement looks like the result of the reasoning up to this position."""
+    behind = position - statement.position
+    return (
+        statement.result
+        + RESULT["central"] * centrality
+        + RESULT["late"] * statement.position / max(1, position)
+        + (RESULT["last three"] if behind < 3 else 0.0)
+        + (RESULT["ends"] if behind == 0 else 0.0)
+    )
+
+
+class Valued(NamedTuple):
+    """A statement with what it is worth in a summary of the reasoning so far."""
+
+    statement: Statement
+    value: float
+    result: float
+    """How much it looks like the result."""
+
+
+def valued(pool: Sequence[Statement], counts: Mapping[str, float], position: int) -> list[Valued]:
+    """The statements with their values. position: how many sentences the reasoning has."""
+    most = max(counts.values(), default=1.0)
+    central_to = [central(statement, counts, most) for statement in pool]
+    results = [result_at(s, c, position) for s, c in zip(pool, central_to, strict=True)]
+    near = max(results, default=0.0) - _RESULT_DEPTH
+    return [
+        Valued(
+            statement,
+            worth_at(statement, centrality, position) + _RESULT_SHARE * max(0.0, result - near),
+            result,
+        )
+        for statement, centrality, result in zip(pool, central_to, results, strict=True)
+    ]
+
+
 def select(
     pool: Sequence[Statement],
     counts: Mapping[str, float],
     budget_words: float,
-    pinned: Statement | None,
     position: int,
     kept: Collection[int] = (),
 ) -> list[Statement]:
     """The statements that fit the budget, in their order.
 
-    counts: how often the reasoning has each stem. pinned: a statement that has to be among them.
-    position: how many sentences the reasoning has. kept: the positions of those that an earlier
-    choice had, which count for more, so that a growing account does not change for little.
+    counts: how often the reasoning has each stem. position: how many sentences it has. kept: the
+    positions of an earlier choice.
     """
     total = sum(counts.values()) or 1.0
-    choice = _Choice(budget_words)
-    candidates = []
 
     @cache
     def log_share(term: str) -> float:
         return log(max(counts.get(term, 0.0), _LEAST_COUNT) / total)
 
-    for statement in pool:
-        likely = sum(map(log_share, statement.terms))
-        if statement is pinned:
-            choice.add(statement, likely)
-        elif not statement.weak and not (statement.answers and pinned is not None):
-            late = (statement.position / max(1, position)) ** WEIGHTS["lateness_power"]
-            stays = WEIGHTS["kept"] * (statement.position in kept)
-            worth = WEIGHTS["worth"] * (statement.score + WEIGHTS["late"] * late + stays)
-            candidates.append((statement, likely, worth))
+    candidates = [
+        _Candidate(
+            statement,
+            _SHARE * (value + _KEPT * (statement.position in kept)),
+            sum(map(log_share, statement.terms)),
+            statement.leans,
+        )
+        for statement, value, _ in valued(pool, counts, position)
+    ]
+    least = _SHARE * LEAST_VALUE
+    wanted = [c for c in candidates if c.value >= least and not c.statement.weak]
+    choice = _Choice(budget_words)
     while choice.left >= _LEAST_WORDS:
-        candidates = [c for c in candidates if choice.can_add(c[0])]
-        if not candidates:
+        wanted = [c for c in wanted if choice.can_add(c.statement)]
+        if not wanted:
             break
-        best = max(candidates, key=lambda c: c[2] - choice.divergence_with(c[0], c[1]))
-        choice.add(best[0], best[1])
-    return sorted(choice.chosen)
+        choice.add(
+            max(
+                wanted,
+                key=lambda c: c.value - choice.divergence_with(c) - _LOST * choice.loses(c),
+            )
+        )
+    if not choice.chosen:
+        fitting = [c for c in candidates if choice.can_add(c.statement)]
+        if fitting:
+            choice.add(max(fitting, key=lambda c: c.value - 2 * c.statement.weak))
+    return sorted(choice.chosen, key=lambda statement: statement.position)
+
+
+class _Candidate(NamedTuple):
+    statement: Statement
+    value: float
+    likely: float
+    """The logarithm of its stems' shares of the reasoning, summed."""
+    leans: bool
 
 
 class _Choice:
@@ -79,7 +152,8 @@ class _Choice:
         self._repeats = 0.0
         self._likely = 0.0
 
-    def add(self, statement: Statement, likely: float) -> None:
+    def add(self, candidate: _Candidate) -> None:
+        statement, likely = candidate.statement, candidate.likely
         self._repeats += self._repeats_with(statement)
         self._likely += likely
         self._count += len(statement.terms)
@@ -92,18 +166,24 @@ class _Choice:
         """Whether it fits and says something new; once not, never again."""
         if statement.words > self.left or statement in self.chosen:
             return False
-        most, terms = WEIGHTS["repeats"], statement.terms
+        most, terms = _REPEATS, statement.terms
         if len(terms & self._stems.keys()) > most * len(terms):
             return False
         return all(
             len(terms & c.terms) <= most * min(len(terms), len(c.terms)) for c in self.chosen
         )
 
-    def divergence_with(self, statement: Statement, likely: float) -> float:
+    def loses(self, candidate: _Candidate) -> bool:
+        """Whether its pronoun would stand without what it stands for."""
+        position = candidate.statement.position
+        before = range(position - 2, position)
+        return candidate.leans and not any(c.position in before for c in self.chosen)
+
+    def divergence_with(self, candidate: _Candidate) -> float:
         """The divergence from the reasoning if it were added."""
-        count = self._count + len(statement.terms)
-        repeats = self._repeats + self._repeats_with(statement)
-        return (repeats - self._likely - likely) / count - log(count)
+        count = self._count + len(candidate.statement.terms)
+        repeats = self._repeats + self._repeats_with(candidate.statement)
+        return (repeats - self._likely - candidate.likely) / count - log(count)
 
     def _repeats_with(self, statement: Statement) -> float:
         """What sum(c log c) grows by."""

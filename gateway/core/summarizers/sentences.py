@@ -21,7 +21,13 @@ _MAX_CLOSERS = 6
 _MAX_SPACES = 8
 _AHEAD = _MAX_CLOSERS + _MAX_SPACES + 2
 
+_NO_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Thai, Lao, Burmese and Khmer: a space stands between clauses and sentences, not words."""
+_CLAUSE_CHARS = 60
+"""From this length on, such a space ends a sentence."""
 _END = re.compile(rf"[\n{_SPACED}{_UNSPACED}]")
+_ANY_END = re.compile(rf"[\n{_SPACED}{_UNSPACED}]|(?<=[{_NO_SPACES}]) ")
+"""Slower; ASCII has no need of it."""
 _NOT_AN_END = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|approx|ca|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|Eq|Sec|Jr|Inc)"
     r"|\b[A-Z]|^[\s*_>-]*\(?\d{1,3})\.$"
@@ -54,7 +60,12 @@ class SentenceSplitter:
         """The sentences that this piece finishes."""
         all_seen = self._seen == len(self._buffer)
         self._buffer += text
-        if all_seen and len(self._buffer) <= MAX_CHARS and not _END.search(text):
+        ends = _END if self._buffer.isascii() else _ANY_END
+        if (
+            all_seen
+            and len(self._buffer) <= MAX_CHARS
+            and not ends.search(self._buffer, self._seen)
+        ):
             self._seen = len(self._buffer)  # as after nearly every token
             return []
         found: list[Sentence] = []
@@ -92,7 +103,8 @@ class SentenceSplitter:
         """The end of the sentence that begins at `start` and the beginning of the next."""
         buffer = self._buffer
         look_from = max(start, self._seen)
-        for match in _END.finditer(buffer, look_from, start + MAX_CHARS + 1):
+        ends = _END if buffer.isascii() else _ANY_END
+        for match in ends.finditer(buffer, look_from, start + MAX_CHARS + 1):
             at = match.start()
             end = self._ends_at(start, at)
             if end is None:
@@ -120,6 +132,9 @@ class SentenceSplitter:
             return (at, at + 1) if mark == "\n" else (at, 0)
         if mark == "\n":
             return (at, at + 1) if _is_closed(buffer[start:at], line=True) else (at, 0)
+        if mark == " ":
+            ends = at - start >= _CLAUSE_CHARS and _is_closed(buffer[start:at], line=False)
+            return (at, at + 1) if ends else (at, 0)
         after = at + 1
         stop = min(len(buffer), after + _MAX_CLOSERS)
         while after < stop and buffer[after] in _CLOSERS:

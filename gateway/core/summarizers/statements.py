@@ -1,37 +1,19 @@
 """What a sentence of reasoning states, if it states anything, and how much that is worth."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import NamedTuple
 
 from gateway.core.summarizers import lexicon
+from gateway.core.summarizers.phrases import ENGLISH, Phrases
 from gateway.core.summarizers.text import count_words, is_whole, one_line, stems, tokens
-
-WEIGHTS = {
-    "answer": 0.4,
-    "conclusion": 0.4,
-    "draft": 0.5,
-    "digit": 0.2,
-    "equation": 0.2,
-    "topic": 0.1,
-    "hedge": -0.6,
-    "supposition": -0.3,
-    "short": -0.8,
-    "long": -0.7,
-    "echo": -3.0,
-    "talk": -1.0,
-    "question": -2.5,
-    "otherwise": -2.5,
-    "task": -0.25,
-    "aside": 0.25,
-}
-"""What a sign is worth. Chosen by random search for ROUGE-1 and key terms on real traces, then
-rounded; two searches agreed on hedge, supposition, short, echo and talk; the rest matter little."""
+from gateway.core.summarizers.weights import RESULT, WORTH
 
 _EMPHASIS = re.compile(r"\*\*|__(?=\S)|(?<=\S)__")
 _ITALIC = re.compile(r"(?<![\w*])[*_]([^*_`$\n]{1,200})[*_](?![\w*])")
-_ENDS = re.compile(r"[.!?;…。！？；؟।॥۔።][\"'”’」』）)\]]*$")
-_QUESTION = re.compile(r"[?？][\"'”)*\s]*$")
+_ENDS = re.compile(r"[.!?;…。！？；؟।॥۔។]$|[.!?;…。！？；؟।॥۔။][\"'”’」』）)\]]*$")
+_QUESTION = re.compile(r"[?？؟][\"'”)*\s]*$")
 _SAYS = re.compile(
     r"^[^:：\"“]{0,70}?(?:\b(?:say|answer|write|respond|reply|produce|response|draft|output|text|"
     r"line|version|verdict|conclusion)\b[^:\"“.]{0,30}:|(?:回复|输出|草稿)[^:：]{0,10}[:：])\s*(?=\S)",
@@ -41,36 +23,70 @@ _IS_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 _PLAIN_WORD = re.compile(r"(?:[^\W\d_A-Z]{2,}|[ai])(?![\w(=\[]|\s*[=<>]|\.\w)")
 _DIGIT = re.compile(r"\d")
+_FORMULA = re.compile(r"[$\\=<>]|\d\s*[-+*/×]\s*\d")
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
 _PROMPT_WINDOW = 3000
-"""Characters of each end of the prompt that are looked at."""
-_SHORT, _LONG = 5, 34
-"""Words."""
+"""Characters of each end of the prompt that are read."""
+_FRAGMENT, _VERY_LONG = 5, 36
+"""Bounds of a statement's length, in words."""
+_FEW_TERMS = 3
 _LEAST_DRAFT_CHARS = 30
-"""A shorter one keeps a word that says what it is."""
+"""A shorter draft keeps the word that says what it is."""
 _PARTLY, _MOSTLY = 0.4, 0.6
-"""A statement with such a share of the prompt's triples only repeats it."""
+"""Shares of the prompt's word triples from which a statement repeats the prompt."""
 
 
-class Statement(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Statement:
     """A sentence that states something."""
 
     position: int
+    """Its number among the sentences of the reasoning, from 1."""
     text: str
     words: float
     terms: frozenset[str]
-    score: float
+    worth: float
+    """How much an editor would want it; what comes after it may lower this."""
+    result: float
+    """How much it looks like the result of the reasoning."""
     answers: bool
     """It gives the answer."""
-    concludes: bool
-    """It draws a conclusion."""
     weak: bool
-    """A question, a supposition or an echo: shown only when there is nothing else."""
+    """A question, a supposition or an echo of the prompt: shown only if there is nothing else."""
+    new: float = 1.0
+    """The share of its terms that the prompt does not have."""
+    phrases: Phrases = ENGLISH
+    """Those of its language."""
+
+    @property
+    def leans(self) -> bool:
+        """It begins with a pronoun and needs the statement before it."""
+        return lexicon.LEANS.match(self.text) is not None or self.phrases.leans(self.text)
+
+    def mark(self, sign: str) -> None:
+        """Counts a sign that shows only later."""
+        self.worth += WORTH.get(sign, 0.0)
+        self.result += RESULT.get(sign, 0.0)
+
+
+_WEIGHTS = {sign: (WORTH.get(sign, 0.0), RESULT.get(sign, 0.0)) for sign in WORTH | RESULT}
+_NOTHING = (0.0, 0.0)
+
+
+def weigh(signs: Mapping[str, float | bool | None]) -> tuple[float, float]:
+    """The worth and the result of a statement with these signs, each sign times its value."""
+    worth = result = 0.0
+    for sign, value in signs.items():
+        if value:
+            for_worth, for_result = _WEIGHTS.get(sign, _NOTHING)
+            worth += for_worth * value
+            result += for_result * value
+    return worth, result
 
 
 class Prompt:
-    """What the prompt speaks of: its stems and its triples of words. Only its two ends are read."""
+    """The stems and the word triples of a prompt. Only its two ends are read."""
 
     def __init__(self, text: str) -> None:
         if len(text) > 2 * _PROMPT_WINDOW:
@@ -93,16 +109,16 @@ class Prompt:
         return frozenset(zip(found, found[1:], found[2:], strict=False))
 
     def echoed(self, found: list[str]) -> float:
-        """The share of a sentence's triples of words that the prompt has, 0 to 1."""
+        """The share of a sentence's word triples that the prompt has, 0 to 1."""
         triples = list(zip(found, found[1:], found[2:], strict=False))
         if not triples or not self.triples:
             return 0.0
         return sum(map(self.triples.__contains__, triples)) / len(triples)
 
 
-@lru_cache(maxsize=256)  # a sentence is cleaned to read it, to judge it, and for a short account
-def clean(raw: str) -> str:
-    """Without list marks, emphasis and openers of thinking aloud; with a capital."""
+@lru_cache(maxsize=256)  # a sentence is cleaned to read it, to judge it, and for a short summary
+def clean(raw: str, phrases: Phrases = ENGLISH) -> str:
+    """The sentence without list marks, emphasis and openers of thinking aloud; with a capital."""
     text = one_line(raw)
     if not text.isascii():
         text = _CJK_GAP.sub("", text)
@@ -114,8 +130,9 @@ def clean(raw: str) -> str:
     else:
         text = text.replace("**", "").replace(":* ", ": ")
     text = lexicon.LIST_MARK.sub("", text.strip(" *_"))
+    foreign = phrases is not ENGLISH
     for _ in range(_MAX_OPENERS):
-        match = lexicon.OPENER.match(text)
+        match = lexicon.OPENER.match(text) or (foreign and phrases.opener(text))
         if not match or match.end() == len(text):
             break
         text = text[match.end() :]
@@ -128,7 +145,7 @@ def _capital(text: str) -> str:
 
 
 def finish(text: str) -> str:
-    """With a full stop and without a quotation mark that has no partner."""
+    """The text with a full stop and without a quotation mark that has no partner."""
     for opening, closing in _QUOTES.items():
         if (
             (text.count(opening) % 2)
@@ -144,14 +161,14 @@ def finish(text: str) -> str:
     return _capital(text)
 
 
-def unwrap_draft(text: str) -> tuple[str, bool]:
+def unwrap_draft(text: str, phrases: Phrases = ENGLISH) -> tuple[str, bool]:
     """The draft that follows "I'll say:", and whether there was one."""
     match = _SAYS.match(text) if ":" in text or "：" in text else None
     if not match:
         return text, False
     draft = text[match.end() :].strip(" *")
     if len(draft) >= _LEAST_DRAFT_CHARS:
-        return clean(draft), True
+        return clean(draft, phrases), True
     draft = draft.strip(" *'\"`.“”")
     if draft.lower().startswith("answer"):
         return draft, True
@@ -160,63 +177,96 @@ def unwrap_draft(text: str) -> tuple[str, bool]:
     return text, False
 
 
-def judge(
-    raw: str, position: int, prompt: Prompt, drafted: bool, hypothetical: bool
-) -> Statement | None:
+@dataclass(slots=True)
+class Place:
+    """Where a sentence stands."""
+
+    position: int
+    begins_paragraph: bool = False
+    restated: bool = False
+    """Under a heading that a restatement of the prompt follows."""
+    hypothetical: bool = False
+    """It follows from a supposition."""
+    begins: str | None = None
+    """The sign of the word that joins it to those before it."""
+
+
+def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) -> Statement | None:
     """The statement that a sentence makes, or None when it makes none."""
+    foreign = phrases is not ENGLISH
     if lexicon.TABLE_ROW.match(raw) or lexicon.is_code(raw):
         return None
-    text = clean(raw)
-    answers = lexicon.ANSWERS.search(text) and not lexicon.PLACEHOLDER.search(text)
-    text, said = unwrap_draft(text)
-    if not text or lexicon.META.match(text.lstrip('"“(')) or text.endswith((":", "：")):
+    text = clean(raw, phrases)
+    answers = (lexicon.ANSWERS.search(text) and not lexicon.PLACEHOLDER.search(text)) or (
+        foreign and phrases.answers(text)
+    )
+    text, _ = unwrap_draft(text, phrases)
+    if not text or text.endswith((":", "：")):
         return None
-    if lexicon.FORM.search(text) and not answers:
-        return None
-    question = bool(_QUESTION.search(text))
+    bare = raw.lstrip(" *-_>•")
+    settles = lexicon.SETTLES.search(bare) or (foreign and phrases.concludes(bare))
+    if not (settles or answers):
+        unquoted = text.lstrip('"“(')
+        if (
+            lexicon.META.match(unquoted)
+            or (foreign and phrases.talks(unquoted))
+            or lexicon.FORM.search(text)
+        ):
+            return None
     text = finish(text)
     found = tokens(text)
     length = count_words(found)
     has_digit = _DIGIT.search(text) is not None
-    bag = stems(found)
-    says_much = has_digit or (len(bag) >= 3 and length >= 4)
-    if not bag or not (answers or says_much):
+    terms = stems(found)
+    says_much = has_digit or settles or (len(terms) >= _FEW_TERMS and length >= 4)
+    if not terms or not (answers or says_much) or not is_whole(text):
         return None
-    if not is_whole(text):
-        return None
+    question = bool(_QUESTION.search(text))
     echo = prompt.echoed(found)
-    supposes = hypothetical or lexicon.SUPPOSES.search(text)
-    concludes = bool(lexicon.CONCLUDES.match(raw.lstrip(" *-_")))
-    hedged = lexicon.HEDGES.search(text)
     otherwise = bool(lexicon.OTHERWISE.match(text))
-    tried = otherwise or hypothetical or bool(lexicon.SUPPOSITION.match(text))
-    signs = {
+    tried = otherwise or place.hypothetical or bool(lexicon.SUPPOSITION.match(text))
+    supposes = (
+        place.hypothetical or lexicon.SUPPOSES.search(text) or (foreign and phrases.supposes(text))
+    )
+    weak = question or place.hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
+    signs: dict[str, float | bool | None] = {
         "answer": answers,
-        "conclusion": concludes,
-        "draft": said or drafted,
+        "settles": settles,
+        "restated": place.restated,
         "digit": has_digit,
-        "equation": "=" in text,
-        "topic": min(3, len(bag & prompt.terms)),
-        "hedge": hedged,
-        "supposition": supposes,
-        "short": length < _SHORT,
-        "long": max(0.0, (length - _LONG) / 30 + (length > _LONG)),
+        "formula": _FORMULA.search(text) is not None,
+        "topic": min(3, len(terms & prompt.terms)),
         "echo": max(0.0, echo - 0.25),
-        "talk": lexicon.TALKS.search(text),
+        "supposition": supposes,
         "question": question,
         "otherwise": otherwise,
-        "task": lexicon.TASK.search(text),
-        "aside": "(" in text or "（" in text,
+        "weak": weak,
+        "talk": lexicon.TALKS.search(text),
+        "plan": lexicon.PLANS.match(text) is not None or (foreign and phrases.plans(text)),
+        "I": text.startswith(("I ", "I'")),
+        "check": not lexicon.CHECKS.isdisjoint(found),
+        "should": not lexicon.SHOULD.isdisjoint(found),
+        "because": not lexicon.BECAUSE.isdisjoint(found),
+        "final": not lexicon.FINAL.isdisjoint(found),
+        "code": "`" in text,
+        "heading": "**" in raw,
+        "paragraph": place.begins_paragraph,
+        "fragment": length < _FRAGMENT,
+        "very long": length >= _VERY_LONG,
+        "opening": place.position <= 3,
     }
-    score = sum([WEIGHTS[sign] * worth for sign, worth in signs.items()])
-    weak = question or hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
+    if place.begins is not None:
+        signs[place.begins] = True
+    worth, result = weigh(signs)
     return Statement(
-        position,
+        place.position,
         text,
         length,
-        bag,
-        score,
-        answers=answers and not (question or tried or echo > _PARTLY),
-        concludes=concludes and not (weak or hedged or tried),
+        terms,
+        worth=worth,
+        result=result,
+        answers=bool(answers) and not (question or tried or echo > _PARTLY),
         weak=weak,
+        new=1 - len(terms & prompt.terms) / len(terms),
+        phrases=phrases,
     )

@@ -8,15 +8,17 @@ from gateway.core.summarizers.lexicon import STOP
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _NO_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-"""Scripts that write a sentence without spaces: Thai, Lao, Burmese, Khmer."""
+"""Scripts that write a sentence without spaces: Thai, Lao, Burmese, Khmer. A run of five characters
+stands for a word."""
 _BETWEEN = r"\s!-/:-@\[-`{-~\u2000-\u206f\u3000-\u3020\uff00-\uff0f\uff1a-\uff20"
 """What stands between words: white space and punctuation."""
 _TOKEN = re.compile(
-    rf"[{_CJK}{_NO_SPACES}]|[0-9]+(?:[.,][0-9]+)*"
+    rf"[{_CJK}]|[{_NO_SPACES}]{{1,5}}|[0-9]+(?:[.,][0-9]+)*"
     rf"|[^{_BETWEEN}{_CJK}{_NO_SPACES}0-9]+(?:'[a-z]+)?"
 )
 _CJK_FROM, _CJK_WORD, _NO_SPACES_WORD = "\u3040", 0.6, 0.2
 """Words that one character counts for where words are not written apart."""
+_IS_NO_SPACES = re.compile(f"[{_NO_SPACES}]").match
 _MAX_TERM_CHARS = 40
 _NOTHING = frozenset([""])
 _SUFFIXES = ("ing", "edly", "ed", "ies", "es", "s", "ly")
@@ -41,11 +43,11 @@ def count_words(found: Collection[str]) -> float:
 
 
 def _weight(word: str) -> float:
-    if word < "\u0e00" or len(word) > 1:
+    if word < "\u0e00":
         return 1.0
     if word >= _CJK_FROM:
-        return _CJK_WORD if word < "\ud7b0" else 1.0
-    return _NO_SPACES_WORD if re.match(f"[{_NO_SPACES}]", word) else 1.0
+        return _CJK_WORD if len(word) == 1 and word < "\ud7b0" else 1.0
+    return _NO_SPACES_WORD * len(word) if _IS_NO_SPACES(word) else 1.0
 
 
 @lru_cache(maxsize=20_000)

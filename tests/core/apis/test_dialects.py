@@ -160,7 +160,7 @@ def test_the_answer_is_the_same_in_every_dialect_and_mode(name: str, texts: list
             streamed_answer(name, encode_stream(make(name, reasoning=reasoning), [events]))
             == answer
         )
-        collector = ALL_DIALECTS[name].whole(
+        collector = ALL_DIALECTS[name].non_streamed(
             Answer(id="1", model="m", created=7, reasoning=reasoning)
         )
         collector.add(events)

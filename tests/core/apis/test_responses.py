@@ -49,7 +49,7 @@ def stream(events: list[Event], **options: Any) -> list[dict[str, Any]]:
 
 def output(events: list[Event], **options: Any) -> list[dict[str, Any]]:
     """The output of the non-streamed answer."""
-    response = DIALECTS["responses"].whole(answer(**options))
+    response = DIALECTS["responses"].non_streamed(answer(**options))
     response.add(events)
     return list(response.body()["output"])
 

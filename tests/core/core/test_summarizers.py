@@ -66,7 +66,7 @@ class TestEverySummarizer:
     def test_no_cut_changes_the_account(self, name: str, where: list[int]) -> None:
         assert account(name, cut(LONG, where)) == account(name, [LONG])
 
-    @pytest.mark.parametrize("unit", ["a", "a ", "字", "$$\n", "**"])
+    @pytest.mark.parametrize("unit", ["a", "a ", "字", "**", "ก ", "The tank holds 40 litres. "])
     def test_a_piece_of_four_times_the_length_takes_four_times_as_long(
         self, name: str, unit: str
     ) -> None:
@@ -233,3 +233,49 @@ def test_the_summary_of_a_long_reasoning_is_ready_at_once() -> None:
     began = time.process_time()
     summarizer.close()
     assert time.process_time() - began < 0.05
+
+
+def test_a_pronoun_is_not_shown_without_what_it_stands_for() -> None:
+    pronoun = "It burns 42 litres of heavy diesel fuel uphill."
+    named = "The tractor burns 43 litres of heavy diesel fuel downhill."
+    text = f"{PADDING}{pronoun}\nYes.\nNo.\nYes.\n{named}\n{PADDING}"
+    assert "It burns" not in embedded(text, budget=30)[1].text
+
+
+THAI = "รถไฟออกเวลาเก้าโมงและถึงเวลาสิบเอ็ดโมง ดังนั้นการเดินทางใช้เวลาสองชั่วโมง "
+LAO = "ລົດໄຟອອກເວລາເກົ້າໂມງແລະຮອດເວລາສິບເອັດໂມງ ສະນັ້ນການເດີນທາງໃຊ້ເວລາສອງຊົ່ວໂມງ "
+KHMER = "រថភ្លើងចេញនៅម៉ោងប្រាំបួននិងមកដល់នៅម៉ោងដប់មួយ ដូច្នេះការធ្វើដំណើរចំណាយពេលពីរម៉ោង "
+BURMESE = "ရထားသည်ကိုးနာရီတွင်ထွက်ပြီးဆယ့်တစ်နာရီတွင်ရောက်သည် ထို့ကြောင့်ခရီးသည်နှစ်နာရီကြာသည် "
+UNPUNCTUATED = "the train leaves at nine and arrives at eleven so the trip takes two hours "
+TALK = "Let me think about how to solve it.\nThe user wants to know the price.\n"
+HEADED = "**Analyzing the problem**\n\n" + "The train covers sixty kilometres in each hour. " * 20
+
+
+@pytest.mark.parametrize("times", [1, 5, 100])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(THAI, LAO, KHMER, BURMESE, UNPUNCTUATED, TALK, HEADED),
+        *("```python\nx = 1\n```\n", "x = f(1);\n", "what?\n", "| a | b |\n", "$x + y$ ", "?! "),
+    ],
+    ids=[
+        *("Thai", "Lao", "Khmer", "Burmese", "unpunctuated", "talk", "one heading"),
+        *("fenced code", "bare code", "a question", "a table", "formulas", "marks alone"),
+    ],
+)
+def test_any_reasoning_has_a_summary(unit: str, times: int) -> None:
+    _, summary = embedded(unit * times)
+    assert summary.text.strip()
+    assert words(summary.text) <= 60
+
+
+@pytest.mark.parametrize("unit", [THAI, LAO, KHMER, BURMESE])
+def test_scripts_without_full_stops_have_sentences(unit: str) -> None:
+    lines, summary = embedded(unit * 40)
+    assert lines
+    assert summary.text == unit.strip() or unit.startswith(summary.text.strip("….").strip())
+
+
+def test_no_line_repeats_another() -> None:
+    lines, _ = embedded(HEADED * 20)
+    assert len(lines) == len(set(lines)) == 1

@@ -146,7 +146,7 @@ class ResponseObject:
 
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error
-        self._items.close("incomplete")
+        self._items.break_off()
         members = {"code": error.code, "message": error.message, "param": error.param}
         self._writer.write_event("error", **members, error={"type": error.type, **members})
         # The API defines only these two codes for a failed response.

@@ -37,7 +37,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway.apis.base import Answer
-from gateway.apis.tool_calls import read_call_delta
+from gateway.apis.tool_calls import input_as_arguments, read_call_delta
 from gateway.core.sse import dumps, quote
 
 
@@ -174,6 +174,8 @@ class _CallItem:
         self._index = index
         self._id = id
         self._arguments: list[str] = []
+        self._input: list[str] = []
+        """The input of a custom call so far. It becomes an argument once it is complete."""
         self._location = ""
         """"" until the item is added."""
         self.item: dict[str, Any] = {
@@ -191,11 +193,16 @@ class _CallItem:
         if not self._location:
             self.item["call_id"] = delta.id or self.item["call_id"]
             self.item["name"] += delta.name
-        if delta.arguments:
+        if delta.input is not None:
+            self._input.append(delta.input)
+        self._add_arguments(delta.arguments)
+
+    def _add_arguments(self, arguments: str) -> None:
+        if arguments:
             self.begin()
-            self._arguments.append(delta.arguments)
+            self._arguments.append(arguments)
             self._writer.write_delta(
-                "response.function_call_arguments.delta", self._location, delta.arguments
+                "response.function_call_arguments.delta", self._location, arguments
             )
 
     def begin(self) -> None:
@@ -216,6 +223,8 @@ class _CallItem:
 
     def close(self, status: str) -> None:
         self.begin()
+        if self._input and status == "completed":
+            self._add_arguments(input_as_arguments("".join(self._input)))
         self.item |= {"arguments": "".join(self._arguments), "status": status}
         self._writer.write_event(
             "response.function_call_arguments.done",

@@ -103,6 +103,7 @@ PADDING = "".join(FILLER.format(100 + 7 * day, day) for day in range(30))
         ("No alarm was heard there.", "No alarm was heard there."),
         ("嗯，这个球的价格是五分钱。", "这个球的价格是五分钱。"),
         ("get_user(id) returns the row.", "get_user(id) returns the row."),
+        ("The *price* is 79 * 5 = 395 * 1.", "The price is 79 * 5 = 395 * 1."),
         ("x = 5 follows from that.", "x = 5 follows from that."),
         ("$$\na = b\n$$", "$$ a = b $$"),
     ],

@@ -271,9 +271,9 @@ def _reason(whom: str, difference: Difference) -> Reason | None:
 
 def _ours(case: Case, pieces: list[str]) -> Texts:
     """What our splitter makes of a text in these pieces."""
-    splitter = FAMILIES.find(case.model).splitter(case.starts_inside)
-    segments = [segment for piece in pieces for segment in splitter.feed(piece)]
-    segments += splitter.close(stopped=case.stopped)
+    reading = FAMILIES.reading("", case.model, starts_inside=case.starts_inside)
+    segments = [segment for piece in pieces for segment in reading.splitter.feed(piece)]
+    segments += reading.close(stopped=case.stopped, stop_sequence=None, usage=None)
     if segments and segments[-1].kind is SegmentKind.RECLASSIFIED:
         return Texts("", segments[-1].text)
     parts = (SegmentKind.REASONING, SegmentKind.ANSWER)

@@ -27,11 +27,21 @@ def _family_row(family: Family) -> str:
         f"`{family.name}`",
         ", ".join(map(_code, family.models)) if family.models != ("*",) else "all others",
         "; ".join(map(_block, family.blocks)) or "its own grammar",
-        "yes" if family.starts_inside else "no",
+        _opened(family),
         "; ".join(_other_markers(family)),
         family.note,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _opened(family: Family) -> str:
+    if not family.starts_inside:
+        return "no"
+    always = family.always_thinks
+    if always == ("*",):
+        return "yes"
+    of_some = f"; always with {', '.join(map(_code, always))}" if always else ""
+    return f"while it thinks{of_some}"
 
 
 def _other_markers(family: Family) -> list[str]:

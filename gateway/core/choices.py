@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.core.effects import SummaryReply
 from gateway.core.events import ChoiceEvent, Done, Event, Failed
+from gateway.core.families.evidence import Observation
 from gateway.core.turn import Turn
 from gateway.errors import GatewayError
 
@@ -22,10 +23,10 @@ class Choices:
         """See Turn.fault; of the first choice that has one."""
         return next((turn.fault for turn in self._turns if turn.fault is not None), None)
 
-    @property
-    def saw_unopened_end(self) -> bool:
-        """See Turn.saw_unopened_end."""
-        return any(turn.saw_unopened_end for turn in self._turns)
+    def observation(self) -> Observation | None:
+        """See Turn.observation; what all choices showed."""
+        seen = {turn.observation() for turn in self._turns}
+        return seen.pop() if len(seen) == 1 else None
 
     @property
     def model_ran(self) -> bool:

@@ -21,6 +21,10 @@ class Reasoning(msgspec.Struct, frozen=True):
     text: str
 
 
+class Label(msgspec.Struct, frozen=True):
+    """The upstream sends a field for reasoning, though it is empty; said once."""
+
+
 class ToolCalls(msgspec.Struct, frozen=True):
     """Items of `tool_calls` lists; their `index` counts the answer's calls from 0."""
 
@@ -65,4 +69,4 @@ class Fault(msgspec.Struct, frozen=True):
     """The HTTP status that the upstream names, as if it had answered with it; 0: none."""
 
 
-Part = Content | Reasoning | ToolCalls | Other | Usage | Finish | End | Fault
+Part = Content | Reasoning | Label | ToolCalls | Other | Usage | Finish | End | Fault

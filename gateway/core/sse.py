@@ -98,10 +98,12 @@ def dumps(value: Any) -> str:
 
 def frame(data: str, event: str = "", id: str = "") -> bytes:
     """One event as bytes. `data` is one line of ASCII; see :data:`quote` and :func:`dumps`."""
+    if not event and not id:
+        return f"data: {data}\n\n".encode()
     head = f"id: {id}\n" if id else ""
     if event:
         head += f"event: {event}\n"
-    return f"{head}data: {data}\n\n".encode("ascii")
+    return f"{head}data: {data}\n\n".encode()
 
 
 def comment(text: str) -> bytes:

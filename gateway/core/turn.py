@@ -34,12 +34,14 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
-from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
+from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, TextReading
+from gateway.core.families.evidence import Observation
 from gateway.core.parts import (
     Content,
     End,
     Fault,
     Finish,
+    Label,
     Other,
     Part,
     Reasoning,
@@ -71,9 +73,7 @@ class Reading(NamedTuple):
     """How the answer of one upstream is read."""
 
     reader: Reader
-    splitter: Splitter
-    family: str
-    """The name of the model's family, for the log and the metrics."""
+    text: TextReading
 
 
 Source = Callable[[str, str], Reading]
@@ -107,7 +107,7 @@ class Turn:
         self._shows_summary = reasoning in ("summary", "both")
         self._source = source
         self._reader: Reader
-        self._splitter: Splitter
+        self._text: TextReading
         self._summarizer = summarizer
 
         self.family = ""
@@ -123,19 +123,32 @@ class Turn:
         """The last text was reasoning, or none has come yet."""
         self._labelled = False
         """The upstream labels reasoning itself, so its content is the answer."""
+        self._has_calls = False
+        self._held_text: list[str] = []
+        """Text beside labelled reasoning that has not begun the answer: white space, and what had
+        been taken for reasoning."""
         self._finish_reason: str | None = None
         self._stop_sequence: str | None = None
         self._events: list[Event] = []
         self._now = started
 
-    @property
-    def saw_unopened_end(self) -> bool:
-        """An end marker came without a start: the chat template had opened the reasoning."""
-        return self._splitter.saw_unopened_end
+    def observation(self) -> Observation | None:
+        """What the turn showed of how its model marks reasoning; None: nothing to rely on."""
+        if self._labelled:
+            return "labelled"
+        if self._finish_reason is None or self._has_calls or not self.model_ran:
+            return None
+        return self._text.observation(stopped=self._has_stopped)
 
     def record(self) -> dict[str, Any]:
-        """The counts and times for the log line; no text."""
-        return {"family": self.family, **self._stats.record()}
+        """The counts and times for the log line, and what unmarked text counted as; no text."""
+        belief = self._text.belief
+        return {
+            "family": self.family,
+            "unmarked_text": belief.counts_as,
+            "unmarked_text_why": "labels" if self._labelled else belief.why,
+            **self._stats.record(),
+        }
 
     def elapsed_ms(self, now: float) -> int:
         """Milliseconds since the request arrived."""
@@ -150,7 +163,8 @@ class Turn:
 
     def call(self, upstream: str, model: str) -> None:
         """This upstream is asked now; what an earlier one said is forgotten."""
-        self._reader, self._splitter, self.family = self._source(upstream, model)
+        self._reader, self._text = self._source(upstream, model)
+        self.family = self._text.family.name
         self._stats.usage = self._finish_reason = self._stop_sequence = None
         self.fault = None
 
@@ -177,7 +191,7 @@ class Turn:
         if self._finish_reason is not None:
             self._finish()
         elif not self.ended:
-            self._close_splitter(stopped=False)
+            self._close_text(stopped=False)
             self._end(Failed(error.info, self._stats.timings(self._now)))
         return self._take_events()
 
@@ -228,7 +242,7 @@ class Turn:
             return SegmentKind.REASONING, ANY_TEXT
         if self._labelled:
             return SegmentKind.ANSWER, ANY_TEXT
-        state = self._splitter.settled_state
+        state = self._text.splitter.settled_state
         return (
             (state.kind, state.marker_free) if state is not None else (SegmentKind.MARKUP, ANY_TEXT)
         )
@@ -245,15 +259,21 @@ class Turn:
             case Content(text):
                 self.model_ran = True
                 if self._labelled:
-                    self._take_output(self._splitter.release() + text)
+                    self._take_labelled_content(text)
                 else:
-                    self._take_segments(self._splitter.feed(text))
+                    self._take_segments(self._text.splitter.feed(text))
+            case Label():
+                if not self._labelled:
+                    self._take_segments(self._text.take_label())
             case Reasoning(text):
-                self.model_ran = self._labelled = True
+                if not self._labelled:
+                    self.model_ran = self._labelled = True
+                    # Text before it was the answer, whatever it was shown as.
+                    self._held_text.append(self._text.splitter.take_unconfirmed())
                 self._take_reasoning(text)
             case ToolCalls(calls):
-                self.model_ran = True
-                self._close_splitter(stopped=False)
+                self.model_ran = self._has_calls = True
+                self._close_text(stopped=False)
                 self._begin_output()
                 self._stats.output_bytes += sum(map(_call_bytes, calls))
                 self._events.extend(map(ToolCallDelta, calls))
@@ -262,10 +282,11 @@ class Turn:
             case Usage(usage):
                 self._stats.usage = usage
             case Finish(reason, stop_sequence):
-                self._close_splitter(stopped=reason == "stop")
                 self._finish_reason, self._stop_sequence = reason, stop_sequence
+                stopped = self._has_stopped
+                if not self._text.waits_for_usage(stopped=stopped, stop_sequence=stop_sequence):
+                    self._close_text(stopped=stopped)
             case End():
-                self._close_splitter(stopped=self._finish_reason in (None, "stop"))
                 self._finish_reason = self._finish_reason or "stop"
                 self._finish()
             case Fault(message, code, status):
@@ -279,11 +300,24 @@ class Turn:
     def _take_extra(self, extra: Extra) -> None:
         self.model_ran = self.model_ran or bool(extra.delta or extra.choice)
         if extra.answers:
-            self._close_splitter(stopped=False)
+            self._close_text(stopped=False)
             self._begin_output()
         if extra.choice and self._thinking and not self._shows_trace:
             return  # the logprobs would spell out the trace
         self._events.append(extra)
+
+    def _take_labelled_content(self, text: str) -> None:
+        """Content beside labelled reasoning is the answer; white space alone does not begin it."""
+        if self._phase < Phase.OUTPUT and text.isspace():
+            self._held_text.append(text)
+        else:
+            self._take_output(self._take_held() + text)
+
+    def _take_held(self) -> str:
+        """What was held back of a text that turned out to have no markers."""
+        held = "".join([self._text.splitter.release(), *self._held_text])
+        self._held_text.clear()
+        return held
 
     def _take_segments(self, segments: list[Segment]) -> None:
         for kind, text in segments:
@@ -334,15 +368,23 @@ class Turn:
                 self._mark("first_summary_ms")
             self._events.append(ReasoningSummary(text, closing))
 
-    def _close_splitter(self, *, stopped: bool) -> None:
+    @property
+    def _has_stopped(self) -> bool:
+        """The model has ended its answer by itself."""
+        return self._finish_reason == "stop"
+
+    def _close_text(self, *, stopped: bool) -> None:
+        """No more text comes, or none that belongs to the text so far."""
         if self._labelled:
-            self._take_output(self._splitter.release())
-        else:
-            self._take_segments(self._splitter.close(stopped=stopped))
+            self._take_output(self._take_held())
+            return
+        usage, sequence = self._stats.usage, self._stop_sequence
+        self._take_segments(self._text.close(stopped=stopped, stop_sequence=sequence, usage=usage))
 
     def _finish(self) -> None:
         if self.ended:
             return
+        self._close_text(stopped=self._has_stopped)
         if self._phase < Phase.OUTPUT:
             self._summarize()
         stats = self._stats

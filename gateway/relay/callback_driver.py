@@ -52,7 +52,7 @@ def read_body(
             except OSError as error:
                 raise UpstreamBroke(BROKE_OFF) from error
             now = clock()
-            run.on_read(now)
+            run.calling_since, run.reading_since = None, now  # Run.on_read, without a call
             goes_on = relay.on_events(run, feeder.feed(data, now), now)
             if body.is_broken:
                 raise UpstreamBroke(BROKE_OFF)

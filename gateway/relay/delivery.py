@@ -78,23 +78,19 @@ class Delivery:
         self._socket, self._dialect = socket, dialect
         self.run.queue.direct = self
 
-    @property
-    def can_write(self) -> bool:
+    def write_now(self, number: int, events: Sequence[Event], now: float) -> bool:
         """See DirectWriter."""
-        return self._socket is not None and not self._socket.has_unsent
-
-    def write_now(self, number: int, events: Sequence[Event], now: float) -> None:
-        """See DirectWriter."""
-        frames = self._dialect.encode(number, events)
-        if not frames:
-            return
         socket = self._socket
         assert socket is not None, "direct writes were enabled with one"
-        self.waiting_since = now
-        self.stats.write(len(frames), now)
-        socket.write_chunk_now(frames)
         if socket.has_unsent:
-            self.run.queue.wake()  # the reader has to wait for the client
+            return False
+        if frames := self._dialect.encode(number, events):
+            self.waiting_since = now
+            self.stats.write(len(frames), now)
+            socket.write_chunk_now(frames)
+            if socket.has_unsent:
+                self.run.queue.wake()  # the reader has to wait for the client
+        return True
 
     def count_write(self, size: int) -> None:
         """Counts bytes that are about to be written."""

@@ -32,12 +32,11 @@ class Signal(Protocol):
 class DirectWriter(Protocol):
     """Sends events to the client without waiting; see Delivery."""
 
-    @property
-    def can_write(self) -> bool:
-        """False while the client has not taken all that was sent before."""
+    def write_now(self, number: int, events: Sequence[Event], now: float) -> bool:
+        """Sends events, of which the first has this number.
 
-    def write_now(self, number: int, events: Sequence[Event], now: float) -> None:
-        """Sends events, of which the first has this number."""
+        False, and nothing is sent, while the client has not taken all that was sent before.
+        """
 
 
 class EventQueue:
@@ -60,17 +59,14 @@ class EventQueue:
         """Hands events over, to the client at once or to the queue. Never waits."""
         if not events:
             return
-        direct = self.direct
         # The last event goes through the queue: its reader has to see the end.
         if (
-            direct is not None
-            and self.is_drained
-            and direct.can_write
+            self.is_drained
+            and self.direct is not None
             and type(events[-1]) not in _LAST
+            and self.direct.write_now(self._next_number, events, now)
         ):
-            number = self._next_number
             self._next_number += len(events)
-            direct.write_now(number, events, now)
             return
         self.is_drained = False
         self._events.extend(events)

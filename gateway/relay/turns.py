@@ -65,8 +65,7 @@ class TurnFactory:
         def source(upstream: str, model: str) -> Reading:
             return Reading(
                 self._upstreams[upstream].upstream.reader(choice),
-                self._families.splitter(upstream, model, request.body, options.starts_inside),
-                self._families.find(model).name,
+                self._families.reading(upstream, model, request.body, options.starts_inside),
             )
 
         return Turn(
@@ -80,11 +79,13 @@ class TurnFactory:
         )
 
     def learn(self, run: Run) -> None:
-        """Remembers a model whose reasoning turned out to be opened by its chat template."""
-        if not run.turn.saw_unopened_end or run.request.options.starts_inside is not None:
+        """Notes what a turn showed of how its model marks reasoning."""
+        observation = run.turn.observation()
+        if observation is None:
             return
         lease = run.lease
-        if self._families.remember_starts_inside(lease.upstream, lease.model):
+        now_known = self._families.turns.note(lease.upstream, lease.model, observation)
+        if now_known and not self._families.find(lease.model).starts_inside:
             self._metrics.count_starts_inside(lease.upstream)
             self._log.warning(
                 "model starts inside its reasoning",

@@ -13,6 +13,7 @@ from gateway.core.parts import (
     End,
     Fault,
     Finish,
+    Label,
     Other,
     Part,
     Reasoning,
@@ -72,6 +73,7 @@ class ChatReader:
         self._choice_index = choice
         self._redact = redact
         self._tagged_thoughts = False
+        self._has_label = False
         self._sse = Decoder()
         self._learner = TemplateLearner()
         self._calls = ToolCallIndexer()
@@ -134,6 +136,7 @@ class ChatReader:
     def _parts_of(self, line: bytes) -> list[Part]:
         """What one line says by itself, further down in a stream."""
         reader = ChatReader(self._choice_index)
+        reader._has_label = True
         reader._parsed([b"", line, b""], 0, 3)
         return reader._take()
 
@@ -226,7 +229,12 @@ class ChatReader:
             self._add(Finish(str(choice.finish_reason), _stop_sequence(choice)))
 
     def _delta(self, delta: dict[str, Any], content: Any) -> None:
-        self._text(Reasoning, _reasoning_of(delta))
+        reasoning = _reasoning_of(delta)
+        if not self._has_label:
+            self._has_label = bool(reasoning) or not delta.keys().isdisjoint(_LABELLED)
+            if self._has_label and not reasoning:
+                self._add(Label())
+        self._text(Reasoning, reasoning)
         if isinstance(content, str):
             self._text(self._kind_of(content, delta), content)
         elif isinstance(content, list):

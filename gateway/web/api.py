@@ -12,7 +12,7 @@ from gateway.apis.base import KEY_HEADERS, Endpoint
 from gateway.config import Config, Format
 from gateway.core.families import Families
 from gateway.core.sse import dumps
-from gateway.routing.models import ModelList
+from gateway.routing.models import ListedModel, ModelList
 from gateway.web.auth import Authenticator
 from gateway.web.inference import Inference
 from gateway.web.request import current_request
@@ -44,6 +44,7 @@ def make_blueprint(
                 "object": "model",
                 "owned_by": model.owner,
                 "family": families.find(model.own_name).name,
+                "unmarked_text": _unmarked_text(families, model),
                 "upstream": model.upstream,
             }
             for model in model_list.models()
@@ -76,6 +77,12 @@ def _add_api(blueprint: Blueprint, api: Api, inference: Inference) -> None:
 
     for endpoint in api.endpoints:
         add(endpoint)
+
+
+def _unmarked_text(families: Families, model: ListedModel) -> dict[str, str]:
+    """What a text of this model without markers counts as, unless a request says otherwise."""
+    belief = families.reading(model.upstream, model.own_name).belief
+    return {"counts_as": belief.counts_as, "why": belief.why}
 
 
 def _json(value: Any, headers: Mapping[str, str] | None = None) -> Response:

@@ -11,6 +11,7 @@ import requests
 import responses
 from flask.testing import FlaskClient
 
+from gateway.core.families.evidence import TURNS_IN_A_ROW
 from tests.core.scripted import DONE, FINISH, USAGE, contents
 from tests.web.conftest import COMPLETIONS, UPSTREAM, answers
 
@@ -243,7 +244,7 @@ def test_a_request_that_turns_thinking_off_starts_outside_the_reasoning(
     assert names == ["prompt_summary", "final_output_delta", "done"]
 
 
-def test_an_unopened_end_marker_makes_later_turns_start_inside(
+def test_unopened_end_markers_in_a_row_make_later_turns_start_inside(
     client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
 ) -> None:
     answers(upstream, *contents("I think.</think>Hi"), FINISH, DONE)
@@ -253,7 +254,8 @@ def test_an_unopened_end_marker_makes_later_turns_start_inside(
         return message["message"]["reasoning"], message["message"]["content"]
 
     assert turn(gateway={"starts_inside": False, "reasoning": "raw"}) == ("", "I think.Hi")
-    assert turn(gateway={"reasoning": "raw"}) == ("", "I think.Hi")
+    for _ in range(TURNS_IN_A_ROW):
+        assert turn(gateway={"reasoning": "raw"}) == ("", "I think.Hi")
     assert turn(gateway={"reasoning": "raw"}) == ("I think.", "Hi")
     warnings = [line for line in logged if line["level"] == "warning"]
     assert [(w["event"], w["model"], w["upstream"]) for w in warnings] == [
@@ -719,6 +721,7 @@ def test_models_are_listed_with_their_family_and_upstream(
                 "object": "model",
                 "owned_by": "me",
                 "family": "think-tools",
+                "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
             },
             {
@@ -726,6 +729,7 @@ def test_models_are_listed_with_their_family_and_upstream(
                 "object": "model",
                 "owned_by": "default",
                 "family": "tags",
+                "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
             },
         ],

@@ -12,6 +12,7 @@ import responses
 from flask.testing import FlaskClient
 
 from gateway.config import UpstreamConfig
+from gateway.core.families.evidence import TURNS_IN_A_ROW
 from tests.core.scripted import DONE, FINISH, USAGE, contents, delta
 from tests.web.conftest import sse
 from tests.web.test_api import ask, events
@@ -200,10 +201,11 @@ def test_several_choices_fail_over_together(make_client: MakeClient, upstream: M
 def test_a_model_that_starts_inside_is_remembered_for_the_upstream_that_answered(
     make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
 ) -> None:
-    says(upstream, "a", *[b""] * 1)
+    says(upstream, "a", b"")
     says(upstream, "b", sse(*contents("Hm, two and two.\n</think>\n\n4"), FINISH, DONE))
     client = make_client(**in_order("a", "b"))
-    ask(client, model="mine", gateway={"format": "events"})
+    for _ in range(TURNS_IN_A_ROW):
+        ask(client, model="mine", gateway={"format": "events"})
     [warning] = [line for line in logged if "starts inside" in line["event"]]
     assert (warning["upstream"], warning["model"]) == ("b", "mine")
 
@@ -405,6 +407,7 @@ def test_model_lists_of_all_upstreams_are_merged(make_client: MakeClient, upstre
         "object": "model",
         "owned_by": "owner-a",
         "family": "tags",
+        "unmarked_text": {"counts_as": "answer", "why": "family"},
         "upstream": "a",
     }
 

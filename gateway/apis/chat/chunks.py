@@ -44,7 +44,7 @@ class ChunkDialect(Dialect):
         super().__init__(answer)
         self._index = 0
         self._choices: dict[int, ChunkDialect] = {}
-        self._phase = PROMPT_SUMMARY
+        self._phase = ""
         self._members: dict[str, Any] = {
             "id": f"chatcmpl-{answer.id}",
             "object": "chat.completion.chunk",
@@ -74,24 +74,28 @@ class ChunkDialect(Dialect):
         return b""
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
+        if len(events) == 1:
+            return self._spell(events[0])  # as nearly always
         return b"".join(map(self._spell, events))
 
     def chunk_in(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
         """A chunk of a phase, after what begins the phase; see :meth:`chunk`."""
-        beginning = self.enter(phase)
+        chunk = self.chunk(delta, phase, choice=choice, more=more)
+        if phase == self._phase:
+            return chunk
         self._phase = phase
-        return beginning + self.chunk(delta, phase, choice=choice, more=more)
+        return self.enter(phase) + chunk
 
     def chunk(
         self, delta: str, phase: str, *, event: str = "", choice: str = "", more: str = ""
     ) -> bytes:
         """One chunk. `delta` is a JSON object; `choice` and `more` are further members, of the
         choice and of the chunk, each with a leading comma."""
-        return frame(
+        data = (
             f'{self._head},"choices":[{{"index":{self._index},"delta":{delta}{choice},'
-            f'"finish_reason":null}}],"phase":"{phase}"{more}}}',
-            event,
+            f'"finish_reason":null}}],"phase":"{phase}"{more}}}'
         )
+        return frame(data, event)
 
     def _spell(self, event: Event) -> bytes:
         match event:

@@ -1,9 +1,10 @@
 """What the paths that belong to no API answer, as JSON schemas."""
 
-from typing import Any
+from typing import Any, get_args
 
 from gateway.apis.base import Schema
 from gateway.apis.schemas import COUNT, OBJECT, OPENAI_ERROR, STRING, list_of, object_of
+from gateway.core.families.evidence import CountsAs, Why
 
 REF = "#/components/schemas/"
 MODEL_LIST = Schema(
@@ -20,6 +21,15 @@ MODEL_LIST = Schema(
                         "family": {
                             **STRING,
                             "description": "How the gateway takes its reasoning to be marked.",
+                        },
+                        "unmarked_text": {
+                            **object_of(
+                                {
+                                    "counts_as": {"enum": list(get_args(CountsAs))},
+                                    "why": {"enum": list(get_args(Why))},
+                                }
+                            ),
+                            "description": "What a text of it without markers counts as.",
                         },
                         "upstream": STRING,
                     }

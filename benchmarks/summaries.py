@@ -4,8 +4,9 @@
     python benchmarks/summaries.py traces.jsonl --show 10  # and ten summaries to read
 
 One JSON object a line: `prompt`, `reasoning` and `answer`, and if you like `id`, `model` and
-`domain`. The table sets the extractive summarizer beside KL-Sum and the first sentences; the interval
-of a difference is a paired bootstrap over the traces. `docs/summaries.md` says what is measured.
+`domain`. The table sets the extractive summarizer beside KL-Sum and the first sentences; the
+interval of a difference is a paired bootstrap over the traces. `docs/summaries.md` says what is
+measured.
 """
 
 import argparse
@@ -194,7 +195,7 @@ def _column(rows: Sequence[Row], column: str) -> str:
 
 
 def show(row: Mapping[str, Any]) -> None:
-    """One trace's account, to read."""
+    """One trace's summaries, to read."""
     print(f"\n### {row.get('id', '')} {row.get('domain', '')} {row.get('model', '')}\n")
     print("prompt:  ", prompt_of([{"role": "user", "content": row.get("prompt", "")}]).summary)
     summarizer = SUMMARIZERS["extractive"](row.get("prompt", ""), 60)

@@ -747,6 +747,10 @@ def test_models_are_listed_with_their_family_and_upstream(
             {
                 "id": "qwen3-8b",
                 "object": "model",
+                "type": "model",
+                "display_name": "qwen3-8b",
+                "created": 0,
+                "created_at": "1970-01-01T00:00:00Z",
                 "owned_by": "me",
                 "family": "think-tools",
                 "unmarked_text": {"counts_as": "answer", "why": "family"},
@@ -755,13 +759,34 @@ def test_models_are_listed_with_their_family_and_upstream(
             {
                 "id": "x",
                 "object": "model",
+                "type": "model",
+                "display_name": "x",
+                "created": 0,
+                "created_at": "1970-01-01T00:00:00Z",
                 "owned_by": "default",
                 "family": "tags",
                 "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
             },
         ],
+        "first_id": "qwen3-8b",
+        "last_id": "x",
+        "has_more": False,
     }
+
+
+@pytest.mark.parametrize("path", ["/v1/models/", "/openai/v1/models/"])
+def test_one_model_can_be_asked_for(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str
+) -> None:
+    data = [{"id": "qwen3-8b"}, {"id": "Org/x y"}]
+    upstream.get(f"{UPSTREAM}/models", json={"object": "list", "data": data})
+    listed = client.get("/v1/models").get_json()["data"]
+    assert client.get(f"{path}qwen3-8b").get_json() == listed[0]
+    assert client.get(f"{path}Org/x%20y").get_json() == listed[1]
+    missing = client.get(f"{path}gone")
+    assert missing.status_code == 404
+    assert missing.get_json()["error"]["code"] == "model_not_found"
 
 
 @pytest.mark.parametrize("answer", [{"status": 500}, {"body": "nope"}, {"json": {"data": [1]}}])

@@ -136,6 +136,11 @@ def test_a_non_streamed_answer_is_one_response(
         "text": {"format": {"type": "text"}},
         "reasoning": {"effort": "high", "summary": "auto"},
         "metadata": {"a": "b"},
+        "instructions": None,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
         "usage": {
             "input_tokens": 10,
             "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},

@@ -30,10 +30,12 @@ _SAME_MEMBERS = (
 """Members with the same name and meaning in a chat completion request."""
 _ECHOED_MEMBERS = (
     "instructions",
+    "frequency_penalty",
     "max_output_tokens",
     "max_tool_calls",
     "metadata",
     "parallel_tool_calls",
+    "presence_penalty",
     "prompt_cache_key",
     "safety_identifier",
     "temperature",

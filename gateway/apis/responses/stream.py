@@ -52,8 +52,16 @@ _DEFAULTS: dict[str, Any] = {
     "tool_choice": "auto",
     "tools": [],
     "metadata": {},
+    "instructions": None,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
 }
-"""Members of a response; those that echo the request override them."""
+"""Members of a response; those that echo the request override them.
+
+Strict clients want a number for each sampling parameter; these are OpenAI's defaults.
+"""
 
 
 class _NullWriter:

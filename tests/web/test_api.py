@@ -1,5 +1,6 @@
 """The chat API: what the upstream gets, what the client gets, and every refusal."""
 
+import gzip
 import json
 import uuid
 from collections.abc import Callable
@@ -196,6 +197,17 @@ def test_reasoning_in_the_history_is_not_sent_to_the_upstream(
     assert client.post(path, json=body, buffered=True).status_code == 200
     sent = json.loads(upstream.calls[0].request.body)
     assert sent["messages"] == [user, {"role": "assistant", "content": "Hi."}, user]
+
+
+def test_a_compressed_body_is_read(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *GREETING)
+    body = gzip.compress(json.dumps({"messages": MESSAGES}).encode())
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    path = "/openai/v1/chat/completions"
+    assert client.post(path, data=body, headers=headers).status_code == 200
+    assert json.loads(upstream.calls[0].request.body)["messages"] == MESSAGES
+    headers["Content-Encoding"] = "compress"
+    assert client.post(path, data=body, headers=headers).status_code == 415
 
 
 def test_only_the_newest_message_of_the_user_can_be_refused(

@@ -1,6 +1,7 @@
 """The chat API: what the upstream gets, what the client gets, and every refusal."""
 
 import gzip
+import hashlib
 import json
 import uuid
 from collections.abc import Callable
@@ -197,6 +198,30 @@ def test_reasoning_in_the_history_is_not_sent_to_the_upstream(
     assert client.post(path, json=body, buffered=True).status_code == 200
     sent = json.loads(upstream.calls[0].request.body)
     assert sent["messages"] == [user, {"role": "assistant", "content": "Hi."}, user]
+
+
+LONG_ID = "user_" + "a" * 145
+
+
+@pytest.mark.parametrize(
+    ("path", "members"),
+    [
+        ("/v1/chat/completions", {"messages": MESSAGES, "user": LONG_ID, "extra_body": {}}),
+        ("/v1/responses", {"input": "hi", "user": LONG_ID, "client_metadata": {}}),
+        (
+            "/v1/messages",
+            {"messages": MESSAGES, "max_tokens": 9, "metadata": {"user_id": LONG_ID}},
+        ),
+    ],
+)
+def test_strangers_are_not_sent_on_and_long_user_ids_are_hashed(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str, members: dict[str, Any]
+) -> None:
+    answers(upstream, *GREETING)
+    assert client.post(path, json=members, buffered=True).status_code == 200
+    sent = json.loads(upstream.calls[0].request.body)
+    assert sent.keys() <= {"messages", "user", "max_tokens", "stream", "stream_options"}
+    assert sent["user"] == hashlib.sha256(LONG_ID.encode()).hexdigest()
 
 
 def test_a_compressed_body_is_read(client: FlaskClient, upstream: responses.RequestsMock) -> None:

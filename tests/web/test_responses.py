@@ -731,6 +731,18 @@ def test_a_truncated_answer_is_incomplete(
         assert body["usage"]["output_tokens"] == 30
 
 
+def test_a_length_stop_can_count_as_completed(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *contents("Once upon"), finish("length"), USAGE, DONE)
+    client = make_client(responses_at_length="completed")
+    last = events(ask(client, stream=True))[-1]
+    assert last["type"] == "response.completed"
+    for body in (last["response"], ask(client).get_json()):
+        assert (body["status"], body["incomplete_details"]) == ("completed", None)
+        assert "completed_at_length" not in body
+
+
 def test_a_failure_in_the_stream_fails_the_response(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:

@@ -64,6 +64,10 @@ Strict clients want a number for each sampling parameter; these are OpenAI's def
 """
 
 
+COMPLETED_AT_LENGTH = "completed_at_length"
+"""A key of `Answer.echo`: an answer that was cut by its length counts as completed."""
+
+
 class _NullWriter:
     """Drops the events: the answer is not streamed."""
 
@@ -89,7 +93,7 @@ class ResponseObject:
             "model": answer.model,
             "output": self._items.output,
             **_DEFAULTS,
-            **answer.echo,
+            **{name: value for name, value in answer.echo.items() if name != COMPLETED_AT_LENGTH},
         }
         self.error: ErrorInfo | None = None
 
@@ -139,6 +143,8 @@ class ResponseObject:
 
     def _finish(self, done: Done) -> None:
         incomplete_reason = _INCOMPLETE_REASONS.get(done.finish_reason)
+        if done.finish_reason == "length" and self._answer.echo.get(COMPLETED_AT_LENGTH):
+            incomplete_reason = None
         status = "incomplete" if incomplete_reason else "completed"
         self._items.close(status)
         self._body |= {"status": status, "usage": _usage(token_counts(done, self._answer))}

@@ -590,7 +590,7 @@ def test_the_prompt_summary_is_of_the_users_message_not_of_a_system_message_behi
     ("upstream_status", "status", "type"),
     [
         (400, 400, "invalid_request_error"),
-        (401, 502, "api_error"),
+        (401, 424, "api_error"),
         (404, 404, "not_found_error"),
         (409, 409, "conflict_error"),
         (413, 413, "request_too_large"),
@@ -617,7 +617,7 @@ def test_an_upstream_refusal_is_answered_with_a_status(
     assert response.status_code == status
     assert response.get_json()["error"]["type"] == type
     assert response.headers.get("Retry-After") == headers.get("Retry-After")
-    assert "x-should-retry" not in response.headers
+    assert response.headers.get("x-should-retry") == ("false" if status == 424 else None)
 
 
 def test_a_failure_in_the_stream_ends_it_with_an_error_event(

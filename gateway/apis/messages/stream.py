@@ -33,6 +33,7 @@ from gateway.apis.messages.content_blocks import (
 )
 from gateway.apis.usage import token_counts
 from gateway.core.events import Done, Event, Failed
+from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import dumps, frame, quote
 from gateway.errors import ErrorInfo
 
@@ -47,6 +48,7 @@ _ERROR_TYPES = {
     408: "timeout_error",
     409: "conflict_error",
     413: "request_too_large",
+    424: "api_error",
     429: "rate_limit_error",
     503: "overloaded_error",
     504: "timeout_error",
@@ -207,7 +209,7 @@ def _signature(answer: Answer, index: int) -> str:
 
 
 def _stop(done: Done, blocks: ContentBlocks) -> dict[str, Any]:
-    """Returns `stop_reason` and `stop_sequence`.
+    """Returns `stop_reason` and `stop_sequence`; `usage` names an unknown finish reason.
 
     A tool call decides by itself: servers disagree on the finish reason of an answer with one.
     """
@@ -226,6 +228,8 @@ def _usage(done: Done, answer: Answer) -> dict[str, Any]:
     counts = token_counts(done, answer)
     usage = _counts(counts.prompt - counts.cached, counts.output, counts.cached)
     usage["output_tokens_details"] = {"thinking_tokens": counts.reasoning}
+    if meaning_of(done.finish_reason) == "unknown":
+        usage["finish_reason"] = done.finish_reason
     return usage | counts.extra_members("thinking_tokens")
 
 

@@ -32,6 +32,7 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
+from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import comment, dumps, frame, quote
 from gateway.errors import ErrorInfo
 
@@ -151,6 +152,8 @@ class ResponseObject:
         if incomplete_reason:
             self._body["incomplete_details"] = {"reason": incomplete_reason}
         else:
+            if meaning_of(done.finish_reason) == "unknown":
+                self._body["incomplete_details"] = {"reason": done.finish_reason}
             seconds = (done.timings.total_ms or 0) // 1000
             self._body["completed_at"] = self._answer.created + seconds
         self._writer.write_event(f"response.{status}", response=self._body)

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import pytest
 
 from gateway.config import UpstreamConfig
 from gateway.core.families.family import Family, tag
-from gateway.core.summarizers import Summarizer, Summary
+from gateway.core.summarizers import BUDGET_WORDS, SUMMARIZERS, Summarizer, Summary
+from gateway.core.summarizers.text import shorten
 from gateway.upstreams.chat import ChatUpstream
+from tests.core.core import test_summarizers as contract
 from tests.programs import ROOT
 
 CODE = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
@@ -36,8 +39,17 @@ def test_the_upstream() -> None:
     assert headers["X-Request-Id"] == "id"
 
 
-def test_the_summarizer() -> None:
-    summarizer = example("LineSummarizer", Summarizer=Summarizer, Summary=Summary)("", 60)
-    assert summarizer.feed("I add.\nIt ") == ["I add."]
-    assert summarizer.feed("is 4.") == []
-    assert summarizer.close() == Summary("I add. It is 4.", "It is 4.")
+def test_the_summarizer_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    summarizer = example(
+        "LastLineSummarizer", Summarizer=Summarizer, Summary=Summary, shorten=shorten
+    )
+    name = "last-line"
+    monkeypatch.setitem(SUMMARIZERS, name, summarizer)
+    every = contract.TestEverySummarizer()
+    every.test_short_reasoning_is_its_own_summary(name)
+    every.test_no_reasoning_gives_nothing(name)
+    for detail in BUDGET_WORDS:
+        every.test_a_summary_keeps_its_budget_and_states_the_conclusion(name, detail)
+    every.test_live_lines_come_while_the_model_thinks(name)
+    every.test_any_text_in_any_pieces(name)
+    every.test_no_cut_changes_the_account(name)

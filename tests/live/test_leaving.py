@@ -13,6 +13,8 @@ import pytest
 from tests.live.wire import FORMATS, get_json, logged_turn, request_body, wait_until
 from tests.programs import DRIVERS, Program, start_gateway, start_mock
 
+pytestmark = pytest.mark.alone
+
 NOTICED_WITHIN_S = 2.0
 Body = dict[str, Any]
 

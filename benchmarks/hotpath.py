@@ -32,6 +32,7 @@ from gateway.config import Config, Format, ReasoningMode
 from gateway.core.events import Event, OutputDelta, ReasoningDelta
 from gateway.core.families import Families
 from gateway.core.sse import Decoder
+from gateway.core.steady import Feeder
 from gateway.core.summarizers import SUMMARIZERS
 from gateway.core.turn import Reading, Turn
 from gateway.transport.chunked import ChunkedDecoder
@@ -104,8 +105,8 @@ def turn(reasoning: ReasoningMode) -> Turn:
         started=0.0,
         prompt_summary="How many primes are there?",
         reasoning=reasoning,
-        source=lambda _upstream, model: Reading(
-            ChatReader(), Families(Config()).splitter("", model, {}, None), "tags"
+        source=lambda upstream, model: Reading(
+            ChatReader(), Families(Config()).reading(upstream, model, {}, None)
         ),
         summarizer=SUMMARIZERS["extractive"]("How many primes are there?", 60),
     )
@@ -133,6 +134,8 @@ def steps(frames: int) -> Iterator[tuple[str, Step]]:
     yield "dialect openai, trace", lambda: encode_all("openai", "raw", traces)
     yield "all, phased", lambda: whole("phased", "summary", lines)
     yield "all, openai raw", lambda: whole("openai", "raw", lines)
+    for format in DIALECTS:
+        yield f"fast path, {format} raw", lambda f=format: fast(f, "raw", body)
 
 
 def feed_all(machine: Any, batches: list[Any]) -> None:
@@ -153,6 +156,20 @@ def whole(format: Format, reasoning: ReasoningMode, batches: list[list[bytes]]) 
     dialect.encode(1, machine.start(0.0))
     for lines in batches:
         dialect.encode(2, machine.feed(lines, 1.0))
+
+
+def fast(format: str, reasoning: ReasoningMode, body: list[bytes]) -> None:
+    """From the HTTP chunks of each read to the client's bytes, as the callback driver does it."""
+    machine = turn(reasoning)
+    dialect = DIALECTS[format](Answer("id", "any-model", 0, reasoning))
+    dialect.begin()
+    dialect.encode(1, machine.start(0.0))
+    decoder = ChunkedDecoder()
+    feeder = Feeder(
+        machine, lambda data: decoder.feed(data).splitlines(), lambda: decoder.at_boundary
+    )
+    for number, data in enumerate(body, 2):
+        dialect.encode(number, feeder.feed(data, 1.0))
 
 
 def calibration() -> int:

@@ -91,10 +91,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     responses_other_tools: Annotated[
         OtherTools,
         Meta(
-            description="What `/v1/responses` does with tools that are not functions: refuse the "
-            "request, or skip the tools."
+            description="What `/v1/responses` does with tools that run only at OpenAI, such as "
+            "`web_search`: skip the tools, or refuse the request."
         ),
-    ] = "refuse"
+    ] = "skip"
     heartbeat_s: Annotated[
         Seconds, Meta(description="Seconds of silence after which a stream gets a heartbeat.")
     ] = 15

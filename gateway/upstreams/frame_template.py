@@ -33,6 +33,8 @@ their text (some servers pad them at random), and the learner gives up."""
 _NEAR, _FAR = 8, 1 << 20
 _MAX_SIZE_DIGITS = 8
 """A chunk whose size has more hexadecimal digits is not a token."""
+_MAX_CHUNKS = 16
+"""With more chunks in a read, it is cheaper to decode them all and cut the texts of all lines."""
 _NO_TEXTS: Sequence[bytes] = ()
 
 _STRING = re.compile(rb'"(?:content|text|thinking|reasoning\w*)"\s*:\s*"((?:[^"\\]|\\.)+)"')
@@ -83,7 +85,7 @@ class FrameTemplate:
         return texts[:fitting]
 
     def texts_of_chunks(self, data: bytes) -> Sequence[bytes]:
-        """The insides of the JSON strings in HTTP chunks of one frame each; none: it does not fit.
+        """The insides of the JSON strings in a few HTTP chunks of one frame each; none: no fit.
 
         f3␍␊data: {"id":"a","choices":[{"delta":{"content":" so"},…}]}␊␊␍␊
              └────────────────── head ──────────────────┘   └─ tail ─┘
@@ -104,6 +106,8 @@ class FrameTemplate:
             stop = end + len(behind)
             size = b"%x" % (stop - begin - 2)
             if end < 0 or data[at : begin - 2] != size or not data.startswith(head, begin):
+                return _NO_TEXTS
+            if len(data) > _MAX_CHUNKS * stop:
                 return _NO_TEXTS
             texts.append(data[text:end])
             at = stop

@@ -198,6 +198,32 @@ def test_reasoning_in_the_history_is_not_sent_to_the_upstream(
     assert sent["messages"] == [user, {"role": "assistant", "content": "Hi."}, user]
 
 
+def test_only_the_newest_message_of_the_user_can_be_refused(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *GREETING)
+    history = [
+        {"role": "developer", "content": "Be brief."},
+        {"content": "no role"},
+        "no message",
+        {"role": "user"},
+        {"role": "user", "content": ["a", 1, {"type": "text", "text": "b"}]},
+        {"role": "assistant", "content": {"answer": 4}},
+        {"role": "user", "content": "hi"},
+        {"role": "system", "content": "Be kind."},
+    ]
+    response = client.post("/openai/v1/chat/completions", json={"messages": history})
+    assert response.status_code == 200
+    assert json.loads(upstream.calls[0].request.body)["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        {"role": "assistant", "content": '{"answer":4}'},
+        {"role": "user", "content": "hi"},
+        {"role": "user", "content": "Be kind."},
+    ]
+    assert response.get_json()["phases"]["prompt_summary"].endswith("hi")
+
+
 def test_the_clients_key_is_not_sent_to_the_upstream(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
@@ -387,6 +413,8 @@ def test_a_prompt_of_the_maximum_length_is_accepted(
         (b'{"messages": [{"role": 1}]}', "messages[0].role", "expected `str`"),
         (b'{"messages": [{"role": "user", "content": 1}]}', "messages[0].content", "expected"),
         (b'{"messages": [{"role": "user", "content": [1]}]}', "messages[0].content[0]", "expected"),
+        (b'{"messages": [{"role": "user"}]}', "messages[0].content", "it is required"),
+        (b'{"messages": [{"role": "system"}, 1]}', "messages[1]", "expected `object`"),
         (b'{"messages": [{"role": "user"}], "stream": "yes"}', "stream", "expected `bool"),
         (b'{"messages": [{"role": "user"}], "model": 1}', "model", "expected `str"),
         (b'{"messages": [{"role": "user"}], "n": 2, "stream": true}', "n", "n must be 1"),
@@ -488,8 +516,8 @@ REFUSALS = [
     (404, 404, "invalid_request_error"),
     (422, 422, "invalid_request_error"),
     (429, 429, "rate_limit_error"),
-    (401, 502, "upstream_error"),
-    (403, 502, "upstream_error"),
+    (401, 424, "upstream_error"),
+    (403, 424, "upstream_error"),
     (500, 502, "upstream_error"),
     (503, 502, "upstream_error"),
     (302, 502, "upstream_error"),

@@ -32,6 +32,7 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
+from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import comment, dumps, frame, quote
 from gateway.errors import ErrorInfo
 
@@ -137,13 +138,15 @@ class ResponseObject:
         if incomplete_reason:
             self._body["incomplete_details"] = {"reason": incomplete_reason}
         else:
+            if meaning_of(done.finish_reason) == "unknown":
+                self._body["incomplete_details"] = {"reason": done.finish_reason}
             seconds = (done.timings.total_ms or 0) // 1000
             self._body["completed_at"] = self._answer.created + seconds
         self._writer.write_event(f"response.{status}", response=self._body)
 
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error
-        self._items.close("incomplete")
+        self._items.break_off()
         members = {"code": error.code, "message": error.message, "param": error.param}
         self._writer.write_event("error", **members, error={"type": error.type, **members})
         # The API defines only these two codes for a failed response.

@@ -53,6 +53,7 @@ HEALTH = Schema(
                         "breaker": {"enum": ["closed", "open", "half_open"]},
                         "open_streams": COUNT,
                         "healthy": {"type": "boolean"},
+                        "key_refused": {"type": "boolean"},
                     }
                 )
             ),

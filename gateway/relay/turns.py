@@ -55,7 +55,7 @@ class TurnFactory:
 
     def make(self, request: ChatRequest, started: float) -> Turn | Choices:
         """The turn of a request that arrived at `started`, or a turn for each of its choices."""
-        prompt = prompt_of(request.body["messages"])
+        prompt = prompt_of(request.conversation or request.body["messages"])
         turns = [self._turn(request, prompt, started, n) for n in range(request.choices)]
         return turns[0] if len(turns) == 1 else Choices(turns)
 

@@ -126,11 +126,11 @@ _NAMES = frozenset({"id", "type", "role", "format"})
 def _append(target: dict[str, Any], name: str, value: Any) -> None:
     """Adds a delta to a member: strings and lists are joined, objects member by member.
 
-    Any other value replaces the last.
+    Any other value replaces the last, but nothing replaces an object.
     """
-    if value is None:
-        return
     last = target.get(name)
+    if value is None or (isinstance(last, dict) and not isinstance(value, dict)):
+        return
     if isinstance(value, dict):
         merged = dict(last) if isinstance(last, dict) else {}
         for member, piece in value.items():

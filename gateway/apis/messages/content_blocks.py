@@ -9,7 +9,7 @@ turn comes, so nothing is lost. The first block stops
 - when another block follows it, if it is text or thinking;
 - when another block follows it and its arguments are a complete JSON object, if it is a tool call;
 - at once, if it is the prompt summary, which never grows;
-- at the end of the answer, in any case.
+- at the end of the answer, in any case; not when the answer fails.
 
 A tool call starts with its first arguments, because its name may arrive in pieces before them.
 
@@ -26,7 +26,6 @@ For example, two tool calls whose deltas interleave:
     close()                    BlockStop(1)
 """
 
-import json
 from collections import deque
 from collections.abc import Hashable
 from typing import Any, Literal
@@ -34,6 +33,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.apis.base import Answer
+from gateway.apis.history import parse_object
 from gateway.apis.tool_calls import input_as_arguments, legacy_call, read_call_delta
 from gateway.core.events import (
     ChoiceEvent,
@@ -217,12 +217,3 @@ class ContentBlocks:
         # The client names the id in the tool's result, so it can't be empty.
         id = block.id or f"toolu_{self._answer.id}_{self._index}"
         return {"type": "tool_use", "id": id, "name": block.name}
-
-
-def parse_object(text: str) -> dict[str, Any] | None:
-    """Returns the JSON object that the text holds, or None."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -14,8 +14,8 @@ the trace and block 2 the summary. Then come text and tool calls. For example:
     message_delta                stop_reason, usage
     message_stop
 
-A failed answer ends in an event `error` in place of the last two. Anthropic's SDKs know all events;
-some clients fail at an unknown one.
+A failed answer ends in an event `error`, and the block that is open does not stop. Anthropic's SDKs
+know all events; some clients fail at an unknown one.
 """
 
 import base64
@@ -23,13 +23,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
+from gateway.apis.history import parse_object
 from gateway.apis.messages.content_blocks import (
     BlockDelta,
     BlockEvent,
     BlockStart,
     BlockStop,
     ContentBlocks,
-    parse_object,
 )
 from gateway.apis.usage import token_counts
 from gateway.core.events import Done, Event, Failed
@@ -146,17 +146,18 @@ class MessagesDialect(Dialect):
         frames: list[bytes] = []
         for event in events:
             frames += map(self._block_event, self._blocks.add(event))
-            if isinstance(event, Done | Failed):
+            if isinstance(event, Done):
                 frames += map(self._block_event, self._blocks.close())
                 frames.append(self._end(event))
+            elif isinstance(event, Failed):
+                # The open block does not stop: a client must not run a half tool call.
+                frames.append(frame(dumps(_error(event.error, self.answer.request_id)), "error"))
         return b"".join(frames)
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return _PING
 
-    def _end(self, event: Done | Failed) -> bytes:
-        if isinstance(event, Failed):
-            return frame(dumps(_error(event.error, self.answer.request_id)), "error")
+    def _end(self, event: Done) -> bytes:
         usage = _usage(event, self.answer)
         delta = _event("message_delta", delta=_stop(event, self._blocks), usage=usage)
         return delta + _event("message_stop")

@@ -54,8 +54,20 @@ _DEFAULTS: dict[str, Any] = {
     "tool_choice": "auto",
     "tools": [],
     "metadata": {},
+    "instructions": None,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
 }
-"""Members of a response; those that echo the request override them."""
+"""Members of a response; those that echo the request override them.
+
+Strict clients want a number for each sampling parameter; these are OpenAI's defaults.
+"""
+
+
+COMPLETED_AT_LENGTH = "completed_at_length"
+"""A key of `Answer.echo`: an answer that was cut by its length counts as completed."""
 
 
 class _NullWriter:
@@ -83,7 +95,7 @@ class ResponseObject:
             "model": answer.model,
             "output": self._items.output,
             **_DEFAULTS,
-            **answer.echo,
+            **{name: value for name, value in answer.echo.items() if name != COMPLETED_AT_LENGTH},
         }
         self.error: ErrorInfo | None = None
 
@@ -135,6 +147,8 @@ class ResponseObject:
 
     def _finish(self, done: Done) -> None:
         incomplete_reason = _INCOMPLETE_REASONS.get(done.finish_reason)
+        if done.finish_reason == "length" and self._answer.echo.get(COMPLETED_AT_LENGTH):
+            incomplete_reason = None
         status = "incomplete" if incomplete_reason else "completed"
         self._items.close(status)
         self._body |= {"status": status, "usage": _usage(token_counts(done, self._answer))}
@@ -149,7 +163,7 @@ class ResponseObject:
 
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error
-        self._items.close("incomplete")
+        self._items.break_off()
         members = {"code": error.code, "message": error.message, "param": error.param}
         self._writer.write_event("error", **members, error={"type": error.type, **members})
         # The API defines only these two codes for a failed response.

@@ -7,6 +7,7 @@ Three kinds of calls become one: function calls, custom calls, whose input is fr
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gateway.apis.base import Answer
 from gateway.core.sse import dumps
 
 
@@ -30,10 +31,16 @@ def read_call_delta(call: Mapping[str, Any]) -> CallDelta:
     return CallDelta(id, _string(function.get("name")), _string(function.get("arguments")))
 
 
-def legacy_call(delta: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The `function_call` of a delta as an item of `tool_calls`; None if it has none."""
+def legacy_call(delta: Mapping[str, Any], answer: Answer) -> dict[str, Any] | None:
+    """The `function_call` of a delta as an item of `tool_calls`.
+
+    None if it has none, or if the request offered no tools: then it is no call that a client
+    could make.
+    """
     function = delta.get("function_call")
-    return {"index": 0, "function": function} if isinstance(function, Mapping) else None
+    if isinstance(function, Mapping) and answer.echo.get("tools"):
+        return {"index": 0, "function": function}
+    return None
 
 
 def input_as_arguments(input: str) -> str:

@@ -47,7 +47,6 @@ _MEANINGS: dict[str, Meaning] = {
     word: meaning for meaning, words in _WORDS.items() for word in words.split()
 }
 _CANONICAL: dict[Meaning, str] = {
-    "finished": STOP,
     "length": LENGTH,
     "filtered": "content_filter",
     "calls": TOOL_CALLS,
@@ -64,7 +63,7 @@ def meaning_of(reason: str) -> Meaning:
 
 
 def canonical(reason: str) -> str:
-    """OpenAI's word with the same meaning; a word that has none, as it came."""
+    """OpenAI's word with the same meaning, where clients act on it; any other, as it came."""
     if reason in _AS_THEY_COME:
         return reason
     return _CANONICAL.get(meaning_of(reason), reason)

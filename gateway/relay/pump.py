@@ -67,7 +67,7 @@ class Pump:
         finally:
             run.lease.drop()
             run.calling_since = run.reading_since = None
-            run.accepted.set()
+            run.accept()
 
     def _attempt(self, run: Run) -> GatewayError | None:
         """Asks the leased upstream and reads its answer; returns what went wrong."""
@@ -82,7 +82,7 @@ class Pump:
                     raise upstream.refusal(reply.status, reply.headers, _refusal_body(reply))
                 accepted = True
                 self._metrics.count_attempt(upstream.name, None)
-                run.accepted.set()
+                run.answered.set()
                 try:
                     self._read(run, reply)
                 except GatewayError:
@@ -122,6 +122,7 @@ class Pump:
             run.lease.succeed()
         elif turn.model_ran and not run.lease.has_output:
             run.lease.note_output()
+            run.accept()
         run.queue.publish(events, now)
         if turn.fault is not None:
             raise turn.fault

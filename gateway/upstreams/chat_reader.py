@@ -331,7 +331,7 @@ class ChatReader:
         other = {
             name: value
             for name, value in delta.items()
-            if name not in _KNOWN and value not in (None, [], {}, "")
+            if name not in _KNOWN and not _is_empty(value)
         }
         if isinstance(call := other.get("function_call"), dict):
             other["function_call"] = clean_function(call)
@@ -419,6 +419,18 @@ def _joined(items: Any, member: str) -> str:
         return ""
     texts = (item.get(member) for item in items if isinstance(item, dict))
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a member says nothing: some servers send each member of an answer, most of them
+    empty, down to `"audio": {"id": "", "expires_at": 0}`."""
+    if isinstance(value, dict):
+        return all(map(_is_nothing, value.values()))
+    return value is None or value in ("", [])
+
+
+def _is_nothing(value: Any) -> bool:
+    return _is_empty(value) or (isinstance(value, int | float) and value == 0)
 
 
 def _is_thought(extra: Any) -> bool:

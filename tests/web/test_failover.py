@@ -186,6 +186,7 @@ def test_a_refused_gateway_key_is_a_424_that_names_the_setting(
     )
 
 
+USER = {"role": "user", "content": "Hi"}
 FLAGGED = {"error": {"message": "Your input was flagged.", "metadata": {"reasons": ["x"]}}}
 
 
@@ -238,6 +239,23 @@ def test_an_answer_that_breaks_off_before_its_first_word_fails_over(
     says(upstream, "a", sse({"choices": [{"index": 0, "delta": {}, **end}]}, DONE))
     says(upstream, "b", GOOD)
     assert "Hi!" in ask(make_client(**in_order("a", "b")), model="m", stream=False).text
+
+
+@pytest.mark.parametrize("format", ["openai", "responses", "messages"])
+def test_a_rate_limit_as_the_first_event_is_a_status(
+    make_client: MakeClient, upstream: Mock, format: str
+) -> None:
+    error = {"message": "Slow down.", "code": "rate_limit_exceeded", "retry_after": 7.66}
+    says(upstream, "a", sse({"error": error}, DONE))
+    client = make_client(**in_order("a"))
+    path, body = {
+        "openai": ("/openai/v1/chat/completions", {"messages": [USER]}),
+        "responses": ("/v1/responses", {"input": "Hi"}),
+        "messages": ("/v1/messages", {"messages": [USER], "max_tokens": 9}),
+    }[format]
+    response = client.post(path, json={"model": "m", "stream": True, **body})
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "8")
+    assert "Slow down." in response.text
 
 
 @pytest.mark.parametrize("empty", [b"", b'{"choices": []}', sse(DONE), sse({"choices": []}, DONE)])

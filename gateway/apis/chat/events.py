@@ -6,7 +6,6 @@ import msgspec
 
 from gateway.apis.base import Dialect
 from gateway.apis.chat.completion import Completion
-from gateway.apis.tool_calls import legacy_call
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -57,11 +56,8 @@ def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
             yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
         case Failed(error):
             yield "failed", dumps(error.body())
-        case Extra(delta):  # the format has no event for unknown delta fields
-            if (legacy := legacy_call(delta)) is not None:
-                yield "tool_call_delta", dumps(_tool_call(legacy))
-        case ChoiceEvent():
-            pass  # there is only one choice
+        case Extra() | ChoiceEvent():
+            pass  # the format has no event for unknown delta fields, and only one choice
 
 
 def _text(text: str) -> str:

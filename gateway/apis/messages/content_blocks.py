@@ -154,7 +154,7 @@ class ContentBlocks:
                 if isinstance(refusal := delta.get("refusal"), str):
                     self.has_refusal = True
                     self._add_text("text", "text", refusal)
-                if (legacy := legacy_call(delta)) is not None:
+                if (legacy := legacy_call(delta, self._answer)) is not None:
                     self._add_call(legacy)
             case Done() | Failed() | ChoiceEvent():
                 pass  # close() ends the answer, and there is only one choice

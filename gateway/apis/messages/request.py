@@ -108,7 +108,10 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
         options=msgspec.structs.replace(options, reasoning="none" if is_omitted else mode),
         body=chat,
         conversation=conversation,
-        echo={"display": "omitted"} if is_omitted else {},
+        echo={
+            **({"display": "omitted"} if is_omitted else {}),
+            **({"tools": True} if chat.get("tools") else {}),
+        },
         prompt_tokens=estimate_prompt(chat),
     )
 

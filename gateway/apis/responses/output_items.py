@@ -253,7 +253,7 @@ class _CallItem:
 
     def close(self, status: str) -> None:
         self.begin()
-        if self._input and status == "completed":
+        if self._input:
             self._add_arguments(input_as_arguments("".join(self._input)))
         text = "".join(self._arguments)
         event, member = "response.function_call_arguments", "arguments"

@@ -137,7 +137,7 @@ class ResponseObject:
         refusal = extra.delta.get("refusal")
         if refusal and isinstance(refusal, str):
             self._items.add_refusal(refusal)
-        if (call := legacy_call(extra.delta)) is not None:
+        if (call := legacy_call(extra.delta, self._answer)) is not None:
             self._items.add_call(call)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):

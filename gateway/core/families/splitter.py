@@ -264,6 +264,9 @@ class Splitter:
         self._seam: str | None = None
         """Newlines dropped before an end marker. They are content if a start marker follows it
         directly: some servers wrap each chunk of the reasoning in tags of its own."""
+        self._dropped_end = ""
+        """An end marker without a start, and newlines, that no text has followed. If none does,
+        the marker ended nothing, so it is text."""
         self.saw_unopened_end = False
         """An end marker came without a start: the chat template had opened the reasoning."""
         self.saw_start = False
@@ -310,6 +313,9 @@ class Splitter:
         if unmarked_is_answer and self._unconfirmed:
             segments = [Segment(SegmentKind.RECLASSIFIED, "".join(self._unconfirmed))]
         self._unconfirmed = None
+        if self._dropped_end:
+            segments.append(Segment(SegmentKind.ANSWER, self._dropped_end))
+            self._dropped_end = ""
         return segments
 
     def restart(self, grammar: Grammar) -> list[Segment]:
@@ -350,11 +356,14 @@ class Splitter:
                 end = _NEWLINES.match(text, at).end()  # type: ignore[union-attr]
                 if end > at:
                     self._seam = None
+                    if self._dropped_end:
+                        self._dropped_end += text[at:end]
                 at = end
                 self._skip_newlines = at == len(text)
             step = self._state.step(text, at, final=final)
             if step.end > at and self._state.kind is not SegmentKind.MARKUP:
                 segments.append(Segment(self._state.kind, text[at : step.end]))
+                self._dropped_end = ""
                 if self._state.kind is SegmentKind.REASONING:
                     self._has_reasoning = True
             if step.exit is None:
@@ -374,6 +383,8 @@ class Splitter:
         seam, self._seam = self._seam, None
         starts = at_marker and self._state.kind is SegmentKind.REASONING
         if at_marker:
+            drops_end = exit.unopened_end and self._state.kind is SegmentKind.ANSWER
+            self._dropped_end = between if drops_end else ""
             self.saw_unopened_end = self.saw_unopened_end or exit.unopened_end
             self.saw_start = self.saw_start or (starts and exit.confirms)
             self.saw_weak_marker = self.saw_weak_marker or not exit.confirms

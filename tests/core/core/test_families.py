@@ -356,6 +356,15 @@ def test_an_unopened_end_marker_is_dropped_and_reported(text: str, answer: str) 
 
 
 @pytest.mark.parametrize(
+    "text", ["Hi</think>\n\n", "Hi\n</think>", "</think>", "a</think>b</think>"]
+)
+def test_an_unopened_end_marker_that_no_text_follows_is_text(text: str) -> None:
+    """It ended nothing; servers leave it behind before a tool call."""
+    reasoning, answer = split(TAGS, text)
+    assert (reasoning, answer) == ("", text.replace("a</think>", "a"))
+
+
+@pytest.mark.parametrize(
     "text", ["<think>a</think>b</think>c", "`</think>`", "A <think> and its </think>", "</thin"]
 )
 def test_other_end_markers_are_not_reported_as_unopened(text: str) -> None:

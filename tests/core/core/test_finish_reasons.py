@@ -26,7 +26,7 @@ CALLS = ["tool_use", "TOOL_CALL", "toolCalls"]
         ("broken", BROKEN, None),
         ("length", LENGTH, "length"),
         ("filtered", FILTERED, "content_filter"),
-        ("finished", FINISHED, "stop"),
+        ("finished", FINISHED, None),
         ("calls", CALLS, "tool_calls"),
         ("calls", ["function_call"], "function_call"),
     ],

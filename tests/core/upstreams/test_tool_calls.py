@@ -136,6 +136,9 @@ PIECES: dict[str, list[dict[str, Any]]] = {
 }
 
 
+TOOLS = {"tools": [{"type": "function", "name": "f"}]}
+
+
 def frames_of(deltas: list[dict[str, Any]]) -> list[Any]:
     return [*(delta(tool_calls=[item]) for item in deltas), finish("tool_calls"), DONE]
 
@@ -143,7 +146,7 @@ def frames_of(deltas: list[dict[str, Any]]) -> list[Any]:
 def final(format: str, frames: list[Any], *, one_read: bool) -> dict[str, Any]:
     """The answer in one piece, in this format."""
     reads = [lines(*frames)] if one_read else [lines(frame) for frame in frames]
-    whole = DIALECTS[format].non_streamed(Answer(id="a", model="m", created=1))
+    whole = DIALECTS[format].non_streamed(Answer(id="a", model="m", created=1, echo=TOOLS))
     whole.add(run(make_turn(), *reads))
     assert whole.error is None
     return whole.body()

@@ -50,6 +50,7 @@ _ABSENT = (None, "", False, 0)
 _FIELDS = (b"data", b"event", b"id", b"retry", b":", b"\xef\xbb\xbf")
 """What the lines of an event stream begin with."""
 _BARE_ERROR = re.compile(rb"\s*(?:error|err|exception)\s*:\s*|(?=\s*\{\s*\"error\")", re.IGNORECASE)
+_TAG = "<thought>"
 _MAX_STRAY = 500
 _SIGNS_OF_LIFE = frozenset({"ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
 """Names of events that say nothing."""
@@ -106,7 +107,12 @@ class ChatReader:
         """Some choice was there, of whatever index."""
         self._stray = b""
         """The first lines that are no lines of an event stream."""
-        self._tagged_thoughts = False
+        self._has_tagged_thoughts: bool | None = None
+        """Whether flagged thoughts stand between tags as well; None until it is known."""
+        self._is_probe = False
+        """It reads a single frame, to find the template of the stream."""
+        self._flagged_head = ""
+        """Flagged text that may be the begin of a tag."""
         self._has_label = False
         self._sse = Decoder()
         self._learner = TemplateLearner()
@@ -129,7 +135,7 @@ class ChatReader:
             return self._take()
         at = 0
         while at < len(lines):
-            template = self._learner.template if self._sse.between_events else None
+            template = self._known_template()
             texts = template.texts_of_lines(lines, at) if template is not None else None
             if not texts or template is None:
                 at = self._parsed(lines, at)
@@ -180,14 +186,18 @@ class ChatReader:
     def _parts_of(self, line: bytes) -> list[Part]:
         """What one line says by itself, further down in a stream."""
         reader = ChatReader(self._choice_index)
-        reader._has_label = True
+        reader._has_label = reader._is_probe = True
         reader._parsed([b"", line, b""], 0, 3)
         return reader._take()
+
+    def _known_template(self) -> FrameTemplate | None:
+        is_between = self._sse.between_events and not self._flagged_head
+        return self._learner.template if is_between else None
 
     @property
     def template(self) -> tuple[FrameTemplate, PartType] | None:
         """The frame that the answer repeats, and what its text is; None while unknown."""
-        template = self._learner.template if self._sse.between_events else None
+        template = self._known_template()
         return (template, template.part) if template is not None else None
 
     def close(self) -> list[Part]:
@@ -196,6 +206,7 @@ class ChatReader:
             self._body(b"\n".join(self._whole))
         for message in self._sse.close():
             self._message(message)
+        self._release_flagged()
         if self._stray and not self._has_choices and not self._parts:
             words = words_of_text(self._stray.decode("utf-8", "replace"), self._redact)
             if words.message:
@@ -319,7 +330,10 @@ class ChatReader:
                 self._add(Label())
         self._text(Reasoning, reasoning)
         if isinstance(content, str):
-            self._text(self._kind_of(content, delta), content)
+            if _is_thought(delta.get("extra_content")):
+                self._flagged(content)
+            else:
+                self._text(Content, content)
         elif isinstance(content, list):
             for item in content:
                 self._item(item)
@@ -353,12 +367,23 @@ class ChatReader:
             fault = msgspec.structs.replace(fault, message=message)
         self._add(fault)
 
-    def _kind_of(self, content: str, delta: dict[str, Any]) -> type[Content] | type[Reasoning]:
-        """Google flags thoughts, or tags them, or both; with tags the text says it itself."""
-        if not _is_thought(delta.get("extra_content")):
-            return Content
-        self._tagged_thoughts = self._tagged_thoughts or "<thought>" in content
-        return Content if self._tagged_thoughts else Reasoning
+    def _flagged(self, content: str) -> None:
+        """Text that Google flags as thoughts: with tags around it, the text says it itself."""
+        if self._is_probe:
+            return  # what it is depends on the text before it: such frames have no template
+        text, self._flagged_head = self._flagged_head + content, ""
+        if self._has_tagged_thoughts is None:
+            head = text.lstrip()
+            if _TAG.startswith(head) and head != _TAG:
+                self._flagged_head = text
+                return
+            self._has_tagged_thoughts = head.startswith(_TAG)
+        self._text(Content if self._has_tagged_thoughts else Reasoning, text)
+
+    def _release_flagged(self) -> None:
+        """The flagged text so far was no tag."""
+        text, self._flagged_head = self._flagged_head, ""
+        self._text(Reasoning, text)
 
     def _item(self, item: Any) -> None:
         """An item of a content list, as Mistral and Databricks send them."""
@@ -373,6 +398,8 @@ class ChatReader:
 
     def _text(self, kind: type[Content] | type[Reasoning], text: str) -> None:
         if text:
+            if self._flagged_head:
+                self._release_flagged()
             self._piece(kind, text)
 
     def _piece(self, kind: type[Part], piece: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.core.events import Extra, OutputDelta, ReasoningDelta
+from tests.core.cuts import every_cut
 from tests.core.scripted import DONE, FINISH, delta, lines, make_turn, run, text
 
 THOUGHT = {"google": {"thought": True}}
@@ -128,3 +129,15 @@ def test_labelled_reasoning_and_content(
     events = run(make_turn("raw"), lines(*(delta(**d) for d in deltas), FINISH, DONE))
     assert (text(events, ReasoningDelta), text(events, OutputDelta)) == (reasoning, content)
     assert not any(type(event) is Extra for event in events)
+
+
+@pytest.mark.parametrize("model", ["gemma-4-31b-it", "gemini-3", "any", "deepseek-v3.2"])
+def test_flags_and_tags_of_thoughts_may_be_cut_anywhere(model: str) -> None:
+    for text_ in ("<thought>plan", "\n<thought>\nplan", "plan"):
+        for pieces in every_cut(text_):
+            deltas = [{"content": piece, "extra_content": THOUGHT} for piece in pieces]
+            end = ["</tho", "ught>", "It is", " 4."] if "<" in text_ else ["It is", " 4."]
+            frames = [*(delta(**d) for d in deltas), *(delta(content=piece) for piece in end)]
+            events = run(make_turn("raw", model), *[lines(frame) for frame in [*frames, FINISH]])
+            found = (text(events, ReasoningDelta), text(events, OutputDelta))
+            assert found == ("plan", "It is 4."), pieces

@@ -45,6 +45,20 @@ _KNOWN = frozenset(
 """What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
 _UNFINISHED = (None, "", "null", "none", "None")
 """The finish reasons of a choice that goes on; the words are SGLang's, Ollama's and KoboldCpp's."""
+_KNOWN_IN_CHUNK = frozenset(
+    {
+        *("id", "object", "created", "model", "choices", "usage", "error"),
+        *("system_fingerprint", "service_tier"),
+        *("phase", "phases", "ttft_ms"),  # names of the gateway's own members
+        *("obfuscation", "p", "padding"),  # random padding
+    }
+)
+_KNOWN_IN_CHOICE = frozenset(
+    {
+        *("index", "delta", "message", "logprobs", "finish_reason", "error", "usage"),
+        *("phases", "obfuscation", "padding"),
+    }
+)
 _ABSENT = (None, "", False, 0)
 """The values of an `error` member that is no error."""
 _FIELDS = (b"data", b"event", b"id", b"retry", b":", b"\xef\xbb\xbf")
@@ -72,6 +86,7 @@ class _Choice(msgspec.Struct):
     stop_reason: Any = None
     matched_stop: Any = None
     error: Any = None
+    usage: Any = None
 
 
 class _Chunk(msgspec.Struct):
@@ -80,9 +95,11 @@ class _Chunk(msgspec.Struct):
     error: Any = None
     system_fingerprint: Any = None
     service_tier: Any = None
+    x_groq: Any = None
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
+_decode_any = msgspec.json.Decoder().decode
 
 
 _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
@@ -121,6 +138,8 @@ class ChatReader:
         self._held_bytes = 0
         self._begun = False
         self._of_answer: tuple[Any, Any] = (None, None)
+        self._members: dict[str, Any] = {}
+        """The unknown members of the chunks and of the choice, as they were last."""
         self._parts: list[Part] = []
         self._pieces: list[Any] = []
         self._kind: type[Part] = Content
@@ -271,8 +290,10 @@ class ChatReader:
             words = words_of(decode_json(data), self._redact)
             if words.message:
                 self._fault(words)
+            elif chunk.choices is not None and not self._is_probe:
+                self._unknown_members(data)
         else:
-            self._content(chunk, [choice.delta for choice in chunk.choices or ()])
+            self._content(chunk, data, [choice.delta for choice in chunk.choices or ()])
 
     def _body(self, data: bytes) -> None:
         """One JSON body in place of a stream: the answer in one chunk, or an error."""
@@ -282,18 +303,49 @@ class ChatReader:
             if words.message or chunk is None or chunk.choices is None:
                 self._fault(words)
                 return
-        self._content(chunk, [choice.message or choice.delta for choice in chunk.choices or ()])
+        deltas = [choice.message or choice.delta for choice in chunk.choices or ()]
+        self._content(chunk, data, deltas)
         self._end(in_one_piece=True)
 
-    def _content(self, chunk: _Chunk, deltas: list[dict[str, Any] | None]) -> None:
+    def _content(self, chunk: _Chunk, data: bytes, deltas: list[dict[str, Any] | None]) -> None:
         if (chunk.system_fingerprint, chunk.service_tier) != self._of_answer:
             self._name_answer(chunk)
+        if not self._is_probe:
+            self._unknown_members(data)
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
             self._has_choices = True
             if (choice.index or 0) == self._choice_index:
                 self._choice(delta or {}, choice)
-        if chunk.usage:
-            self._add(Usage(chunk.usage))
+        if usage := chunk.usage or _usage_elsewhere(chunk):
+            self._add(Usage(usage))
+
+    def _unknown_members(self, data: bytes) -> None:
+        """Passes on what the gateway does not know. Servers repeat it in every chunk, so only what
+        has changed: then a frame that differs in nothing but its text says nothing else."""
+        try:
+            raw = _decode_any(data)
+        except (ValueError, RecursionError):
+            raw = decode_json(data)
+        if new := self._new_members(raw, _KNOWN_IN_CHUNK, ""):
+            self._add(Other(chunk=new))
+        for choice in raw.get("choices") or ():
+            if (choice.get("index") or 0) != self._choice_index:
+                continue
+            if new := self._new_members(choice, _KNOWN_IN_CHOICE, "choice "):
+                self._add(Other(choice=new))
+
+    def _new_members(
+        self, raw: Mapping[str, Any], known: frozenset[str], prefix: str
+    ) -> dict[str, Any]:
+        new = {
+            name: value
+            for name, value in raw.items()
+            if name not in known
+            and not _is_empty(value)
+            and self._members.get(prefix + name) != value
+        }
+        self._members |= {prefix + name: value for name, value in new.items()}
+        return new
 
     def _name_answer(self, chunk: _Chunk) -> None:
         """Most servers repeat these in every chunk; they are said once."""
@@ -424,6 +476,13 @@ def _stop_sequence(choice: _Choice) -> str | None:
     return next((text for text in found if isinstance(text, str)), None)
 
 
+def _usage_elsewhere(chunk: _Chunk) -> dict[str, Any] | None:
+    """The usage where Groq and Moonshot put it."""
+    places = [chunk.x_groq.get("usage") if isinstance(chunk.x_groq, dict) else None]
+    places += [choice.usage for choice in chunk.choices or ()]
+    return next((usage for usage in places if usage and isinstance(usage, dict)), None)
+
+
 def _reasoning_of(delta: dict[str, Any]) -> str:
     """What a delta labels as reasoning, in whichever of its places."""
     for field in _LABELLED:
@@ -457,7 +516,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _is_nothing(value: Any) -> bool:
-    return _is_empty(value) or (isinstance(value, int | float) and value == 0)
+    return _is_empty(value) or (value == 0 and not isinstance(value, bool))
 
 
 def _is_thought(extra: Any) -> bool:

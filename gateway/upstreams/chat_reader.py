@@ -188,11 +188,12 @@ class ChatReader:
             end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
             if end - at == 2 and self._sse.between_events:
                 self._learner.learn(lines[at], self._parts_of)
-        for line in lines[at:end]:
+        event = lines[at:end]
+        for message in self._sse.feed(event):
+            self._message(message)
+        for line in event:
             if line and not line.startswith(_FIELDS):
                 self._stray_line(line)
-            for message in self._sse.feed((line,)):
-                self._message(message)
         return end
 
     def _stray_line(self, line: bytes) -> None:
@@ -312,11 +313,15 @@ class ChatReader:
             self._name_answer(chunk)
         if not self._is_probe:
             self._unknown_members(data)
+        usage: Any = chunk.usage  # Moonshot puts it into the choice, Groq into x_groq
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
             self._has_choices = True
             if (choice.index or 0) == self._choice_index:
                 self._choice(delta or {}, choice)
-        if usage := chunk.usage or _usage_elsewhere(chunk):
+            usage = usage or choice.usage
+        if usage is None and isinstance(chunk.x_groq, dict):
+            usage = chunk.x_groq.get("usage")
+        if usage and isinstance(usage, dict):
             self._add(Usage(usage))
 
     def _unknown_members(self, data: bytes) -> None:
@@ -337,6 +342,8 @@ class ChatReader:
     def _new_members(
         self, raw: Mapping[str, Any], known: frozenset[str], prefix: str
     ) -> dict[str, Any]:
+        if raw.keys() <= known:
+            return {}
         new = {
             name: value
             for name, value in raw.items()
@@ -474,13 +481,6 @@ def _stop_sequence(choice: _Choice) -> str | None:
     """The text that stopped the model, in vLLM's place or SGLang's. A number is a token's."""
     found = (choice.stop_reason, choice.matched_stop)
     return next((text for text in found if isinstance(text, str)), None)
-
-
-def _usage_elsewhere(chunk: _Chunk) -> dict[str, Any] | None:
-    """The usage where Groq and Moonshot put it."""
-    places = [chunk.x_groq.get("usage") if isinstance(chunk.x_groq, dict) else None]
-    places += [choice.usage for choice in chunk.choices or ()]
-    return next((usage for usage in places if usage and isinstance(usage, dict)), None)
 
 
 def _reasoning_of(delta: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.sse import dumps, frame, quote
@@ -56,7 +57,7 @@ def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
             yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
         case Failed(error):
             yield "failed", dumps(error.body())
-        case Extra() | ChoiceEvent():
+        case Extra() | Thoughts() | ChoiceEvent():
             pass  # the format has no event for unknown delta fields, and only one choice
 
 

@@ -30,6 +30,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.finish_reasons import meaning_of
@@ -129,6 +130,9 @@ class ResponseObject:
                 self._finish(event)
             case Failed(error):
                 self._fail(error)
+            case Thoughts(text):
+                if self._answer.seal is not None:
+                    items.add_seal(self._answer.seal(text))
             case ChoiceEvent():
                 pass  # there is only one choice
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.responses.output_items import EventWriter, OutputItems
+from gateway.apis.tool_calls import legacy_call
 from gateway.apis.usage import TokenCounts, token_counts
 from gateway.core.events import (
     ChoiceEvent,
@@ -140,6 +141,8 @@ class ResponseObject:
         refusal = extra.delta.get("refusal")
         if refusal and isinstance(refusal, str):
             self._items.add_refusal(refusal)
+        if (call := legacy_call(extra.delta)) is not None:
+            self._items.add_call(call)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):
             self._items.add_logprobs(logprobs)

@@ -12,6 +12,7 @@ GatewayError
 │   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
+│   ├── MalformedRequest   400, 403, 414, 417, 431 or 501: the head of the request can't be read
 │   └── KeyLimit           429: the key is at its stream limit
 ├── ClientLeft             nobody's: the client closed the connection
 │   └── ClientStalled      the client did not read, so the gateway closed the connection
@@ -176,6 +177,14 @@ class BodyTooLarge(CallerError):
 class UnsupportedMedia(CallerError):
     status = 415
     code = "unsupported_media_type"
+
+
+class MalformedRequest(CallerError):
+    code = "malformed_request"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class KeyLimit(CallerError):

@@ -20,15 +20,14 @@ from typing import Any
 import gevent
 from gevent.pool import Pool
 from gevent.socket import wait_read
-from gunicorn.http.errors import ParseException
 from gunicorn.sock import ssl_context
-from gunicorn.util import write_error
 from gunicorn.workers.ggevent import GeventWorker
 
-from gateway.errors import RequestTimeout
+from gateway.errors import MalformedRequest, RequestTimeout
 from gateway.loaded import loaded_config
 from gateway.server.body import discard_body
 from gateway.server.listener import start_listening, stop_listening
+from gateway.server.malformed import refusal_of, refuse
 from gateway.server.response_socket import ResponseSocket
 from gateway.server.sockets import close_connection, set_user_timeout
 
@@ -115,18 +114,16 @@ class Worker(GeventWorker):
         return gevent.Timeout(loaded_config().request_timeout_s, late)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Called for a head that could not be read. Answers 408 to a slow one.
-
-        gunicorn logs and quotes the invalid part of a malformed one; see _redact.
-        """
-        if not isinstance(exc, RequestTimeout):
-            if isinstance(exc, ParseException):
-                _redact(exc)
+        """Called for a head that could not be read: it is too slow, or malformed."""
+        refusal = refusal_of(exc)
+        if refusal is None:
             super().handle_error(req, client, addr, exc)
             return
-        self.wsgi.extensions["gateway.metrics"].count_error_response(exc)
-        with suppress(OSError):  # the client may be gone
-            write_error(client, exc.status, "Request Timeout", exc.message)
+        if isinstance(refusal, MalformedRequest):
+            peer = addr[0] if addr else "a Unix socket"
+            self.log.warning("Invalid request from ip=%s: %s", peer, refusal.message)
+        self.wsgi.extensions["gateway.metrics"].count_error_response(refusal)
+        refuse(client, refusal)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Called for each request. Returns if the connection may have another one.
@@ -186,14 +183,3 @@ def _cache_settings(settings: Any) -> None:
     gunicorn 27.0 reads 27 settings per request, each through `__getattr__` and `Setting.get`.
     """
     vars(settings).update({name: made.get() for name, made in settings.settings.items()})
-
-
-def _redact(error: ParseException) -> None:
-    """Removes the client's bytes from gunicorn's message about a malformed request.
-
-    gunicorn logs the message, and the bytes may be a key, or the end of a prompt whose
-    Content-Length counted characters.
-    """
-    for name, value in vars(error).items():
-        if isinstance(value, str | bytes) and name != "msg":  # msg: gunicorn's own words
-            setattr(error, name, "…")

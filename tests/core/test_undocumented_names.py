@@ -145,8 +145,10 @@ USES = [
     Use(WORKER, "is_ssl", "gunicorn", Config),
     Use(WORKER, "get", "gunicorn", lambda: Config().settings["bind"]),
     Use(WORKER, "ssl_context", "gunicorn", lambda: gunicorn.sock),
-    Use(WORKER, "write_error", "gunicorn", lambda: gunicorn.util),
-    Use(WORKER, "ParseException", "gunicorn", lambda: gunicorn.http.errors),
+    *(
+        Use("gateway/server/malformed.py", name, "gunicorn", lambda: gunicorn.http.errors)
+        for name in ("ParseException", "InvalidRequestLine", "InvalidResponseHeader")
+    ),
     Use(WORKER, "unreader", "gunicorn", gunicorn_request),
     Use(WORKER, "buf", "gunicorn", lambda: gunicorn_request().unreader),
     Use(BODY, "body", "gunicorn", gunicorn_request),

@@ -6,6 +6,8 @@ GatewayError
 │   ├── BadRequest         400
 │   ├── InvalidKey         401: the request has no valid client key
 │   ├── ModelNotAllowed    403: its key does not cover the model
+│   ├── OriginNotAllowed   403: a web page of another origin has sent the request
+│   ├── HostNotAllowed     403: the request calls the gateway by a name that is not its own
 │   ├── NotFound           404
 │   │   └── UnknownModel   no upstream serves the model
 │   ├── MethodNotAllowed   405
@@ -142,6 +144,27 @@ class ModelNotAllowed(CallerError):
     def __init__(self, model: str, allowed: Sequence[str]) -> None:
         named = f"the model {_short(model)!r}" if model else "a request that names no model"
         super().__init__(f"This key does not cover {named}; it covers {', '.join(allowed)}.")
+
+
+class OriginNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "origin_not_allowed"
+
+    def __init__(self, origin: str) -> None:
+        named = f"Pages of {_short(origin)}" if origin else "Pages of another origin"
+        super().__init__(f"{named} may not use this gateway; ALLOWED_ORIGINS can name them.")
+
+
+class HostNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "host_not_allowed"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"The gateway does not answer as {_short(host)!r}; ALLOWED_HOSTS can name it."
+        )
 
 
 class NotFound(CallerError):

@@ -27,7 +27,10 @@ from gateway.config.values import (
     certificates,
     check_address,
     check_certificates,
+    check_hosts,
+    check_origins,
     is_header_value,
+    items_of,
 )
 from gateway.errors import ConfigError
 
@@ -54,6 +57,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     api_keys: Annotated[
         str | tuple[str, ...] | None,
         Meta(description="Client keys, comma-separated. A request without one of them gets 401."),
+    ] = None
+    allowed_origins: Annotated[
+        str | tuple[str, ...] | None,
+        Meta(
+            description="Origins of web pages that may use the API beside the gateway's own, "
+            "comma-separated, as `https://chat.example`; `*` allows all."
+        ),
+    ] = None
+    allowed_hosts: Annotated[
+        str | tuple[str, ...] | None,
+        Meta(
+            description="Names under which clients may call the gateway, beside localhost, "
+            "comma-separated, without ports; `*.example` allows all below a name. Without it, only "
+            "a gateway on a loopback address checks the name."
+        ),
     ] = None
     host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port that the gateway listens on.")] = 8080
@@ -204,6 +222,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("API_KEYS holds no key")
         if not all(map(is_header_value, self.client_keys)):
             raise ValueError("one of API_KEYS can't be sent in a header")
+        if self.allowed_origins is not None:
+            check_origins("ALLOWED_ORIGINS", self.origins)
+        if self.allowed_hosts is not None:
+            check_hosts("ALLOWED_HOSTS", self.hosts)
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.upstream_ca_file is not None:
             check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)
@@ -221,8 +243,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def client_keys(self) -> tuple[str, ...]:
         """The client keys; () means that no key is needed."""
-        keys = self.api_keys.split(",") if isinstance(self.api_keys, str) else self.api_keys
-        return tuple(filter(None, map(str.strip, keys or ())))
+        return items_of(self.api_keys)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of ALLOWED_ORIGINS."""
+        return items_of(self.allowed_origins)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of ALLOWED_HOSTS."""
+        return items_of(self.allowed_hosts)
 
     @property
     def principals(self) -> list[tuple[str, Principal]]:

@@ -49,7 +49,7 @@ class Inference:
         format: the one that the path names, which may word its own errors.
         """
         not_json = self._dialects[format].not_json if format is not None else None
-        if request.mimetype and not request.is_json:
+        if not request.is_json:  # a form or a `no-cors` fetch of another page can't say JSON
             if not_json is not None:
                 raise BadRequest(not_json)
             raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")

@@ -415,7 +415,7 @@ def test_a_prompt_of_the_maximum_length_is_accepted(
 def test_bad_input_gets_400_with_the_path_of_the_fault(
     client: FlaskClient, data: bytes, param: str | None, sentence: str
 ) -> None:
-    response = client.post("/v1/chat/completions", data=data)
+    response = client.post("/v1/chat/completions", data=data, content_type="application/json")
     error = response.get_json()["error"]
     assert response.status_code == 400
     assert error["type"] == "invalid_request_error"

@@ -40,6 +40,9 @@ from typing import Any, Literal
 import msgspec
 
 Blame = Literal["operator", "caller", "client", "upstream", "gateway"]
+RefusalCause = Literal["content", "key", "other"]
+"""Why an upstream refused: the content of the request or the caller's region; the gateway's key
+or its credit; anything else, which the status says."""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True):
@@ -55,6 +58,8 @@ class ErrorInfo(msgspec.Struct, frozen=True):
     blame: Blame = "gateway"
     model_ran: bool = False
     """The model has worked for the request: an automatic retry would pay for it twice."""
+    is_final: bool = False
+    """A retry fails in the same way, until the operator has done something."""
 
     def body(self) -> dict[str, Any]:
         """The OpenAI error body."""
@@ -73,6 +78,8 @@ class GatewayError(Exception):
     blame: Blame = "gateway"
     model_ran: bool = False
     """The model has already worked on the request, so an automatic retry would cost twice."""
+    is_final: bool = False
+    """A retry fails in the same way, until the operator has done something."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -94,6 +101,7 @@ class GatewayError(Exception):
             self.retry_after_s,
             self.blame,
             self.model_ran,
+            self.is_final,
         )
 
 
@@ -104,6 +112,7 @@ class TurnFailed(GatewayError):
         super().__init__(info.message, param=info.param, code=info.code)
         self.type, self.status, self.blame = info.type, info.status, info.blame
         self.retry_after_s, self.model_ran = info.retry_after_s, info.model_ran
+        self.is_final = info.is_final
 
 
 _MAX_SHOWN = 200
@@ -239,13 +248,15 @@ class UpstreamError(GatewayError):
 class UpstreamRefused(UpstreamError):
     """The upstream answered with an error status.
 
-    Statuses about the request (400, 404, 408, 409, 413, 422, 429) are passed on to the client. All
-    others, about the gateway's key (401, 403) or the upstream's health (5xx, redirects), become
-    502.
+    Statuses about the request (400, 404, 408, 409, 413, 422, 429) are passed on to the client. What
+    concerns the content of the request or the region is the caller's, with status 403. A refused
+    key is 424, a status that no SDK retries: retries would only repeat it. All others, about the
+    upstream's health (5xx, redirects), become 502.
     """
 
     code = "upstream_refused"
     _CALLERS_FAULT = frozenset({400, 404, 409, 413, 422})
+    _KEY_REFUSED = frozenset({401, 402, 403, 407})
     PASSED_ON = _CALLERS_FAULT | {408, 429}
 
     def __init__(
@@ -257,13 +268,22 @@ class UpstreamRefused(UpstreamError):
         param: str | None = None,
         code: str | None = None,
         retry_after_s: int | None = None,
+        cause: RefusalCause | None = None,
     ) -> None:
+        """cause: None stands for what the status says."""
         super().__init__(message, param=param, code=code)
         self.upstream_status = upstream_status
         self.retry_after_s = retry_after_s
-        if upstream_status in self._CALLERS_FAULT:
+        if cause is None:
+            cause = "key" if upstream_status in self._KEY_REFUSED else "other"
+        self.cause = cause
+        if upstream_status in self._CALLERS_FAULT or cause == "content":
             self.blame = "caller"
-        if upstream_status in self.PASSED_ON:
+        if cause == "content":
+            self.status, self.type = 403, type or "permission_error"
+        elif cause == "key":
+            self.status, self.is_final = 424, True
+        elif upstream_status in self.PASSED_ON:
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)
 
@@ -348,6 +368,7 @@ CODES = frozenset(_codes(GatewayError) - {""}) | {
     "upstream_first_byte_timeout",
     "upstream_idle_timeout",
     "upstream_bad_chunk",
+    "upstream_empty_answer",
     "upstream_error",
 }
 """All error codes of the gateway. Upstreams add their own."""

@@ -41,6 +41,9 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
     body: dict[str, Any]
     """The chat completion request for the upstream; it has `messages`."""
+    conversation: Sequence[Mapping[str, Any]] | None = None
+    """The messages with the roles that the client gave them, where those in `body` differ: there, a
+    later system message is the user's. The prompt summary is of these."""
     echo: Mapping[str, Any] = {}
     """Members of the request that its dialect repeats or obeys in the answer."""
     prompt_tokens: int = 0

@@ -109,10 +109,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     responses_other_tools: Annotated[
         OtherTools,
         Meta(
-            description="What `/v1/responses` does with tools that are not functions: refuse the "
-            "request, or skip the tools."
+            description="What `/v1/responses` does with tools that run only at OpenAI, such as "
+            "`web_search`: skip the tools, or refuse the request."
         ),
-    ] = "refuse"
+    ] = "skip"
+    responses_at_length: Annotated[
+        Literal["incomplete", "completed"],
+        Meta(
+            description="The status of a response that `max_output_tokens` cut. Codex repeats, and "
+            "pays for, a request whose response is `incomplete`."
+        ),
+    ] = "incomplete"
     heartbeat_s: Annotated[
         Seconds, Meta(description="Seconds of silence after which a stream gets a heartbeat.")
     ] = 15

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.errors import RefusalCause, UpstreamError, UpstreamRefused
+
 
 class Content(msgspec.Struct, frozen=True):
     """Text in which reasoning and answer are still mixed."""
@@ -52,12 +54,16 @@ class Finish(msgspec.Struct, frozen=True):
     """The model has stopped; only usage and the end may follow."""
 
     reason: str
+    """See gateway.core.finish_reasons; never one of a broken end, which is a Fault."""
     stop_sequence: str | None = None
     """Which of the request's stop sequences it was, where the server says it."""
 
 
 class End(msgspec.Struct, frozen=True):
     """The upstream said that its stream is whole."""
+
+    in_one_piece: bool = False
+    """The answer was one JSON body, which should have given a finish reason."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -67,6 +73,31 @@ class Fault(msgspec.Struct, frozen=True):
     code: str | None = None
     status: int = 0
     """The HTTP status that the upstream names, as if it had answered with it; 0: none."""
+    type: str | None = None
+    param: str | None = None
+    retry_after_s: int | None = None
+    cause: RefusalCause | None = None
+
+    @property
+    def refuses_key(self) -> bool:
+        """The upstream refuses the gateway's key."""
+        error = self.error
+        return isinstance(error, UpstreamRefused) and error.cause == "key"
+
+    @property
+    def error(self) -> UpstreamError:
+        """The error that ends the turn."""
+        if not self.status:
+            return UpstreamError(self.message, code=self.code)
+        return UpstreamRefused(
+            self.status,
+            self.message,
+            type=self.type,
+            param=self.param,
+            code=self.code,
+            retry_after_s=self.retry_after_s,
+            cause=self.cause,
+        )
 
 
 Part = Content | Reasoning | Label | ToolCalls | Other | Usage | Finish | End | Fault

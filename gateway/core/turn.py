@@ -36,6 +36,7 @@ from gateway.core.events import (
 )
 from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, TextReading
 from gateway.core.families.evidence import Observation
+from gateway.core.finish_reasons import LENGTH, STOP, TOOL_CALLS, UNKNOWN, meaning_of
 from gateway.core.parts import (
     Content,
     End,
@@ -51,8 +52,8 @@ from gateway.core.parts import (
 from gateway.core.stats import TurnStats
 from gateway.core.steady import SteadyState, Template
 from gateway.core.summarizers import Summarizer, Summary
-from gateway.core.tokens import size
-from gateway.errors import GatewayError, UpstreamBroke, UpstreamError, UpstreamRefused
+from gateway.core.tokens import size, usage_counts
+from gateway.errors import GatewayError, UpstreamBroke
 
 NOT_DETECTED = "Reasoning not detected."
 """The summary of a turn whose model did not reason."""
@@ -100,12 +101,15 @@ class Turn:
         reasoning: ReasoningMode,
         source: Source,
         summarizer: Summarizer,
+        max_tokens: int | None = None,
     ) -> None:
+        """max_tokens: the limit that the request sets for the answer."""
         self._stats = TurnStats(started)
         self._prompt_summary = prompt_summary
         self._shows_trace = reasoning in ("raw", "both")
         self._shows_summary = reasoning in ("summary", "both")
         self._source = source
+        self._max_tokens = max_tokens
         self._reader: Reader
         self._text: TextReading
         self._summarizer = summarizer
@@ -282,20 +286,31 @@ class Turn:
             case Usage(usage):
                 self._stats.usage = usage
             case Finish(reason, stop_sequence):
-                self._finish_reason, self._stop_sequence = reason, stop_sequence
-                stopped = self._has_stopped
-                if not self._text.waits_for_usage(stopped=stopped, stop_sequence=stop_sequence):
-                    self._close_text(stopped=stopped)
-            case End():
-                self._finish_reason = self._finish_reason or "stop"
+                self._take_finish(reason, stop_sequence)
+            case End(in_one_piece):
+                self._finish_reason = self._finish_reason or self._reason_not_given(in_one_piece)
                 self._finish()
-            case Fault(message, code, status):
+            case Fault():
                 self._finish_reason = None
-                self.fault = (
-                    UpstreamRefused(status, message, code=code)
-                    if status
-                    else UpstreamError(message, code=code)
-                )
+                self.fault = part.error
+
+    def _take_finish(self, reason: str, stop_sequence: str | None) -> None:
+        if self._finish_reason is not None and meaning_of(reason) in ("finished", "unknown"):
+            return  # some servers say `stop` after `tool_calls`
+        self._finish_reason, self._stop_sequence = reason, stop_sequence
+        stopped = self._has_stopped
+        if not self._text.waits_for_usage(stopped=stopped, stop_sequence=stop_sequence):
+            self._close_text(stopped=stopped)
+
+    def _reason_not_given(self, in_one_piece: bool) -> str:
+        """The finish reason of an answer that is whole and gives none."""
+        if self._has_calls:
+            return TOOL_CALLS
+        written = usage_counts(self._stats.usage).completion
+        if written is not None and self._max_tokens is not None:
+            return LENGTH if written >= self._max_tokens else STOP
+        # A stream says with [DONE] that the answer is whole; of a body, nothing is known.
+        return UNKNOWN if in_one_piece else STOP
 
     def _take_extra(self, extra: Extra) -> None:
         self.model_ran = self.model_ran or bool(extra.delta or extra.choice)
@@ -371,7 +386,10 @@ class Turn:
     @property
     def _has_stopped(self) -> bool:
         """The model has ended its answer by itself."""
-        return self._finish_reason == "stop"
+        return self._finish_reason is not None and meaning_of(self._finish_reason) in (
+            "finished",
+            "unknown",
+        )
 
     def _close_text(self, *, stopped: bool) -> None:
         """No more text comes, or none that belongs to the text so far."""

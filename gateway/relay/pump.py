@@ -14,7 +14,7 @@ import gevent
 from gateway.config import Config
 from gateway.core.effects import AskSummaryModel, Effect
 from gateway.core.events import Done, Event, Failed, Timings
-from gateway.errors import GatewayError, GatewayFault, UpstreamTimeout
+from gateway.errors import GatewayError, GatewayFault, UpstreamRefused, UpstreamTimeout
 from gateway.observe.metrics import Metrics
 from gateway.relay.callback_driver import read_body
 from gateway.relay.run import Run
@@ -159,8 +159,10 @@ class Pump:
             return False
         if not may_retry(error):
             return False
+        if _refuses_key(error):
+            tried += self._pool.sharing_key(run.lease.upstream)
         now = self._clock()
-        run.lease.fail(error, now)
+        self._fail_lease(run, error, now)
         try:
             lease = self._pool.pick(run.request.model, now, tried)
         except GatewayError:
@@ -183,8 +185,22 @@ class Pump:
         if events and isinstance(events[-1], Done):
             run.lease.succeed()
         else:
-            run.lease.fail(error, now)
+            self._fail_lease(run, error, now)
         run.queue.publish(events, now)
+
+    def _fail_lease(self, run: Run, error: GatewayError, now: float) -> None:
+        if _refuses_key(error):
+            self._log.error(
+                "upstream refused the gateway's key",
+                upstream=run.lease.upstream,
+                stream=run.id,
+                hint=error.message,
+            )
+        run.lease.fail(error, now)
+
+
+def _refuses_key(error: GatewayError) -> bool:
+    return isinstance(error, UpstreamRefused) and error.cause == "key"
 
 
 def _refusal_body(reply: Reply) -> bytes:

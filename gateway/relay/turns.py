@@ -55,7 +55,7 @@ class TurnFactory:
 
     def make(self, request: ChatRequest, started: float) -> Turn | Choices:
         """The turn of a request that arrived at `started`, or a turn for each of its choices."""
-        prompt = prompt_of(request.body["messages"])
+        prompt = prompt_of(request.conversation or request.body["messages"])
         turns = [self._turn(request, prompt, started, n) for n in range(request.choices)]
         return turns[0] if len(turns) == 1 else Choices(turns)
 
@@ -73,6 +73,7 @@ class TurnFactory:
             prompt_summary=prompt.summary,
             reasoning=options.reasoning,
             source=source,
+            max_tokens=_max_tokens(request.body),
             summarizer=self._summarizers.make(
                 options.summarizer, prompt.text, BUDGET_WORDS[options.detail]
             ),
@@ -93,3 +94,9 @@ class TurnFactory:
                 model=lease.model,
                 upstream=lease.upstream,
             )
+
+
+def _max_tokens(body: Mapping[str, Any]) -> int | None:
+    """The limit that a request sets for the answer."""
+    limits = (body.get(name) for name in ("max_completion_tokens", "max_tokens"))
+    return next((limit for limit in limits if type(limit) is int and limit > 0), None)

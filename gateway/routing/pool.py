@@ -35,13 +35,17 @@ _MAX_NAME = 200
 _ALL_MODELS = "*"
 _SOON_S = 5.0
 """`Retry-After` to clients when nothing says how long an upstream will be out."""
-_OWN_REASONS = frozenset({401, 402, 403, 408, 429})
-"""Statuses, beside 3xx and 5xx, that say nothing about the request: key, credit, rate."""
+_OWN_REASONS = frozenset({408, 429})
+"""Statuses, beside 3xx and 5xx, that say nothing about the request."""
 
 
 def may_retry(error: GatewayError) -> bool:
     """Whether another upstream may be asked, as long as the model has sent no output."""
     match error:
+        case UpstreamRefused(cause="content"):
+            return False
+        case UpstreamRefused(cause="key"):
+            return True
         case UpstreamRefused(upstream_status=status):
             return status in _OWN_REASONS or status >= 500 or 300 <= status < 400
         case UpstreamTotalTimeout():
@@ -64,6 +68,8 @@ class UpstreamStatus(NamedTuple):
     open_streams: int
     healthy: bool
     """False while its health check fails."""
+    key_refused: bool = False
+    """It has refused the gateway's key, and has not accepted a request since."""
 
 
 class Pause(NamedTuple):
@@ -117,9 +123,21 @@ class Pool:
     def statuses(self, now: float) -> list[UpstreamStatus]:
         """Returns the status of each upstream, in the order of the settings."""
         return [
-            UpstreamStatus(name, member.breaker.state(now), member.open_streams, member.healthy)
+            UpstreamStatus(
+                name,
+                member.breaker.state(now),
+                member.open_streams,
+                member.healthy,
+                member.key_refused,
+            )
             for name, member in self._by_name.items()
         ]
+
+    def sharing_key(self, name: str) -> list[str]:
+        """Returns the upstreams that are sent the same key as this one: they refuse it too."""
+        key = self._by_name[name].config.api_key
+        members = self._by_name.items()
+        return [other for other, member in members if key and member.config.api_key == key]
 
     def _known(self) -> list[str]:
         names = (name for member in self._members for name in member.config.names)
@@ -134,6 +152,7 @@ class Member:
         self.breaker = breaker
         self.open_streams = 0
         self.healthy = True
+        self.key_refused = False
         self.credit = 0
         """Its balance in the weighted round robin; see _choose."""
         self._pauses: dict[str, Pause] = {}
@@ -210,11 +229,13 @@ class Lease:
         """The model has begun to answer."""
         self.has_output = True
         if self._member:
+            self._member.key_refused = False
             self._member.breaker.note_output(self._generation)
 
     def succeed(self) -> None:
         """The answer is complete."""
         if member := self._give_back():
+            member.key_refused = False
             member.breaker.succeed(self._generation)
 
     def fail(self, error: GatewayError, now: float) -> None:
@@ -222,6 +243,7 @@ class Lease:
         if not (member := self._give_back()):
             return
         if isinstance(error, UpstreamRefused):
+            member.key_refused = member.key_refused or error.cause == "key"
             member.pause_if_asked(error, self._asked, now)
         if counts_as_failure(error):
             member.breaker.fail(self._generation, now)

@@ -3,11 +3,13 @@
 Servers that answer a stream request with one JSON body are understood as well.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from gateway.core.finish_reasons import canonical, meaning_of
 from gateway.core.parts import (
     Content,
     End,
@@ -21,9 +23,17 @@ from gateway.core.parts import (
     Usage,
 )
 from gateway.core.sse import DONE, MAX_EVENT_BYTES, Decoder, Message
-from gateway.upstreams.error_bodies import Redact, decode_json, error_members, error_status
+from gateway.upstreams.error_bodies import (
+    ErrorWords,
+    Redact,
+    decode_json,
+    key_refused,
+    words_of,
+    words_of_body,
+    words_of_text,
+)
 from gateway.upstreams.frame_template import FrameTemplate, PartType, TemplateLearner
-from gateway.upstreams.tool_calls import ToolCallIndexer, join_deltas
+from gateway.upstreams.tool_calls import ToolCallIndexer, clean_function, join_deltas
 
 _LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """The fields in which servers put reasoning; the first that is not empty counts, once."""
@@ -33,8 +43,23 @@ _KNOWN = frozenset(
     {"role", "content", "tool_calls", "reasoning_opaque", "extra_content", *_LABELLED, *_MIRRORS}
 )
 """What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
-_UNFINISHED = (None, "", "null")
+_UNFINISHED = (None, "", "null", "none", "None")
 """The finish reasons of a choice that goes on; the words are SGLang's, Ollama's and KoboldCpp's."""
+_ABSENT = (None, "", False, 0)
+"""The values of an `error` member that is no error."""
+_FIELDS = (b"data", b"event", b"id", b"retry", b":", b"\xef\xbb\xbf")
+"""What the lines of an event stream begin with."""
+_BARE_ERROR = re.compile(rb"\s*(?:error|err|exception)\s*:\s*|(?=\s*\{\s*\"error\")", re.IGNORECASE)
+_MAX_STRAY = 500
+_SIGNS_OF_LIFE = frozenset({"ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
+"""Names of events that say nothing."""
+_SIGN_OF_LIFE = re.compile(
+    rb"\W*(?:(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat|alive|connected|connecting|connection "
+    rb"established|open|opened|init|hello|ok|ready|start|started|queued|waiting|noop|no-op|tick"
+    rb"|processing|(?:openrouter )?processing|done|end|eof|stream[-_ ]?end)\b[\s\d\W]*)?",
+    re.IGNORECASE,
+)
+"""Data that says nothing: it only keeps the connection open."""
 
 
 class _Choice(msgspec.Struct):
@@ -45,6 +70,7 @@ class _Choice(msgspec.Struct):
     finish_reason: Any = None
     stop_reason: Any = None
     matched_stop: Any = None
+    error: Any = None
 
 
 class _Chunk(msgspec.Struct):
@@ -69,9 +95,17 @@ _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
 class ChatReader:
     """Reads the lines of one answer into the parts of one of its choices."""
 
-    def __init__(self, choice: int = 0, redact: Redact = str) -> None:
+    def __init__(
+        self, choice: int = 0, redact: Redact = str, key_setting: str = "UPSTREAM_API_KEY"
+    ) -> None:
+        """key_setting: where the operator sets the key that the upstream may refuse."""
         self._choice_index = choice
         self._redact = redact
+        self._key_setting = key_setting
+        self._has_choices = False
+        """Some choice was there, of whatever index."""
+        self._stray = b""
+        """The first lines that are no lines of an event stream."""
         self._tagged_thoughts = False
         self._has_label = False
         self._sse = Decoder()
@@ -129,9 +163,19 @@ class ChatReader:
             end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
             if end - at == 2 and self._sse.between_events:
                 self._learner.learn(lines[at], self._parts_of)
-        for message in self._sse.feed(lines[at:end]):
-            self._message(message)
+        for line in lines[at:end]:
+            if line and not line.startswith(_FIELDS):
+                self._stray_line(line)
+            for message in self._sse.feed((line,)):
+                self._message(message)
         return end
+
+    def _stray_line(self, line: bytes) -> None:
+        """A line of no event stream: some servers write an error without `data:` before it."""
+        if error := _BARE_ERROR.match(line):
+            self._error_text(line[error.end() :] or line)
+        elif len(self._stray) < _MAX_STRAY:
+            self._stray += line[:_MAX_STRAY] + b"\n"
 
     def _parts_of(self, line: bytes) -> list[Part]:
         """What one line says by itself, further down in a stream."""
@@ -152,14 +196,18 @@ class ChatReader:
             self._body(b"\n".join(self._whole))
         for message in self._sse.close():
             self._message(message)
+        if self._stray and not self._has_choices and not self._parts:
+            words = words_of_text(self._stray.decode("utf-8", "replace"), self._redact)
+            if words.message:
+                self._fault(words)
         return self._take()
 
     def _begin(self, lines: Sequence[bytes]) -> None:
-        """An answer whose first words are a brace is not a stream but one JSON body."""
+        """An answer that begins with a brace or a bracket is not a stream but one JSON body."""
         first = next((line.lstrip() for line in lines if line.strip()), None)
         if first is not None:
             self._begun = True
-            if first.startswith(b"{"):
+            if first.startswith((b"{", b"[")):
                 self._whole = []
 
     def _take(self) -> list[Part]:
@@ -170,41 +218,67 @@ class ChatReader:
     def _message(self, message: Message) -> None:
         data = message.data.strip()
         if data == DONE:
-            self._add(End())
+            self._end()
+        elif message.event == "error":
+            self._error_text(data)
         elif data.startswith(b"{"):
-            self._chunk(data, named_error=message.event == "error")
-        # Anything else is not a chunk but somebody's sign of life.
+            self._chunk(data)
+        elif message.event not in _SIGNS_OF_LIFE and not _SIGN_OF_LIFE.fullmatch(data):
+            self._no_chunk(data)
 
-    def _chunk(self, data: bytes, *, named_error: bool) -> None:
+    def _end(self, *, in_one_piece: bool = False) -> None:
+        """The server says that its answer is whole."""
+        if self._has_choices:
+            self._add(End(in_one_piece))
+        else:
+            self._add(Fault("The upstream's answer is empty.", "upstream_empty_answer"))
+
+    def _no_chunk(self, data: bytes) -> None:
+        """Data that is no object: an error, unless it is JSON that says nothing."""
+        value = decode_json(data)
+        if value is None and data != b"null":
+            self._error_text(data)
+        elif isinstance(value, str | list):
+            words = words_of(value, self._redact)
+            if words.message and (isinstance(value, str) or isinstance(value[0], dict)):
+                self._fault(words)
+
+    def _error_text(self, data: bytes) -> None:
+        self._fault(words_of_body(data, self._redact))
+
+    def _chunk(self, data: bytes) -> None:
         chunk = _parse(data)
         if chunk is None:
             self._add(
                 Fault("The upstream sent a chunk that could not be read.", "upstream_bad_chunk")
             )
             return
-        if chunk.error is not None or named_error:
-            self._fault(decode_json(data))
-        elif chunk.choices is None and not chunk.usage:
+        if chunk.error not in _ABSENT:
+            self._fault(words_of(decode_json(data), self._redact))
+        elif not chunk.choices and not chunk.usage:
             # Not a chunk: an error in one of the shapes that have no "error" key, or nothing.
-            value = decode_json(data)
-            if "message" in error_members(value, self._redact):
-                self._fault(value)
+            words = words_of(decode_json(data), self._redact)
+            if words.message:
+                self._fault(words)
         else:
             self._content(chunk, [choice.delta for choice in chunk.choices or ()])
 
     def _body(self, data: bytes) -> None:
         """One JSON body in place of a stream: the answer in one chunk, or an error."""
         chunk = _parse(data)
-        if chunk is None or chunk.choices is None:
-            self._fault(decode_json(data))
-        else:
-            self._content(chunk, [choice.message for choice in chunk.choices])
-            self._add(End())
+        if chunk is None or not chunk.choices or chunk.error not in _ABSENT:
+            words = words_of_body(data, self._redact)
+            if words.message or chunk is None or chunk.choices is None:
+                self._fault(words)
+                return
+        self._content(chunk, [choice.message or choice.delta for choice in chunk.choices or ()])
+        self._end(in_one_piece=True)
 
     def _content(self, chunk: _Chunk, deltas: list[dict[str, Any] | None]) -> None:
         if (chunk.system_fingerprint, chunk.service_tier) != self._of_answer:
             self._name_answer(chunk)
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
+            self._has_choices = True
             if (choice.index or 0) == self._choice_index:
                 self._choice(delta or {}, choice)
         if chunk.usage:
@@ -225,8 +299,17 @@ class ChatReader:
             self._delta(delta, content)
         if choice.logprobs and isinstance(choice.logprobs, dict):
             self._add(Other(choice={"logprobs": choice.logprobs}))
-        if choice.finish_reason not in _UNFINISHED:
-            self._add(Finish(str(choice.finish_reason), _stop_sequence(choice)))
+        if choice.error not in _ABSENT:
+            self._fault(words_of({"error": choice.error}, self._redact))
+        elif choice.finish_reason not in _UNFINISHED:
+            self._finish(str(choice.finish_reason), choice)
+
+    def _finish(self, reason: str, choice: _Choice) -> None:
+        if meaning_of(reason) == "broken":
+            message = f"The upstream broke off its answer with the finish reason {reason[:100]!r}."
+            self._add(Fault(message, "upstream_broke_off"))
+        else:
+            self._add(Finish(canonical(reason), _stop_sequence(choice)))
 
     def _delta(self, delta: dict[str, Any], content: Any) -> None:
         reasoning = _reasoning_of(delta)
@@ -248,15 +331,27 @@ class ChatReader:
         other = {
             name: value
             for name, value in delta.items()
-            if name not in _KNOWN and value not in (None, [], {})
+            if name not in _KNOWN and value not in (None, [], {}, "")
         }
+        if isinstance(call := other.get("function_call"), dict):
+            other["function_call"] = clean_function(call)
         if other:
             self._add(Other(other))
 
-    def _fault(self, value: Any) -> None:
-        error = error_members(value, self._redact)
-        message = error.get("message") or "The upstream reported an error in its answer."
-        self._add(Fault(message, error.get("code") or "upstream_error", error_status(error)))
+    def _fault(self, words: ErrorWords) -> None:
+        fault = Fault(
+            words.message or "The upstream reported an error in its answer.",
+            words.code or "upstream_error",
+            words.status,
+            words.type,
+            words.param,
+            words.retry_after_s,
+            words.cause(words.status),
+        )
+        if fault.refuses_key:
+            message = key_refused(words.status, self._key_setting, words)
+            fault = msgspec.structs.replace(fault, message=message)
+        self._add(fault)
 
     def _kind_of(self, content: str, delta: dict[str, Any]) -> type[Content] | type[Reasoning]:
         """Google flags thoughts, or tags them, or both; with tags the text says it itself."""
@@ -268,6 +363,8 @@ class ChatReader:
     def _item(self, item: Any) -> None:
         """An item of a content list, as Mistral and Databricks send them."""
         match item:
+            case str():
+                self._text(Content, item)
             case {"type": "thinking" | "reasoning"}:
                 thoughts = item.get("thinking") or item.get("summary")
                 self._text(Reasoning, _joined(thoughts, "text"))
@@ -325,8 +422,13 @@ def _joined(items: Any, member: str) -> str:
 
 
 def _is_thought(extra: Any) -> bool:
+    """A flag beside a signature is Google's for the answer that follows the thoughts."""
     google = extra.get("google") if isinstance(extra, dict) else None
-    return isinstance(google, dict) and google.get("thought") is True
+    return (
+        isinstance(google, dict)
+        and google.get("thought") is True
+        and not google.get("thought_signature")
+    )
 
 
 def _parse(data: bytes) -> _Chunk | None:

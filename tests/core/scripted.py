@@ -53,6 +53,7 @@ def make_turn(
     summarizer: Summarizer | None = None,
     families: Families | None = None,
     body: dict[str, Any] | None = None,
+    max_tokens: int | None = None,
 ) -> Turn:
     """A turn that began at second 0."""
     families = families or Families(Config())
@@ -63,6 +64,7 @@ def make_turn(
         source=lambda upstream, model: Reading(
             reader or ChatReader(), families.reading(upstream, model, body or {}, starts_inside)
         ),
+        max_tokens=max_tokens,
         summarizer=summarizer or ExtractiveSummarizer("What is 2+2?", budget),
     )
     turn.call("upstream", model)

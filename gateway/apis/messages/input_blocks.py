@@ -86,16 +86,19 @@ class InputMessage(msgspec.Struct, frozen=True):
     content: str | list[InputBlock]
 
 
-def chat_messages(messages: Sequence[InputMessage]) -> Iterator[dict[str, Any]]:
-    """Yields the chat messages. Raises BadRequest that names the path of the fault."""
-    for number, message in enumerate(messages):
+def chat_messages(messages: Sequence[tuple[int, InputMessage]]) -> Iterator[dict[str, Any]]:
+    """Yields the chat messages. Raises BadRequest that names the path of the fault.
+
+    messages: each with its number in the request.
+    """
+    for number, message in messages:
         path = f"messages.{number}.content"
         if isinstance(message.content, str):
             yield {"role": message.role, "content": message.content}
         elif message.role == "user":
             yield from _user_messages(message.content, path)
         elif message.role == "assistant":
-            yield _assistant_message(message.content, path)
+            yield from _assistant_messages(message.content, path)
         else:
             yield {"role": "system", "content": _system_text(message.content, path)}
 
@@ -118,7 +121,8 @@ def _user_messages(blocks: list[InputBlock], path: str) -> Iterator[dict[str, An
         yield {"role": "user", "content": message_content([*attachments, *parts])}
 
 
-def _assistant_message(blocks: list[InputBlock], path: str) -> dict[str, Any]:
+def _assistant_messages(blocks: list[InputBlock], path: str) -> Iterator[dict[str, Any]]:
+    """Yields the message; none if it held only thinking, because servers refuse an empty one."""
     texts: list[str] = []
     calls: list[dict[str, Any]] = []
     for block_path, block in _with_paths(blocks, path):
@@ -134,9 +138,10 @@ def _assistant_message(blocks: list[InputBlock], path: str) -> dict[str, Any]:
             case ThinkingBlock() | RedactedThinkingBlock():
                 pass
     text = "".join(texts)
-    if not calls:
-        return {"role": "assistant", "content": text}
-    return {"role": "assistant", "content": text or None, "tool_calls": calls}
+    if calls:
+        yield {"role": "assistant", "content": text or None, "tool_calls": calls}
+    elif text or not blocks:
+        yield {"role": "assistant", "content": text}
 
 
 def _system_text(blocks: list[InputBlock], path: str) -> str:

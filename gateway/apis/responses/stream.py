@@ -18,6 +18,7 @@ from typing import Any
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.responses.output_items import EventWriter, OutputItems
+from gateway.apis.tool_calls import legacy_call
 from gateway.apis.usage import TokenCounts, token_counts
 from gateway.core.events import (
     ChoiceEvent,
@@ -32,6 +33,7 @@ from gateway.core.events import (
     SummaryDelta,
     ToolCallDelta,
 )
+from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import comment, dumps, frame, quote
 from gateway.errors import ErrorInfo
 
@@ -52,8 +54,20 @@ _DEFAULTS: dict[str, Any] = {
     "tool_choice": "auto",
     "tools": [],
     "metadata": {},
+    "instructions": None,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
 }
-"""Members of a response; those that echo the request override them."""
+"""Members of a response; those that echo the request override them.
+
+Strict clients want a number for each sampling parameter; these are OpenAI's defaults.
+"""
+
+
+COMPLETED_AT_LENGTH = "completed_at_length"
+"""A key of `Answer.echo`: an answer that was cut by its length counts as completed."""
 
 
 class _NullWriter:
@@ -81,7 +95,7 @@ class ResponseObject:
             "model": answer.model,
             "output": self._items.output,
             **_DEFAULTS,
-            **answer.echo,
+            **{name: value for name, value in answer.echo.items() if name != COMPLETED_AT_LENGTH},
         }
         self.error: ErrorInfo | None = None
 
@@ -123,6 +137,8 @@ class ResponseObject:
         refusal = extra.delta.get("refusal")
         if refusal and isinstance(refusal, str):
             self._items.add_refusal(refusal)
+        if (call := legacy_call(extra.delta)) is not None:
+            self._items.add_call(call)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):
             self._items.add_logprobs(logprobs)
@@ -131,19 +147,23 @@ class ResponseObject:
 
     def _finish(self, done: Done) -> None:
         incomplete_reason = _INCOMPLETE_REASONS.get(done.finish_reason)
+        if done.finish_reason == "length" and self._answer.echo.get(COMPLETED_AT_LENGTH):
+            incomplete_reason = None
         status = "incomplete" if incomplete_reason else "completed"
         self._items.close(status)
         self._body |= {"status": status, "usage": _usage(token_counts(done, self._answer))}
         if incomplete_reason:
             self._body["incomplete_details"] = {"reason": incomplete_reason}
         else:
+            if meaning_of(done.finish_reason) == "unknown":
+                self._body["incomplete_details"] = {"reason": done.finish_reason}
             seconds = (done.timings.total_ms or 0) // 1000
             self._body["completed_at"] = self._answer.created + seconds
         self._writer.write_event(f"response.{status}", response=self._body)
 
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error
-        self._items.close("incomplete")
+        self._items.break_off()
         members = {"code": error.code, "message": error.message, "param": error.param}
         self._writer.write_event("error", **members, error={"type": error.type, **members})
         # The API defines only these two codes for a failed response.

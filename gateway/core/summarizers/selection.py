@@ -12,7 +12,7 @@ from math import log
 from typing import NamedTuple
 
 from gateway.core.summarizers.statements import Statement
-from gateway.core.summarizers.weights import LEAST_VALUE, RESULT, WORTH
+from gateway.core.summarizers.weights import LEAST_VALUE, LOWERED_BY_WORD, RESULT, WORTH
 
 _SHARE = 1.2
 """What a statement's value counts for beside the divergence."""
@@ -109,7 +109,7 @@ def select(
         )
         for statement, value, _ in valued(pool, counts, position)
     ]
-    least = _SHARE * LEAST_VALUE
+    least = _SHARE * (LEAST_VALUE - LOWERED_BY_WORD * max(0.0, budget_words - 60))
     wanted = [c for c in candidates if c.value >= least and not c.statement.weak]
     choice = _Choice(budget_words)
     while choice.left >= _LEAST_WORDS:

@@ -14,7 +14,8 @@ from gateway.core.summarizers import (
     Summarizers,
     WrittenSummarizer,
 )
-from gateway.core.summarizers.written import ASK_GAP_S, ASK_TOKENS
+from gateway.core.summarizers.text import words
+from gateway.core.summarizers.written import ASK_GAP_S, ASK_TOKENS, SHARE
 from gateway.errors import BadRequest, ConfigError
 from tests.core.scripted import FINISH, contents, lines, make_turn
 
@@ -45,18 +46,40 @@ def test_a_part_is_asked_for_when_enough_is_new_and_time_has_passed() -> None:
     assert summarizer.ask(ASK_GAP_S) is not None
 
 
-def test_a_call_has_the_prompt_the_account_and_only_what_is_new() -> None:
+def test_a_call_repeats_the_one_before_it_and_adds_what_is_new() -> None:
     summarizer = WrittenSummarizer("How fast is the train?", 60)
     first = asked(summarizer)
     summarizer.answer(GOOD)
     second = asked(summarizer, FIRST * 30, ASK_GAP_S)
-    [system, user] = second.messages
-    assert system["role"] == "system"
-    assert "How fast is the train?" in user["content"]
-    assert "**Finding the speed** The train goes at 60 km/h." in user["content"]
-    assert "pump" in user["content"]
-    assert "covers 120 km" not in user["content"]
-    assert "(nothing yet)" in first.messages[1]["content"]
+    assert second.messages[: len(first.messages)] == first.messages, "the prefix cache has it"
+    reply, new = second.messages[len(first.messages) :]
+    assert reply == {
+        "role": "assistant",
+        "content": "**Finding the speed** The train goes at 60 km/h.",
+    }
+    assert "How fast is the train?" in first.messages[1]["content"]
+    assert "pump" in new["content"]
+    assert "covers 120 km" not in new["content"]
+
+
+def test_a_dropped_reply_is_not_repeated() -> None:
+    summarizer = WrittenSummarizer("How fast is the train?", 60)
+    asked(summarizer)
+    summarizer.answer(SummaryReply("The moon is a cheese of great age."))
+    second = asked(summarizer, FIRST * 30, ASK_GAP_S)
+    assert [message["role"] for message in second.messages] == ["system", "user"]
+    assert "cheese" not in str(second.messages)
+    assert "covers 120 km" in second.messages[1]["content"]
+    assert "pump" in second.messages[1]["content"]
+
+
+def test_calls_stay_bounded_however_long_the_reasoning() -> None:
+    summarizer = WrittenSummarizer("How fast is the train?", 60)
+    for part in range(60):
+        ask = asked(summarizer, PART, part * ASK_GAP_S)
+        assert sum(len(message["content"]) for message in ask.messages) < 60_000
+        assert ask.max_tokens <= SHARE * (len(PART) / 4 + 20)
+        summarizer.answer(GOOD)
 
 
 def test_what_the_model_wrote_is_one_line_with_its_heading() -> None:
@@ -66,24 +89,54 @@ def test_what_the_model_wrote_is_one_line_with_its_heading() -> None:
 
 
 @pytest.mark.parametrize(
-    "written",
+    "reply",
     [
-        SummaryReply(None),
-        SummaryReply(""),
-        SummaryReply("**Heading alone**"),
-        SummaryReply("The train goes at 61 km/h."),
-        SummaryReply("**Step 3** The train goes at 60 km/h."),
+        None,
+        "",
+        "**Heading alone**",
+        "The train goes at 61 km/h.",
+        "**Step 3** The train goes at 60 km/h.",
+        "The train covers its way at a speed. " * 8,
+        "The train covers 120 km in 2 hours, so its",
+        "El tren recorre 120 km en 2 horas y la velocidad es de 60 km/h.",
+        "火车在两小时内行驶了一百二十公里。",
+        "Sorry, our favourite pasta recipe needs garlic and some basil leaves.",
+        "Let me think about the speed of the train.",
+        "The user wants to know how fast the train is.",
     ],
-    ids=["failed", "empty", "no sentence", "an invented number", "one in the heading"],
+    ids=[
+        *("failed", "empty", "no sentence", "an invented number", "one in the heading"),
+        *("too long", "cut off", "Spanish", "Chinese", "about something else", "talk", "more talk"),
+    ],
 )
-def test_otherwise_the_extractive_lines_are_shown(written: SummaryReply) -> None:
+def test_the_reader_does_not_notice_a_bad_reply(reply: str | None) -> None:
     text = (FIRST + SECOND + STEP) * 12
-    first, *later = ExtractiveSummarizer("", 60).feed(text)
-    summarizer = WrittenSummarizer("", 60)
-    assert summarizer.feed(text) == [first]
+    summarizer, alone = WrittenSummarizer("", 60), ExtractiveSummarizer("", 60)
+    assert summarizer.feed(text) == alone.feed(text)
     assert summarizer.ask(0) is not None
-    assert summarizer.answer(written) == later
-    assert len(later) > 1
+    assert summarizer.answer(SummaryReply(reply)) == []
+    assert summarizer.feed(PART) == alone.feed(PART)
+    summary = summarizer.close()
+    assert summary.text
+    assert words(summary.text) <= 60
+
+
+def test_extractive_lines_go_on_while_the_model_writes() -> None:
+    text = "".join(f"Tank {n} of town{n} holds {40 + n} litres of oil{n}. " for n in range(200))
+    summarizer, alone = WrittenSummarizer("", 60), ExtractiveSummarizer("", 60)
+    asked(summarizer)
+    alone.feed(PART)
+    lines = summarizer.feed(text)
+    assert lines == alone.feed(text)
+    assert len(lines) > 3
+
+
+def test_a_reply_that_says_the_same_again_is_dropped() -> None:
+    summarizer = WrittenSummarizer("", 60)
+    asked(summarizer)
+    assert summarizer.answer(GOOD)
+    asked(summarizer, PART, ASK_GAP_S)
+    assert summarizer.answer(GOOD) == []
 
 
 def test_numbers_count_in_any_spelling_and_from_the_prompt() -> None:
@@ -98,8 +151,8 @@ def test_a_number_is_not_cut_where_a_part_ends() -> None:
     ask = asked(summarizer, PART + "So it is 60")
     assert ask.messages[1]["content"].rstrip().endswith("So it is \n</reasoning>")
     summarizer.answer(GOOD)
-    second = asked(summarizer, "25 km in all. " * 120, ASK_GAP_S)
-    assert "6025 km" in second.messages[1]["content"]
+    second = asked(summarizer, "25 km in all. " * 150, ASK_GAP_S)
+    assert "6025 km" in second.messages[-1]["content"]
 
 
 def test_the_first_line_does_not_wait_for_the_model() -> None:

@@ -455,7 +455,7 @@ def test_what_does_not_end_is_not_kept(
     said = turn.start(0)
     turn.call("a", "any")
     if is_stream:
-        said += turn.feed(lines(*contents("one"), "x" * 4000), 1)
+        said += turn.feed(lines(*contents("one"), {"x": "x" * 4000}), 1)
     for _ in range(5):
         said += turn.feed(endless, 1)
         assert turn.fault is None

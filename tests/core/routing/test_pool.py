@@ -222,7 +222,30 @@ def test_only_the_first_end_of_a_lease_counts() -> None:
     lease.fail(DEAD, 0)
     lease.drop()
     lease.note_output()
-    assert pool.statuses(0) == [("a", "closed", 0, True)]
+    assert pool.statuses(0) == [("a", "closed", 0, True, False)]
+
+
+def test_a_refused_key_shows_until_the_upstream_accepts_a_request() -> None:
+    pool = make_pool(upstream("a"))
+
+    def refused() -> bool:
+        [status] = pool.statuses(0)
+        return status.key_refused
+
+    pool.pick("m", 0).fail(refusal(401), 0)
+    assert refused()
+    pool.pick("m", 0).fail(refusal(500), 0)
+    assert refused()
+    pool.pick("m", 0).note_output()
+    assert not refused()
+
+
+def test_upstreams_that_share_a_key() -> None:
+    keys = {"a": "k", "b": "k", "c": "other", "d": None}
+    pool = make_pool(*(upstream(name, api_key=key) for name, key in keys.items()))
+    assert pool.sharing_key("a") == ["a", "b"]
+    assert pool.sharing_key("c") == ["c"]
+    assert pool.sharing_key("d") == []
 
 
 # --- Blame ----------------------------------------------------------------------------------------
@@ -239,6 +262,7 @@ def test_only_the_first_end_of_a_lease_counts() -> None:
         *[(refusal(status), True, True) for status in (500, 502, 503, 504, 529)],
         *[(refusal(status), True, False) for status in (302, 401, 402, 403, 408, 429)],
         *[(refusal(status), False, False) for status in (400, 404, 409, 413, 422)],
+        (UpstreamRefused(403, "", cause="content"), False, False),
         (BadRequest(""), False, False),
         (ClientLeft(""), False, False),
     ],
@@ -510,7 +534,7 @@ class AnyPool(RuleBasedStateMachine):
         if not hasattr(self, "pool"):
             return
         assert self.pool.statuses(self.now) == [
-            (name, expected.state(self.now), len(expected.leases), expected.healthy)
+            (name, expected.state(self.now), len(expected.leases), expected.healthy, False)
             for name, expected in self.expected.items()
         ]
         assert self.pool.has_usable(self.now) is any(

@@ -17,11 +17,13 @@ from gateway.relay.delivery import Delivery, StreamBody
 from gateway.relay.relay import Relay
 from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
-from gateway.server.body import read_body
+from gateway.server.body import BodyBudget, read_body
 from gateway.server.response_socket import ResponseSocket
 from gateway.web.content_coding import decode_body
 from gateway.web.request import GatewayRequest
 
+_MAX_MODEL_CHARS = 512
+"""Every frame of an answer repeats the model's name."""
 STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",  # nginx would hold the stream back
@@ -43,6 +45,7 @@ class Inference:
         self._dialects = dialects
         self._turns = turns
         self._relay = relay
+        self._budget = BodyBudget()
 
     def read_body(self, request: GatewayRequest, format: str | None = None) -> dict[str, Any]:
         """The request's JSON object. Raises UnsupportedMedia, BadRequest or a reading error.
@@ -56,10 +59,11 @@ class Inference:
             raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
         length, source = request.content_length, request.stream
         config = self._config
-        body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
-        if coding := request.headers.get("Content-Encoding"):
-            body = decode_body(body, coding, config.max_body_bytes)
-        return read_json(body, not_json)
+        with self._budget.hold() as grow:
+            body = read_body(source, length, config.max_body_bytes, config.request_timeout_s, grow)
+            if coding := request.headers.get("Content-Encoding"):
+                body = decode_body(body, coding, config.max_body_bytes)
+            return read_json(body, not_json)
 
     def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
         """Reads the request, starts the run and answers, streamed or not.
@@ -69,6 +73,11 @@ class Inference:
         body = self.read_body(request, format)
         request.dialect = api.format_of(body, format, self._config)
         asked = self._turns.resolve_options(api.read(body, format, self._config))
+        if len(asked.model) > _MAX_MODEL_CHARS:
+            raise BadRequest(
+                f"The name of the model is longer than {_MAX_MODEL_CHARS} characters.",
+                param="model",
+            )
         stream_id = uuid.uuid4().hex
         dialect = self._dialects[asked.dialect]
         answer = Answer(

@@ -455,8 +455,8 @@ def test_a_prompt_of_the_maximum_length_is_accepted(
         (b'{"messages": [{"role": "user"}], "stream": "yes"}', "stream", "expected `bool"),
         (b'{"messages": [{"role": "user"}], "model": 1}', "model", "expected `str"),
         (b'{"messages": [{"role": "user"}], "n": 2, "stream": true}', "n", "n must be 1"),
-        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be between 1 and 128"),
-        (b'{"messages": [{"role": "user"}], "n": 129}', "n", "n must be between 1 and 128"),
+        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be between 1 and 8"),
+        (b'{"messages": [{"role": "user"}], "n": 129}', "n", "n must be between 1 and 8"),
         (b'{"messages": [{"role": "user"}], "stream_options": 1}', "stream_options", "expected"),
         (b'{"messages": [{"role": "user"}], "prompt": "a"}', "prompt", "not both"),
         (b'{"messages": [{"role": "user"}], "gateway": 1}', "gateway", "expected `object"),
@@ -855,3 +855,16 @@ def test_the_page_has_a_strict_content_security_policy(client: FlaskClient) -> N
     assert response.status_code == 200
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     assert "unsafe" not in response.headers["Content-Security-Policy"]
+
+
+def test_a_long_name_of_a_model_is_refused(client: FlaskClient) -> None:
+    """Every frame of the answer would repeat it."""
+    body = {"model": "m" * 600, "max_tokens": 5, "stream": True}
+    for path, prompt in (
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}]}),
+        ("/v1/messages", {"messages": [{"role": "user", "content": "hi"}]}),
+        ("/v1/responses", {"input": "hi"}),
+    ):
+        refused = client.post(path, json=body | prompt)
+        assert refused.status_code == 400
+        assert "512 characters" in refused.get_json()["error"]["message"]

@@ -21,6 +21,7 @@ GatewayError
 ├── UpstreamError          the upstream's: 502
 │   ├── UpstreamRefused    it answered with an error status
 │   ├── UpstreamUnreachable
+│   ├── AnswerTooLong      its answer is over MAX_ANSWER_BYTES
 │   ├── UpstreamBroke      its stream ended before the answer did
 │   ├── UpstreamTimeout    504
 │   │   └── UpstreamTotalTimeout
@@ -309,6 +310,14 @@ class UpstreamUnreachable(UpstreamError):
 
 class UpstreamBroke(UpstreamError):
     code = "upstream_broke_off"
+
+
+class AnswerTooLong(UpstreamError):
+    code = "upstream_answer_too_long"
+    model_ran = True
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The answer is longer than {limit} bytes (MAX_ANSWER_BYTES).")
 
 
 class UpstreamTimeout(UpstreamError):

@@ -146,6 +146,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_prompt_chars: Annotated[
         Count, Meta(description="Limit for the `prompt` of a prompt request.")
     ] = 5000
+    max_answer_bytes: Annotated[
+        Count,
+        Meta(description="Limit for an answer with its reasoning; a longer one ends as failed."),
+    ] = 16_000_000
     max_streams: Annotated[
         Count, Meta(description="Open streams per worker; a request beyond it gets 503.")
     ] = 1000

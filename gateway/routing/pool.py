@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from gateway.config import UpstreamConfig
 from gateway.errors import (
+    AnswerTooLong,
     GatewayError,
     NoUpstream,
     UnknownModel,
@@ -57,7 +58,7 @@ def counts_as_failure(error: GatewayError) -> bool:
     """Whether the upstream's breaker has to count this error."""
     if isinstance(error, UpstreamRefused):
         return error.upstream_status >= 500
-    return isinstance(error, UpstreamError)
+    return isinstance(error, UpstreamError) and not isinstance(error, AnswerTooLong)
 
 
 class UpstreamStatus(NamedTuple):

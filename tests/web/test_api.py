@@ -868,3 +868,22 @@ def test_a_long_name_of_a_model_is_refused(client: FlaskClient) -> None:
         refused = client.post(path, json=body | prompt)
         assert refused.status_code == 400
         assert "512 characters" in refused.get_json()["error"]["message"]
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content", "refusal"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_without_end_fails(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    field: str,
+    stream: bool,
+) -> None:
+    long = [{"choices": [{"index": 0, "delta": {field: "word " * 100}}]}] * 300
+    answers(upstream, *long)
+    client = make_client(max_answer_bytes=10_000, breaker_failures=1)
+    for _ in range(2):  # it is not the upstream that is ill
+        answer = ask(client, stream=stream, gateway={"format": "events", "reasoning": "raw"})
+        assert "upstream_answer_too_long" in answer.text
+        assert "MAX_ANSWER_BYTES" in answer.text
+        assert answer.status_code == (200 if stream else 502)
+        assert len(answer.text) < 200_000

@@ -288,15 +288,16 @@ class UpstreamRefused(UpstreamError):
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)
 
-    def with_retry_after(self, retry_after_s: int) -> "UpstreamRefused":
-        """Returns the same refusal for a later request, which was not sent to the upstream."""
+    def of_later_request(self, retry_after_s: int) -> "UpstreamRefused":
+        """Returns the refusal of a later request, which was not sent because of this one.
+
+        It says nothing of this one's words: they were meant for another caller.
+        """
         return UpstreamRefused(
             self.upstream_status,
-            self.message,
-            type=self.type,
-            param=self.param,
-            code=self.code,
+            "The upstream has asked the gateway to wait; try again later.",
             retry_after_s=retry_after_s,
+            cause=self.cause,
         )
 
     @staticmethod

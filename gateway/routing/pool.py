@@ -290,7 +290,7 @@ def _unavailable(candidates: Sequence[Member], model: str, now: float) -> Gatewa
     retry_in_s = ceil(first.retry_in_s(model, now))
     pause = first.pause(model, now)
     if pause is not None and first.breaker.allows(now):
-        return pause.refusal.with_retry_after(retry_in_s)
+        return pause.refusal.of_later_request(retry_in_s)
     return NoUpstream(retry_in_s)
 
 

@@ -161,8 +161,9 @@ def test_retry_after_is_obeyed() -> None:
     pool = make_pool(upstream("a"), upstream("b", models=("x",)))
     pool.pick("m", 100).fail(refusal(503, 7), 100)
     for model in ("m", "another"):
-        with pytest.raises(UpstreamRefused, match="It said no") as caught:
+        with pytest.raises(UpstreamRefused) as caught:
             pool.pick(model, 103.5)
+        assert "It said no" not in caught.value.message  # it said so to another caller
         assert (caught.value.upstream_status, caught.value.retry_after_s) == (503, 4)
     assert pool.pick("x", 103.5).upstream == "b"
     assert pool.pick("m", 107).upstream == "a"

@@ -61,6 +61,7 @@ def create_app(
         config.effective_upstreams,
         breaker_failures=config.breaker_failures,
         breaker_open_s=config.breaker_open_s,
+        slow_start_s=config.breaker_open_s,
     )
     make_client = _client_maker(config, session)
     upstreams = {upstream.name: make_client(upstream) for upstream in config.effective_upstreams}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 _MIN_CHARS = 4
 """A shorter secret would blank letters everywhere, and hide nothing."""
 _UNMISTAKABLE_CHARS = 12
-"""A shorter secret, such as the key `EMPTY`, may be a part of other words: only a word of its own is
-replaced."""
+"""A shorter secret, such as the key `EMPTY`, may be a part of other words: it is replaced only as a
+word of its own."""
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:

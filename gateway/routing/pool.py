@@ -9,12 +9,12 @@ No I/O, no clock: `now` is monotonic seconds, always of the same clock.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fnmatch import translate
 from math import ceil
 from typing import NamedTuple
 
-from gateway.config import UpstreamConfig
+from gateway.config import UpstreamConfig, is_glob
 from gateway.errors import (
     GatewayError,
     NoUpstream,
@@ -33,6 +33,8 @@ _MAX_PAUSES = 1000
 _MAX_NAME = 200
 """Characters of a model's name that are remembered."""
 _ALL_MODELS = "*"
+LATEST = ":latest"
+"""The tag that Ollama's clients add to a name without one."""
 _SOON_S = 5.0
 """`Retry-After` to clients when nothing says how long an upstream will be out."""
 _OWN_REASONS = frozenset({408, 429})
@@ -89,6 +91,7 @@ class Pool:
         members = [Member(u, Breaker(breaker_failures, breaker_open_s)) for u in upstreams]
         self._members = sorted(members, key=lambda member: member.config.priority)
         self._by_name = {member.config.name: member for member in members}
+        self._exact = {name.lower() for name in self._known() if not is_glob(name)}
 
     def pick(self, model: str, now: float, tried: Collection[str] = ()) -> "Lease":
         """Returns a lease on the upstream to ask, which is none of those in `tried`.
@@ -96,9 +99,7 @@ class Pool:
         The lowest priority comes first; within it the upstream with the fewest open streams for
         its weight; equals take turns by weight. Without a model: the first in this order.
         """
-        candidates = [member for member in self._members if member.serves(model)]
-        if not candidates:
-            raise UnknownModel(model, self._known())
+        candidates = self._serving(model)
         usable = [
             member
             for member in candidates
@@ -108,6 +109,30 @@ class Pool:
         if not free:
             raise UpstreamsFull() if usable else _unavailable(candidates, model, now)
         return (_choose(free) if model else free[0]).lease(model)
+
+    def served_name(self, model: str, allowed: Callable[[str], bool]) -> str:
+        """The name of the model with or without the tag `:latest`, which means the same.
+
+        It is the name as it stands, if the settings have it; else the first, of that without and
+        that with the tag, that an upstream serves and that is allowed.
+        """
+        bare = model.removesuffix(LATEST)
+        if not bare or model.lower() in self._exact or (bare == model and ":" in model):
+            return model
+        for name in (bare, bare + LATEST):
+            if allowed(name) and any(member.serves(name) for member in self._members):
+                return name
+        return model
+
+    def check_served(self, model: str) -> None:
+        """Raises UnknownModel when no upstream serves the model."""
+        self._serving(model)
+
+    def _serving(self, model: str) -> list["Member"]:
+        found = [member for member in self._members if member.serves(model)]
+        if not found:
+            raise UnknownModel(model, self._known())
+        return found
 
     def has_usable(self, now: float) -> bool:
         """Whether some upstream can be asked, now or as soon as a running trial succeeds."""

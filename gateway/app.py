@@ -71,8 +71,8 @@ def create_app(
     pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
     relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
     dialects = dialects_of(apis)
-    inference = Inference(config, dialects, turns, relay)
     model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
+    inference = Inference(config, dialects, turns, relay, model_list)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)

@@ -12,7 +12,8 @@ GatewayError
 │   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
-│   └── KeyLimit           429: the key is at its stream limit
+│   ├── KeyLimit           429: the key is at its stream limit
+│   └── NotOffered         501: the API has it, and the gateway does not
 ├── ClientLeft             nobody's: the client closed the connection
 │   └── ClientStalled      the client did not read, so the gateway closed the connection
 ├── UpstreamError          the upstream's: 502
@@ -192,6 +193,11 @@ class KeyLimit(CallerError):
     type = "rate_limit_error"
     code = "key_limit"
     retry_after_s = 1
+
+
+class NotOffered(CallerError):
+    status = 501
+    code = "not_offered"
 
 
 class ClientLeft(GatewayError):

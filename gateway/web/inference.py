@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
+from msgspec.structs import replace
 
 from gateway.apis import Answer, Api, Dialect, NonStreamedAnswer
+from gateway.apis.base import Operation, ReadyAnswer
 from gateway.apis.json import read_json
-from gateway.config import Config
+from gateway.config import Config, Principal
 from gateway.core.events import Done
 from gateway.core.sse import dumps
 from gateway.errors import BadRequest, TurnFailed, UnsupportedMedia
@@ -17,6 +19,8 @@ from gateway.relay.delivery import Delivery, StreamBody
 from gateway.relay.relay import Relay
 from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
+from gateway.routing.models import ModelList
+from gateway.routing.pool import LATEST
 from gateway.server.body import read_body
 from gateway.server.response_socket import ResponseSocket
 from gateway.web.request import GatewayRequest
@@ -36,20 +40,25 @@ class Inference:
         dialects: Mapping[str, type[Dialect]],
         turns: TurnFactory,
         relay: Relay,
+        model_list: ModelList,
     ) -> None:
         """dialects: by the names of their formats."""
         self._config = config
         self._dialects = dialects
         self._turns = turns
         self._relay = relay
+        self._model_list = model_list
 
-    def read_body(self, request: GatewayRequest, format: str | None = None) -> dict[str, Any]:
+    def read_body(
+        self, api: Api, request: GatewayRequest, format: str | None = None
+    ) -> dict[str, Any]:
         """The request's JSON object. Raises UnsupportedMedia, BadRequest or a reading error.
 
         format: the one that the path names, which may word its own errors.
         """
         not_json = self._dialects[format].not_json if format is not None else None
-        if request.mimetype and not request.is_json:
+        is_json = request.is_json or not request.mimetype
+        if not is_json and ("Origin" in request.headers or not api.takes_any_content_type):
             if not_json is not None:
                 raise BadRequest(not_json)
             raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
@@ -58,19 +67,26 @@ class Inference:
         body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
         return read_json(body, not_json)
 
-    def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
+    def answer(
+        self, api: Api, operation: Operation, request: GatewayRequest, format: str | None
+    ) -> Response:
         """Reads the request, starts the run and answers, streamed or not.
 
         format: the one that the path names, if it does.
         """
-        body = self.read_body(request, format)
+        body = self.read_body(api, request, format)
         request.dialect = api.format_of(body, format, self._config)
-        asked = self._turns.resolve_options(api.read(body, format, self._config))
+        read = operation.read(body, format, self._config)
+        name = self._served_name(read.model, request.principal)
+        if isinstance(read, ReadyAnswer):
+            self._relay.check_served(name, request.principal)
+            return Response(dumps(read.body), content_type="application/json")
+        asked = self._turns.resolve_options(replace(read, model=name))
         stream_id = uuid.uuid4().hex
         dialect = self._dialects[asked.dialect]
         answer = Answer(
             id=stream_id,
-            model=asked.model or "default",
+            model=read.model or "default",
             created=int(time.time()),
             request_id=request.id,
             reasoning=asked.options.reasoning,
@@ -86,6 +102,15 @@ class Inference:
             socket = self._relay.response_socket(request.environ)
             return _streamed(delivery, dialect(answer), socket)
         return _not_streamed(delivery, dialect.non_streamed(answer))
+
+    def _served_name(self, model: str, principal: Principal) -> str:
+        """The name by which the model is known here: `m:latest` and `m` are one model.
+
+        Clients of Ollama's API add the tag, also to the names that they take to another API.
+        """
+        if model.endswith(LATEST) and self._model_list.has(model):
+            return model
+        return self._relay.served_name(model, principal)
 
 
 def _streamed(delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> Response:

@@ -81,7 +81,7 @@ def read_repeat(
 ) -> ChatRequest | ReadyAnswer:
     asked = convert(body, RepeatBody)
     if not asked.repeat:
-        return ReadyAnswer(asked.model, {"repeated": ""})
+        return ReadyAnswer(asked.model, lambda _now: {"repeated": ""})
     return read_toy({"ask": f"Repeat: {asked.repeat}", "model": asked.model}, None, config)
 
 

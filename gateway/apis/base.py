@@ -55,7 +55,8 @@ class ReadyAnswer(msgspec.Struct, frozen=True):
 
     model: str
     """Must be served; "" for none."""
-    body: dict[str, Any]
+    body: Callable[[int], dict[str, Any]]
+    """The body of the answer, from the Unix time in seconds."""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -83,7 +83,7 @@ class Inference:
         name = self._served_name(read.model, request.principal)
         if isinstance(read, ReadyAnswer):
             self._relay.check_served(name, request.principal)
-            return Response(dumps(read.body), content_type="application/json")
+            return Response(dumps(read.body(int(time.time()))), content_type="application/json")
         asked = self._turns.resolve_options(replace(read, model=name))
         stream_id = uuid.uuid4().hex
         dialect = self._dialects[asked.dialect]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.apis import DIALECTS
+from gateway.apis import APIS, Api
 from gateway.config import Config, setting_names
 from gateway.core.families import FAMILIES, Families, Family
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
@@ -57,10 +57,11 @@ def test_every_event() -> None:
         assert f"| `{name}` |" in DOCS["api.md"]
 
 
-@pytest.mark.parametrize("name", DIALECTS)
-def test_every_format(name: str) -> None:
-    assert f"## `{name}`" in DOCS["api.md"]
-    assert re.search(rf"\| `(POST /v1/)?{name}`", DOCS["README.md"])
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+def test_every_format(api: Api) -> None:
+    for name in api.formats:
+        assert f"## `{name}`" in DOCS["api.md"]
+        assert any(f"| `{it}`" in DOCS["README.md"] for it in (name, f"POST {api.paths[0]}"))
 
 
 @pytest.mark.parametrize("page", PARTS)

@@ -148,6 +148,8 @@ def streamed_answer(name: str, stream: bytes) -> str:
         case "messages":
             block_deltas = [data["delta"] for name, data in named if name == "content_block_delta"]
             return "".join(delta.get("text", "") for delta in block_deltas)
+        case "ollama":
+            return "".join(data["message"]["content"] for _, data in named)
         case "toy":
             return "".join(data["toy"] for _, data in named if "toy" in data)
         case "responses":
@@ -157,6 +159,8 @@ def streamed_answer(name: str, stream: bytes) -> str:
 
 def non_streamed_answer(body: dict[str, Any]) -> str:
     """The text of a non-streamed answer."""
+    if "message" in body:
+        return str(body["message"]["content"])
     if "choices" in body:
         return str(body["choices"][0]["message"]["content"])
     parts = body.get("content") or [p for item in body["output"] for p in item.get("content", [])]

@@ -16,6 +16,8 @@ from tests.programs import Program
 START_S = 180
 PHASED = "phased"
 """Stands before the names of the models that are asked at the gateway's `/v1`."""
+OLLAMA = "ollama"
+"""The same for the models that are asked over Ollama's API."""
 _NO_NETWORK = {"OFFLINE_MODE": "True", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai"}
 """It looks for no new version and fetches no embedding model."""
 
@@ -59,6 +61,21 @@ class OpenWebUI:
             return requests.get(f"{self.url}/health", timeout=60).ok
         except requests.ConnectionError:
             return False
+
+    def connect_ollama(self, gateway_url: str, key: str) -> None:
+        """Has it ask over Ollama's API as well, for models with `ollama.` before their names."""
+        connection = {"enable": True, "key": key, "prefix_id": OLLAMA}
+        updated = requests.post(
+            f"{self.url}/ollama/config/update",
+            headers=self._headers,
+            json={
+                "ENABLE_OLLAMA_API": True,
+                "OLLAMA_BASE_URLS": [gateway_url],
+                "OLLAMA_API_CONFIGS": {"0": connection},
+            },
+            timeout=60,
+        )
+        updated.raise_for_status()
 
     def models(self) -> list[str]:
         """What it offers to its users."""

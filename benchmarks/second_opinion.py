@@ -161,6 +161,15 @@ REASONS = {
             lambda it: it.case.expected is None,
             "What the model wrote is not thrown away; none of it is handed out as a call.",
         ),
+        Reason(
+            "cut off before any marker, by a model whose thinking can be switched off",
+            lambda it: (
+                it.case.starts_inside is None
+                and not it.case.stopped
+                and it.ours == Texts("", it.theirs.reasoning)
+            ),
+            "Nothing says whether it was thinking, and text that may be the answer is delivered.",
+        ),
         WHITE_SPACE,
         Reason(
             "tool calls",

@@ -229,7 +229,7 @@ class ChatReader:
         self._release_flagged()
         if self._stray and not self._has_choices and not self._parts:
             words = words_of_text(self._stray.decode("utf-8", "replace"), self._redact)
-            if words.message:
+            if " " in words.message:  # else it is rather a line that was cut
                 self._fault(words)
         return self._take()
 
@@ -268,21 +268,28 @@ class ChatReader:
         """Data that is no object: an error, unless it is JSON that says nothing."""
         value = decode_json(data)
         if value is None and data != b"null":
-            self._error_text(data)
+            if not DONE.startswith(data):  # the stream may be cut there
+                self._error_text(data)
         elif isinstance(value, str | list):
             words = words_of(value, self._redact)
             if words.message and (isinstance(value, str) or isinstance(value[0], dict)):
                 self._fault(words)
 
     def _error_text(self, data: bytes) -> None:
-        self._fault(words_of_body(data, self._redact))
+        words = words_of_body(data, self._redact)
+        if words.message or decode_json(data) is not None:
+            self._fault(words)
+        else:
+            self._unreadable()
+
+    def _unreadable(self) -> None:
+        message = "The upstream sent a chunk that could not be read."
+        self._add(Fault(message, "upstream_bad_chunk"))
 
     def _chunk(self, data: bytes) -> None:
         chunk = _parse(data)
         if chunk is None:
-            self._add(
-                Fault("The upstream sent a chunk that could not be read.", "upstream_bad_chunk")
-            )
+            self._unreadable()
             return
         if chunk.error not in _ABSENT:
             self._fault(words_of(decode_json(data), self._redact))

@@ -4,8 +4,9 @@
     python benchmarks/summaries.py traces.jsonl --show 10  # and ten summaries to read
 
 One JSON object a line: `prompt`, `reasoning` and `answer`, and if you like `id`, `model` and
-`domain`. The table sets the embedded summarizer beside KL-Sum and the first sentences; the interval
-of a difference is a paired bootstrap over the traces. `docs/summaries.md` says what is measured.
+`domain`. The table sets the extractive summarizer beside KL-Sum and the first sentences; the
+interval of a difference is a paired bootstrap over the traces. `docs/summaries.md` says what is
+measured.
 """
 
 import argparse
@@ -53,7 +54,7 @@ Method = Callable[[Trace, int], str]
 
 
 def ours(trace: Trace, budget: int) -> str:
-    """The embedded summarizer."""
+    """The extractive summarizer."""
     summarizer = SUMMARIZERS["extractive"](trace.prompt, budget)
     summarizer.feed(trace.reasoning)
     return summarizer.close().text
@@ -100,7 +101,7 @@ def _divergence(summary: Counter[str], counts: Mapping[str, int], every: int) ->
     return sum(c / total * math.log(c / total / (counts[t] / every)) for t, c in summary.items())
 
 
-METHODS: dict[str, Method] = {"embedded": ours, "KL-Sum": kl_sum, "lead": lead}
+METHODS: dict[str, Method] = {"extractive": ours, "KL-Sum": kl_sum, "lead": lead}
 
 
 def live(trace: Trace) -> Row:
@@ -174,7 +175,7 @@ def table(traces: Sequence[Trace], budget: int) -> None:
         print(f"| {name} | {' | '.join(cells)} |")
     print()
     for column in COMPARED:
-        pairs = zip(rows["embedded"], rows["KL-Sum"], strict=True)
+        pairs = zip(rows["extractive"], rows["KL-Sum"], strict=True)
         gained = [100 * (a[column] - b[column]) for a, b in pairs if column in a]
         if gained:
             low, high = interval(gained)
@@ -194,7 +195,7 @@ def _column(rows: Sequence[Row], column: str) -> str:
 
 
 def show(row: Mapping[str, Any]) -> None:
-    """One trace's account, to read."""
+    """One trace's summaries, to read."""
     print(f"\n### {row.get('id', '')} {row.get('domain', '')} {row.get('model', '')}\n")
     print("prompt:  ", prompt_of([{"role": "user", "content": row.get("prompt", "")}]).summary)
     summarizer = SUMMARIZERS["extractive"](row.get("prompt", ""), 60)

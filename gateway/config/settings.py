@@ -95,6 +95,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "`web_search`: skip the tools, or refuse the request."
         ),
     ] = "skip"
+    responses_at_length: Annotated[
+        Literal["incomplete", "completed"],
+        Meta(
+            description="The status of a response that `max_output_tokens` cut. Codex repeats, and "
+            "pays for, a request whose response is `incomplete`."
+        ),
+    ] = "incomplete"
     heartbeat_s: Annotated[
         Seconds, Meta(description="Seconds of silence after which a stream gets a heartbeat.")
     ] = 15

@@ -43,6 +43,10 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_streams: Count | None = None
     """Open streams for each worker; None: limited only by the gateway's MAX_STREAMS."""
     headers: dict[str, str] = {}
+    stream_options: bool = True
+    """Whether it takes `stream_options`; without it, a stream may have no usage."""
+    max_completion_tokens: bool = False
+    """Whether it wants `max_tokens` by that name, as OpenAI's reasoning models do."""
     health_path: Annotated[str, Meta(pattern="^/")] | None = None
     """Called every HEALTH_INTERVAL_S; None: no health checks."""
     connect_timeout_s: Seconds = 5

@@ -29,6 +29,8 @@ class ChatUpstream:
         """redact: removes the gateway's keys from error messages of the upstream."""
         self.name = config.name
         self._redact = redact
+        self._takes_stream_options = config.stream_options
+        self._wants_max_completion_tokens = config.max_completion_tokens
         self._key_setting = config.api_key_env or "its api_key"
         self._fixed_headers = dict(config.headers)
         if config.api_key:
@@ -53,6 +55,10 @@ class ChatUpstream:
                 "include_usage": True,
             },
         }
+        if not self._takes_stream_options:
+            del sent["stream_options"]
+        if self._wants_max_completion_tokens and "max_tokens" in sent:
+            sent.setdefault("max_completion_tokens", sent.pop("max_tokens"))
         headers = self._headers(request_id) | {
             "Accept": "text/event-stream",
             "Content-Type": "application/json",

@@ -33,7 +33,7 @@ from gateway.upstreams.error_bodies import (
     words_of_text,
 )
 from gateway.upstreams.frame_template import FrameTemplate, PartType, TemplateLearner
-from gateway.upstreams.tool_calls import ToolCallIndexer, join_deltas
+from gateway.upstreams.tool_calls import ToolCallIndexer, clean_function, join_deltas
 
 _LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """The fields in which servers put reasoning; the first that is not empty counts, once."""
@@ -331,8 +331,10 @@ class ChatReader:
         other = {
             name: value
             for name, value in delta.items()
-            if name not in _KNOWN and value not in (None, [], {})
+            if name not in _KNOWN and value not in (None, [], {}, "")
         }
+        if isinstance(call := other.get("function_call"), dict):
+            other["function_call"] = clean_function(call)
         if other:
             self._add(Other(other))
 
@@ -361,6 +363,8 @@ class ChatReader:
     def _item(self, item: Any) -> None:
         """An item of a content list, as Mistral and Databricks send them."""
         match item:
+            case str():
+                self._text(Content, item)
             case {"type": "thinking" | "reasoning"}:
                 thoughts = item.get("thinking") or item.get("summary")
                 self._text(Reasoning, _joined(thoughts, "text"))
@@ -418,8 +422,13 @@ def _joined(items: Any, member: str) -> str:
 
 
 def _is_thought(extra: Any) -> bool:
+    """A flag beside a signature is Google's for the answer that follows the thoughts."""
     google = extra.get("google") if isinstance(extra, dict) else None
-    return isinstance(google, dict) and google.get("thought") is True
+    return (
+        isinstance(google, dict)
+        and google.get("thought") is True
+        and not google.get("thought_signature")
+    )
 
 
 def _parse(data: bytes) -> _Chunk | None:

@@ -12,6 +12,7 @@ from gateway.apis.base import KEY_HEADERS, Endpoint
 from gateway.config import Config, Format
 from gateway.core.families import Families
 from gateway.core.sse import dumps
+from gateway.errors import UnknownModel
 from gateway.routing.models import ListedModel, ModelList
 from gateway.web.auth import Authenticator
 from gateway.web.inference import Inference
@@ -35,24 +36,46 @@ def make_blueprint(
         _add_api(blueprint, api, inference)
     formats = ",".join(get_args(Format))
 
+    def allowed() -> list[ListedModel]:
+        may_use = current_request().principal.may_use
+        return [model for model in model_list.models() if may_use(model.id)]
+
     @blueprint.get("/v1/models")
     @blueprint.get(f"/<any({formats}):format>/v1/models")
     def models(format: str | None = None) -> Response:
-        data = [
-            {
-                "id": model.id,
-                "object": "model",
-                "owned_by": model.owner,
-                "family": families.find(model.own_name).name,
-                "unmarked_text": _unmarked_text(families, model),
-                "upstream": model.upstream,
-            }
-            for model in model_list.models()
-            if current_request().principal.may_use(model.id)
-        ]
-        return _json({"object": "list", "data": data})
+        data = [_described(families, model) for model in allowed()]
+        # Anthropic's SDKs read the pages of a list by the last three.
+        ids = [model["id"] for model in data] or [None]
+        page = {"first_id": ids[0], "last_id": ids[-1], "has_more": False}
+        return _json({"object": "list", "data": data, **page})
+
+    @blueprint.get("/v1/models/<path:id>")
+    @blueprint.get(f"/<any({formats}):format>/v1/models/<path:id>")
+    def model(id: str, format: str | None = None) -> Response:
+        found = allowed()
+        for model in found:
+            if model.id == id:
+                return _json(_described(families, model))
+        raise UnknownModel(id, [model.id for model in found])
 
     return blueprint
+
+
+def _described(families: Families, model: ListedModel) -> dict[str, Any]:
+    """A model as OpenAI's and Anthropic's clients know it, with what the gateway knows of it."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "type": "model",
+        "display_name": model.id,
+        # Anthropic's word for a date that is not known. Strict clients want one.
+        "created": 0,
+        "created_at": "1970-01-01T00:00:00Z",
+        "owned_by": model.owner,
+        "family": families.find(model.own_name).name,
+        "unmarked_text": _unmarked_text(families, model),
+        "upstream": model.upstream,
+    }
 
 
 def _add_api(blueprint: Blueprint, api: Api, inference: Inference) -> None:

@@ -19,6 +19,7 @@ from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
 from gateway.server.body import read_body
 from gateway.server.response_socket import ResponseSocket
+from gateway.web.content_coding import decode_body
 from gateway.web.request import GatewayRequest
 
 STREAM_HEADERS = {
@@ -56,6 +57,8 @@ class Inference:
         length, source = request.content_length, request.stream
         config = self._config
         body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
+        if coding := request.headers.get("Content-Encoding"):
+            body = decode_body(body, coding, config.max_body_bytes)
         return read_json(body, not_json)
 
     def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:

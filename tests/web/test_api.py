@@ -1,5 +1,7 @@
 """The chat API: what the upstream gets, what the client gets, and every refusal."""
 
+import gzip
+import hashlib
 import json
 import uuid
 from collections.abc import Callable
@@ -196,6 +198,41 @@ def test_reasoning_in_the_history_is_not_sent_to_the_upstream(
     assert client.post(path, json=body, buffered=True).status_code == 200
     sent = json.loads(upstream.calls[0].request.body)
     assert sent["messages"] == [user, {"role": "assistant", "content": "Hi."}, user]
+
+
+LONG_ID = "user_" + "a" * 145
+
+
+@pytest.mark.parametrize(
+    ("path", "members"),
+    [
+        ("/v1/chat/completions", {"messages": MESSAGES, "user": LONG_ID, "extra_body": {}}),
+        ("/v1/responses", {"input": "hi", "user": LONG_ID, "client_metadata": {}}),
+        (
+            "/v1/messages",
+            {"messages": MESSAGES, "max_tokens": 9, "metadata": {"user_id": LONG_ID}},
+        ),
+    ],
+)
+def test_strangers_are_not_sent_on_and_long_user_ids_are_hashed(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str, members: dict[str, Any]
+) -> None:
+    answers(upstream, *GREETING)
+    assert client.post(path, json=members, buffered=True).status_code == 200
+    sent = json.loads(upstream.calls[0].request.body)
+    assert sent.keys() <= {"messages", "user", "max_tokens", "stream", "stream_options"}
+    assert sent["user"] == hashlib.sha256(LONG_ID.encode()).hexdigest()
+
+
+def test_a_compressed_body_is_read(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *GREETING)
+    body = gzip.compress(json.dumps({"messages": MESSAGES}).encode())
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    path = "/openai/v1/chat/completions"
+    assert client.post(path, data=body, headers=headers).status_code == 200
+    assert json.loads(upstream.calls[0].request.body)["messages"] == MESSAGES
+    headers["Content-Encoding"] = "compress"
+    assert client.post(path, data=body, headers=headers).status_code == 415
 
 
 def test_only_the_newest_message_of_the_user_can_be_refused(
@@ -747,6 +784,10 @@ def test_models_are_listed_with_their_family_and_upstream(
             {
                 "id": "qwen3-8b",
                 "object": "model",
+                "type": "model",
+                "display_name": "qwen3-8b",
+                "created": 0,
+                "created_at": "1970-01-01T00:00:00Z",
                 "owned_by": "me",
                 "family": "think-tools",
                 "unmarked_text": {"counts_as": "answer", "why": "family"},
@@ -755,13 +796,34 @@ def test_models_are_listed_with_their_family_and_upstream(
             {
                 "id": "x",
                 "object": "model",
+                "type": "model",
+                "display_name": "x",
+                "created": 0,
+                "created_at": "1970-01-01T00:00:00Z",
                 "owned_by": "default",
                 "family": "tags",
                 "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
             },
         ],
+        "first_id": "qwen3-8b",
+        "last_id": "x",
+        "has_more": False,
     }
+
+
+@pytest.mark.parametrize("path", ["/v1/models/", "/openai/v1/models/"])
+def test_one_model_can_be_asked_for(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str
+) -> None:
+    data = [{"id": "qwen3-8b"}, {"id": "Org/x y"}]
+    upstream.get(f"{UPSTREAM}/models", json={"object": "list", "data": data})
+    listed = client.get("/v1/models").get_json()["data"]
+    assert client.get(f"{path}qwen3-8b").get_json() == listed[0]
+    assert client.get(f"{path}Org/x%20y").get_json() == listed[1]
+    missing = client.get(f"{path}gone")
+    assert missing.status_code == 404
+    assert missing.get_json()["error"]["code"] == "model_not_found"
 
 
 @pytest.mark.parametrize("answer", [{"status": 500}, {"body": "nope"}, {"json": {"data": [1]}}])

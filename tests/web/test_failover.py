@@ -468,6 +468,10 @@ def test_model_lists_of_all_upstreams_are_merged(make_client: MakeClient, upstre
     assert data[1] == {
         "id": "fast",
         "object": "model",
+        "type": "model",
+        "display_name": "fast",
+        "created": 0,
+        "created_at": "1970-01-01T00:00:00Z",
         "owned_by": "owner-a",
         "family": "tags",
         "unmarked_text": {"counts_as": "answer", "why": "family"},

@@ -136,6 +136,11 @@ def test_a_non_streamed_answer_is_one_response(
         "text": {"format": {"type": "text"}},
         "reasoning": {"effort": "high", "summary": "auto"},
         "metadata": {"a": "b"},
+        "instructions": None,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
         "usage": {
             "input_tokens": 10,
             "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
@@ -724,6 +729,18 @@ def test_a_truncated_answer_is_incomplete(
         assert body["incomplete_details"] == {"reason": incomplete_reason}
         assert body["output"][-1]["status"] == "incomplete"
         assert body["usage"]["output_tokens"] == 30
+
+
+def test_a_length_stop_can_count_as_completed(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *contents("Once upon"), finish("length"), USAGE, DONE)
+    client = make_client(responses_at_length="completed")
+    last = events(ask(client, stream=True))[-1]
+    assert last["type"] == "response.completed"
+    for body in (last["response"], ask(client).get_json()):
+        assert (body["status"], body["incomplete_details"]) == ("completed", None)
+        assert "completed_at_length" not in body
 
 
 def test_a_failure_in_the_stream_fails_the_response(

@@ -115,19 +115,30 @@ class Completion:
     def _add_tool_call(self, delta: dict[str, Any]) -> None:
         call = self._tool_calls.setdefault(delta["index"], {})
         for name, value in delta.items():
-            if name == "function":
-                function = call.setdefault("function", {})
-                for member, piece in value.items() if isinstance(value, dict) else ():
-                    _append(function, member, piece)
-            elif name != "index" and value is not None:
-                call[name] = value
+            if name != "index":
+                _append(call, name, value)
+
+
+_NAMES = frozenset({"id", "type", "role", "format"})
+"""Members whose value is repeated, not continued."""
 
 
 def _append(target: dict[str, Any], name: str, value: Any) -> None:
-    """Adds a delta to a member: strings and lists are joined, any other value replaces the last."""
-    if isinstance(value, list) and isinstance(target.setdefault(name, []), list):
-        target[name].extend(value)
-    elif isinstance(value, str) and isinstance(target.get(name), str):
-        target[name] += value
-    elif value is not None:
+    """Adds a delta to a member: strings and lists are joined, objects member by member.
+
+    Any other value replaces the last, but nothing replaces an object.
+    """
+    last = target.get(name)
+    if value is None or (isinstance(last, dict) and not isinstance(value, dict)):
+        return
+    if isinstance(value, dict):
+        merged = dict(last) if isinstance(last, dict) else {}
+        for member, piece in value.items():
+            _append(merged, member, piece)
+        target[name] = merged
+    elif isinstance(value, list):
+        target[name] = [*last, *value] if isinstance(last, list) else value
+    elif isinstance(value, str) and isinstance(last, str) and name not in _NAMES:
+        target[name] = last + value
+    elif value != "" or name not in target:
         target[name] = value

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.apis.base import Dialect
 from gateway.apis.chat.completion import Completion
+from gateway.apis.tool_calls import legacy_call
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -56,8 +57,11 @@ def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
             yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
         case Failed(error):
             yield "failed", dumps(error.body())
-        case Extra() | ChoiceEvent():
-            pass  # the format has no event for unknown delta fields, and only one choice
+        case Extra(delta):  # the format has no event for unknown delta fields
+            if (legacy := legacy_call(delta)) is not None:
+                yield "tool_call_delta", dumps(_tool_call(legacy))
+        case ChoiceEvent():
+            pass  # there is only one choice
 
 
 def _text(text: str) -> str:
@@ -65,12 +69,13 @@ def _text(text: str) -> str:
 
 
 def _tool_call(call: dict[str, object]) -> dict[str, object]:
-    function = call.get("function")
+    function = call.get("function") or call.get("custom")
     function = function if isinstance(function, dict) else {}
     data = {
         "index": call["index"],
         "id": call.get("id"),
         "name": function.get("name"),
         "arguments": function.get("arguments"),
+        "input": function.get("input"),
     }
     return {key: value for key, value in data.items() if value is not None}

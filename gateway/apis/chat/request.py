@@ -8,6 +8,7 @@ from gateway.apis.base import ChatRequest, Options
 from gateway.apis.content import text_part
 from gateway.apis.history import with_one_system_message, without_reasoning
 from gateway.apis.json import convert
+from gateway.apis.members import for_servers
 from gateway.config import Config, Format
 from gateway.core.sse import dumps
 from gateway.errors import BadRequest
@@ -71,7 +72,8 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
             param="n",
         )
     conversation = without_reasoning(_read_messages(messages))
-    upstream_body = {name: body[name] for name in body if name not in ("gateway", "prompt")}
+    members = for_servers(body)
+    upstream_body = {name: members[name] for name in members if name not in ("gateway", "prompt")}
     return ChatRequest(
         dialect=format,
         model=request.model or "",

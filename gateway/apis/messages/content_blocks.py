@@ -34,7 +34,7 @@ import msgspec
 
 from gateway.apis.base import Answer
 from gateway.apis.history import parse_object
-from gateway.apis.tool_calls import read_call_delta
+from gateway.apis.tool_calls import input_as_arguments, legacy_call, read_call_delta
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -90,6 +90,8 @@ class _Block:
         """It stops as soon as it has started, even if no block follows."""
         self.pending: list[str] = []
         """Deltas that have not been sent."""
+        self.custom_input: list[str] = []
+        """The input of a custom call so far. It becomes an argument once it is complete."""
         self._arguments: list[str] = []
         self._is_complete: bool | None = None
 
@@ -152,12 +154,18 @@ class ContentBlocks:
                 if isinstance(refusal := delta.get("refusal"), str):
                     self.has_refusal = True
                     self._add_text("text", "text", refusal)
+                if (legacy := legacy_call(delta)) is not None:
+                    self._add_call(legacy)
             case Done() | Failed() | ChoiceEvent():
                 pass  # close() ends the answer, and there is only one choice
         return self._advance(closing=False)
 
     def close(self) -> list[BlockEvent]:
         """Ends the answer: returns what the queued blocks have left, and stops them."""
+        for block in self._queue:
+            if block.custom_input:
+                block.add_arguments(input_as_arguments("".join(block.custom_input)))
+                block.custom_input.clear()
         return self._advance(closing=True)
 
     def _add_text(self, type: BlockType, key: Hashable, text: str) -> None:
@@ -180,6 +188,8 @@ class ContentBlocks:
             block.name += delta.name
         if delta.arguments:
             block.add_arguments(delta.arguments)
+        if delta.input is not None:
+            block.custom_input.append(delta.input)
 
     def _advance(self, *, closing: bool) -> list[BlockEvent]:
         """Sends what the first block has; while that one is over, goes on with the next."""

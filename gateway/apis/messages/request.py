@@ -13,6 +13,7 @@ import msgspec
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.content import PARAGRAPH_BREAK
 from gateway.apis.history import with_one_system_message, without_reasoning
+from gateway.apis.members import for_servers
 from gateway.apis.messages.history import readable_messages, readable_system
 from gateway.apis.messages.input_blocks import InputMessage, TextBlock, chat_messages, invalid
 from gateway.config import Config, ReasoningMode, SummaryRule
@@ -196,7 +197,7 @@ def _chat_request(
         chat |= _THINKING_OFF
     elif config.effort:
         chat["reasoning_effort"] = _EFFORTS.get(config.effort, config.effort)
-    return chat
+    return for_servers(chat)
 
 
 def _system_messages(system: str | list[TextBlock] | None) -> Iterator[dict[str, str]]:

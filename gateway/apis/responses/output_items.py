@@ -42,7 +42,7 @@ import msgspec
 
 from gateway.apis.base import Answer
 from gateway.apis.responses.tools import ToolNames, custom_input
-from gateway.apis.tool_calls import read_call_delta
+from gateway.apis.tool_calls import input_as_arguments, read_call_delta
 from gateway.core.sse import dumps, quote
 
 
@@ -196,6 +196,8 @@ class _CallItem:
         self._name = ""
         self._arguments: list[str] = []
         self._is_custom = False
+        self._input: list[str] = []
+        """The input of a custom call so far. It becomes an argument once it is complete."""
         self._location = ""
         """"" until the item is added."""
         self.item: dict[str, Any] = {}
@@ -207,12 +209,17 @@ class _CallItem:
         if not self._location:
             self._call_id = delta.id or self._call_id
             self._name += delta.name
-        if delta.arguments:
+        if delta.input is not None:
+            self._input.append(delta.input)
+        self._add_arguments(delta.arguments)
+
+    def _add_arguments(self, arguments: str) -> None:
+        if arguments:
             self.begin()
-            self._arguments.append(delta.arguments)
+            self._arguments.append(arguments)
             if not self._is_custom:
                 self._writer.write_delta(
-                    "response.function_call_arguments.delta", self._location, delta.arguments
+                    "response.function_call_arguments.delta", self._location, arguments
                 )
 
     def begin(self) -> None:
@@ -246,6 +253,8 @@ class _CallItem:
 
     def close(self, status: str) -> None:
         self.begin()
+        if self._input and status == "completed":
+            self._add_arguments(input_as_arguments("".join(self._input)))
         text = "".join(self._arguments)
         event, member = "response.function_call_arguments", "arguments"
         if self._is_custom:

@@ -11,8 +11,10 @@ import msgspec
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.history import with_one_system_message, without_reasoning
 from gateway.apis.json import convert, unsupported
+from gateway.apis.members import for_servers
 from gateway.apis.responses.history import readable_items
 from gateway.apis.responses.input_items import chat_messages
+from gateway.apis.responses.stream import COMPLETED_AT_LENGTH
 from gateway.apis.responses.tools import Tool, chat_tools, flat_name, is_known
 from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.core.tokens import estimate_prompt
@@ -30,10 +32,12 @@ _SAME_MEMBERS = (
 """Members with the same name and meaning in a chat completion request."""
 _ECHOED_MEMBERS = (
     "instructions",
+    "frequency_penalty",
     "max_output_tokens",
     "max_tool_calls",
     "metadata",
     "parallel_tool_calls",
+    "presence_penalty",
     "prompt_cache_key",
     "safety_identifier",
     "temperature",
@@ -118,7 +122,6 @@ class ResponsesBody(msgspec.Struct, frozen=True):
 _API_MEMBERS = frozenset(
     {
         "access_programs",
-        "client_metadata",
         "context_management",
         "image",
         "moderation",
@@ -154,7 +157,8 @@ def read_responses(body: dict[str, Any], _path_format: str | None, config: Confi
         options=options,
         body=chat,
         conversation=conversation,
-        echo=_echo(request, body, options),
+        echo=_echo(request, body, options)
+        | {COMPLETED_AT_LENGTH: config.responses_at_length == "completed"},
         prompt_tokens=estimate_prompt(chat),
     )
 
@@ -226,7 +230,8 @@ def _chat_request(
         chat |= {"logprobs": True, "top_logprobs": request.top_logprobs or 0}
     if request.reasoning and request.reasoning.effort:
         chat["reasoning_effort"] = request.reasoning.effort
-    return chat | _text_members(request.text or _TextConfig()) | _tool_members(request)
+    chat |= _text_members(request.text or _TextConfig()) | _tool_members(request)
+    return for_servers(chat)
 
 
 def _text_members(text: _TextConfig) -> dict[str, Any]:

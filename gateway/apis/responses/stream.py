@@ -18,6 +18,7 @@ from typing import Any
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.responses.output_items import EventWriter, OutputItems
+from gateway.apis.tool_calls import legacy_call
 from gateway.apis.usage import TokenCounts, token_counts
 from gateway.core.events import (
     ChoiceEvent,
@@ -53,8 +54,20 @@ _DEFAULTS: dict[str, Any] = {
     "tool_choice": "auto",
     "tools": [],
     "metadata": {},
+    "instructions": None,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
 }
-"""Members of a response; those that echo the request override them."""
+"""Members of a response; those that echo the request override them.
+
+Strict clients want a number for each sampling parameter; these are OpenAI's defaults.
+"""
+
+
+COMPLETED_AT_LENGTH = "completed_at_length"
+"""A key of `Answer.echo`: an answer that was cut by its length counts as completed."""
 
 
 class _NullWriter:
@@ -82,7 +95,7 @@ class ResponseObject:
             "model": answer.model,
             "output": self._items.output,
             **_DEFAULTS,
-            **answer.echo,
+            **{name: value for name, value in answer.echo.items() if name != COMPLETED_AT_LENGTH},
         }
         self.error: ErrorInfo | None = None
 
@@ -124,6 +137,8 @@ class ResponseObject:
         refusal = extra.delta.get("refusal")
         if refusal and isinstance(refusal, str):
             self._items.add_refusal(refusal)
+        if (call := legacy_call(extra.delta)) is not None:
+            self._items.add_call(call)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):
             self._items.add_logprobs(logprobs)
@@ -132,6 +147,8 @@ class ResponseObject:
 
     def _finish(self, done: Done) -> None:
         incomplete_reason = _INCOMPLETE_REASONS.get(done.finish_reason)
+        if done.finish_reason == "length" and self._answer.echo.get(COMPLETED_AT_LENGTH):
+            incomplete_reason = None
         status = "incomplete" if incomplete_reason else "completed"
         self._items.close(status)
         self._body |= {"status": status, "usage": _usage(token_counts(done, self._answer))}

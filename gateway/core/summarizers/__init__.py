@@ -1,4 +1,4 @@
-"""What the reader is shown while the model thinks. One table, SUMMARIZERS.
+"""The prompt summary and the summaries of the reasoning. One table, SUMMARIZERS.
 
 To add a summarizer: one file with a :class:`Summarizer`, one line here.
 """
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 BUDGET_WORDS: dict[Detail, int] = {"concise": 30, "auto": 60, "detailed": 120}
-"""How many words the summary proper may have."""
+"""The length of the summary proper, in words."""
 
 SUMMARIZERS: dict[str, type[Summarizer]] = {
     "extractive": ExtractiveSummarizer,

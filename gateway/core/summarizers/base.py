@@ -1,4 +1,4 @@
-"""What every summarizer has to do."""
+"""The interface of a summarizer."""
 
 from typing import NamedTuple
 
@@ -6,41 +6,41 @@ from gateway.core.effects import AskSummaryModel, SummaryReply
 
 
 class Summary(NamedTuple):
-    """The end of an account."""
+    """The summary of a reasoning that is over."""
 
     text: str
-    """The summary proper, "" when there was nothing to summarize."""
+    """The summary proper; "" if there was no reasoning."""
     closing: str
-    """What is still to show for someone who has seen the live lines, or ""."""
+    """What a reader who has seen the live lines must still be shown, or ""."""
     lines: tuple[str, ...] = ()
-    """Live lines that were held back until now; they come before the closing."""
+    """Live lines that the last sentences made; they come before the closing."""
 
 
 class Summarizer:
-    """One account of one text of reasoning.
+    """Summarizes the reasoning of one answer, while it comes.
 
-    prompt: the text that the model was asked, of any length; "" when it is not known.
-    budget_words: how long the summary proper may be.
+    prompt: the text of the prompt, of any length; "" if it is not known.
+    budget_words: the length of the summary proper, in words.
 
-    One that needs a model says so with :meth:`ask` and is given the :meth:`answer`; nothing waits
-    in between. `now` is in seconds of a monotonic clock.
+    A summarizer that needs a model says so with :meth:`ask` and is given the reply with
+    :meth:`answer`; nothing waits in between. `now` is in seconds of a monotonic clock.
     """
 
     def __init__(self, prompt: str, budget_words: int) -> None:
         raise NotImplementedError
 
     def feed(self, text: str) -> list[str]:
-        """Takes the next piece of reasoning; gives the live lines that it finishes, mostly none."""
+        """Takes the next piece of reasoning; returns the live lines that are due, mostly none."""
         raise NotImplementedError
 
     def ask(self, now: float) -> AskSummaryModel | None:
-        """What it wants to know from a model now, if anything; then it waits for the answer."""
+        """Returns the next call of the summary model; None if none is due or one is under way."""
         return None
 
     def answer(self, reply: SummaryReply) -> list[str]:
-        """Takes the answer to the last ask; gives live lines."""
+        """Takes the reply to the last call; returns live lines."""
         return []
 
     def close(self) -> Summary:
-        """The reasoning is over."""
+        """Ends the reasoning; returns its summary."""
         raise NotImplementedError

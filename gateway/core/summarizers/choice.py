@@ -1,20 +1,20 @@
-"""Who sums up the reasoning of a request."""
+"""Which summarizer a request gets."""
 
 from gateway.config import Config
 from gateway.core.summarizers.base import Summarizer
 from gateway.errors import BadRequest, ConfigError
 
 OFF = "off"
-"""Nobody."""
+"""No summary of the reasoning."""
 MODEL = "model"
-"""The one that needs a model, and so SUMMARIZER_URL."""
+"""The summarizer that needs SUMMARIZER_URL."""
 
 
 class Summarizers:
-    """Chooses by request, by model, by setting, in this order."""
+    """The summarizers on offer. The request chooses, then the model's entry, then SUMMARIZER."""
 
     def __init__(self, config: Config, table: dict[str, type[Summarizer]]) -> None:
-        """Raises ConfigError when a setting or a [[models]] entry names one that is not known."""
+        """Raises ConfigError when a setting or a [[models]] entry names an unknown one."""
         self._table = table
         self._default = config.summarizer
         self._models = [entry for entry in config.models if entry.summarizer is not None]
@@ -22,9 +22,9 @@ class Summarizers:
             *(name for name in table if name != MODEL or config.summarizer_url),
             OFF,
         )
-        """What a setting may name."""
+        """The names that a setting may have."""
         self.per_request = self.offered if config.summarizer_per_request else ()
-        """What a request may name."""
+        """The names that a request may have."""
         for name in (self._default, *(entry.summarizer for entry in self._models)):
             if name == MODEL and MODEL not in self.offered:
                 raise ConfigError("SUMMARIZER: model needs SUMMARIZER_URL and SUMMARIZER_MODEL.")
@@ -34,7 +34,10 @@ class Summarizers:
                 )
 
     def name(self, model: str, asked: str | None) -> str:
-        """The name of the summarizer for an answer of a model. Raises BadRequest."""
+        """Returns the summarizer's name for a request to a model.
+
+        asked: the name in the request, if any. Raises BadRequest if it is not on offer.
+        """
         if asked is not None:
             return self._allowed(asked)
         for entry in self._models:
@@ -43,7 +46,7 @@ class Summarizers:
         return self._default
 
     def make(self, name: str | None, prompt: str, budget_words: int) -> Summarizer:
-        """A summarizer for one answer; for nobody's, one that is never asked."""
+        """Returns a summarizer for one answer; for `off` one that is never fed."""
         return self._table.get(name or "", next(iter(self._table.values())))(prompt, budget_words)
 
     def _allowed(self, asked: str) -> str:

@@ -1,8 +1,7 @@
-"""What words do in reasoning: talk about talking, conclude, doubt, take back. English and Chinese.
+"""What phrases do in reasoning: talk, conclude, suppose, take back. English and Chinese.
 
-The families of phrases are those of the study of reasoning traces by sentence function (planning,
-self-checking, stating); each pattern is anchored and has no nested repetition, so that its time is
-linear in the sentence.
+Other languages have data files; see :mod:`gateway.core.summarizers.phrases`. Each pattern is
+anchored or has words that must be there, and no nested repetition: its time is linear.
 """
 
 import re
@@ -10,10 +9,10 @@ from collections.abc import Iterable
 
 
 class Cue:
-    """What may stand anywhere in a sentence, or at its start.
+    """A pattern that may match anywhere in a sentence, and one that matches at its start.
 
-    Most sentences have none of the words without which there is no match. To look for those words
-    takes an eighth of the time that the pattern takes, which tries each alternative at each letter.
+    Most sentences have none of the words that every match needs. Looking for those words takes an
+    eighth of the time of the pattern, which tries each alternative at each letter.
     """
 
     def __init__(self, pattern: str, words: Iterable[str], starts: str = "") -> None:
@@ -22,11 +21,12 @@ class Cue:
         self.words = tuple(words)
         self._start = re.compile(starts, re.IGNORECASE).match if starts else None
 
-    def search(self, text: str) -> bool:
-        """Whether it is in the text."""
+    def search(self, text: str, folded: str | None = None) -> bool:
+        """Whether it is in the text. folded: the text after casefold(), if that is known."""
         if self._start is not None and self._start(text):
             return True
-        folded = text.casefold()
+        if folded is None:
+            folded = text.casefold()
         has_word = any(map(folded.__contains__, self.words))
         return has_word and self.pattern.search(text) is not None
 
@@ -43,7 +43,7 @@ _SMALL_WORDS = (
     "们 他 她 它 你 用 户 到 说 吧 呢 吗 啊 嗯 好 "
 )
 STOP = frozenset(_SMALL_WORDS.split())
-"""Words without a topic of their own."""
+"""Words without meaning of their own."""
 
 LIST_MARK = re.compile(r"^[\s>]*(?:(?:[-*•·–—+]|#{1,6}|\(?\d{1,2}[.)]|\(?[a-zA-Z][.)])\s+)+")
 
@@ -70,7 +70,7 @@ OPENER = re.compile(
     r")",
     re.IGNORECASE,
 )
-"""One opener of thinking aloud; taken off again and again."""
+"""One opener of thinking aloud; a sentence may have several."""
 
 META = re.compile(
     r"""^(?:
@@ -173,14 +173,14 @@ SUPPOSES = Cue(
     starts=r"(?:if|suppose|supposing|assume|assuming|say|imagine|what if|even if|unless|in case"
     r"|case \d|option \d|scenario \d|were|had|如果|假如|假设|要是)\b",
 )
-"""What is only tried out."""
+"""A supposition."""
 
 OTHERWISE = re.compile(
     r"^(?:alternatively|maybe|perhaps|or|another (?:way|possib|thought|angle|approach|idea)"
     r"|也许|或许|可能|或者)",
     re.IGNORECASE,
 )
-"""What is only thought of."""
+"""A possibility that is only mentioned."""
 
 BEGINS = re.compile(
     r"(?:(?P<so>so)|(?P<therefore>therefore|thus|hence|as a result|in conclusion|overall"
@@ -202,10 +202,6 @@ PLANS = re.compile(
 
 SHOULD = frozenset(["should", "must", "need", "needs"])
 """What has to be done rather than what is so."""
-CHECKS = frozenset(
-    ["check", "verify", "confirm", "double", "sure", "again", "correct", "matches", "right"]
-)
-"""Words of checking."""
 BECAUSE = frozenset(["because", "since", "due", "therefore", "thus", "hence"])
 FINAL = frozenset(["final", "conclusion", "overall", "ultimately", "settle", "go", "stick"])
 
@@ -254,7 +250,7 @@ RESTATES = re.compile(
     r"|分析用户|理解(?:用户|问题|请求)|识别意图",
     re.IGNORECASE,
 )
-"""A heading under which the prompt is said again."""
+"""A heading under which the prompt is restated."""
 
 FORM = Cue(
     r"\b(?:last|final|answer|required) (?:line|message)\b"
@@ -273,7 +269,7 @@ FORM = Cue(
     r"|steps?|reasoning|output|question|tone|bullet|trailing|periods?|commas?|spaces?|punctuation"
     r"|capitals?|concise|clear(?:ly)?|bold|headings?|markdown)\b",
 )
-"""Notes on the form of the answer; they state nothing about the matter."""
+"""Notes on the form of the answer."""
 
 TALKS = Cue(
     r"\b(?:the|my|this|your|a) (?:response|output|reply|last line|final line|instructions?|prompt"
@@ -292,7 +288,7 @@ TALKS = Cue(
     r"|be\b|don't|do not|just|then,? (?:provide|explain|list|mention)"
     r"|i (?:should|must|need|will|can|could|'ll|think i))\b",
 )
-"""Notes to oneself on the form of the answer, which may still carry some matter."""
+"""Notes on the answer that may also say something about the matter."""
 
 HEADING = re.compile(
     r"\s{0,3}(?:#{1,5}\s|\*\*|\d{1,2}[.)]\s+\*\*|\d{1,2}[.)]\s+[^\s.][^.]{0,60}[:：]\s*$)"
@@ -313,7 +309,7 @@ LET = re.compile(r"(?:suppose|supposing|assume|assuming|imagine|say)\b|假设|�
 FOLLOWS = re.compile(
     r"(?:then|so|therefore|thus|hence|which|in that case|这样|那么)\b", re.IGNORECASE
 )
-"""What may follow from a supposition and holds only with it."""
+"""A sentence that holds only with the supposition before it."""
 
 TURNS = re.compile(
     r"[\s*_>-]*(?:(?:first|second|third|next|then|finally|alternatively|another|also|but"

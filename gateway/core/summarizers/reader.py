@@ -1,7 +1,7 @@
-"""From sentences to statements: what a sentence is, given those before it.
+"""Reads sentences in their order and makes statements of them.
 
-Reasoning has sections. Under a heading like "Analyze the request" the prompt is said again; after
-"Draft:" comes what the answer will say; what follows "Suppose that …" holds only if that does.
+Reasoning has sections. Under a heading like "Analyze the request" the prompt is restated; after
+"Draft:" comes the text of the answer; what follows "Suppose that …" holds only if that does.
 """
 
 from typing import NamedTuple

@@ -1,22 +1,22 @@
-"""Where sentences end, in a text that is still being written.
+"""Splits a text into sentences while it is being written.
 
-A sentence ends at a line's end, at a full stop that a new sentence follows, and at the full stops
-of the scripts that put no space after them. It does not end inside a formula or a piece of code,
-and never has more than MAX_CHARS characters. Every decision looks at most _AHEAD characters ahead,
-so that the pieces in which a text arrives change nothing.
+A sentence ends at the end of a line, at a full stop before a new sentence, and at the full stops of
+scripts that put no space after them; in Thai, Lao, Burmese and Khmer at a space. It does not end
+inside a formula or code, and has at most MAX_CHARS characters. Every decision looks at most _AHEAD
+characters ahead, so the pieces in which a text arrives do not matter.
 """
 
 import re
 from typing import NamedTuple
 
 MAX_CHARS = 1500
-"""A text without any sentence's end is cut here, so that nothing grows without bound."""
+"""A text without sentence ends is cut here: the buffer stays bounded."""
 FENCES = ("```", "~~~")
 _CLOSERS = "\"')]*_”’»」』）】"
 _SPACED = ".!?…؟۔।॥։።።፧"
 _UNSPACED = "。！？；"
 _GOES_ON = "，、；：,;:"
-"""What shows that a sentence goes on after a question or a call in quotation marks."""
+"""Marks after which a sentence goes on behind a quoted question."""
 _MAX_CLOSERS = 6
 _MAX_SPACES = 8
 _AHEAD = _MAX_CLOSERS + _MAX_SPACES + 2
@@ -48,7 +48,7 @@ class Sentence(NamedTuple):
 
 
 class SentenceSplitter:
-    """Takes a text in pieces, gives its sentences as they are finished."""
+    """Takes a text in pieces and returns its sentences as they are finished."""
 
     def __init__(self) -> None:
         self._buffer = ""

@@ -11,7 +11,7 @@ from gateway.core.summarizers.text import count_words, is_whole, one_line, stems
 from gateway.core.summarizers.weights import RESULT, WORTH
 
 _EMPHASIS = re.compile(r"\*\*|__(?=\S)|(?<=\S)__")
-_ITALIC = re.compile(r"(?<![\w*])[*_]([^*_`$\n]{1,200})[*_](?![\w*])")
+_ITALIC = re.compile(r"(?<![\w*])[*_](?=\S)([^*_`$\n]{1,200})(?<=\S)[*_](?![\w*])")
 _ENDS = re.compile(r"[.!?;…。！？；؟।॥۔។]$|[.!?;…。！？；؟।॥۔။][\"'”’」』）)\]]*$")
 _QUESTION = re.compile(r"[?？؟][\"'”)*\s]*$")
 _SAYS = re.compile(
@@ -201,6 +201,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         foreign and phrases.answers(text)
     )
     text, _ = unwrap_draft(text, phrases)
+    folded = text.casefold()
     if not text or text.endswith((":", "：")):
         return None
     bare = raw.lstrip(" *-_>•")
@@ -210,7 +211,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         if (
             lexicon.META.match(unquoted)
             or (foreign and phrases.talks(unquoted))
-            or lexicon.FORM.search(text)
+            or lexicon.FORM.search(text, folded)
         ):
             return None
     text = finish(text)
@@ -226,7 +227,9 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     otherwise = bool(lexicon.OTHERWISE.match(text))
     tried = otherwise or place.hypothetical or bool(lexicon.SUPPOSITION.match(text))
     supposes = (
-        place.hypothetical or lexicon.SUPPOSES.search(text) or (foreign and phrases.supposes(text))
+        place.hypothetical
+        or lexicon.SUPPOSES.search(text, folded)
+        or (foreign and phrases.supposes(text))
     )
     weak = question or place.hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
     signs: dict[str, float | bool | None] = {
@@ -241,14 +244,12 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         "question": question,
         "otherwise": otherwise,
         "weak": weak,
-        "talk": lexicon.TALKS.search(text),
+        "talk": lexicon.TALKS.search(text, folded),
         "plan": lexicon.PLANS.match(text) is not None or (foreign and phrases.plans(text)),
         "I": text.startswith(("I ", "I'")),
-        "check": not lexicon.CHECKS.isdisjoint(found),
         "should": not lexicon.SHOULD.isdisjoint(found),
         "because": not lexicon.BECAUSE.isdisjoint(found),
         "final": not lexicon.FINAL.isdisjoint(found),
-        "code": "`" in text,
         "heading": "**" in raw,
         "paragraph": place.begins_paragraph,
         "fragment": length < _FRAGMENT,

@@ -1,4 +1,4 @@
-"""Words, terms and cuts: what every summarizer needs of a text. Pure functions."""
+"""Words, terms and cuts of a text. Pure functions."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -54,7 +54,7 @@ def _weight(word: str) -> float:
 def stem(word: str) -> str:
     """The word without an English ending; crude, but the same for all forms that matter.
 
-    "" for a word that carries no meaning: an article, a pronoun, an auxiliary, a single letter.
+    "" for a word without meaning of its own: an article, a pronoun, an auxiliary, a letter.
     """
     if word in STOP or (len(word) == 1 and word < _CJK_FROM and not word.isdigit()):
         return ""

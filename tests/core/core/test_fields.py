@@ -93,6 +93,24 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
             "ab",
             "c",
         ),
+        # A flag beside a signature is on the answer.
+        (
+            [
+                {
+                    "content": "c",
+                    "extra_content": {"google": {"thought": True, "thought_signature": "c2ln"}},
+                }
+            ],
+            "",
+            "c",
+        ),
+        # Texts without a type in a content list, and members that are empty in every delta.
+        ([{"content": ["c", {"type": "text", "text": "d"}, {"type": "reference"}]}], "", "cd"),
+        (
+            [{"reasoning": "a", "refusal": ""}, {"content": "c", "refusal": "", "audio": ""}],
+            "a",
+            "c",
+        ),
         # GitHub Copilot.
         ([{"reasoning_text": "a", "reasoning_opaque": "x"}, {"content": "c"}], "a", "c"),
         # Groq with `raw`, and others, leave the markers in the text.

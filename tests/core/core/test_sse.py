@@ -7,7 +7,7 @@ import sseclient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.sse import Decoder, Message, comment, frame, quote
+from gateway.core.sse import Decoder, Message, comment, dumps, frame, quote
 
 
 def decode(stream: bytes) -> list[Message]:
@@ -71,3 +71,11 @@ def test_a_frame_is_ascii_and_its_data_one_line(text: str) -> None:
 
 def test_lone_surrogates_pass() -> None:
     assert json.loads(quote("\ud83d") + "") == "\ud83d"
+
+
+def test_infinity_and_nan_become_null() -> None:
+    value = {"a": [float("-inf"), {"b": float("nan")}, 1.5], "c": "NaN"}
+    assert json.loads(dumps(value), parse_constant=pytest.fail) == {
+        "a": [None, {"b": None}, 1.5],
+        "c": "NaN",
+    }

@@ -25,7 +25,7 @@ Therefore, the average speed of the train is 80 km/h.
 """
 
 
-def account(name: str, pieces: list[str], budget: int = 60) -> tuple[list[str], Summary]:
+def summarize(name: str, pieces: list[str], budget: int = 60) -> tuple[list[str], Summary]:
     summarizer = SUMMARIZERS[name]("How fast is the train?", budget)
     lines = [line for piece in pieces for line in summarizer.feed(piece)]
     summary = summarizer.close()
@@ -36,35 +36,35 @@ def account(name: str, pieces: list[str], budget: int = 60) -> tuple[list[str], 
 class TestEverySummarizer:
     def test_short_reasoning_is_its_own_summary(self, name: str) -> None:
         text = "I should greet in one sentence. Keep it short."
-        assert account(name, [text]) == ([], Summary(text, text))
+        assert summarize(name, [text]) == ([], Summary(text, text))
 
     def test_no_reasoning_gives_nothing(self, name: str) -> None:
-        assert account(name, []) == ([], Summary("", ""))
-        assert account(name, [" \n"]) == ([], Summary("", ""))
+        assert summarize(name, []) == ([], Summary("", ""))
+        assert summarize(name, [" \n"]) == ([], Summary("", ""))
 
     @pytest.mark.parametrize("detail", BUDGET_WORDS)
     def test_a_summary_keeps_its_budget_and_states_the_conclusion(
         self, name: str, detail: Detail
     ) -> None:
-        _, summary = account(name, [LONG * 5], BUDGET_WORDS[detail])
+        _, summary = summarize(name, [LONG * 5], BUDGET_WORDS[detail])
         assert 0 < words(summary.text) <= BUDGET_WORDS[detail]
         assert "average speed of the train is 80 km/h" in summary.text
         assert "Okay" not in summary.text
 
     def test_live_lines_come_while_the_model_thinks(self, name: str) -> None:
-        lines, _ = account(name, [LONG, LONG])
+        lines, _ = summarize(name, [LONG, LONG])
         assert len(lines) >= 2
         assert all(line == line.strip() and "\n" not in line for line in lines)
 
     @given(text=st.text(max_size=400), where=places)
     def test_any_text_in_any_pieces(self, name: str, text: str, where: list[int]) -> None:
-        whole = account(name, [text])
-        assert account(name, cut(text, where)) == whole
+        whole = summarize(name, [text])
+        assert summarize(name, cut(text, where)) == whole
         assert words(whole[1].text) <= 60
 
     @given(where=places)
-    def test_no_cut_changes_the_account(self, name: str, where: list[int]) -> None:
-        assert account(name, cut(LONG, where)) == account(name, [LONG])
+    def test_no_cut_changes_the_summary(self, name: str, where: list[int]) -> None:
+        assert summarize(name, cut(LONG, where)) == summarize(name, [LONG])
 
     @pytest.mark.parametrize("unit", ["a", "a ", "字", "**", "ก ", "The tank holds 40 litres. "])
     def test_a_piece_of_four_times_the_length_takes_four_times_as_long(
@@ -72,7 +72,7 @@ class TestEverySummarizer:
     ) -> None:
         def seconds(length: int) -> float:
             began = time.process_time()
-            account(name, [unit * (length // len(unit))])
+            summarize(name, [unit * (length // len(unit))])
             return time.process_time() - began
 
         shorter = min(seconds(200_000) for _ in range(2))
@@ -81,11 +81,11 @@ class TestEverySummarizer:
     @pytest.mark.parametrize("piece", ["a", "a ", "word. ", "\n", "```\n", "。"])
     def test_long_texts_take_linear_time(self, name: str, piece: str) -> None:
         began = time.process_time()
-        account(name, [piece * 100] * 1000)
+        summarize(name, [piece * 100] * 1000)
         assert time.process_time() - began < 10
 
 
-def embedded(text: str, prompt: str = "", budget: int = 60) -> tuple[list[str], Summary]:
+def extractive(text: str, prompt: str = "", budget: int = 60) -> tuple[list[str], Summary]:
     summarizer = ExtractiveSummarizer(prompt, budget)
     return summarizer.feed(text), summarizer.close()
 
@@ -103,12 +103,13 @@ PADDING = "".join(FILLER.format(100 + 7 * day, day) for day in range(30))
         ("No alarm was heard there.", "No alarm was heard there."),
         ("嗯，这个球的价格是五分钱。", "这个球的价格是五分钱。"),
         ("get_user(id) returns the row.", "get_user(id) returns the row."),
+        ("The *price* is 79 * 5 = 395 * 1.", "The price is 79 * 5 = 395 * 1."),
         ("x = 5 follows from that.", "x = 5 follows from that."),
         ("$$\na = b\n$$", "$$ a = b $$"),
     ],
 )
 def test_openers_and_marks_are_taken_off(said: str, shown: str) -> None:
-    assert embedded(said)[1].text.rstrip(".") == shown.rstrip(".")
+    assert extractive(said)[1].text.rstrip(".") == shown.rstrip(".")
 
 
 @pytest.mark.parametrize(
@@ -122,12 +123,12 @@ def test_openers_and_marks_are_taken_off(said: str, shown: str) -> None:
     ],
 )
 def test_talk_and_notes_on_form_are_not_shown(talk: str) -> None:
-    lines, summary = embedded(PADDING + f"{talk}\n" * 3 + PADDING)
+    lines, summary = extractive(PADDING + f"{talk}\n" * 3 + PADDING)
     assert not any(talk[:20] in line for line in [*lines, summary.text])
 
 
 def test_a_question_is_no_result() -> None:
-    _, summary = embedded(PADDING + "What could the price of the ball be in the end?\n" * 3)
+    _, summary = extractive(PADDING + "What could the price of the ball be in the end?\n" * 3)
     assert "What could" not in " ".join([summary.text, summary.closing])
 
 
@@ -137,39 +138,39 @@ def test_a_question_is_no_result() -> None:
 )
 def test_what_is_taken_back_is_not_shown(taken_back: str) -> None:
     text = f"{PADDING}Therefore, the answer is 999 litres.\n{taken_back}\n{PADDING}"
-    lines, summary = embedded(text)
+    lines, summary = extractive(text)
     assert not any("999" in line for line in [*lines, *summary])
 
 
 def test_the_last_answer_is_the_one_that_counts() -> None:
     text = f"{PADDING}The answer is 410 litres.\n{PADDING}So the answer is 733 litres.\n"
-    _, summary = embedded(text)
+    _, summary = extractive(text)
     assert "733" in summary.text
     assert "410" not in summary.text
 
 
 def test_what_is_only_thought_of_is_no_conclusion() -> None:
     text = f"{PADDING}So the answer is 733 litres.\nMaybe the answer is 999 litres.\n"
-    _, summary = embedded(text)
+    _, summary = extractive(text)
     assert "answer is 733" in summary.text
     assert "999" not in summary.closing
 
 
 def test_the_closing_is_what_the_lines_do_not_show() -> None:
-    lines, summary = embedded(f"{PADDING}So the answer is 733 litres.\n")
+    lines, summary = extractive(f"{PADDING}So the answer is 733 litres.\n")
     assert lines
     assert summary.closing == "The answer is 733 litres."
 
 
 def test_lines_that_repeat_the_prompt_are_not_in_the_summary() -> None:
     prompt = "The old bridge carries four walkers and one single lamp across the dark river."
-    _, summary = embedded(prompt + "\n" + PADDING, prompt)
+    _, summary = extractive(prompt + "\n" + PADDING, prompt)
     assert "old bridge" not in summary.text
 
 
 def test_code_is_named_by_its_size_and_names() -> None:
     code = "```python\n" + "def add(a, b):\n    return a + b\n\n" * 40 + "```\n"
-    lines, summary = embedded(PADDING + code * 2 + PADDING)
+    lines, summary = extractive(PADDING + code * 2 + PADDING)
     assert any(line.startswith("⟨python, ") and "add" in line for line in lines)
     assert "return a + b" not in " ".join([*lines, summary.text, summary.closing])
 
@@ -179,7 +180,7 @@ def test_code_is_named_by_its_size_and_names() -> None:
 )
 def test_formulas_and_code_are_never_cut(span: str) -> None:
     text = PADDING + f"The lorry number {span} is blue and 12 metres long.\n" * 4
-    lines, summary = embedded(text, budget=30)
+    lines, summary = extractive(text, budget=30)
     for shown in [*lines, summary.text]:
         assert shown.count("`") % 2 == 0
         assert shown.count("$") % 2 == 0
@@ -239,7 +240,7 @@ def test_a_pronoun_is_not_shown_without_what_it_stands_for() -> None:
     pronoun = "It burns 42 litres of heavy diesel fuel uphill."
     named = "The tractor burns 43 litres of heavy diesel fuel downhill."
     text = f"{PADDING}{pronoun}\nYes.\nNo.\nYes.\n{named}\n{PADDING}"
-    assert "It burns" not in embedded(text, budget=30)[1].text
+    assert "It burns" not in extractive(text, budget=30)[1].text
 
 
 THAI = "รถไฟออกเวลาเก้าโมงและถึงเวลาสิบเอ็ดโมง ดังนั้นการเดินทางใช้เวลาสองชั่วโมง "
@@ -264,18 +265,18 @@ HEADED = "**Analyzing the problem**\n\n" + "The train covers sixty kilometres in
     ],
 )
 def test_any_reasoning_has_a_summary(unit: str, times: int) -> None:
-    _, summary = embedded(unit * times)
+    _, summary = extractive(unit * times)
     assert summary.text.strip()
     assert words(summary.text) <= 60
 
 
 @pytest.mark.parametrize("unit", [THAI, LAO, KHMER, BURMESE])
 def test_scripts_without_full_stops_have_sentences(unit: str) -> None:
-    lines, summary = embedded(unit * 40)
+    lines, summary = extractive(unit * 40)
     assert lines
     assert summary.text == unit.strip() or unit.startswith(summary.text.strip("….").strip())
 
 
 def test_no_line_repeats_another() -> None:
-    lines, _ = embedded(HEADED * 20)
+    lines, _ = extractive(HEADED * 20)
     assert len(lines) == len(set(lines)) == 1

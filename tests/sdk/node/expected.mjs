@@ -16,7 +16,7 @@ export const HI = [{ role: "user", content: "hi" }];
 // Model → the status and a piece of the message.
 export const REFUSED = {
   "error-400": [400, /maximum context length/],
-  "error-401": [502, /UPSTREAM_API_KEY/],
+  "error-401": [424, /UPSTREAM_API_KEY/],
   "error-500": [502, /error while processing/],
   "rate-limited": [429, /try again in 7s/],
   "no-such-model": [404, /does not exist/],

@@ -1,7 +1,7 @@
-"""Makes the README's pictures of the demo page from the running page: `make screenshots`.
+"""Makes the README's pictures of the demo page: `make screenshots`.
 
-docs/page.webp is the page after a turn, with the inspector beside it; docs/turn.webp shows a turn
-as it happens, at the speed at which it happened.
+docs/page.webp shows the page after a turn, with the inspector. docs/turn.webp shows a turn at its
+real speed.
 """
 
 import io
@@ -26,7 +26,7 @@ TIMEOUT_MS = 60_000
 
 
 def main() -> int:
-    """Writes both files; gives the exit status."""
+    """Writes both files; returns the exit status."""
     chromium = shutil.which("chromium")
     if chromium is None:
         print("chromium is not installed; on Debian: apt-get install chromium", file=sys.stderr)
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
-    """The page in light colours, with the model chosen."""
+    """Opens the page in light colours, with the model selected."""
     size = {"width": width, "height": height}
     page = browser.new_page(viewport=size, color_scheme="light")
     page.goto(f"{url}/#model={MODEL}")
@@ -59,7 +59,7 @@ def ask(page: Page) -> None:
 
 
 def make_picture(page: Page, file: Path) -> None:
-    """A turn at its end, its thoughts open, the inspector beside it."""
+    """Saves the page after a turn, with its thoughts open and the inspector."""
     ask(page)
     expect(page.get_by_test_id("status")).to_contain_text("Done")
     page.get_by_test_id("inspect").click()
@@ -74,7 +74,7 @@ def make_picture(page: Page, file: Path) -> None:
 
 
 def make_animation(page: Page, file: Path) -> None:
-    """A turn from the question to its end."""
+    """Saves an animation of a turn, from the prompt to the end."""
     frames: list[Image.Image] = []
     times: list[float] = []
 

@@ -1,4 +1,4 @@
-"""Tool calls are told apart, however servers number them."""
+"""Tool calls are kept apart, however servers number them."""
 
 import json
 from typing import Any

@@ -151,11 +151,14 @@ Event = (
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
-    """The events as JSON in ASCII. Lone surrogates, which models do send, survive."""
+    """Returns the events as JSON in ASCII.
+
+    Lone surrogates, which models send, are kept. Infinity and NaN become null, as for clients.
+    """
     return dumps(msgspec.to_builtins(events)).encode("ascii")
 
 
 def decode_events(data: bytes) -> list[Event]:
-    """The events that :func:`encode_events` was given. Raises ValueError for anything else."""
+    """Returns the events that :func:`encode_events` got. Raises ValueError for other data."""
     # json and not msgspec: msgspec refuses lone surrogates.
     return msgspec.convert(json.loads(data), list[Event])

@@ -165,6 +165,11 @@ REASONS = {
         ),
         WHITE_SPACE,
         Reason(
+            "a truncated text without markers",
+            lambda it: not it.case.stopped and it.theirs == Texts(it.ours.answer, ""),
+            "The model may have answered without thinking, so the text is delivered as the answer.",
+        ),
+        Reason(
             "tool calls",
             lambda it: it.case.calls and it.case.is_met_by(it.ours),
             "Call markup that the server left in the text passes through as text, because the "

@@ -18,7 +18,7 @@ class Template(Protocol):
     """The frame that an upstream repeats; see gateway.upstreams.frame_template."""
 
     def texts_of_chunks(self, data: bytes) -> Sequence[bytes]:
-        """Returns the insides of the JSON strings in HTTP chunks of one frame each; empty: no fit."""
+        """Returns the insides of the JSON strings in chunks of one frame each; empty: no fit."""
 
     def decode(self, texts: Sequence[bytes]) -> str | None:
         """Returns the joined texts of these insides of JSON strings; None if one is invalid."""

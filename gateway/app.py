@@ -55,7 +55,9 @@ def create_app(
     """
     app = _App("gateway", static_folder=None)
     log = log or make_logger(config)
-    metrics = metrics or Metrics(worker_number())
+    metrics = metrics or Metrics(
+        worker_number(), lambda error: log.error("metrics can't be written", error=error.strerror)
+    )
     families = Families(config)
     pool = Pool(
         config.effective_upstreams,

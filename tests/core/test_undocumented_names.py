@@ -25,6 +25,7 @@ import gunicorn.http.errors
 import gunicorn.http.wsgi
 import gunicorn.sock
 import gunicorn.util
+import prometheus_client.mmap_dict
 import prometheus_client.values
 import pytest
 import requests.adapters
@@ -34,6 +35,7 @@ import urllib3.util.connection
 from gunicorn.config import Config
 from gunicorn.workers.ggevent import GeventWorker
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.mmap_dict import MmapedDict
 
 from gateway.server.worker import Worker
 from tests.programs import ROOT
@@ -99,6 +101,7 @@ BODY = "gateway/server/body.py"
 SOCKETS = "gateway/server/sockets.py"
 DRIVER = "gateway/relay/callback_driver.py"
 METRICS = "gateway/observe/metrics.py"
+RESERVED = "gateway/observe/reserved_file.py"
 CONF = "gunicorn.conf.py"
 
 USES = [
@@ -174,6 +177,9 @@ USES = [
     Use(METRICS, "ValueClass", "prometheus_client", lambda: prometheus_client.values),
     Use(METRICS, "MultiProcessValue", "prometheus_client", lambda: prometheus_client.values),
     Use(METRICS, "MutexValue", "prometheus_client", lambda: prometheus_client.values),
+    Use(RESERVED, "MmapedDict", "prometheus_client", lambda: prometheus_client.values),
+    Use(RESERVED, "MmapedDict", "prometheus_client", lambda: prometheus_client.mmap_dict),
+    Use(RESERVED, "_init_value", "prometheus_client", lambda: MmapedDict),
     Use(METRICS, "_buckets", "prometheus_client", histogram),
     Use(METRICS, "_sum", "prometheus_client", histogram),
 ]

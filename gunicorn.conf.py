@@ -33,6 +33,9 @@ keepalive = 75
 timeout = 60
 # The master kills workers after this time, so it must be longer than their drain.
 graceful_timeout = int(_config.drain_timeout_s) + 10
+# By default gunicorn 27.0 lets headers of clients on loopback, and so of all behind a proxy there,
+# replace SCRIPT_NAME and PATH_INFO: `SCRIPT_NAME: /x` makes /x/metrics the path /metrics.
+forwarder_headers = ""
 # gunicorn's control socket (27.0) needs a writable directory; a read-only container has none.
 control_socket_disable = True
 

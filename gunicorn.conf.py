@@ -23,7 +23,8 @@ except ConfigError as error:
     sys.exit(f"gateway: {error}")
 _config = loaded_config()
 
-bind = f"{_config.host}:{_config.port}"
+_host = f"[{_config.host}]" if ":" in _config.host else _config.host  # an IPv6 address
+bind = f"{_host}:{_config.port}"
 workers = _config.workers
 worker_class = "gateway.server.worker.Worker"
 # More than the streams, so that health checks and refusals get through when all streams are open.

@@ -10,7 +10,14 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from msgspec import Meta
 
-from gateway.config.values import Count, Seconds, check_address, is_glob, is_header_value
+from gateway.config.values import (
+    Count,
+    Seconds,
+    check_address,
+    is_glob,
+    is_header_name,
+    is_header_value,
+)
 from gateway.errors import ConfigError
 
 UpstreamKind = Literal["chat"]
@@ -63,9 +70,9 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         for name in self.rename:
             if is_glob(name):
                 raise ValueError(f"rename: {name!r} must be a name without wildcards")
-        for header in [*self.headers.items(), ("api_key", self.api_key or "")]:
-            if not all(map(is_header_value, header)) or not header[0]:
-                raise ValueError(f"{header[0]!r} can't be sent in a header")
+        for name, value in [*self.headers.items(), ("api_key", self.api_key or "")]:
+            if not is_header_name(name) or not is_header_value(value):
+                raise ValueError(f"{name!r} can't be sent in a header")
 
     @property
     def names(self) -> tuple[str, ...]:

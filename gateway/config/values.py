@@ -22,6 +22,7 @@ Count = Annotated[int, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+\Z", re.IGNORECASE)
 _HOST = re.compile(r"[\w.*-]+\Z|[0-9a-f:]+\Z", re.IGNORECASE)
 
@@ -94,6 +95,11 @@ def certificates(path: str) -> str:
     the others (see gateway.loaded).
     """
     return _certificates[path]
+
+
+def is_header_name(text: str) -> bool:
+    """Whether the text is a valid name of an HTTP header."""
+    return _TOKEN.match(text) is not None
 
 
 def is_header_value(text: str) -> bool:

@@ -85,7 +85,7 @@ class Pump:
         call = upstream.completion(run.request.body, run.lease.model, run.context.request_id)
         try:
             with transport.send(call) as reply:
-                if reply.status != 200:
+                if not 200 <= reply.status < 300:
                     raise upstream.refusal(reply.status, reply.headers, _refusal_body(reply))
                 accepted = True
                 self._metrics.count_attempt(upstream.name, None)

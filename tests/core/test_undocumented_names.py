@@ -130,6 +130,8 @@ USES = [
     Use(CLIENT, "num_connections", "urllib3", lambda: urllib3.HTTPConnectionPool("127.0.0.1")),
     # Connections of our own classes.
     Use(SESSION, "is_connected", "urllib3", lambda: urllib3.connection.HTTPConnection),
+    Use(SESSION, "_read_status", "python", lambda: http.client.HTTPResponse),
+    Use(SESSION, "response_class", "python", lambda: urllib3.connection.HTTPConnection),
     Use(SESSION, "ConnectionCls", "urllib3", lambda: urllib3.HTTPConnectionPool),
     Use(SESSION, "pool_classes_by_scheme", "urllib3", urllib3.PoolManager),
     Use(SESSION, "poolmanager", "requests", requests.adapters.HTTPAdapter),

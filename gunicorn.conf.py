@@ -27,8 +27,7 @@ _host = f"[{_config.host}]" if ":" in _config.host else _config.host  # an IPv6 
 bind = f"{_host}:{_config.port}"
 workers = _config.workers
 worker_class = "gateway.server.worker.Worker"
-# More than the streams, so that health checks and refusals get through when all streams are open.
-worker_connections = _config.max_streams + 200
+worker_connections = _config.max_connections
 keepalive = 75
 # For the worker's heartbeat to the master; not a limit for requests.
 timeout = 60

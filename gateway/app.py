@@ -22,6 +22,7 @@ from gateway.routing.health_checks import HealthChecker
 from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
 from gateway.routing.redact import redactor
+from gateway.server.waiting import WaitingRequests
 from gateway.transport.client import Transport
 from gateway.transport.session import Session, make_session
 from gateway.upstreams import UPSTREAMS
@@ -51,7 +52,7 @@ def create_app(
     """The WSGI application. Raises ConfigError for what only the tables can check.
 
     apis: the client APIs to serve. session, clock (seconds, monotonic), log and metrics are for
-    tests; the relay, the metrics and the health checks are in `app.extensions` for the server.
+    tests; the services that the server needs are in `app.extensions`.
     """
     app = _App("gateway", static_folder=None)
     log = log or make_logger(config)
@@ -74,10 +75,12 @@ def create_app(
     pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
     relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
     dialects = dialects_of(apis)
-    inference = Inference(config, dialects, turns, relay)
+    waiting = WaitingRequests(config.max_waiting)
+    inference = Inference(config, dialects, turns, relay, waiting)
     model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
+    app.extensions["gateway.waiting"] = waiting
     app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)
 
     app.register_blueprint(api.make_blueprint(config, apis, inference, model_list, families, clock))

@@ -15,6 +15,7 @@ GatewayError
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
 │   ├── MalformedRequest   400, 403, 414, 417, 431 or 501: the head of the request can't be read
+│   ├── TooManyWaiting     429: its address has too many requests that are not complete
 │   └── KeyLimit           429: the key is at its stream limit
 ├── ClientLeft             nobody's: the client closed the connection
 │   └── ClientStalled      the client did not read, so the gateway closed the connection
@@ -210,6 +211,18 @@ class BodyTooLarge(CallerError):
 class UnsupportedMedia(CallerError):
     status = 415
     code = "unsupported_media_type"
+
+
+class TooManyWaiting(CallerError):
+    status = 429
+    type = "rate_limit_error"
+    code = "too_many_waiting"
+    retry_after_s = 1
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"Your address has {limit} requests that are not complete (MAX_WAITING_PER_ADDRESS)."
+        )
 
 
 class MalformedRequest(CallerError):

@@ -146,6 +146,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_prompt_chars: Annotated[
         Count, Meta(description="Limit for the `prompt` of a prompt request.")
     ] = 5000
+    max_waiting_per_address: Annotated[
+        Count | None,
+        Meta(
+            description="Requests of one address that have begun and are not complete, per worker; "
+            "one beyond it gets 429. Proxies in gunicorn's `FORWARDED_ALLOW_IPS` are exempt."
+        ),
+    ] = None
     max_answer_bytes: Annotated[
         Count,
         Meta(description="Limit for an answer with its reasoning; a longer one ends as failed."),
@@ -319,6 +326,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def time_limits(self) -> dict[str, Any]:
         """The time limits of an upstream that does not override them."""
         return {name: getattr(self, name) for name in TIME_LIMITS}
+
+    @property
+    def max_connections(self) -> int:
+        """The connections of a worker: more than the streams, so that health checks and refusals
+        get through when all streams are open."""
+        return self.max_streams + 200
+
+    @property
+    def max_waiting(self) -> int:
+        """The limit of MAX_WAITING_PER_ADDRESS."""
+        return self.max_waiting_per_address or self.max_connections // 4
 
     @property
     def workers(self) -> int:

@@ -100,6 +100,12 @@ def read_body(
     return b"".join(pieces)
 
 
+def has_unread_body(request: Any) -> bool:
+    """Whether a part of the request's body may still be on its way. request: gunicorn 27.0's."""
+    body = request.body
+    return body.failed or getattr(body.reader, "length", None) != 0
+
+
 def discard_body(request: Any, client: socket.socket) -> bool:
     """Reads what the application has not read of a body, for up to 5 s.
 
@@ -109,7 +115,7 @@ def discard_body(request: Any, client: socket.socket) -> bool:
     request: gunicorn 27.0's; its body's `failed` and `reader.length` are undocumented.
     """
     body = request.body
-    if not body.failed and getattr(body.reader, "length", None) == 0:
+    if not has_unread_body(request):
         return True  # the usual case, without a timeout's cost
     with gevent.Timeout(_DISCARD_S, False), suppress(Exception):
         while not body.failed and body.read(_READ_BYTES):

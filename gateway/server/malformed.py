@@ -23,6 +23,7 @@ _REASONS = {
     408: "Request Timeout",
     414: "URI Too Long",
     417: "Expectation Failed",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
@@ -71,7 +72,7 @@ def refuse(client: socket.socket, error: GatewayError) -> None:
     body = dumps(error.info.body())
     head = (
         f"HTTP/1.1 {error.status} {_REASONS.get(error.status, 'Error')}\r\n"
-        "Connection: close\r\n"
+        f"{_retry_after(error)}Connection: close\r\n"
         "Content-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
@@ -81,3 +82,7 @@ def refuse(client: socket.socket, error: GatewayError) -> None:
         client.shutdown(socket.SHUT_WR)
         while client.recv(_READ_BYTES):
             gevent.sleep(0)
+
+
+def _retry_after(error: GatewayError) -> str:
+    return "" if error.retry_after_s is None else f"Retry-After: {error.retry_after_s}\r\n"

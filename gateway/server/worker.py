@@ -23,9 +23,9 @@ from gevent.socket import wait_read
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
-from gateway.errors import MalformedRequest, RequestTimeout
+from gateway.errors import MalformedRequest, RequestTimeout, TooManyWaiting
 from gateway.loaded import loaded_config
-from gateway.server.body import discard_body
+from gateway.server.body import discard_body, has_unread_body
 from gateway.server.listener import start_listening, stop_listening
 from gateway.server.malformed import refusal_of, refuse
 from gateway.server.response_socket import ResponseSocket
@@ -61,6 +61,8 @@ class Worker(GeventWorker):
         gc.set_threshold(_GC_THRESHOLD, 10, 10)
         _cache_settings(self.cfg)
         self.wsgi.extensions["gateway.health_checks"].start()
+        self._waiting = self.wsgi.extensions["gateway.waiting"]
+        self._waiting.exempt(self.cfg.forwarded_allow_ips)
         self._connections = Pool(self.worker_connections)
         self._idle: dict[Any, None] = {}
         """Connections that wait for a request, in the order in which they became idle."""
@@ -92,11 +94,20 @@ class Worker(GeventWorker):
         set_user_timeout(client, loaded_config().stall_timeout_s + _STALL_MARGIN_S)
         if not self._wait_for_request(client):
             client.close()
-        elif self._tls is None:
-            super().handle(listener, client, addr)
-        else:
-            with suppress(OSError, RequestTimeout):  # the client speaks no TLS, or is too slow
-                self._handle_tls(listener, client, addr)
+            return
+        try:
+            self._waiting.begin(_address(addr))
+            if self._tls is None:
+                super().handle(listener, client, addr)
+            else:
+                with suppress(OSError, RequestTimeout):  # the client speaks no TLS, or is too slow
+                    self._handle_tls(listener, client, addr)
+        except TooManyWaiting as error:
+            if self._tls is None:
+                self.handle_error(None, client, addr, error)
+            client.close()
+        finally:
+            self._waiting.end()
 
     def _handle_tls(self, listener: Any, client: Any, addr: Any) -> None:
         """gunicorn lets gevent's StreamServer do the handshake, without a time limit."""
@@ -131,6 +142,8 @@ class Worker(GeventWorker):
         Raises StopIteration, on which gunicorn closes the connection.
         """
         self.open_requests += 1
+        if not has_unread_body(req):
+            self._waiting.end()
         client = ResponseSocket(sock) if type(sock) is gevent.socket.socket else sock  # not for TLS
         try:
             super().handle_request(listener_name, req, client, addr)
@@ -142,10 +155,12 @@ class Worker(GeventWorker):
                 with suppress(OSError):  # if the client is gone, discard_body finds out
                     client.flush()
             was_read = discard_body(req, sock)
+            self._waiting.end()
         if was_read and req.unreader.buf.tell():
             gevent.sleep(0)  # the next request is here already: let others run first
         elif not was_read or not self._wait_for_request(sock):
             raise StopIteration
+        self._waiting.begin(_address(addr))
 
     def _wait_for_request(self, client: Any) -> bool:
         """Waits for the first byte of a request. False if the connection was idle for too long."""
@@ -175,6 +190,11 @@ class Worker(GeventWorker):
             for client in list(self._idle)[: 1 + int(len(self._idle) * _CLOSED_PER_TICK)]:
                 close_connection(client)
         gevent.sleep(_TICK_S)
+
+
+def _address(addr: Any) -> str:
+    """The client's IP address; "" on a Unix socket."""
+    return addr[0] if isinstance(addr, tuple) else ""
 
 
 def _cache_settings(settings: Any) -> None:

@@ -19,6 +19,7 @@ from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
 from gateway.server.body import BodyBudget, read_body
 from gateway.server.response_socket import ResponseSocket
+from gateway.server.waiting import WaitingRequests
 from gateway.web.content_coding import decode_body
 from gateway.web.request import GatewayRequest
 
@@ -39,12 +40,14 @@ class Inference:
         dialects: Mapping[str, type[Dialect]],
         turns: TurnFactory,
         relay: Relay,
+        waiting: WaitingRequests,
     ) -> None:
         """dialects: by the names of their formats."""
         self._config = config
         self._dialects = dialects
         self._turns = turns
         self._relay = relay
+        self._waiting = waiting
         self._budget = BodyBudget()
 
     def read_body(self, request: GatewayRequest, format: str | None = None) -> dict[str, Any]:
@@ -61,6 +64,7 @@ class Inference:
         config = self._config
         with self._budget.hold() as grow:
             body = read_body(source, length, config.max_body_bytes, config.request_timeout_s, grow)
+            self._waiting.end()
             if coding := request.headers.get("Content-Encoding"):
                 body = decode_body(body, coding, config.max_body_bytes)
             return read_json(body, not_json)

@@ -147,6 +147,7 @@ USES = [
         for name in ("alive", "booted", "cfg", "notify", "sockets", "worker_connections", "wsgi")
     ),
     Use(WORKER, "settings", "gunicorn", Config),
+    Use(WORKER, "forwarded_allow_ips", "gunicorn", Config),
     Use(WORKER, "is_ssl", "gunicorn", Config),
     Use(WORKER, "get", "gunicorn", lambda: Config().settings["bind"]),
     Use(WORKER, "ssl_context", "gunicorn", lambda: gunicorn.sock),

@@ -1,7 +1,7 @@
-"""Makes the README's pictures of the demo page from the running page: `make screenshots`.
+"""Takes the screenshots of the demo page for the docs: `make screenshots`.
 
-docs/page.webp is the page after a turn, with the inspector beside it; docs/turn.webp shows a turn
-as it happens, at the speed at which it happened.
+docs/page.webp shows the page after a turn, with the inspector beside it; docs/turn.webp is an
+animation of a turn in real time.
 """
 
 import io
@@ -18,7 +18,7 @@ from tests.programs import ROOT, start_gateway, start_mock
 
 PROMPT = "Explain streaming APIs"
 MODEL = "long-thinking"
-TOKENS_A_SECOND = "150"
+TOKENS_PER_SECOND = "150"
 FRAME_S = 0.12
 END_S = 2.5
 MAX_ANIMATION_BYTES = 1_000_000
@@ -26,26 +26,26 @@ TIMEOUT_MS = 60_000
 
 
 def main() -> int:
-    """Writes both files; gives the exit status."""
+    """Writes both files. Returns the exit status."""
     chromium = shutil.which("chromium")
     if chromium is None:
         print("chromium is not installed; on Debian: apt-get install chromium", file=sys.stderr)
         return 1
     expect.set_options(timeout=TIMEOUT_MS)
     with (
-        start_mock("--tokens-per-second", TOKENS_A_SECOND) as mock,
+        start_mock("--tokens-per-second", TOKENS_PER_SECOND) as mock,
         start_gateway(mock.url) as gateway,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        make_picture(open_page(browser, gateway.url, 1360, 850), ROOT / "docs/page.webp")
-        make_animation(open_page(browser, gateway.url, 860, 600), ROOT / "docs/turn.webp")
+        take_screenshot(open_page(browser, gateway.url, 1360, 850), ROOT / "docs/page.webp")
+        record_animation(open_page(browser, gateway.url, 860, 600), ROOT / "docs/turn.webp")
         browser.close()
     return 0
 
 
 def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
-    """The page in light colours, with the model chosen."""
+    """Opens the page in the light theme, with the model chosen."""
     size = {"width": width, "height": height}
     page = browser.new_page(viewport=size, color_scheme="light")
     page.goto(f"{url}/#model={MODEL}")
@@ -58,8 +58,8 @@ def ask(page: Page) -> None:
     page.get_by_test_id("send").click()
 
 
-def make_picture(page: Page, file: Path) -> None:
-    """A turn at its end, its thoughts open, the inspector beside it."""
+def take_screenshot(page: Page, file: Path) -> None:
+    """Takes a finished turn with its thoughts open and the inspector beside it."""
     ask(page)
     expect(page.get_by_test_id("status")).to_contain_text("Done")
     page.get_by_test_id("inspect").click()
@@ -69,26 +69,26 @@ def make_picture(page: Page, file: Path) -> None:
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.mouse.move(0, 0)
     page.wait_for_timeout(300)
-    picture(page).save(file, quality=90, method=6)
+    screenshot(page).save(file, quality=90, method=6)
     print(f"{file}: {file.stat().st_size:,} bytes")
 
 
-def make_animation(page: Page, file: Path) -> None:
-    """A turn from the question to its end."""
+def record_animation(page: Page, file: Path) -> None:
+    """Records a turn from the prompt to its end."""
     frames: list[Image.Image] = []
     times: list[float] = []
 
-    def take() -> None:
+    def add_frame() -> None:
         times.append(time.monotonic())
-        frames.append(picture(page))
+        frames.append(screenshot(page))
 
-    take()
+    add_frame()
     ask(page)
     status = page.get_by_test_id("status")
     while "Done" not in (status.text_content() or ""):
-        take()
+        add_frame()
         page.wait_for_timeout(max(0, times[-1] + FRAME_S - time.monotonic()) * 1000)
-    take()
+    add_frame()
     durations = [round((end - begin) * 1000) for begin, end in itertools.pairwise(times)]
     durations[0] = round(FRAME_S * 10_000)
     for quality in (80, 65, 50, 35):
@@ -106,7 +106,7 @@ def make_animation(page: Page, file: Path) -> None:
     print(f"{file}: {len(frames)} frames, {file.stat().st_size:,} bytes")
 
 
-def picture(page: Page) -> Image.Image:
+def screenshot(page: Page) -> Image.Image:
     return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
 

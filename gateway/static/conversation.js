@@ -1,19 +1,19 @@
-/** The turns of a conversation, and how they outlast a reload. */
+/** The turns of a conversation. They are kept in the tab's session storage, across a reload. */
 
 import { Record } from "./record.js";
 import { LOST } from "./turn.js";
 
-const KEY = "conversation";
-const KEPT_TURNS = 50;
+const STORAGE_KEY = "conversation";
+const MAX_SAVED_TURNS = 50;
 
 export class Conversation {
-  turns = []; // {record, events, view}
+  turns = []; // {record, events, view, sentAt}
 
   get last() {
     return this.turns.at(-1);
   }
 
-  /** What was said so far, as the messages of a request. */
+  /** The earlier turns as messages of the next request. */
   get history() {
     return this.turns.flatMap(({ record }) => record.exchange);
   }
@@ -23,7 +23,7 @@ export class Conversation {
     return turn;
   }
 
-  dropLast() {
+  removeLast() {
     this.turns.pop()?.view.element.remove();
   }
 
@@ -33,12 +33,12 @@ export class Conversation {
     this.save();
   }
 
-  /** For this tab. A conversation too large for the storage is kept without its oldest turns. */
+  /** Saves the newest turns. If they do not fit into the storage, the older half is left out. */
   save() {
-    let records = this.turns.slice(-KEPT_TURNS).map(({ record }) => record);
+    let records = this.turns.slice(-MAX_SAVED_TURNS).map(({ record }) => record);
     for (;;) {
       try {
-        sessionStorage.setItem(KEY, JSON.stringify(records));
+        sessionStorage.setItem(STORAGE_KEY, JSON.stringify(records));
         return;
       } catch {
         if (records.length === 0) return;
@@ -47,13 +47,13 @@ export class Conversation {
     }
   }
 
-  /** The records of the turns before the reload. One that was running then is lost. */
-  static saved() {
+  /** The saved records. A turn that was running when it was saved has lost its connection. */
+  static load() {
     try {
-      const records = JSON.parse(sessionStorage.getItem(KEY)) ?? [];
+      const records = JSON.parse(sessionStorage.getItem(STORAGE_KEY)) ?? [];
       return records.map((saved) => {
         const record = Record.from(saved);
-        if (record.state === "running") record.take(LOST, record.lastArrival);
+        if (record.state === "running") record.apply(LOST, record.lastArrival);
         return record;
       });
     } catch {

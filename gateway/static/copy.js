@@ -1,40 +1,41 @@
-/** Copies a text, and says so on the button that asked for it. */
+/** Copying text to the clipboard, and saving data as a file. */
 
-const SAID_MS = 1600;
+const FEEDBACK_MS = 1600;
 
+/** Copies the text. For a moment, the button says whether that worked. */
 export async function copy(text, button) {
-  const done = await write(text);
+  const copied = await writeToClipboard(text);
   const label = (button.dataset.label ??= button.textContent);
-  button.textContent = done ? "Copied" : "Not allowed";
+  button.textContent = copied ? "Copied" : "Copy failed";
   setTimeout(() => {
     button.textContent = label;
-  }, SAID_MS);
+  }, FEEDBACK_MS);
 }
 
-async function write(text) {
+async function writeToClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return writeFromSelection(text);
+    return copySelection(text);
   }
 }
 
-/** The old way, for pages that came over plain HTTP from another machine. */
-function writeFromSelection(text) {
+/** The deprecated way: plain HTTP from another machine has no `navigator.clipboard`. */
+function copySelection(text) {
   const field = document.createElement("textarea");
   field.value = text;
-  field.className = "unseen";
+  field.className = "visually-hidden";
   const focused = document.activeElement;
   document.body.append(field);
   field.select();
-  const done = document.execCommand("copy");
+  const copied = document.execCommand("copy");
   field.remove();
   focused?.focus({ preventScroll: true });
-  return done;
+  return copied;
 }
 
-/** Offers data as a file. */
+/** Saves data as a file of the user's. */
 export function download(name, type, data) {
   const url = URL.createObjectURL(new Blob([data], { type }));
   const link = document.createElement("a");

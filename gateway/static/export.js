@@ -1,6 +1,6 @@
-/** The drawing of a timeline as a picture of its own: with its colours written out. */
+/** Exports the timeline as an image. An image has no style sheet: its styles become attributes. */
 
-const PAINTED = [
+const STYLE_ATTRIBUTES = [
   "fill",
   "stroke",
   "stroke-width",
@@ -10,15 +10,15 @@ const PAINTED = [
   "font-weight",
 ];
 const MARGIN_PX = 16;
-const SCALE = 2;
+const PNG_SCALE = 2;
 
-/** An SVG file's text for a drawing that is on the page. */
+/** The text of an SVG file that looks as the drawing does on the page. */
 export function svgText(drawing) {
   const copy = drawing.cloneNode(true);
-  const shown = [drawing, ...drawing.querySelectorAll("*")];
-  for (const [at, element] of [copy, ...copy.querySelectorAll("*")].entries()) {
-    const style = getComputedStyle(shown[at]);
-    for (const name of PAINTED) element.setAttribute(name, style.getPropertyValue(name));
+  const originals = [drawing, ...drawing.querySelectorAll("*")];
+  for (const [i, element] of [copy, ...copy.querySelectorAll("*")].entries()) {
+    const style = getComputedStyle(originals[i]);
+    for (const name of STYLE_ATTRIBUTES) element.setAttribute(name, style.getPropertyValue(name));
     element.removeAttribute("class");
   }
   const [width, height] = ["width", "height"].map(
@@ -27,27 +27,26 @@ export function svgText(drawing) {
   copy.setAttribute("viewBox", `${-MARGIN_PX} ${-MARGIN_PX} ${width} ${height}`);
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
-  const paper = document.createElementNS(copy.namespaceURI, "rect");
-  const background = getComputedStyle(drawing.closest("[data-paper]")).backgroundColor;
+  const background = document.createElementNS(copy.namespaceURI, "rect");
   for (const [name, value] of Object.entries({
     x: -MARGIN_PX,
     y: -MARGIN_PX,
     width,
     height,
-    fill: background,
+    fill: getComputedStyle(drawing.closest("[data-background]")).backgroundColor,
   })) {
-    paper.setAttribute(name, value);
+    background.setAttribute(name, value);
   }
-  copy.prepend(paper);
+  copy.prepend(background);
   return new XMLSerializer().serializeToString(copy);
 }
 
-/** The same as a PNG file. */
+/** A PNG blob of an SVG file's text. */
 export async function png(svg) {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
   await image.decode();
-  const canvas = new OffscreenCanvas(image.width * SCALE, image.height * SCALE);
+  const canvas = new OffscreenCanvas(image.width * PNG_SCALE, image.height * PNG_SCALE);
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   return canvas.convertToBlob({ type: "image/png" });
 }

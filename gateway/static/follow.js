@@ -1,28 +1,30 @@
-/** Keeps a scrolling element at its end while the reader is there, and else leaves it alone. */
+/** Scrolls a growing element to its end as long as the user has not scrolled up. */
 
-const NEAR_PX = 48;
+const NEAR_END_PX = 48;
 
-export class Follower {
+export class AutoScroll {
   #scroller;
   following = true;
 
-  /** `events`: where its scroll events arrive, if not at the element itself. */
+  /** `events`: the target of the scroll events, if it is not the element itself. */
   constructor(scroller, events = scroller) {
     this.#scroller = scroller;
-    events.addEventListener("scroll", () => this.look(), { passive: true });
+    events.addEventListener("scroll", () => this.update(), { passive: true });
   }
 
-  look() {
+  /** Follows from now on if the element is scrolled to its end. */
+  update() {
     const { scrollHeight, clientHeight, scrollTop } = this.#scroller;
-    this.following = scrollHeight - clientHeight - scrollTop < NEAR_PX;
+    this.following = scrollHeight - clientHeight - scrollTop < NEAR_END_PX;
   }
 
-  keep() {
+  /** To be called when the element has grown. */
+  follow() {
     if (this.following) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  toEnd() {
+  scrollToEnd() {
     this.following = true;
-    this.keep();
+    this.follow();
   }
 }

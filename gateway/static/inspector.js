@@ -1,15 +1,15 @@
-/** The pane beside the conversation: one turn's timeline and its wire. */
+/** The inspector, a pane beside the conversation: one turn's timeline and its wire. */
 
 import { copy, download } from "./copy.js";
 import { h, patch } from "./dom.js";
 import { png, svgText } from "./export.js";
-import { key } from "./key.js";
-import { setText } from "./lines.js";
+import { apiKey } from "./key.js";
 import { curl, requestFor } from "./request.js";
+import { setText } from "./text.js";
 import { figures, timeline } from "./timeline.js";
 import { WireView } from "./wire.js";
 
-const DRAW_EVERY_MS = 100;
+const DRAW_INTERVAL_MS = 100;
 
 const $ = (selector) => document.querySelector(selector);
 
@@ -25,12 +25,12 @@ export class Inspector {
     detail: $("#wire-detail"),
     filter: $("#wire-filter"),
     pause: $("#wire-pause"),
-    sum: $("#wire-sum"),
+    totals: $("#wire-totals"),
   });
   #turn = null;
-  #opener = null;
+  #opener = null; // gets the focus back
   #shown = { svg: [], figures: [] };
-  #drawn = 0;
+  #drawnAt = 0;
 
   constructor() {
     $("#inspector-close").addEventListener("click", () => this.close());
@@ -45,7 +45,7 @@ export class Inspector {
     return !this.#pane.hidden;
   }
 
-  /** Shows a turn; `title` says which. */
+  /** Chooses the turn to show. */
   select(turn, title) {
     this.#turn = turn;
     setText($("#inspector-title"), title);
@@ -69,22 +69,22 @@ export class Inspector {
     if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true });
   }
 
-  /** Draws what is new, if it can be seen. `last`: the turn is over. */
+  /** Draws what is new, if the pane is open. `last`: the turn is over. */
   paint({ last }) {
     if (!this.open || !this.#turn) return;
-    this.#draw(last); // first, for the list gets the room that is left
+    this.#draw(last); // before the list, which gets the remaining height
     this.#wire.show(this.#turn);
     this.#wire.paint();
   }
 
-  #draw(always) {
+  #draw(force) {
     const now = performance.now();
-    if (!this.open || !this.#turn || (!always && now - this.#drawn < DRAW_EVERY_MS)) return;
-    this.#drawn = now;
-    const { record, sent } = this.#turn;
-    const at = now - sent;
-    const svg = [timeline(record, at, Math.max(this.#drawing.clientWidth, 240))];
-    const rows = figures(record, at).map(([name, value]) =>
+    if (!this.open || !this.#turn || (!force && now - this.#drawnAt < DRAW_INTERVAL_MS)) return;
+    this.#drawnAt = now;
+    const { record, sentAt } = this.#turn;
+    const elapsed = now - sentAt;
+    const svg = [timeline(record, elapsed, Math.max(this.#drawing.clientWidth, 240))];
+    const rows = figures(record, elapsed).map(([name, value]) =>
       h("div", {}, h("dt", {}, name), h("dd", {}, value)),
     );
     patch(this.#drawing, this.#shown.svg, svg);
@@ -110,6 +110,6 @@ export class Inspector {
     const { record } = this.#turn;
     const { path } = option.dataset;
     const request = requestFor(record.messages, { ...record.choice, format: option.value, path });
-    copy(curl(request, new URL("./", location.href).href, key() !== ""), button);
+    copy(curl(request, new URL("./", location.href).href, apiKey() !== ""), button);
   }
 }

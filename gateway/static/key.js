@@ -1,40 +1,40 @@
-/** The reader's key: typed in the drawer, where the gateway has asked for one, and kept in this tab.
+/** The user's API key, from its field in the options. The tab's session storage keeps it.
  *
- * It is no setting: neither a link to the settings nor a curl command has it.
+ * The key is no setting: links to the settings and curl commands do not contain it.
  */
 
-const KEY = "key";
+const STORAGE_KEY = "key";
 const field = document.querySelector("#key");
 
-/** Shows the key of before a reload. */
-export function rememberKey() {
+/** Restores the key after a reload. */
+export function restoreKey() {
   try {
-    field.value = sessionStorage.getItem(KEY) ?? "";
+    field.value = sessionStorage.getItem(STORAGE_KEY) ?? "";
   } catch {
-    // Storage is forbidden.
+    // The browser forbids storage.
   }
   showField();
 }
 
 export function saveKey() {
   try {
-    sessionStorage.setItem(KEY, field.value);
+    sessionStorage.setItem(STORAGE_KEY, field.value);
   } catch {
-    // It holds until the page is left.
+    // The browser forbids storage: the key is kept until the page is closed.
   }
 }
 
-/** What was typed, without what no key has: what comes with it when it is pasted. */
-export const key = () => field.value.replace(/[^ -~]/g, "").trim();
+/** The key, "" if there is none. Pasted text may contain invisible characters; they are removed. */
+export const apiKey = () => field.value.replace(/[^ -~]/g, "").trim();
 
-/** `fetch` with the key, if there is one. An answer that asks for one makes the field appear. */
+/** `fetch` with the key, if there is one. A 401 makes the field for the key visible. */
 export async function fetchWithKey(path, { headers, ...options }) {
-  const ours = key() ? { Authorization: `Bearer ${key()}` } : {};
-  const response = await fetch(path, { ...options, headers: { ...headers, ...ours } });
+  const authorization = apiKey() ? { Authorization: `Bearer ${apiKey()}` } : {};
+  const response = await fetch(path, { ...options, headers: { ...headers, ...authorization } });
   if (response.status === 401) showField(true);
   return response;
 }
 
-function showField(wanted = field.value !== "") {
-  field.parentElement.hidden = !wanted;
+function showField(visible = field.value !== "") {
+  field.parentElement.hidden = !visible;
 }

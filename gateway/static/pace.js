@@ -1,19 +1,19 @@
-/** How much a frame draws of a long text: as much as leaves it short, on any machine.
+/** How many characters of a long text one frame draws, so that frames stay short on any machine.
  *
- * A frame is to be 16 ms, and the browser's own painting comes behind what is measured here.
+ * A frame has 16 ms. The time measured here does not include the browser's own layout and paint.
  */
 
-const SHORT_MS = 5;
-const LEAST_CHARS = 500;
-const MOST_CHARS = 6000;
+const TARGET_MS = 5;
+const MIN_CHARS = 500;
+const MAX_CHARS = 6000;
 
 export class Pace {
-  /** For the next frame. The first one meets code that the browser has yet to compile. */
-  chars = LEAST_CHARS;
+  /** For the next frame. The first frame is slow, as the browser has yet to compile the code. */
+  chars = MIN_CHARS;
 
-  /** The frame that drew so many took `ms`. */
-  took(ms) {
-    const fitting = (this.chars * SHORT_MS) / Math.max(ms, 1);
-    this.chars = Math.max(LEAST_CHARS, Math.min(fitting, 1.5 * this.chars, MOST_CHARS));
+  /** Adapts `chars` to the time that the last frame took. */
+  frameTook(ms) {
+    const fitting = (this.chars * TARGET_MS) / Math.max(ms, 1);
+    this.chars = Math.max(MIN_CHARS, Math.min(fitting, 1.5 * this.chars, MAX_CHARS));
   }
 }

@@ -1,19 +1,19 @@
-/** The page: what its controls do, and the one loop that draws. */
+/** The page's main module: its controls, and the loop that draws. */
 
 import { Conversation } from "./conversation.js";
 import { copy } from "./copy.js";
-import { Follower } from "./follow.js";
+import { AutoScroll } from "./follow.js";
 import { Inspector } from "./inspector.js";
-import { key, rememberKey, saveKey } from "./key.js";
-import { alertWith, setText } from "./lines.js";
-import { anyListed, fillModels, model, showField } from "./models.js";
+import { apiKey, restoreKey, saveKey } from "./key.js";
+import { chosenModel, fillModels, hasListedModels, updateNameField } from "./models.js";
 import { Pace } from "./pace.js";
 import { Record } from "./record.js";
 import { requestFor } from "./request.js";
 import * as settings from "./settings.js";
+import { setText, showAlert } from "./text.js";
 import { TurnView } from "./turn-view.js";
 import { runTurn } from "./turn.js";
-import { clock, duration } from "./words.js";
+import { clock, duration } from "./units.js";
 
 const $ = (selector) => document.querySelector(selector);
 const ui = {
@@ -27,7 +27,7 @@ const ui = {
   formatHint: $("#format-hint"),
   status: $("#status"),
   clock: $("#clock"),
-  complaint: $("#complaint"),
+  inputError: $("#input-error"),
   turns: $("#turns"),
   welcome: $("#welcome"),
   options: $("#options"),
@@ -36,38 +36,40 @@ const ui = {
 const template = $("#turn-template");
 const conversation = new Conversation();
 const inspector = new Inspector();
-const pageEnd = new Follower(document.scrollingElement, window);
+const pageScroll = new AutoScroll(document.scrollingElement, window);
 const pace = new Pace();
 
-/** The turn that runs, with what stops it; or null. */
+/** The running turn with its AbortController, or null. */
 let running = null;
 
-const STATUS = { prompt: "Thinking…", reasoning: "Thinking…", answer: "Answering…" };
+const RUNNING_STATUS = { prompt: "Thinking…", reasoning: "Thinking…", answer: "Answering…" };
 
-const ENDED = {
-  done: ({ marks, finishReason }) =>
-    `Done in ${duration(marks.end)}${finishReason === "length" ? ", cut at the token limit" : ""}`,
+const FINAL_STATUS = {
+  done: ({ marks, finishReason }) => {
+    const cutOff = finishReason === "length" ? ", cut off at the token limit" : "";
+    return `Done in ${duration(marks.end)}${cutOff}`;
+  },
   failed: ({ marks }) => `Failed after ${duration(marks.end)}`,
   stopped: () => "Stopped",
 };
 
-/** Adds a turn to the page, one that begins or one that was saved. */
+/** Adds a new or a restored turn to the page. */
 function addTurn(record) {
   const view = new TurnView(record, template);
-  const turn = conversation.add({ record, view, events: [], sent: performance.now() });
+  const turn = conversation.add({ record, view, events: [], sentAt: performance.now() });
   const title = `Turn ${conversation.turns.length}`;
   setText(view.element.querySelector("h2"), title);
   ui.turns.append(view.element);
   ui.welcome.hidden = true;
   for (const each of conversation.turns) each.view.last = each === turn;
-  const act = (name, action) => {
+  const onAction = (name, action) => {
     for (const button of view.element.querySelectorAll(`[data-do="${name}"]`)) {
       button.addEventListener("click", () => action(button));
     }
   };
-  act("copy", (button) => copy(record.answer, button));
-  act("regenerate", regenerate);
-  act("inspect", (button) => {
+  onAction("copy", (button) => copy(record.answer, button));
+  onAction("regenerate", regenerate);
+  onAction("inspect", (button) => {
     inspector.select(turn, title);
     inspector.show(button);
   });
@@ -75,100 +77,102 @@ function addTurn(record) {
   return turn;
 }
 
-/** Asks, and sees the turn through to its end. */
+/** Runs a turn from the request to its end. */
 async function ask(prompt) {
-  const choice = { ...settings.chosen(), model: model() };
+  const choice = { ...settings.chosen(), model: chosenModel() };
   const record = new Record({ prompt, choice, history: conversation.history });
   const turn = addTurn(record);
   running = { turn, abort: new AbortController() };
   showRunning(true);
-  pageEnd.toEnd();
+  pageScroll.scrollToEnd();
   requestAnimationFrame(draw);
-  turn.sent = performance.now();
+  turn.sentAt = performance.now();
   const request = requestFor(record.messages, choice);
   await runTurn(request, choice, running.abort.signal, (steps, events) => {
-    const now = performance.now() - turn.sent;
+    const now = performance.now() - turn.sentAt;
     turn.events.push(...events);
-    for (const step of steps) record.take(step, now);
-    if (turn !== conversation.last) return; // a new chat has begun
-    setText(ui.status, (ENDED[record.state] ?? (() => STATUS[record.phase]))(record));
+    for (const step of steps) record.apply(step, now);
+    if (turn !== conversation.last) return; // the user has started a new chat
+    setText(ui.status, FINAL_STATUS[record.state]?.(record) ?? RUNNING_STATUS[record.phase]);
   });
   running = null;
   showRunning(false);
   conversation.save();
 }
 
-function showRunning(runs) {
-  ui.send.hidden = runs;
-  ui.stop.hidden = !runs;
-  if (!runs && (document.activeElement === ui.stop || document.activeElement === document.body)) {
+function showRunning(isRunning) {
+  ui.send.hidden = isRunning;
+  ui.stop.hidden = !isRunning;
+  const { activeElement, body } = document;
+  if (!isRunning && (activeElement === ui.stop || activeElement === body)) {
     ui.prompt.focus({ preventScroll: true });
   }
 }
 
-/** Once a frame while something is new: the turn, its pane, the clock, the end of the page. */
+/** Draws a frame: the turn, the inspector, the clock. Repeats until everything is drawn. */
 function draw() {
-  const begun = performance.now();
+  const start = performance.now();
   const turn = running?.turn ?? conversation.last;
-  const now = begun - turn?.sent;
-  const more = turn?.view.paint(now, pageEnd.following, pace.chars);
+  const now = start - turn?.sentAt;
+  const more = turn?.view.paint(now, pageScroll.following, pace.chars);
   setText(ui.clock, running ? ` ${clock(now)}` : "");
   inspector.paint({ last: !running });
-  pageEnd.keep();
-  if (more) pace.took(performance.now() - begun);
+  pageScroll.follow();
+  if (more) pace.frameTook(performance.now() - start);
   if (running || more) requestAnimationFrame(draw);
 }
 
-/** Sends what the box holds, or says what is missing. */
+/** Sends the prompt, or says what is missing. */
 async function send() {
-  // The gateway may have learned the key meanwhile, or its model server may have been started.
-  if (!(await modelsKnown) || !(model() || anyListed())) refillModels();
-  const welcome = await modelsKnown;
+  // By now the gateway may accept the key, or its model server may have started: ask again.
+  if (!(await modelsLoaded) || !(chosenModel() || hasListedModels())) reloadModels();
+  const keyAccepted = await modelsLoaded;
   if (running) return;
-  if (!welcome) {
+  if (!keyAccepted) {
     ui.options.showModal();
     ui.key.focus();
     return;
   }
   const prompt = ui.prompt.value.trim();
   ui.prompt.setAttribute("aria-invalid", String(!prompt));
-  ui.modelName.setAttribute("aria-invalid", String(!model()));
-  if (!prompt) complain("Write a prompt first.", ui.prompt);
-  else if (!model()) complain(unnamed(), ui.modelName);
+  ui.modelName.setAttribute("aria-invalid", String(!chosenModel()));
+  if (!prompt) showError("Write a prompt first.", ui.prompt);
+  else if (!chosenModel()) showError(noModelMessage(), ui.modelName);
   else {
-    complain("");
+    showError("");
     ui.prompt.value = "";
     await ask(prompt);
   }
 }
 
-const unnamed = () =>
-  anyListed()
-    ? "Name a model first."
-    : "Name a model first: the gateway can list none. Is the model server running?";
+const noModelMessage = () =>
+  hasListedModels()
+    ? "Enter a model name first."
+    : "Enter a model name first: the gateway lists no models. Is the model server running?";
 
-function complain(sentence, field) {
-  alertWith(ui.complaint, sentence);
+/** Shows a message above the prompt; "" removes it. */
+function showError(message, field) {
+  showAlert(ui.inputError, message);
   field?.focus();
 }
 
-/** Fills the picker. False: the gateway wants another key, which is said. */
-async function showModels(wanted) {
-  const welcome = await fillModels(wanted);
-  if (welcome) complain("");
-  else if (key()) complain("The gateway does not know this key. Type another under Options.");
-  else complain("This gateway wants a key. Type it under Options.");
-  return welcome;
+/** Fills the model picker. Returns false, and says so, if the gateway rejects the API key. */
+async function loadModels(preferred) {
+  const keyAccepted = await fillModels(preferred);
+  if (keyAccepted) showError("");
+  else if (apiKey()) showError("The gateway rejects this API key. Enter another under Options.");
+  else showError("This gateway requires an API key. Enter it under Options.");
+  return keyAccepted;
 }
 
-function refillModels() {
-  modelsKnown = showModels(model() || undefined);
+function reloadModels() {
+  modelsLoaded = loadModels(chosenModel() || undefined);
 }
 
 function regenerate() {
   if (running || !conversation.last) return;
   const { prompt } = conversation.last.record;
-  conversation.dropLast();
+  conversation.removeLast();
   ask(prompt);
 }
 
@@ -181,7 +185,7 @@ function newChat() {
   conversation.clear();
   inspector.close();
   ui.welcome.hidden = false;
-  complain("");
+  showError("");
   setText(ui.status, "Ready");
   ui.prompt.focus();
 }
@@ -190,7 +194,7 @@ function showFormatHint() {
   setText(ui.formatHint, ui.format.selectedOptions[0]?.dataset.hint ?? "");
 }
 
-function onKey(event) {
+function onEscape(event) {
   if (event.key !== "Escape" || ui.options.open) return;
   if (running) stop();
   else if (inspector.open) inspector.close();
@@ -206,11 +210,11 @@ ui.prompt.addEventListener("keydown", (event) => {
   send();
 });
 ui.prompt.addEventListener("input", () => ui.prompt.removeAttribute("aria-invalid"));
-document.addEventListener("keydown", onKey);
+document.addEventListener("keydown", onEscape);
 document.addEventListener("change", ({ target }) => {
   if (!("setting" in target.dataset)) return;
   settings.save();
-  showField();
+  updateNameField();
   showFormatHint();
 });
 addEventListener("pagehide", () => conversation.save());
@@ -224,11 +228,11 @@ $("#options-open").addEventListener("click", () => ui.options.showModal());
 $("#options-reset").addEventListener("click", () => {
   $("#options-form").reset();
   settings.save();
-  rememberKey();
+  restoreKey();
 });
 ui.key.addEventListener("change", () => {
   saveKey();
-  refillModels();
+  reloadModels();
 });
 $("#options-link").addEventListener("click", ({ currentTarget }) =>
   copy(settings.link(ui.prompt.value.trim()), currentTarget),
@@ -243,13 +247,13 @@ for (const chip of document.querySelectorAll("[data-prompt]")) {
   });
 }
 
-const begin = settings.remembered();
-settings.choose(begin);
-if (begin.prompt) ui.prompt.value = begin.prompt;
+const initial = settings.initial();
+settings.choose(initial);
+if (initial.prompt) ui.prompt.value = initial.prompt;
 showFormatHint();
-rememberKey();
-let modelsKnown = showModels(begin.model);
-for (const record of Conversation.saved()) {
+restoreKey();
+let modelsLoaded = loadModels(initial.model);
+for (const record of Conversation.load()) {
   const { view } = addTurn(record);
   view.paint(record.marks.end ?? 0, true);
 }

@@ -1,31 +1,31 @@
-/** All that is known of one turn, as data: what views draw, a reload keeps and an export holds.
+/** The data of one turn. The views draw it, a reload restores it, the timeline exports it.
  *
- * Times are milliseconds since the request was sent. Pure: `now` comes in as an argument.
+ * Times are milliseconds since the request was sent. Pure: `now` is an argument.
  */
 
-import { estimatedTokens } from "./words.js";
+import { estimatedTokens } from "./units.js";
 
-const SAMPLE_MS = 250;
-const GAP_MS = 1500;
+export const SAMPLE_MS = 250;
+const MIN_GAP_MS = 1500;
 
 export class Record {
   state = "running"; // then done, failed or stopped
   phase = "prompt"; // then reasoning, then answer
   promptSummary = "";
-  lines = ""; // the live account
-  summary = null; // the summary proper, which takes the place of the lines
+  liveSummary = ""; // one line after another
+  summary = null; // the final summary, which replaces the live one
   trace = "";
   answer = "";
   calls = []; // {name, text} of each tool call
-  marks = {}; // when what was first seen: prompt_summary, reasoning, summary, output, end
-  ticks = []; // when each line of the account came
+  marks = {}; // times of the first prompt_summary, reasoning, summary and output, and of the end
+  lineTimes = []; // when each line of the live summary began
   tokens = { reasoning: 0, output: 0 }; // estimates
-  samples = []; // tokens that arrived in each quarter of a second
-  gaps = []; // {from, to}: times of silence
+  samples = []; // tokens per SAMPLE_MS
+  gaps = []; // {from, to}: times without any step but heartbeats
   finishReason = null;
   error = null; // {message, code, status}
   usage = null;
-  timings = null; // the gateway's own
+  timings = null; // measured by the gateway
   lastArrival = 0;
   lastHeartbeat = null;
 
@@ -36,7 +36,7 @@ export class Record {
     this.history = history;
   }
 
-  /** One that was saved. */
+  /** Restores a saved record. */
   static from(saved) {
     return Object.assign(new Record(saved), saved);
   }
@@ -45,14 +45,14 @@ export class Record {
     return [...this.history, { role: "user", content: this.prompt }];
   }
 
-  /** What the next turn is told of this one: nothing if there was no answer. */
+  /** The turn as messages of the next request; none if there was no answer. */
   get exchange() {
     if (!this.answer.trim()) return [];
     const answer = { role: "assistant", content: this.answer };
     return [{ role: "user", content: this.prompt }, answer];
   }
 
-  get thoughtMs() {
+  get thinkingMs() {
     const begin =
       this.timings?.first_reasoning_ms ?? this.marks.reasoning ?? this.marks.prompt_summary;
     return (this.marks.output ?? this.marks.end ?? 0) - (begin ?? 0);
@@ -64,12 +64,14 @@ export class Record {
   }
 
   get outputTokens() {
-    const whole = this.usage?.completion_tokens;
-    const counted = this.usage?.completion_tokens_details?.reasoning_tokens;
-    return whole != null && counted != null ? whole - counted : Math.round(this.tokens.output);
+    const total = this.usage?.completion_tokens;
+    const reasoning = this.usage?.completion_tokens_details?.reasoning_tokens;
+    return total != null && reasoning != null
+      ? total - reasoning
+      : Math.round(this.tokens.output);
   }
 
-  /** Tokens of the answer a second, null while there is nothing to measure. */
+  /** Tokens of the answer per second; null if there are too few to measure. */
   get rate() {
     const { output, end } = this.marks;
     return end - output > 50 && this.outputTokens > 1
@@ -77,13 +79,13 @@ export class Record {
       : null;
   }
 
-  /** Takes a step (see formats.js) that arrived at `now`. */
-  take(step, now) {
+  /** Applies a step (see formats.js) that arrived at `now`. */
+  apply(step, now) {
     if (step.kind === "heartbeat") {
       this.lastHeartbeat = now;
       return;
     }
-    if (now - this.lastArrival > GAP_MS) this.gaps.push({ from: this.lastArrival, to: now });
+    if (now - this.lastArrival > MIN_GAP_MS) this.gaps.push({ from: this.lastArrival, to: now });
     this.lastArrival = now;
     this[`on_${step.kind}`]?.(step, now);
   }
@@ -103,8 +105,8 @@ export class Record {
 
   on_reasoning_summary_delta({ text }, now) {
     this.#mark("summary", now);
-    if (!this.lines || this.lines.endsWith("\n")) this.ticks.push(now);
-    this.lines += text;
+    if (!this.liveSummary || this.liveSummary.endsWith("\n")) this.lineTimes.push(now);
+    this.liveSummary += text;
     if (this.phase === "prompt") this.phase = "reasoning";
   }
 
@@ -114,13 +116,13 @@ export class Record {
   }
 
   on_final_output_delta({ text }, now) {
-    this.#answering(now);
+    this.#startAnswer(now);
     this.answer += text;
     this.#count("output", text, now);
   }
 
   on_tool_call_delta({ index, name, text }, now) {
-    this.#answering(now);
+    this.#startAnswer(now);
     this.calls[index] ??= { name: "", text: "" };
     this.calls[index].name ||= name ?? "";
     this.calls[index].text += text;
@@ -149,19 +151,19 @@ export class Record {
     this.#end("stopped", now);
   }
 
-  /** The longest time without anything new, in milliseconds. */
+  /** The longest gap between two steps, in milliseconds. */
   get longestGapMs() {
     return Math.max(0, ...this.gaps.map(({ from, to }) => to - from));
   }
 
-  /** The times of the turn, for other programs. */
+  /** The timeline as it is saved as JSON. */
   timeline() {
-    const { prompt, choice, state, finishReason, error, marks, ticks, gaps, usage, timings } = this;
-    const { samples, reasoningTokens, outputTokens, rate } = this;
+    const { prompt, choice, state, finishReason, error, usage, timings } = this;
+    const { marks, lineTimes, gaps, samples, reasoningTokens, outputTokens, rate } = this;
     return {
       ...{ prompt, choice, state, finish_reason: finishReason, error },
       marks_ms: marks,
-      summary_lines_ms: ticks,
+      summary_lines_ms: lineTimes,
       gaps_ms: gaps,
       tokens: { reasoning: reasoningTokens, output: outputTokens, output_per_second: rate },
       tokens_arrived: {
@@ -173,7 +175,7 @@ export class Record {
     };
   }
 
-  #answering(now) {
+  #startAnswer(now) {
     this.#mark("output", now);
     this.phase = "answer";
   }
@@ -195,5 +197,3 @@ export class Record {
     this.samples[at] = (this.samples[at] ?? 0) + tokens;
   }
 }
-
-export { SAMPLE_MS };

@@ -1,27 +1,27 @@
-/** What the reader has chosen: in the controls marked `data-setting`, in the storage, in a link. */
+/** The user's settings: in the controls with `data-setting`, in local storage, and in links. */
 
-const KEY = "settings";
+const STORAGE_KEY = "settings";
 const controls = () => [...document.querySelectorAll("[data-setting]")];
 
-/** The settings as the controls show them: numbers as numbers, empty controls left out. */
+/** The values of the controls: numbers as numbers, empty controls left out. */
 function values() {
-  const choice = {};
+  const settings = {};
   for (const { dataset, type, value } of controls()) {
-    if (value !== "") choice[dataset.setting] = type === "number" ? Number(value) : value;
+    if (value !== "") settings[dataset.setting] = type === "number" ? Number(value) : value;
   }
-  return choice;
+  return settings;
 }
 
-/** The settings, and the path of the API that has the chosen format. */
+/** The settings, and `path`: that of the API that has the chosen format. */
 export function chosen() {
   const { path } = document.querySelector("#format").selectedOptions[0].dataset;
   return { ...values(), path };
 }
 
-/** Makes the controls show a choice, as far as they offer it. */
-export function choose(choice) {
+/** Sets the controls. A value that a control does not offer is ignored. */
+export function choose(settings) {
   for (const control of controls()) {
-    const value = choice[control.dataset.setting];
+    const value = settings[control.dataset.setting];
     if (value === undefined) continue;
     const offered =
       !control.options || [...control.options].some((option) => option.value === value);
@@ -31,27 +31,27 @@ export function choose(choice) {
 
 export function save() {
   try {
-    localStorage.setItem(KEY, JSON.stringify(values()));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(values()));
   } catch {
-    // Storage is full or forbidden: the choice holds until the page is left.
+    // Storage is full or forbidden: the settings are kept until the page is closed.
   }
 }
 
-/** The choice to begin with: the link's, else the one of the last visit. */
-export function remembered() {
-  const shared = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-  if (Object.keys(shared).length) {
+/** The settings to start with: those of the link, or else those of the last visit. */
+export function initial() {
+  const fromLink = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  if (Object.keys(fromLink).length) {
     history.replaceState(null, "", location.pathname + location.search);
-    return shared;
+    return fromLink;
   }
   try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+    return JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? {};
   } catch {
     return {};
   }
 }
 
-/** An address that opens the page with this choice, and with a prompt if there is one. */
+/** A link that opens the page with these settings, and with the prompt if it is not empty. */
 export function link(prompt) {
   const members = { ...values(), ...(prompt ? { prompt } : {}) };
   return `${location.origin}${location.pathname}#${new URLSearchParams(members)}`;

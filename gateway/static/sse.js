@@ -1,27 +1,27 @@
 /** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
- * Pure: text goes in as it arrives, cut anywhere, and whole events come out. An event that the
- * end of the stream cuts short is dropped, as the standard says. Beyond the standard, comments come
- * out as well, because they are signs of life, and each event says which text it was.
+ * Pure: text goes in, cut anywhere, and whole events come out. As the standard says, an incomplete
+ * event at the end of the stream is dropped. Beyond the standard, the parser also returns comments,
+ * which serve as heartbeats, and the raw text of each event.
  */
 
 export class SSEParser {
   #line = "";
   #afterCR = false;
-  #start = true;
+  #atStart = true;
   #name = "";
   #data = [];
   #id = "";
   #raw = "";
 
-  /** What `text` completes: events `{event, data, id, raw}` and comments `{comment, raw}`. */
+  /** Returns what `text` completes: events `{event, data, id, raw}`, comments `{comment, raw}`. */
   feed(text) {
     const events = [];
-    if (this.#start && text) {
-      this.#start = false;
+    if (this.#atStart && text) {
+      this.#atStart = false;
       if (text.startsWith("\uFEFF")) text = text.slice(1);
     }
-    // A CR ends its line at once; the LF that may follow, here or in the next chunk, is its half.
+    // A CR ends its line at once. An LF right after it, even in the next text, is part of that end.
     if (this.#afterCR && text) {
       this.#afterCR = false;
       if (text.startsWith("\n")) text = text.slice(1);
@@ -31,13 +31,13 @@ export class SSEParser {
     lines[0] = this.#line + lines[0];
     this.#line = lines.pop();
     for (const line of lines) {
-      const event = this.#take(line);
+      const event = this.#feedLine(line);
       if (event) events.push(event);
     }
     return events;
   }
 
-  #take(line) {
+  #feedLine(line) {
     if (line === "") return this.#dispatch();
     const colon = line.indexOf(":");
     if (colon === 0) return { comment: line.slice(1).trim(), raw: `${line}\n` };

@@ -1,33 +1,33 @@
-// Light or dark: the reader's choice, else the system's. A plain script at the head of the page, so
-// that the first paint has the right colours.
+// The theme: the user's choice, or else the system's. A classic script in the head, so that the
+// first paint has the right colours.
 {
   const root = document.documentElement;
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const read = () => {
+  const systemDark = matchMedia("(prefers-color-scheme: dark)");
+  const readChoice = () => {
     try {
       return localStorage.getItem("theme");
     } catch {
-      return null; // storage is forbidden: the system's theme it is
+      return null; // the browser forbids storage
     }
   };
-  const shown = () => root.dataset.theme ?? (dark.matches ? "dark" : "light");
-  const other = () => (shown() === "dark" ? "light" : "dark");
-  const chosen = read();
-  if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
+  const shownTheme = () => root.dataset.theme ?? (systemDark.matches ? "dark" : "light");
+  const otherTheme = () => (shownTheme() === "dark" ? "light" : "dark");
+  const choice = readChoice();
+  if (choice === "light" || choice === "dark") root.dataset.theme = choice;
 
   addEventListener("DOMContentLoaded", () => {
     const button = document.querySelector("#theme");
-    const label = () => button.setAttribute("aria-label", `Use the ${other()} theme`);
+    const updateLabel = () => button.setAttribute("aria-label", `Use the ${otherTheme()} theme`);
     button.addEventListener("click", () => {
-      root.dataset.theme = other();
+      root.dataset.theme = otherTheme();
       try {
         localStorage.setItem("theme", root.dataset.theme);
       } catch {
-        // It holds until the page is left.
+        // The browser forbids storage: the choice is kept until the page is closed.
       }
-      label();
+      updateLabel();
     });
-    dark.addEventListener("change", label);
-    label();
+    systemDark.addEventListener("change", updateLabel);
+    updateLabel();
   });
 }

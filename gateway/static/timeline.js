@@ -1,26 +1,31 @@
-/** Draws a turn's times as a waterfall while it happens. Pure: a record in, nodes out (dom.js). */
+/** Draws a turn's times as a waterfall. Pure: takes a record, returns nodes (see dom.js). */
 
 import { h } from "./dom.js";
 import { SAMPLE_MS } from "./record.js";
-import { count, duration } from "./words.js";
+import { count, duration } from "./units.js";
 
-const ROW = 40;
-const BAR = 8;
-const RATE = 56;
-const TOP = 8;
-const SHOWN_GAP_MS = 2000;
-const SILENCE_MS = 1000;
+const ROW_PX = 40;
+const BAR_PX = 8;
+const RATE_PX = 56;
+const TOP_PX = 8;
+const MIN_DRAWN_GAP_MS = 2000;
+const MIN_LISTED_GAP_MS = 1000;
 
-/** The rows that the turn has so far: a name, and from when to when. */
+/** The rows: name, kind, start and end. Times that are not known yet are undefined. */
 function rows(record, now) {
   const { marks, timings } = record;
   const end = marks.end ?? now;
   const output = marks.output ?? end;
-  const asked = marks.prompt_summary;
+  const summarized = marks.prompt_summary;
   const thinking = marks.reasoning ?? timings?.first_reasoning_ms ?? marks.summary;
   return [
-    { name: "Prompt summary", kind: "asked", from: 0, to: asked },
-    { name: "Waiting for the model", kind: "waiting", from: asked ?? 0, to: thinking ?? output },
+    { name: "Prompt summary", kind: "prompt", from: 0, to: summarized },
+    {
+      name: "Waiting for the model",
+      kind: "waiting",
+      from: summarized ?? 0,
+      to: thinking ?? output,
+    },
     {
       name: "Thinking",
       kind: "thinking",
@@ -36,19 +41,19 @@ function rows(record, now) {
   ];
 }
 
-/** A round step of the axis that gives at most six marks. */
+/** A round step that gives the axis at most six marks. */
 function axisStep(span) {
   const rough = span / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   return [1, 2, 5, 10].map((times) => times * power).find((step) => step >= rough);
 }
 
-/** The drawing, `width` pixels wide. `now`: where the turn is, in its own milliseconds. */
+/** The drawing. `now`: milliseconds since the request was sent; `width`: in pixels. */
 export function timeline(record, now, width) {
   const span = Math.max(record.marks.end ?? now, 100);
   const x = (ms) => Math.round((Math.min(ms, span) / span) * (width - 2) * 10) / 10 + 1;
   const shown = rows(record, now);
-  const bottom = TOP + shown.length * ROW + RATE;
+  const bottom = TOP_PX + shown.length * ROW_PX + RATE_PX;
   return h(
     "svg",
     {
@@ -56,15 +61,15 @@ export function timeline(record, now, width) {
       width: String(width),
       height: String(bottom + 24),
       role: "img",
-      "aria-label": inWords(record, now),
+      "aria-label": description(record, now),
     },
     ...axis(span, x, bottom),
     ...record.gaps
-      .filter(({ from, to }) => to - from > SHOWN_GAP_MS)
+      .filter(({ from, to }) => to - from > MIN_DRAWN_GAP_MS)
       .map(({ from, to }) => gap(x, from, to, bottom)),
-    ...shown.flatMap((row, at) => bar(row, TOP + at * ROW, x, width)),
-    ...record.ticks.map((ms) =>
-      h("circle", { class: "line-mark", cx: x(ms), cy: TOP + 2 * ROW + 26, r: "2.5" }),
+    ...shown.flatMap((row, i) => bar(row, TOP_PX + i * ROW_PX, x, width)),
+    ...record.lineTimes.map((ms) =>
+      h("circle", { class: "line-mark", cx: x(ms), cy: TOP_PX + 2 * ROW_PX + 26, r: "2.5" }),
     ),
     ...rate(record, x, bottom),
   );
@@ -72,9 +77,9 @@ export function timeline(record, now, width) {
 
 function axis(span, x, bottom) {
   const step = axisStep(span);
-  const marks = Array.from({ length: Math.floor(span / step) + 1 }, (_, at) => at * step);
+  const marks = Array.from({ length: Math.floor(span / step) + 1 }, (_, i) => i * step);
   return marks.flatMap((ms) => [
-    h("line", { class: "grid", x1: x(ms), x2: x(ms), y1: TOP, y2: bottom }),
+    h("line", { class: "grid", x1: x(ms), x2: x(ms), y1: TOP_PX, y2: bottom }),
     h(
       "text",
       {
@@ -91,8 +96,8 @@ function axis(span, x, bottom) {
 const gap = (x, from, to, bottom) =>
   h(
     "rect",
-    { class: "gap", x: x(from), y: TOP, width: x(to) - x(from), height: bottom - TOP },
-    h("title", {}, `Nothing for ${duration(to - from)}`),
+    { class: "gap", x: x(from), y: TOP_PX, width: x(to) - x(from), height: bottom - TOP_PX },
+    h("title", {}, `Nothing arrived for ${duration(to - from)}`),
   );
 
 function bar({ name, kind, from, to }, y, x, width) {
@@ -111,7 +116,7 @@ function bar({ name, kind, from, to }, y, x, width) {
             x: x(from),
             y: y + 22,
             width: Math.max(x(to) - x(from), 2),
-            height: BAR,
+            height: BAR_PX,
             rx: "2",
           }),
         ]
@@ -119,12 +124,12 @@ function bar({ name, kind, from, to }, y, x, width) {
   ];
 }
 
-/** Tokens a second, as a hill. */
+/** Tokens per second, as an area chart. */
 function rate(record, x, bottom) {
   const perSecond = Array.from(record.samples, (tokens) => ((tokens ?? 0) * 1000) / SAMPLE_MS);
-  const most = Math.max(...perSecond, 1);
-  const y = (value) => Math.round((bottom - (value / most) * (RATE - 20)) * 10) / 10;
-  const points = perSecond.map((value, at) => `${x((at + 0.5) * SAMPLE_MS)},${y(value)}`);
+  const peak = Math.max(...perSecond, 1);
+  const y = (value) => Math.round((bottom - (value / peak) * (RATE_PX - 20)) * 10) / 10;
+  const points = perSecond.map((value, i) => `${x((i + 0.5) * SAMPLE_MS)},${y(value)}`);
   if (points.length < 2) return [];
   const [first, last] = [points[0], points.at(-1)].map((point) => point.split(",")[0]);
   return [
@@ -135,32 +140,32 @@ function rate(record, x, bottom) {
     h("polyline", { class: "rate", points: points.join(" ") }),
     h(
       "text",
-      { class: "axis", x: "1", y: bottom - RATE + 14 },
-      `${Math.round(most)} tokens/s at most`,
+      { class: "axis", x: "1", y: bottom - RATE_PX + 14 },
+      `Peak: ${Math.round(peak)} tokens/s`,
     ),
   ];
 }
 
-/** The figures beside the drawing: pairs of a name and a value. */
+/** The figures below the drawing, as pairs of name and value. */
 export function figures(record, now) {
   const { marks, timings, reasoningTokens, outputTokens, rate: perSecond } = record;
   const at = (ms) => (ms == null ? "–" : duration(ms));
-  const waiting = record.state === "running" ? now - record.lastArrival : 0;
-  const silence = Math.max(record.longestGapMs, waiting);
+  const currentGap = record.state === "running" ? now - record.lastArrival : 0;
+  const longestGap = Math.max(record.longestGapMs, currentGap);
   return [
     ["Prompt summary", at(marks.prompt_summary)],
     ["First reasoning", at(marks.reasoning ?? timings?.first_reasoning_ms)],
     ["First summary line", at(marks.summary)],
     ["First output", at(marks.output)],
     ["End", at(marks.end)],
-    ["Longest silence", at(silence > SILENCE_MS ? silence : null)],
+    ["Longest silence", at(longestGap > MIN_LISTED_GAP_MS ? longestGap : null)],
     ["Reasoning", reasoningTokens ? count(reasoningTokens, "token") : "–"],
     ["Answer", outputTokens ? count(outputTokens, "token") : "–"],
     ["Speed", perSecond ? `${Math.round(perSecond)} tokens/s` : "–"],
   ];
 }
 
-function inWords(record, now) {
+function description(record, now) {
   const known = rows(record, now).filter(({ from, to }) => from !== undefined && to !== undefined);
   const times = known.map(({ name, from, to }) => `${name} ${duration(to - from)}`);
   return `Timeline: ${times.join(", ") || "nothing yet"}`;

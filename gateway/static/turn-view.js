@@ -1,47 +1,47 @@
-/** Draws one turn from its record: the question, the three phases, how it ended. */
+/** Draws one turn from its record: the prompt, the three phases, and the outcome. */
 
-import { Follower } from "./follow.js";
-import { alertWith, Lines, setText } from "./lines.js";
+import { AutoScroll } from "./follow.js";
 import { MarkdownView } from "./markdown/view.js";
-import { clock, count, duration } from "./words.js";
+import { GrowingText, setText, showAlert } from "./text.js";
+import { clock, count, duration } from "./units.js";
 
 const STALL_MS = 8000;
 const LOST_MS = 45_000;
 const NOT_DETECTED = "Reasoning not detected.";
 
-/** What to do about an error, by its code or its status. */
+/** Advice for an error, by its code or its HTTP status. */
 const ADVICE = {
   unreachable: "Check that it is running and that you are online, then try again.",
-  lost: "What had arrived is kept. Try again when the connection is back.",
+  lost: "The text received so far is kept. Try again when the connection is back.",
   upstream_unreachable: "Check that the model server is running, then try again.",
   upstream_broke_off:
-    "What had arrived is kept. Try again; if it happens again, look at the model server's log.",
+    "The text received so far is kept. Try again; if it fails again, see the model server's log.",
   upstream_connect_timeout: "Check that the model server is running, then try again.",
   upstream_first_byte_timeout:
     "The model server may be overloaded. Try again later, or choose another model.",
   upstream_idle_timeout:
     "The model server may be overloaded. Try again later, or choose another model.",
   upstream_total_timeout: "Ask for a shorter answer, or raise the gateway's TOTAL_TIMEOUT_S.",
-  gateway_draining: "The gateway is being restarted. Try again in a few seconds.",
-  internal_error: "The gateway's log says why.",
+  gateway_draining: "The gateway is restarting. Try again in a few seconds.",
+  internal_error: "See the gateway's log for the cause.",
   400: "Change the request, then try again.",
-  401: "Type a key under Options, then try again.",
+  401: "Enter a key under Options, then try again.",
   404: "Choose another model.",
   413: "Send a shorter prompt.",
 };
 
-/** Its parts are those that the template names with `data-part`. */
+/** Its parts are the template's elements with `data-part`. */
 export class TurnView {
   #record;
   #parts;
   #answer;
-  #answered = 0;
-  #lines;
-  #live;
+  #answerDrawn = 0; // characters of the answer that the view has
+  #summary;
+  #liveSummary;
   #trace;
-  #traceEnd;
+  #traceScroll;
   #last = false;
-  #touched = false; // the reader has opened or closed the thoughts
+  #toggledByUser = false; // the user has opened or closed the thoughts
   #ended = false;
 
   constructor(record, template) {
@@ -49,40 +49,43 @@ export class TurnView {
     this.element = template.content.firstElementChild.cloneNode(true);
     const parts = this.element.querySelectorAll("[data-part]");
     this.#parts = Object.fromEntries(Array.from(parts, (part) => [part.dataset.part, part]));
-    this.#lines = new Lines(this.#parts.lines);
-    this.#live = new Lines(this.#parts.liveLines);
-    this.#trace = new Lines(this.#parts.traceLines);
-    this.#traceEnd = new Follower(this.#parts.traceLines);
+    this.#summary = new GrowingText(this.#parts.summary);
+    this.#liveSummary = new GrowingText(this.#parts.liveLines);
+    this.#trace = new GrowingText(this.#parts.traceLines);
+    this.#traceScroll = new AutoScroll(this.#parts.traceLines);
     this.#answer = new MarkdownView(this.#parts.answer);
-    setText(this.#parts.asked, record.prompt);
-    this.#begin();
+    setText(this.#parts.prompt, record.prompt);
+    this.#setUp();
   }
 
-  #begin() {
+  #setUp() {
     const { thoughts, trace, note } = this.#parts;
     const { format, reasoning } = this.#record.choice;
     thoughts.hidden = format === "plain";
-    setText(note, noteOn(this.#record));
+    setText(note, noteFor(this.#record));
     trace.open = reasoning === "raw";
     thoughts.querySelector("summary").addEventListener("click", () => {
-      this.#touched = true;
+      this.#toggledByUser = true;
     });
   }
 
-  /** Draws what is new, of the answer so many characters. `follows`: the reader is at the page's end.
-   * True: there is more to draw. */
-  paint(now, follows, chars) {
+  /** Draws what is new. Returns true if there is more to draw.
+   *
+   * @param {boolean} atEnd the page is scrolled to its end
+   * @param {number} [chars] how much of the answer to draw at most
+   */
+  paint(now, atEnd, chars) {
     const record = this.#record;
-    const { gist, promptSummary, thoughts, calls } = this.#parts;
-    gist.hidden = !record.promptSummary;
-    setText(promptSummary, record.promptSummary.trim());
+    const { promptSummary, promptSummaryText, thoughts, calls } = this.#parts;
+    promptSummary.hidden = !record.promptSummary;
+    setText(promptSummaryText, record.promptSummary.trim());
     this.#paintThoughts(now);
-    if (thoughts.dataset.state === "active" && record.phase === "answer") this.#settle(follows);
-    this.#answer.append(record.answer.slice(this.#answered));
-    this.#answered = record.answer.length;
+    if (thoughts.dataset.state === "active" && record.phase === "answer") this.#endThinking(atEnd);
+    this.#answer.append(record.answer.slice(this.#answerDrawn));
+    this.#answerDrawn = record.answer.length;
     const more = this.#answer.paint(chars);
-    const made = record.calls.filter(Boolean).map(({ name, text }) => `${name}(${text})`);
-    setText(calls, made.join("\n"));
+    const calledTools = record.calls.filter(Boolean).map(({ name, text }) => `${name}(${text})`);
+    setText(calls, calledTools.join("\n"));
     this.#paintStall(now);
     if (record.state !== "running" && !more && !this.#ended) this.#end();
     return more;
@@ -92,41 +95,42 @@ export class TurnView {
     const record = this.#record;
     const { title, live, liveTitle, trace, traceTitle } = this.#parts;
     if (record.state === "running" && record.phase !== "answer") {
-      setText(title, ["Thinking for", clock(now), ...this.#tokens()].join(" "));
+      setText(title, ["Thinking for", clock(now), ...this.#tokenCount()].join(" "));
     }
-    const replaced = record.summary !== null && !same(record.summary, record.lines);
-    this.#lines.show(oneLineApart(replaced ? record.summary : record.lines));
-    live.hidden = !replaced || !record.lines;
+    const replaced = record.summary !== null && !sameWords(record.summary, record.liveSummary);
+    this.#summary.show(withoutBlankLines(replaced ? record.summary : record.liveSummary));
+    live.hidden = !replaced || !record.liveSummary;
     if (!live.hidden) {
-      this.#live.show(oneLineApart(record.lines));
-      setText(liveTitle, count(record.lines.trim().split(/\n+/).length, "live line"));
+      this.#liveSummary.show(withoutBlankLines(record.liveSummary));
+      setText(liveTitle, count(record.liveSummary.trim().split(/\n+/).length, "live line"));
     }
     trace.hidden = !record.trace;
     if (!trace.hidden) {
       this.#trace.show(record.trace);
       setText(traceTitle, `Raw trace · ${count(record.reasoningTokens, "token")}`);
-      if (trace.open) this.#traceEnd.keep();
+      if (trace.open) this.#traceScroll.follow();
     }
   }
 
-  #tokens() {
+  #tokenCount() {
     const { reasoningTokens } = this.#record;
     return reasoningTokens ? [`· ${count(reasoningTokens, "token")}`] : [];
   }
 
-  /** The thinking is over: one line is left of it, unless the reader is looking at it. */
-  #settle(follows) {
+  /** The thinking is over. Closes the thoughts, unless the user may be reading them. */
+  #endThinking(atEnd) {
     const { thoughts, title } = this.#parts;
-    const { state, phase, summary, lines, trace, choice, thoughtMs } = this.#record;
-    const whole = phase === "answer" || state === "done";
-    const unasked = choice.reasoning === "none";
-    const empty = !trace && (unasked || summary === NOT_DETECTED || (!summary && !lines));
-    thoughts.hidden ||= empty && !whole;
-    thoughts.dataset.state = !whole ? state : empty ? "skipped" : "done";
-    const thought = [whole ? "Thought for" : "Thinking ended after", duration(thoughtMs)];
-    const none = unasked ? "Reasoning not shown" : "No reasoning";
-    setText(title, whole && empty ? none : [...thought, ...this.#tokens()].join(" "));
-    if (follows && whole && !this.#touched) thoughts.open = false;
+    const { state, phase, summary, liveSummary, trace, choice, thinkingMs } = this.#record;
+    const complete = phase === "answer" || state === "done";
+    const notRequested = choice.reasoning === "none";
+    const empty = 
+      !trace && (notRequested || summary === NOT_DETECTED || (!summary && !liveSummary));
+    thoughts.hidden ||= empty && !complete;
+    thoughts.dataset.state = !complete ? state : empty ? "skipped" : "done";
+    const took = [complete ? "Thought for" : "Thinking ended after", duration(thinkingMs)];
+    const none = notRequested ? "Reasoning not shown" : "No reasoning";
+    setText(title, complete && empty ? none : [...took, ...this.#tokenCount()].join(" "));
+    if (atEnd && complete && !this.#toggledByUser) thoughts.open = false;
   }
 
   #paintStall(now) {
@@ -135,28 +139,28 @@ export class TurnView {
     const { stall } = this.#parts;
     stall.hidden = state !== "running" || silence < STALL_MS;
     if (stall.hidden) return;
-    const beat = lastHeartbeat > lastArrival ? now - lastHeartbeat : null;
-    const signs =
-      beat !== null && beat < LOST_MS
-        ? `The connection is alive: a heartbeat came ${clock(beat)} ago.`
+    const sinceHeartbeat = lastHeartbeat > lastArrival ? now - lastHeartbeat : null;
+    const connection =
+      sinceHeartbeat !== null && sinceHeartbeat < LOST_MS
+        ? `The connection is alive: a heartbeat arrived ${clock(sinceHeartbeat)} ago.`
         : silence > LOST_MS
-          ? "Not even a heartbeat: the connection may be lost. Stop, then try again."
+          ? "No heartbeat either: the connection may be lost. Stop, then try again."
           : "";
-    setText(stall, `Nothing new for ${clock(silence)}. ${signs}`.trim());
+    setText(stall, `Nothing new for ${clock(silence)}. ${connection}`.trim());
   }
 
   #end() {
     this.#ended = true;
     const record = this.#record;
     const { note, foot, error, answer } = this.#parts;
-    this.#settle(false);
+    this.#endThinking(false);
     this.#answer.close();
     answer.dataset.state = record.state;
     foot.hidden = false;
     setText(this.#parts.figures, this.#figures());
-    setText(note, noteOn(record));
-    this.#offer();
-    if (record.state === "failed") alertWith(error, complaint(record.error));
+    setText(note, noteFor(record));
+    this.#showButtons();
+    if (record.state === "failed") showAlert(error, errorText(record.error));
   }
 
   #figures() {
@@ -168,14 +172,14 @@ export class TurnView {
     ].join(" · ");
   }
 
-  /** Only the last turn can be asked again. */
+  /** Only the last turn can be sent again. */
   set last(last) {
     this.#last = last;
-    this.#offer();
+    this.#showButtons();
   }
 
-  /** Shows the buttons that make sense, of those that ask again one. */
-  #offer() {
+  /** Shows the buttons that apply. Regenerate and Try again do the same: one of them is enough. */
+  #showButtons() {
     const { copy, regenerate, problem, tryAgain } = this.#parts;
     const { state, answer } = this.#record;
     copy.hidden = !answer.trim();
@@ -185,26 +189,26 @@ export class TurnView {
   }
 }
 
-const words = (text) => text.trim().split(/\s+/).join(" ");
-const same = (one, other) => words(one) === words(other);
-const oneLineApart = (text) => text.replace(/\n+/g, "\n");
+const normalized = (text) => text.trim().split(/\s+/).join(" ");
+const sameWords = (a, b) => normalized(a) === normalized(b);
+const withoutBlankLines = (text) => text.replace(/\n+/g, "\n");
 
-/** What has to be said of how a turn ended, "" of most. */
-function noteOn({ state, finishReason, choice, answer, calls }) {
-  const silent = !answer.trim() && !calls.length;
+/** A note on the outcome, "" for most turns. */
+function noteFor({ state, finishReason, choice, answer, calls }) {
+  const noAnswer = !answer.trim() && !calls.length;
   if (state === "stopped") return "You stopped this answer.";
-  if (finishReason === "length" && silent) {
-    return "The model was still thinking at the token limit. Raise Max tokens to read on.";
+  if (finishReason === "length" && noAnswer) {
+    return "The model reached the token limit while thinking. Raise Max tokens to get an answer.";
   }
   if (finishReason === "length") {
-    return "The answer was cut at the token limit. Raise Max tokens to read on.";
+    return "The answer was cut off at the token limit. Raise Max tokens to get the rest.";
   }
-  if (state === "done" && silent) return "The answer has no text.";
-  return choice.format === "plain" ? "The plain format carries the answer alone." : "";
+  if (state === "done" && noAnswer) return "The answer has no text.";
+  return choice.format === "plain" ? "The plain format contains only the answer." : "";
 }
 
-/** The error as a sentence, and what to do. */
-function complaint({ message, code, status }) {
+/** The error as a sentence, followed by advice. */
+function errorText({ message, code, status }) {
   const sentence = /[.!?。？！]$/.test(message) ? message : `${message}.`;
   const advice = ADVICE[code] ?? ADVICE[status] ?? "";
   return `${sentence} ${advice}`.trim();

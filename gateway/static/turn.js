@@ -1,22 +1,22 @@
-/** Runs one turn: the request, and what arrives for it.
+/** Runs one turn: sends the request and reads its stream.
  *
- * Each read of the network gives one call of `onRead(steps, events)`: the steps that it says
- * (see formats.js), and the events as they arrived: `{at, name, raw}`. The last step of a turn is
- * always one of `done`, `failed` and `stopped`; nothing that a network or a server can do throws.
+ * After each read, `onRead(steps, events)` is called with the steps (see formats.js) and the events
+ * as they arrived: `{at, name, raw}`. The last step of a turn is `done`, `failed` or `stopped`.
+ * Errors of the network or the server become a `failed` step; nothing is thrown.
  */
 
 import { adapterFor, failed } from "./formats.js";
 import { fetchWithKey } from "./key.js";
 import { SSEParser } from "./sse.js";
 
-const ENDS = new Set(["done", "failed"]);
+const LAST_STEPS = new Set(["done", "failed"]);
 const STOPPED = { kind: "stopped" };
-/** How a turn ends whose connection is gone. */
+/** The last step of a turn whose connection was lost. */
 export const LOST = {
   ...failed("The connection was lost before the answer was complete."),
   code: "lost",
 };
-const ENDED = { ...failed("The stream ended before the answer was complete."), code: "lost" };
+const TRUNCATED = { ...failed("The stream ended before the answer was complete."), code: "lost" };
 const UNREADABLE = failed("The gateway sent an event that this page cannot read.");
 const UNREACHABLE = { ...failed("The gateway cannot be reached."), code: "unreachable" };
 
@@ -30,13 +30,13 @@ export async function runTurn({ path, body }, { format, reasoning }, signal, onR
       body: JSON.stringify(body),
       signal,
     });
-    const opening = wireEvent(`status ${response.status}`, heading(response));
+    const head = wireEvent(`status ${response.status}`, statusAndHeaders(response));
     if (!response.ok) {
-      const { step, raw } = await refusal(response);
-      onRead([step], [opening, wireEvent("body", raw)]);
+      const { step, raw } = await readRefusal(response);
+      onRead([step], [head, wireEvent("body", raw)]);
       return;
     }
-    onRead([], [opening]);
+    onRead([], [head]);
   } catch {
     onRead([signal.aborted ? STOPPED : UNREACHABLE], []);
     return;
@@ -44,34 +44,34 @@ export async function runTurn({ path, body }, { format, reasoning }, signal, onR
   onRead([await readSteps(response.body, adapterFor(format, reasoning), signal, onRead)], []);
 }
 
-const BUSY_MS = 10;
+const MAX_BUSY_MS = 10;
 
-/** Lets the browser draw and hear its reader between two parts of a long job. */
-const breathe = () => new Promise((resolve) => setTimeout(resolve));
+/** Lets the browser draw and handle input while a lot arrives at once. */
+const yieldToBrowser = () => new Promise((resolve) => setTimeout(resolve));
 
 const wireEvent = (name, raw) => ({ at: performance.now(), name, raw });
 
-const heading = (response) =>
+const statusAndHeaders = (response) =>
   [`HTTP ${response.status}`, ...[...response.headers].map((pair) => pair.join(": "))].join("\n");
 
-/** Hands on all steps but the last, which it gives back. */
+/** Passes all steps to `onRead` except the last one of the turn, which it returns. */
 async function readSteps(body, adapt, signal, onRead) {
   const parser = new SSEParser();
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rested = performance.now();
+  let lastYield = performance.now();
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return ENDED;
-      if (performance.now() - rested > BUSY_MS) {
-        await breathe();
-        rested = performance.now();
+      if (done) return TRUNCATED;
+      if (performance.now() - lastYield > MAX_BUSY_MS) {
+        await yieldToBrowser();
+        lastYield = performance.now();
       }
       const events = parser.feed(value);
       const steps = stepsOf(events, adapt);
-      const end = steps.findIndex(({ kind }) => ENDS.has(kind));
-      onRead(end < 0 ? steps : steps.slice(0, end), events.map(asArrived));
-      if (end >= 0) return steps[end];
+      const last = steps.findIndex(({ kind }) => LAST_STEPS.has(kind));
+      onRead(last < 0 ? steps : steps.slice(0, last), events.map(toWireEvent));
+      if (last >= 0) return steps[last];
     }
   } catch {
     return signal.aborted ? STOPPED : LOST;
@@ -80,7 +80,7 @@ async function readSteps(body, adapt, signal, onRead) {
   }
 }
 
-/** What the events say, up to one that can not be read. */
+/** The steps of the events, up to the first event that cannot be read. */
 function stepsOf(events, adapt) {
   const steps = [];
   try {
@@ -91,27 +91,26 @@ function stepsOf(events, adapt) {
   return steps;
 }
 
-const asArrived = ({ comment, event, raw }) =>
+const toWireEvent = ({ comment, event, raw }) =>
   wireEvent(comment === undefined ? event : "comment", raw);
 
-/** Why the gateway would not start the stream. `plain` says so in an event, the others in JSON. */
-async function refusal(response) {
+/** Reads a refusal. In the format `plain` it is an event, in the others JSON. */
+async function readRefusal(response) {
   const raw = await response.text().catch(() => "");
   const [event] = new SSEParser().feed(raw);
-  let said = null;
+  let error = null;
   try {
-    said = JSON.parse(event?.data ?? raw).error;
+    error = JSON.parse(event?.data ?? raw).error;
   } catch {
-    // Not the gateway's own words: a proxy's page, perhaps.
+    // The answer is not the gateway's; perhaps a proxy's error page.
   }
-  const step = failed(said || `The gateway answered with status ${response.status}.`);
+  const step = failed(error || `The gateway answered with status ${response.status}.`);
   const wait = Number(response.headers.get("Retry-After"));
   if (wait > 0) step.message += ` Try again in ${wait} s.`;
   return { raw, step: { ...step, status: response.status } };
 }
 
-/** The models that the gateway offers: `{id, family}`; empty when it cannot say, null when it wants
- * another key for that. */
+/** The gateway's models: `{id, family}`. Empty if the request fails, null if it needs a key. */
 export async function listModels() {
   try {
     const response = await fetchWithKey("./v1/models", { signal: AbortSignal.timeout(5000) });

@@ -1,85 +1,85 @@
-/** The wire: a turn's events as they arrived. Of a long list only what is in view is in the page. */
+/** The wire: a turn's events as they arrived, in a list that renders visible rows only. */
 
 import { h, patch } from "./dom.js";
-import { Follower } from "./follow.js";
-import { setText } from "./lines.js";
-import { byteSize, bytes, count } from "./words.js";
+import { AutoScroll } from "./follow.js";
+import { setText } from "./text.js";
+import { byteSize, bytes, count } from "./units.js";
 
 const ROW_PX = 26;
-const MORE_ROWS = 6;
+const OVERSCAN_ROWS = 6;
 const PREVIEW_CHARS = 240;
 
 export class WireView {
   #parts;
-  #end;
+  #autoScroll;
   #turn = null;
-  #taken = 0; // how many of the turn's events have been looked at
+  #seen = 0; // how many of the turn's events the list has taken
   #matching = []; // indexes of the events that pass the filter
   #bytes = 0;
   #filter = "";
   #paused = false;
-  #chosen = -1; // position among the matching
+  #selected = -1; // index into #matching
   #rows = [];
-  #stale = true;
+  #stale = true; // the list has to be drawn again
 
-  /** `parts`: list, space, detail, filter, pause, sum. */
+  /** `parts`: the elements list, space, detail, filter, pause and totals. */
   constructor(parts) {
     this.#parts = parts;
-    this.#end = new Follower(parts.list);
+    this.#autoScroll = new AutoScroll(parts.list);
     parts.list.addEventListener("scroll", () => this.#refresh(), { passive: true });
     parts.list.addEventListener("click", ({ target }) => {
       const row = target.closest("[data-at]");
-      if (row) this.#choose(Number(row.dataset.at));
+      if (row) this.#select(Number(row.dataset.at));
     });
-    parts.list.addEventListener("keydown", (event) => this.#key(event));
-    parts.filter.addEventListener("input", () => this.#filterBy(parts.filter.value));
-    parts.pause.addEventListener("click", () => this.#pause(!this.#paused));
+    parts.list.addEventListener("keydown", (event) => this.#onKey(event));
+    parts.filter.addEventListener("input", () => this.#setFilter(parts.filter.value));
+    parts.pause.addEventListener("click", () => this.#setPaused(!this.#paused));
   }
 
   show(turn) {
     if (turn === this.#turn) return;
     this.#turn = turn;
-    this.#filterBy(this.#parts.filter.value);
-    this.#pause(false);
-    this.#end.toEnd();
+    this.#setFilter(this.#parts.filter.value);
+    this.#setPaused(false);
+    this.#autoScroll.scrollToEnd();
   }
 
   /** Draws what is new. */
   paint() {
     if (!this.#turn) return;
-    if (this.#paused) this.#sum();
-    else this.#take();
+    if (this.#paused) this.#showTotals();
+    else this.#addEvents();
     if (!this.#stale) return;
     this.#stale = false;
     this.#parts.space.style.height = `${this.#matching.length * ROW_PX}px`;
-    this.#end.keep();
+    this.#autoScroll.follow();
     this.#draw();
-    this.#sum();
+    this.#showTotals();
   }
 
-  #take() {
+  #addEvents() {
     const { events } = this.#turn;
-    if (this.#taken === events.length) return;
-    for (; this.#taken < events.length; this.#taken += 1) {
-      const event = events[this.#taken];
+    if (this.#seen === events.length) return;
+    for (; this.#seen < events.length; this.#seen += 1) {
+      const event = events[this.#seen];
       event.size ??= byteSize(event.raw);
       this.#bytes += event.size;
-      if (this.#passes(event)) this.#matching.push(this.#taken);
+      if (this.#matches(event)) this.#matching.push(this.#seen);
     }
     this.#stale = true;
   }
 
-  #passes({ name, raw }) {
+  #matches({ name, raw }) {
     return !this.#filter || name.includes(this.#filter) || raw.toLowerCase().includes(this.#filter);
   }
 
-  #filterBy(text) {
+  #setFilter(text) {
     this.#filter = text.trim().toLowerCase();
     this.#matching = [];
-    this.#taken = 0;
+    this.#seen = 0;
     this.#bytes = 0;
-    this.#choose(-1);
-    this.#take();
+    this.#select(-1);
+    this.#addEvents();
     this.#refresh();
   }
 
@@ -88,7 +88,7 @@ export class WireView {
     if (this.#turn) this.paint();
   }
 
-  #pause(paused) {
+  #setPaused(paused) {
     this.#paused = paused;
     this.#parts.pause.setAttribute("aria-pressed", String(paused));
     this.#refresh();
@@ -96,8 +96,8 @@ export class WireView {
 
   #draw() {
     const { list, space } = this.#parts;
-    const first = Math.max(Math.floor(list.scrollTop / ROW_PX) - MORE_ROWS, 0);
-    const last = Math.ceil((list.scrollTop + list.clientHeight) / ROW_PX) + MORE_ROWS;
+    const first = Math.max(Math.floor(list.scrollTop / ROW_PX) - OVERSCAN_ROWS, 0);
+    const last = Math.ceil((list.scrollTop + list.clientHeight) / ROW_PX) + OVERSCAN_ROWS;
     const rows = this.#matching
       .slice(first, last)
       .map((index, offset) => this.#row(this.#turn.events[index], first + offset));
@@ -114,71 +114,71 @@ export class WireView {
         id: `wire-${position}`,
         role: "option",
         "data-at": String(position),
-        "aria-selected": String(position === this.#chosen),
+        "aria-selected": String(position === this.#selected),
         "aria-posinset": String(position + 1),
         "aria-setsize": String(this.#matching.length),
       },
-      h("span", { class: "wire-time" }, `${((at - this.#turn.sent) / 1000).toFixed(3)} s`),
+      h("span", { class: "wire-time" }, `${((at - this.#turn.sentAt) / 1000).toFixed(3)} s`),
       h("span", { class: "wire-name" }, name),
       h("span", { class: "wire-size" }, bytes(size)),
       h("span", { class: "wire-raw" }, preview(raw)),
     );
   }
 
-  #sum() {
+  #showTotals() {
     const { events, record } = this.#turn;
     if (!events.length && record.state !== "running") {
-      setText(this.#parts.sum, "No events: none arrived, or the page was loaded again since.");
+      setText(this.#parts.totals, "No events: none arrived, or the page has been reloaded since.");
       return;
     }
-    const waiting = events.length - this.#taken;
+    const waiting = events.length - this.#seen;
     const shown = this.#filter ? `${count(this.#matching.length, "event")} of ` : "";
-    const sum = `${shown}${count(this.#taken, "event")}, ${bytes(this.#bytes)}`;
-    setText(this.#parts.sum, waiting ? `${sum}. Paused: ${waiting} more` : sum);
+    const total = `${shown}${count(this.#seen, "event")}, ${bytes(this.#bytes)}`;
+    setText(this.#parts.totals, waiting ? `${total}. Paused: ${waiting} more` : total);
   }
 
-  #choose(position) {
-    this.#chosen = position;
+  #select(position) {
+    this.#selected = position;
     const event = this.#turn?.events[this.#matching[position]];
     const { list, detail } = this.#parts;
     detail.hidden = !event;
     setText(detail, event ? readable(event.raw) : "");
     if (event) {
       list.setAttribute("aria-activedescendant", `wire-${position}`);
-      this.#reveal(position); // the detail has taken some of the list's room
+      this.#scrollTo(position); // the detail has made the list shorter
     } else list.removeAttribute("aria-activedescendant");
     this.#refresh();
   }
 
-  #key(event) {
+  #onKey(event) {
     const last = this.#matching.length - 1;
     const page = Math.floor(this.#parts.list.clientHeight / ROW_PX) || 1;
-    const at = this.#chosen;
+    const current = this.#selected;
     const next = {
-      ArrowDown: at + 1,
-      ArrowUp: Math.max(at - 1, 0),
-      PageDown: at + page,
-      PageUp: Math.max(at - page, 0),
+      ArrowDown: current + 1,
+      ArrowUp: Math.max(current - 1, 0),
+      PageDown: current + page,
+      PageUp: Math.max(current - page, 0),
       Home: 0,
       End: last,
     }[event.key];
     if (next === undefined || last < 0) return;
     event.preventDefault();
-    this.#choose(Math.min(next, last));
+    this.#select(Math.min(next, last));
   }
 
-  #reveal(position) {
+  #scrollTo(position) {
     const { list } = this.#parts;
     const top = position * ROW_PX;
     if (top < list.scrollTop) list.scrollTop = top;
     else if (top + ROW_PX > list.scrollTop + list.clientHeight) {
       list.scrollTop = top + ROW_PX - list.clientHeight;
     }
-    this.#end.look();
+    this.#autoScroll.update();
   }
 }
 
-/** The beginning of an event's data. */
+/** The start of an event's data, for its row. */
 const preview = (raw) =>
   raw
     .slice(0, 2 * PREVIEW_CHARS)
@@ -186,7 +186,7 @@ const preview = (raw) =>
     .replace(/^data: /, "")
     .slice(0, PREVIEW_CHARS);
 
-/** An event with its JSON indented. */
+/** An event with its JSON indented, for the detail. */
 function readable(raw) {
   return raw.trimEnd().replace(/^((?:data: ?)?)(\{.*\})$/gm, (line, label, json) => {
     try {

@@ -1,4 +1,4 @@
-"""The demo page at `/`, and its scripts and styles."""
+"""The demo page at `/`, with its scripts and style sheets."""
 
 import gzip
 from collections.abc import Sequence
@@ -30,23 +30,24 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""The page needs nothing from elsewhere, and no inline code."""
+"""The page loads nothing from other origins and has no inline code."""
 
-_PLAIN_SCRIPTS = {"theme.js"}
+_CLASSIC_SCRIPTS = {"theme.js"}
+"""Scripts that are not modules."""
 _STATIC = Path(__file__).parent.parent / "static"
-_FOR_GOOD_S = 365 * 24 * 3600
+_ONE_YEAR_S = 365 * 24 * 3600
 
 
 def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]) -> Blueprint:
-    """The page, and its files.
+    """The page and its static files.
 
-    summarizers: those that a request may name, none if the operator chooses.
+    summarizers: the names that a request may choose from; empty if it may not choose.
     """
     page = Blueprint("page", __name__)
     files = sorted(file for file in _STATIC.rglob("*") if file.is_file())
-    edition = _edition(files)
+    fingerprint = _fingerprint(files)
     scripts = [file.relative_to(_STATIC).as_posix() for file in files if file.suffix == ".js"]
-    modules = [script for script in scripts if script not in _PLAIN_SCRIPTS]
+    modules = [script for script in scripts if script not in _CLASSIC_SCRIPTS]
 
     @page.get("/")
     def index() -> Response:
@@ -54,7 +55,7 @@ def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]
             render_template(
                 "index.html",
                 version=version,
-                static=f"static/{edition}",
+                static=f"static/{fingerprint}",
                 modules=modules,
                 apis=apis,
                 reasoning_modes=get_args(ReasoningMode),
@@ -67,23 +68,26 @@ def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]
         response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
-    @page.get("/static/<wanted>/<path:name>")
-    def static(wanted: str, name: str) -> Response:
-        """A file of the page, which a browser keeps for good under the address of its edition.
+    @page.get("/static/<requested>/<path:name>")
+    def static(requested: str, name: str) -> Response:
+        """A static file, which browsers may cache for a year if the URL has its fingerprint.
 
-        Under another one, which a page from before a restart may ask for, it is the file of now.
+        A page that was loaded before an update has another fingerprint in its URLs. It gets the
+        current file, with `no-cache`.
         """
-        kept = wanted == edition
-        response = send_from_directory(_STATIC, name, max_age=_FOR_GOOD_S if kept else None)
-        response.cache_control.immutable = kept
+        is_current = requested == fingerprint
+        response = send_from_directory(_STATIC, name, max_age=_ONE_YEAR_S if is_current else None)
+        response.cache_control.immutable = is_current
         return _compressed(response) if response.status_code == 200 else response
 
     return page
 
 
-def _edition(files: Sequence[Path]) -> str:
-    """A name for these files with this content: modules import each other by relative paths, so
-    it stands in the path of all."""
+def _fingerprint(files: Sequence[Path]) -> str:
+    """A hash of the names and contents of all files.
+
+    The modules import each other by relative paths, so all files share one fingerprint.
+    """
     digest = blake2b(digest_size=6)
     for file in files:
         digest.update(file.name.encode() + file.read_bytes())
@@ -91,7 +95,10 @@ def _edition(files: Sequence[Path]) -> str:
 
 
 def _compressed(response: Response) -> Response:
-    """For a caller that takes it. Nothing else is sent compressed: least of all a stream."""
+    """Compresses the response with gzip if the client accepts that.
+
+    Only static files are compressed: compressing a stream would delay its events.
+    """
     response.vary.add("Accept-Encoding")
     if current_request().accept_encodings.quality("gzip") > 0:
         etag, _ = response.get_etag()

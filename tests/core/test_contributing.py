@@ -52,4 +52,4 @@ def test_the_summarizer_keeps_the_contract(monkeypatch: pytest.MonkeyPatch) -> N
         every.test_a_summary_keeps_its_budget_and_states_the_conclusion(name, detail)
     every.test_live_lines_come_while_the_model_thinks(name)
     every.test_any_text_in_any_pieces(name)
-    every.test_no_cut_changes_the_account(name)
+    every.test_no_cut_changes_the_summary(name)

@@ -1,8 +1,8 @@
 """The demo page in a real browser, against a real gateway and a real mock upstream.
 
-Whatever a test looks at, its page must not log an error, break its Content-Security-Policy, or ask
-any other origin for anything. Conditions are waited for by locators: the page's policy forbids the
-string evaluation that `wait_for_function` needs.
+In every test, the page must not log an error, violate its Content-Security-Policy, or send a
+request to another origin. Tests wait by locators, because the policy forbids `eval`, which
+Playwright's `wait_for_function` needs.
 """
 
 import json
@@ -24,15 +24,15 @@ from tests.browser import chromium
 expect.set_options(timeout=20_000)
 
 
-# A module's own, not the session's: Playwright keeps an event loop for as long as it is open.
+# Not session-wide: an open Playwright keeps an event loop running in the test process.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
 
 
-class Watch:
-    """Collects what must not happen on a page."""
+class FaultWatch:
+    """Collects errors, warnings and requests to other origins."""
 
     def __init__(self, page: Page, origin: str) -> None:
         self.faults: list[str] = []
@@ -42,11 +42,11 @@ class Watch:
         page.on("request", self._on_request)
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        # The browser itself logs every refused or failed fetch; the page tells the reader.
-        fetched = message.text.startswith("Failed to load resource") and (
+        # The browser logs every failed fetch of the API; the page handles these.
+        failed_fetch = message.text.startswith("Failed to load resource") and (
             message.location["url"].startswith(f"{self._origin}/v1/")
         )
-        if message.type in ("error", "warning") and not fetched:
+        if message.type in ("error", "warning") and not failed_fetch:
             self.faults.append(f"console: {message.text}")
 
     def _on_request(self, request: Request) -> None:
@@ -61,7 +61,7 @@ def page(browser: Browser, gateway_url: str) -> Iterator[Page]:
         viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"]
     )
     page = context.new_page()
-    watch = Watch(page, origin)
+    watch = FaultWatch(page, origin)
     page.goto(f"{origin}/")
     yield page
     context.close()
@@ -69,7 +69,7 @@ def page(browser: Browser, gateway_url: str) -> Iterator[Page]:
 
 
 class DemoPage:
-    """The page by its hooks. What belongs to a turn is that of the last one."""
+    """The page's elements by test id. Those of a turn are the last turn's."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -82,11 +82,11 @@ class DemoPage:
         self.status = page.get_by_test_id("status")
         self.timeline = page.get_by_test_id("timeline")
         self.wire = page.get_by_test_id("wire")
-        self.complaint = page.locator("#complaint").get_by_test_id("error")
+        self.input_error = page.locator("#input-error").get_by_test_id("error")
         self.turns = page.locator(".turn")
         self.prompt_summary = self.of_turn("prompt-summary")
         self.thoughts = self.of_turn("thoughts")
-        self.thoughts_line = self.thoughts.locator("summary").first
+        self.thoughts_title = self.thoughts.locator("summary").first
         self.summary = self.of_turn("reasoning-summary")
         self.live_lines = self.of_turn("reasoning-live")
         self.trace = self.of_turn("reasoning-trace")
@@ -94,11 +94,11 @@ class DemoPage:
         self.tool_calls = self.of_turn("tool-calls")
         self.error = self.of_turn("error")
 
-    def of_turn(self, hook: str) -> Locator:
-        return self.turns.last.get_by_test_id(hook)
+    def of_turn(self, test_id: str) -> Locator:
+        return self.turns.last.get_by_test_id(test_id)
 
     def set_options(self, **options: str) -> None:
-        """In the drawer; named by their hooks, `max_tokens` for max-tokens."""
+        """Sets options in the drawer, named by their test ids with underscores."""
         self.page.get_by_test_id("options").click()
         for name, value in options.items():
             control = self.page.get_by_test_id(name.replace("_", "-"))
@@ -126,7 +126,7 @@ class DemoPage:
         self.prompt.fill(prompt)
         self.send.click()
 
-    def ask_to_the_end(self, prompt: str, **choices: str) -> None:
+    def ask_and_wait(self, prompt: str, **choices: str) -> None:
         self.ask(prompt, **choices)
         expect(self.status).to_contain_text("Done in")
 
@@ -138,7 +138,7 @@ class DemoPage:
         headers: dict[str, str] | None = None,
         path: str = "v1/chat/completions",
     ) -> None:
-        """The next turns get this answer in place of the gateway's."""
+        """Replaces the gateway's answer in the next turns."""
 
         def fulfill(route: Route) -> None:
             content_type = "text/event-stream" if status == 200 else "application/json"
@@ -156,7 +156,7 @@ def demo(page: Page) -> DemoPage:
 
 @pytest.fixture
 def named_events():
-    """Writes a stream in the `events` format: pairs of a name and its data."""
+    """Writes a stream in the `events` format from pairs of name and data."""
     return write_events
 
 
@@ -166,12 +166,12 @@ def write_events(*events: tuple[str, object]) -> str:
 
 @pytest.fixture
 def scripted(demo: DemoPage) -> "Scripted":
-    """Turns whose answers arrive when the test says so."""
+    """The page with a network that the test controls."""
     return Scripted(demo.page)
 
 
 class Scripted:
-    """Stands in for the network: what :meth:`say` gives arrives in the turn that runs."""
+    """Replaces the network: the running turn receives the events given to :meth:`say`."""
 
     def __init__(self, page: Page) -> None:
         self.page = page

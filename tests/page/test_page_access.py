@@ -1,4 +1,4 @@
-"""For everyone: axe, keys alone, both themes, every width, little motion, quiet live regions."""
+"""Accessibility: axe, keyboard, themes, small and large screens, reduced motion, live regions."""
 
 import re
 
@@ -40,11 +40,11 @@ def rich_turn(demo: DemoPage, named_events, text: str = RICH) -> None:
             ("done", {"finish_reason": "stop"}),
         )
     )
-    demo.ask_to_the_end("Show me everything", model="default")
+    demo.ask_and_wait("Show me everything", model="default")
 
 
-def faults(page: Page) -> list[str]:
-    """What axe finds, in its own words."""
+def violations(page: Page) -> list[str]:
+    """The violations that axe finds."""
     page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
     found = Axe().run(page).response["violations"]
     return [f"{each['id']}: {node['target']}" for each in found for node in each["nodes"]]
@@ -52,64 +52,64 @@ def faults(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1440])
-def test_axe_finds_nothing(demo, named_events, scheme, width):
+def test_axe_finds_no_violations(demo, named_events, scheme, width):
     page = demo.page
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": 900})
     expect(demo.model).to_have_value("default")
-    assert faults(page) == [], "at the start"
+    assert violations(page) == [], "at the start"
 
     rich_turn(demo, named_events)
-    demo.thoughts_line.click()
+    demo.thoughts_title.click()
     for details in demo.thoughts.locator("details summary").all():
         details.click()
-    assert faults(page) == [], "after a turn"
+    assert violations(page) == [], "after a turn"
 
     page.get_by_test_id("options").click()
-    assert faults(page) == [], "the drawer"
+    assert violations(page) == [], "the drawer"
     page.get_by_test_id("options-close").click()
 
     demo.of_turn("inspect-turn").click()
     page.get_by_test_id("wire-list").press("End")
     expect(page.get_by_test_id("wire-detail")).to_be_visible()
-    assert faults(page) == [], "the inspector"
+    assert violations(page) == [], "the inspector"
     page.get_by_test_id("inspector-close").click()
 
     page.unroute("**/v1/chat/completions")
     demo.ask("hi", model="error-500")
     expect(demo.error).to_be_visible()
-    assert faults(page) == [], "an error"
+    assert violations(page) == [], "an error"
 
     demo.ask("hi", model="long-thinking")
     expect(demo.summary).not_to_be_empty()
-    assert faults(page) == [], "while the model thinks"
+    assert violations(page) == [], "while the model thinks"
     demo.stop.click()
 
 
-def test_keys_alone(demo):
+def test_the_page_works_by_keyboard_only(demo):
     keyboard = demo.page.keyboard
     expect(demo.prompt).to_be_focused()
 
-    def walk(key, target):
+    def press_until_focused(key, target):
         for _ in range(30):
             keyboard.press(key)
             if target.evaluate("element => element === document.activeElement"):
                 return
-        pytest.fail(f"{key} does not reach it")
+        pytest.fail(f"{key} does not reach {target}")
 
     expect(demo.model).to_have_value("default")
-    walk("Tab", demo.model)
+    press_until_focused("Tab", demo.model)
     keyboard.type("long-thinking")
     expect(demo.model).to_have_value("long-thinking")
-    walk("Tab", demo.page.get_by_test_id("options"))
+    press_until_focused("Tab", demo.page.get_by_test_id("options"))
     keyboard.press("Enter")
     expect(demo.page.get_by_role("dialog", name="Options")).to_be_visible()
-    walk("Tab", demo.page.get_by_test_id("max-tokens"))
+    press_until_focused("Tab", demo.page.get_by_test_id("max-tokens"))
     keyboard.type("500")
     keyboard.press("Escape")
     expect(demo.page.get_by_role("dialog")).to_have_count(0)
     expect(demo.page.get_by_test_id("options")).to_be_focused()
-    walk("Shift+Tab", demo.prompt)
+    press_until_focused("Shift+Tab", demo.prompt)
 
     keyboard.type("one")
     keyboard.press("Shift+Enter")
@@ -122,17 +122,17 @@ def test_keys_alone(demo):
     expect(demo.status).to_have_text("Stopped")
     expect(demo.prompt).to_be_focused()
 
-    walk("Shift+Tab", demo.of_turn("inspect-turn"))
+    press_until_focused("Shift+Tab", demo.of_turn("inspect-turn"))
     keyboard.press("Enter")
     expect(demo.timeline).to_be_visible()
-    walk("Tab", demo.page.get_by_test_id("wire-list"))
+    press_until_focused("Tab", demo.page.get_by_test_id("wire-list"))
     keyboard.press("End")
     expect(demo.page.get_by_test_id("wire-detail")).to_be_visible()
     keyboard.press("Escape")
     expect(demo.of_turn("inspect-turn")).to_be_focused()
 
 
-def test_focus_is_not_lost_when_stop_goes_away(demo):
+def test_the_focus_moves_to_the_prompt_when_stop_disappears(demo):
     demo.ask("hi", model="long-thinking")
     demo.stop.focus()
     demo.page.keyboard.press("Enter")
@@ -141,7 +141,7 @@ def test_focus_is_not_lost_when_stop_goes_away(demo):
     expect(demo.prompt).to_be_focused()
 
 
-def test_what_has_the_focus_is_not_below_the_bars(demo, named_events):
+def test_focused_elements_are_not_covered_by_the_bars(demo, named_events):
     demo.page.set_viewport_size({"width": 360, "height": 600})
     rich_turn(demo, named_events, RICH * 3)
     dock, top = demo.page.locator(".dock"), demo.page.locator(".top")
@@ -164,13 +164,13 @@ def test_every_control_has_a_name(demo):
     for name in ("Model", "Format"):
         expect(page.get_by_role("combobox", name=name)).to_be_visible()
     page.get_by_test_id("options").click()
-    for name in ("Reasoning", "Length of the summary", "Summarizer"):
+    for name in ("Reasoning", "Summary length", "Summarizer"):
         expect(page.get_by_role("combobox", name=name)).to_be_visible()
     for name in ("Temperature", "Max tokens"):
         expect(page.get_by_role("spinbutton", name=name)).to_be_visible()
 
 
-def test_the_status_is_announced_once_a_phase_and_nothing_else_is(demo):
+def test_only_the_status_is_announced_once_per_phase(demo):
     demo.page.evaluate(
         """() => {
             window.said = [];
@@ -179,7 +179,7 @@ def test_the_status_is_announced_once_a_phase_and_nothing_else_is(demo):
                 .observe(status, {childList: true, characterData: true, subtree: true});
         }"""
     )
-    demo.ask_to_the_end("hi", model="default")
+    demo.ask_and_wait("hi", model="default")
 
     thinking, answering, done = demo.page.evaluate("window.said")
     assert (thinking, answering) == ("Thinking…", "Answering…")
@@ -295,7 +295,7 @@ def is_light(page: Page) -> bool:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_theme_is_the_systems_until_the_reader_chooses(demo, scheme):
+def test_the_theme_is_the_systems_until_the_user_chooses_one(demo, scheme):
     other = "dark" if scheme == "light" else "light"
     demo.page.emulate_media(color_scheme=scheme)
     assert is_light(demo.page) == (scheme == "light")
@@ -309,7 +309,7 @@ def test_the_theme_is_the_systems_until_the_reader_chooses(demo, scheme):
     assert is_light(demo.page) == (other == "light")
 
 
-def test_nothing_moves_for_those_who_asked_for_that(demo):
+def test_nothing_moves_with_reduced_motion(demo):
     demo.page.emulate_media(reduced_motion="reduce")
     demo.ask("hi", model="long-thinking")
     expect(demo.summary).not_to_be_empty()
@@ -318,7 +318,7 @@ def test_nothing_moves_for_those_who_asked_for_that(demo):
     demo.stop.click()
 
 
-def test_text_from_right_to_left_reads_from_right_to_left(demo, named_events):
+def test_right_to_left_text_is_shown_right_to_left(demo, named_events):
     demo.answer_with(
         named_events(
             ("prompt_summary", {"text": "מה השעה?"}),
@@ -327,7 +327,7 @@ def test_text_from_right_to_left_reads_from_right_to_left(demo, named_events):
             ("done", {"finish_reason": "stop"}),
         )
     )
-    demo.ask_to_the_end("מה השעה?")
+    demo.ask_and_wait("מה השעה?")
 
     for text in (demo.prompt_summary, demo.answer.locator("ul"), demo.answer.locator("li").first):
         expect(text).to_have_css("direction", "rtl")

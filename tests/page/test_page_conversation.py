@@ -1,4 +1,4 @@
-"""A conversation: what the model is told of it, and what of it outlasts a reload."""
+"""A conversation: its history in requests, and its state after a reload."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from playwright.sync_api import expect
 ANSWER = "Hi! Nice to meet you."
 
 
-def test_earlier_turns_are_kept_and_sent_as_history(demo):
-    demo.ask_to_the_end("hi", model="default")
+def test_earlier_turns_are_sent_as_history(demo):
+    demo.ask_and_wait("hi", model="default")
     expect(demo.prompt).to_be_empty()
     with demo.page.expect_request("**/v1/chat/completions") as request:
-        demo.ask_to_the_end("hi")
+        demo.ask_and_wait("hi")
 
     assert request.value.post_data_json["messages"] == [
         {"role": "user", "content": "hi"},
@@ -27,24 +27,24 @@ def test_a_turn_without_an_answer_is_not_sent_as_history(demo):
     demo.ask("hi", model="error-500")
     expect(demo.error).to_be_visible()
     with demo.page.expect_request("**/v1/chat/completions") as request:
-        demo.ask_to_the_end("hi", model="default")
+        demo.ask_and_wait("hi", model="default")
 
     assert request.value.post_data_json["messages"] == [{"role": "user", "content": "hi"}]
 
 
-def test_a_new_chat_begins_with_nothing(demo):
-    demo.ask_to_the_end("hi", model="default")
+def test_a_new_chat_starts_empty(demo):
+    demo.ask_and_wait("hi", model="default")
     demo.page.get_by_test_id("new-chat").click()
 
     expect(demo.turns).to_have_count(0)
     expect(demo.status).to_have_text("Ready")
     expect(demo.prompt).to_be_focused()
     with demo.page.expect_request("**/v1/chat/completions") as request:
-        demo.ask_to_the_end("hi")
+        demo.ask_and_wait("hi")
     assert len(request.value.post_data_json["messages"]) == 1
 
 
-def test_a_new_chat_stops_the_turn_that_runs(demo):
+def test_a_new_chat_stops_the_running_turn(demo):
     demo.ask("hi", model="long-thinking")
     expect(demo.trace).not_to_be_empty()
     with demo.page.expect_event("requestfailed"):
@@ -55,9 +55,9 @@ def test_a_new_chat_stops_the_turn_that_runs(demo):
     expect(demo.status).to_have_text("Ready")
 
 
-def test_regenerate_asks_the_last_turn_again_with_the_choice_of_now(demo):
-    demo.ask_to_the_end("hi", model="default")
-    demo.ask_to_the_end("hi", model="default")
+def test_regenerate_sends_the_last_prompt_again_with_the_current_settings(demo):
+    demo.ask_and_wait("hi", model="default")
+    demo.ask_and_wait("hi", model="default")
     expect(demo.turns.first.get_by_test_id("regenerate")).to_be_hidden()
     demo.format.select_option("phased")
     with demo.page.expect_request("**/v1/chat/completions") as request:
@@ -69,33 +69,33 @@ def test_regenerate_asks_the_last_turn_again_with_the_choice_of_now(demo):
     expect(demo.answer).to_have_text(ANSWER)
 
 
-def test_copy_gives_the_answer_as_the_model_wrote_it(demo, named_events):
+def test_copy_copies_the_answer_as_markdown(demo, named_events):
     text = "**Two** things:\n\n- one\n- two"
     demo.answer_with(
         named_events(("final_output_delta", {"text": text}), ("done", {"finish_reason": "stop"}))
     )
-    demo.ask_to_the_end("hi")
+    demo.ask_and_wait("hi")
     demo.of_turn("copy").click()
 
     expect(demo.of_turn("copy")).to_have_text("Copied")
     assert demo.page.evaluate("navigator.clipboard.readText()") == text
 
 
-def test_where_there_is_no_text_there_is_no_copy(demo):
-    demo.ask_to_the_end("hi", model="tool-calls")
+def test_an_answer_without_text_has_no_copy_button(demo):
+    demo.ask_and_wait("hi", model="tool-calls")
     expect(demo.tool_calls).to_contain_text("get_weather")
     expect(demo.of_turn("regenerate")).to_be_visible()
     expect(demo.of_turn("copy")).to_be_hidden()
 
 
-def test_a_turn_that_failed_has_one_button_to_ask_again(demo):
+def test_a_failed_turn_has_one_button_to_send_it_again(demo):
     demo.ask("hi", model="error-500")
     expect(demo.of_turn("try-again")).to_be_visible()
     expect(demo.of_turn("inspect-turn")).to_be_visible()
     expect(demo.of_turn("regenerate")).to_be_hidden()
 
 
-def test_an_example_is_sent_with_one_click(demo):
+def test_a_click_on_an_example_sends_it(demo):
     chip = demo.page.locator(".chip").first
     example = chip.text_content()
     chip.click()
@@ -106,21 +106,21 @@ def test_an_example_is_sent_with_one_click(demo):
 
 
 def test_a_reload_keeps_the_conversation(demo):
-    demo.ask_to_the_end("hi", model="default")
+    demo.ask_and_wait("hi", model="default")
     figures = demo.of_turn("figures").text_content()
     demo.page.reload()
 
     expect(demo.turns).to_have_count(1)
     expect(demo.answer).to_have_text(ANSWER)
-    expect(demo.thoughts_line).to_contain_text("Thought for")
+    expect(demo.thoughts_title).to_contain_text("Thought for")
     expect(demo.summary).to_be_hidden()
     expect(demo.of_turn("figures")).to_have_text(figures)
     with demo.page.expect_request("**/v1/chat/completions") as request:
-        demo.ask_to_the_end("hi")
+        demo.ask_and_wait("hi")
     assert len(request.value.post_data_json["messages"]) == 3
 
 
-def test_a_reload_in_the_middle_of_a_turn_keeps_what_had_arrived(demo):
+def test_a_reload_during_a_turn_keeps_the_text_received_so_far(demo):
     demo.ask("Explain streaming APIs", model="default@tps=200")
     expect(demo.answer).to_contain_text("A streaming API sends its answer")
     demo.page.reload()
@@ -130,7 +130,7 @@ def test_a_reload_in_the_middle_of_a_turn_keeps_what_had_arrived(demo):
     expect(demo.of_turn("try-again")).to_be_visible()
 
 
-CHOICE = {
+SETTINGS = {
     "reasoning": "summary",
     "detail": "detailed",
     "summarizer": "extractive",
@@ -139,21 +139,22 @@ CHOICE = {
 }
 
 
-def controls(demo, **choice):
+def controls(demo, **settings):
     return [
-        (demo.page.get_by_test_id(name.replace("_", "-")), value) for name, value in choice.items()
+        (demo.page.get_by_test_id(name.replace("_", "-")), value)
+        for name, value in settings.items()
     ]
 
 
-def test_a_reload_keeps_the_choice(demo):
-    demo.choose(model="long-thinking", format="openai", **CHOICE)
+def test_a_reload_keeps_the_settings(demo):
+    demo.choose(model="long-thinking", format="openai", **SETTINGS)
     demo.page.reload()
 
-    for control, value in controls(demo, model="long-thinking", format="openai", **CHOICE):
+    for control, value in controls(demo, model="long-thinking", format="openai", **SETTINGS):
         expect(control).to_have_value(value)
 
 
-def test_a_model_that_is_not_listed_is_kept_as_well(demo):
+def test_a_reload_keeps_a_model_that_is_not_listed(demo):
     demo.choose(model="default@tps=300")
     demo.model_name.blur()
     demo.page.reload()
@@ -161,9 +162,9 @@ def test_a_model_that_is_not_listed_is_kept_as_well(demo):
     expect(demo.model_name).to_have_value("default@tps=300")
 
 
-def test_a_link_opens_the_page_with_the_same_choice(demo):
+def test_a_link_opens_the_page_with_the_same_settings(demo):
     page = demo.page
-    demo.choose(model="long-thinking", format="openai", **CHOICE)
+    demo.choose(model="long-thinking", format="openai", **SETTINGS)
     demo.prompt.fill("Why & how?")
     page.get_by_test_id("options").click()
     page.get_by_test_id("share").click()
@@ -173,14 +174,14 @@ def test_a_link_opens_the_page_with_the_same_choice(demo):
     page.goto("about:blank")
     page.goto(link)
 
-    for control, value in controls(demo, model="long-thinking", format="openai", **CHOICE):
+    for control, value in controls(demo, model="long-thinking", format="openai", **SETTINGS):
         expect(control).to_have_value(value)
     expect(demo.prompt).to_have_value("Why & how?")
     assert "#" not in page.url
 
 
 def test_the_options_can_be_reset(demo):
-    demo.choose(**CHOICE)
+    demo.choose(**SETTINGS)
     demo.page.get_by_test_id("options").click()
     demo.page.get_by_role("button", name="Reset").click()
 
@@ -189,29 +190,29 @@ def test_the_options_can_be_reset(demo):
     assert "temperature" not in json.loads(demo.page.evaluate("localStorage.settings"))
 
 
-def test_models_are_offered_with_their_family(demo):
+def test_models_are_listed_with_their_family(demo):
     expect(demo.model.locator("option").first).to_have_text(re.compile(r"^\S+ · \S+$"))
     expect(demo.model.locator("option[value='mock-natural']")).to_have_text(
         "mock-natural · natural"
     )
 
 
-def test_the_page_follows_a_reader_who_is_at_the_end(demo):
+def test_the_page_scrolls_along_if_the_user_is_at_its_end(demo):
     demo.page.set_viewport_size({"width": 360, "height": 600})
-    demo.ask_to_the_end("Explain streaming APIs", model="default@tps=300")
+    demo.ask_and_wait("Explain streaming APIs", model="default@tps=300")
 
     root = "document.scrollingElement"
     below = demo.page.evaluate(f"{root}.scrollHeight - {root}.clientHeight - {root}.scrollTop")
     assert below < 2
 
 
-def test_the_page_leaves_a_reader_who_has_gone_up(demo):
+def test_the_page_does_not_scroll_if_the_user_has_scrolled_up(demo):
     demo.page.set_viewport_size({"width": 360, "height": 600})
     demo.ask("Explain streaming APIs", model="default@tps=300")
     expect(demo.answer).to_contain_text("Four things")
 
     demo.page.mouse.wheel(0, -4000)
-    expect(demo.thoughts_line).to_be_in_viewport()
-    place = demo.page.evaluate("scrollY")
+    expect(demo.thoughts_title).to_be_in_viewport()
+    position = demo.page.evaluate("scrollY")
     expect(demo.status).to_contain_text("Done in")
-    assert demo.page.evaluate("scrollY") == place
+    assert demo.page.evaluate("scrollY") == position

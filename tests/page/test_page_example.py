@@ -1,4 +1,4 @@
-"""The example of a page of one's own, in a real browser."""
+"""The browser example, in a real browser."""
 
 from playwright.sync_api import Page
 
@@ -7,7 +7,7 @@ from tests.programs import ROOT
 SOURCE = (ROOT / "examples/browser_fetch.js").read_text()
 
 
-def events(page: Page, source: str) -> list[str]:
+def printed_events(page: Page, source: str) -> list[str]:
     """The names of the events that the example prints."""
     printed: list[str] = []
     page.on("console", lambda message: printed.append(message.text))
@@ -15,14 +15,14 @@ def events(page: Page, source: str) -> list[str]:
     return [line.split()[0] for line in printed]
 
 
-def test_fetch_in_a_browser(page: Page, gateway_url: str) -> None:
-    first, second, *answer, last = events(
+def test_the_example_prints_the_events(page: Page, gateway_url: str) -> None:
+    first, second, *answer, last = printed_events(
         page, SOURCE.replace("http://127.0.0.1:8080", gateway_url)
     )
     assert (first, second, last) == ("prompt_summary", "reasoning_summary", "done")
     assert set(answer) == {"final_output_delta"}
 
 
-def test_a_stream_that_breaks_off(page: Page, gateway_url: str) -> None:
+def test_the_example_prints_the_failure_of_a_cut_stream(page: Page, gateway_url: str) -> None:
     source = SOURCE.replace("http://127.0.0.1:8080", gateway_url)
-    assert events(page, source.replace('"default"', '"cut@tps=0"'))[-1] == "failed"
+    assert printed_events(page, source.replace('"default"', '"cut@tps=0"'))[-1] == "failed"

@@ -1,18 +1,18 @@
-"""What goes wrong is said in a sentence, and what had arrived by then stays."""
+"""Failures: each is explained in a sentence, and the text received so far stays."""
 
 import re
 
 import pytest
 from playwright.sync_api import Route, expect
 
-CHAT = "v1/chat/completions"
-DOORS = {"messages": "v1/messages", "responses": "v1/responses"}
+CHAT_PATH = "v1/chat/completions"
+OTHER_PATHS = {"messages": "v1/messages", "responses": "v1/responses"}
 FAILED = re.compile(r"^Failed after (\d+ ms|\d+\.\d s)$")
 FORMATS = ["events", "phased", "openai", "plain", "messages", "responses"]
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_an_upstreams_error(demo, format):
+def test_an_upstream_error(demo, format):
     demo.ask("hi", model="error-500", format=format)
 
     expect(demo.status).to_have_text(FAILED)
@@ -34,13 +34,13 @@ def test_a_cut_stream(demo, format):
 def test_an_empty_prompt(demo):
     demo.ask("  ")
 
-    expect(demo.complaint).to_have_text("Write a prompt first.")
+    expect(demo.input_error).to_have_text("Write a prompt first.")
     expect(demo.prompt).to_be_focused()
     expect(demo.status).to_have_text("Ready")
 
     demo.ask("hi", model="default")
     expect(demo.status).to_contain_text("Done in")
-    expect(demo.complaint).to_be_hidden()
+    expect(demo.input_error).to_be_hidden()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ BROKEN = "The upstream broke off."
         ("plain", f'{CHUNK}data: {{"error":"{BROKEN}","code":502}}\n\n'),
     ],
 )
-def test_a_failure_in_the_stream(demo, format, body):
+def test_an_error_in_the_stream(demo, format, body):
     demo.answer_with(body)
     demo.ask("hi", format=format)
 
@@ -103,14 +103,14 @@ def test_a_failure_in_the_stream(demo, format, body):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_stream_that_just_ends(demo, format):
-    demo.answer_with(": connected\n\n", path=DOORS.get(format, CHAT))
+def test_a_stream_that_ends_early(demo, format):
+    demo.answer_with(": connected\n\n", path=OTHER_PATHS.get(format, CHAT_PATH))
     demo.ask("hi", format=format)
 
     expect(demo.status).to_have_text(FAILED)
     expect(demo.error).to_have_text(
         "The stream ended before the answer was complete. "
-        "What had arrived is kept. Try again when the connection is back."
+        "The text received so far is kept. Try again when the connection is back."
     )
 
 
@@ -121,7 +121,7 @@ def test_a_stream_that_is_not_json(demo):
     expect(demo.error).to_have_text("The gateway sent an event that this page cannot read.")
 
 
-def test_a_gateway_that_is_not_there(demo):
+def test_an_unreachable_gateway(demo):
     demo.page.route("**/v1/chat/completions", lambda route: route.abort("connectionrefused"))
     demo.ask("hi")
 
@@ -129,7 +129,7 @@ def test_a_gateway_that_is_not_there(demo):
     expect(demo.error).to_contain_text("The gateway cannot be reached.")
 
 
-def test_a_connection_that_is_lost_can_be_tried_again(demo, scripted):
+def test_a_turn_that_lost_its_connection_can_be_tried_again(demo, scripted):
     demo.ask("hi", model="default")
     scripted.say(("prompt_summary", {"text": "hi"}), ("final_output_delta", {"text": "Hi! Ni"}))
     expect(demo.answer).to_have_text("Hi! Ni")
@@ -138,7 +138,7 @@ def test_a_connection_that_is_lost_can_be_tried_again(demo, scripted):
     expect(demo.status).to_have_text(FAILED)
     expect(demo.error).to_have_text(
         "The connection was lost before the answer was complete. "
-        "What had arrived is kept. Try again when the connection is back."
+        "The text received so far is kept. Try again when the connection is back."
     )
     expect(demo.answer).to_have_text("Hi! Ni")
 
@@ -149,7 +149,7 @@ def test_a_connection_that_is_lost_can_be_tried_again(demo, scripted):
     expect(demo.error).to_be_hidden()
 
 
-def test_no_list_of_models(demo):
+def test_without_a_list_of_models_the_user_enters_a_name(demo):
     def refuse(route: Route) -> None:
         route.fulfill(status=503, body="{}")
 
@@ -159,8 +159,8 @@ def test_no_list_of_models(demo):
 
     demo.prompt.fill("hi")
     demo.send.click()
-    expect(demo.complaint).to_have_text(
-        "Name a model first: the gateway can list none. Is the model server running?"
+    expect(demo.input_error).to_have_text(
+        "Enter a model name first: the gateway lists no models. Is the model server running?"
     )
     expect(demo.model_name).to_be_focused()
 
@@ -169,10 +169,10 @@ def test_no_list_of_models(demo):
     expect(demo.answer).to_have_text("Hi! Nice to meet you.")
 
 
-def test_a_model_server_that_starts_later_needs_no_reload(demo):
+def test_a_model_server_that_starts_later_is_found_without_a_reload(demo):
     demo.page.route("**/v1/models", lambda route: route.fulfill(status=502, body="{}"))
     demo.page.reload()
     expect(demo.model_name).to_be_visible()
     demo.page.unroute("**/v1/models")
-    demo.ask_to_the_end("hi")
+    demo.ask_and_wait("hi")
     expect(demo.answer).to_have_text("Hi! Nice to meet you.")

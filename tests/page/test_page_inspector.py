@@ -1,4 +1,4 @@
-"""The inspector: the timeline of a turn, and the wire as it arrived."""
+"""The inspector: the timeline and the wire of a turn."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def saved(demo, kind: str) -> Path:
     return download.value.path()
 
 
-def test_the_inspector_is_one_click_away_and_gives_the_focus_back(demo):
+def test_the_inspector_opens_by_its_button_and_gives_the_focus_back(demo):
     button = demo.page.get_by_test_id("inspect")
     expect(demo.timeline).to_be_hidden()
     button.click()
@@ -53,8 +53,8 @@ def test_the_timeline_is_drawn_while_the_turn_runs(inspected, scripted):
     expect(inspected.status).to_contain_text("Done")
 
 
-def test_the_figures_are_those_of_the_turn(inspected):
-    inspected.ask_to_the_end("Explain streaming APIs", model="default@tps=300")
+def test_the_figures_of_a_turn(inspected):
+    inspected.ask_and_wait("Explain streaming APIs", model="default@tps=300")
 
     figures = inspected.timeline.locator("dl > div")
     shown = dict(text.split("\n") for text in figures.all_inner_texts())
@@ -74,7 +74,7 @@ def test_the_figures_are_those_of_the_turn(inspected):
 
 
 def test_the_timeline_is_saved_as_json(inspected):
-    inspected.ask_to_the_end("hi", model="default")
+    inspected.ask_and_wait("hi", model="default")
     timeline = json.loads(saved(inspected, "json").read_text())
 
     assert timeline["prompt"] == "hi"
@@ -87,8 +87,8 @@ def test_the_timeline_is_saved_as_json(inspected):
     assert timeline["usage"]["completion_tokens"] > 0
 
 
-def test_the_timeline_is_saved_as_pictures(inspected):
-    inspected.ask_to_the_end("hi", model="default")
+def test_the_timeline_is_saved_as_images(inspected):
+    inspected.ask_and_wait("hi", model="default")
     svg = saved(inspected, "svg").read_text()
     png = saved(inspected, "png").read_bytes()
 
@@ -100,7 +100,7 @@ def test_the_timeline_is_saved_as_pictures(inspected):
 
 
 def test_the_wire_shows_each_event_as_it_arrived(inspected):
-    inspected.ask_to_the_end("hi", model="default")
+    inspected.ask_and_wait("hi", model="default")
     rows = inspected.wire.locator(".wire-row")
     inspected.page.get_by_test_id("wire-list").press("Home")
 
@@ -113,8 +113,8 @@ def test_the_wire_shows_each_event_as_it_arrived(inspected):
     )
 
 
-def test_an_event_is_opened_by_click_and_by_keys(inspected):
-    inspected.ask_to_the_end("hi", model="default")
+def test_an_event_is_selected_by_click_and_by_keys(inspected):
+    inspected.ask_and_wait("hi", model="default")
     detail = inspected.page.get_by_test_id("wire-detail")
     events = inspected.page.get_by_test_id("wire-list")
     events.press("Home")
@@ -123,16 +123,16 @@ def test_an_event_is_opened_by_click_and_by_keys(inspected):
 
     inspected.page.keyboard.press("End")
     expect(detail).to_contain_text('"finish_reason": "stop"')
-    chosen = inspected.wire.locator('[aria-selected="true"]')
-    expect(chosen).to_contain_text("done")
-    expect(events).to_have_attribute("aria-activedescendant", chosen.get_attribute("id"))
+    selected = inspected.wire.locator('[aria-selected="true"]')
+    expect(selected).to_contain_text("done")
+    expect(events).to_have_attribute("aria-activedescendant", selected.get_attribute("id"))
     inspected.page.keyboard.press("Home")
     expect(detail).to_contain_text("HTTP 200")
 
 
-def test_a_wire_that_is_opened_late_is_at_its_end_and_keeps_what_is_chosen_in_view(demo):
+def test_the_wire_opens_at_its_end_and_keeps_the_selected_event_in_view(demo):
     demo.page.set_viewport_size({"width": 1280, "height": 1200})
-    demo.ask_to_the_end("Explain recursion", model="default@tps=0")
+    demo.ask_and_wait("Explain recursion", model="default@tps=0")
     demo.page.get_by_test_id("inspect").click()
     last = demo.wire.locator(".wire-row", has_text="finish_reason")
     expect(last).to_be_in_viewport(ratio=0.9)
@@ -142,17 +142,17 @@ def test_a_wire_that_is_opened_late_is_at_its_end_and_keeps_what_is_chosen_in_vi
     expect(demo.wire.locator('[aria-selected="true"]')).to_be_in_viewport(ratio=0.9)
 
 
-def test_a_wire_that_is_empty_after_a_reload_says_why(inspected):
-    inspected.ask_to_the_end("hi", model="default")
+def test_an_empty_wire_after_a_reload_is_explained(inspected):
+    inspected.ask_and_wait("hi", model="default")
     inspected.page.reload()
     inspected.page.get_by_test_id("inspect").click()
     expect(inspected.page.get_by_test_id("wire-sum")).to_have_text(
-        "No events: none arrived, or the page was loaded again since."
+        "No events: none arrived, or the page has been reloaded since."
     )
 
 
 def test_the_wire_can_be_filtered(inspected):
-    inspected.ask_to_the_end("hi", model="default")
+    inspected.ask_and_wait("hi", model="default")
     inspected.page.get_by_test_id("wire-filter").fill("Final_Output")
 
     rows = inspected.wire.locator(".wire-row")
@@ -184,8 +184,8 @@ def test_comments_are_on_the_wire(inspected, scripted):
     inspected.stop.click()
 
 
-def test_of_a_long_wire_only_what_is_in_view_is_in_the_page(inspected):
-    inspected.ask_to_the_end("Explain streaming APIs", model="default@tps=2000")
+def test_a_long_wire_has_only_visible_rows_in_the_dom(inspected):
+    inspected.ask_and_wait("Explain streaming APIs", model="default@tps=2000")
     assert inspected.wire.locator(".wire-row").count() < 80
 
 
@@ -194,8 +194,8 @@ FORMATS = ["phased", "events", "openai", "plain", "messages", "responses"]
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_command_asks_the_same_in_any_format(inspected, format):
-    inspected.ask_to_the_end('It\'s "hi"', model=FAST)
+def test_the_curl_command_works_in_every_format(inspected, format):
+    inspected.ask_and_wait('It\'s "hi"', model=FAST)
     inspected.page.get_by_test_id("curl-format").select_option(format)
     inspected.page.get_by_test_id("curl").click()
     expect(inspected.page.get_by_test_id("curl")).to_have_text("Copied")
@@ -210,9 +210,9 @@ def test_the_command_asks_the_same_in_any_format(inspected, format):
     assert '"error":{' not in run.stdout
 
 
-def test_the_pane_shows_the_turn_that_was_asked_for(demo):
-    demo.ask_to_the_end("first", model=FAST)
-    demo.ask_to_the_end("second", model=FAST)
+def test_the_inspector_shows_the_turn_of_its_button(demo):
+    demo.ask_and_wait("first", model=FAST)
+    demo.ask_and_wait("second", model=FAST)
     demo.turns.first.get_by_test_id("inspect-turn").click()
 
     expect(demo.page.get_by_role("heading", name="Turn 1").last).to_be_visible()
@@ -220,10 +220,10 @@ def test_the_pane_shows_the_turn_that_was_asked_for(demo):
     expect(demo.wire.locator(".wire-row").first).to_contain_text("prompt_summary")
 
 
-def test_a_duration_is_given_in_the_unit_that_it_rounds_to(demo):
+def test_a_duration_has_the_unit_of_its_rounded_value(demo):
     shown = demo.page.evaluate(
         """async () => {
-            const { duration } = await import("/static/any/words.js");
+            const { duration } = await import("/static/any/units.js");
             return [0, 999.4, 999.6, 59940, 59960, 125400].map(duration);
         }"""
     )

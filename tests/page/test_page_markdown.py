@@ -1,4 +1,4 @@
-"""The page's Markdown: what it shows, that any cut shows the same, and that HTML stays text."""
+"""The page's Markdown: its output, which is the same for every cut of a text, and no raw HTML."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +16,7 @@ SHOW = """async (pieces) => {
     return element.innerHTML;
 }"""
 
-BARE = """async (text) => {
+SHOW_WITHOUT_ATTRIBUTES = """async (text) => {
     const { MarkdownView } = await import("/static/any/markdown/view.js");
     const element = document.createElement("div");
     const view = new MarkdownView(element);
@@ -105,12 +105,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_markdown_is_shown(page, name):
+def test_markdown_becomes_elements(page, name):
     text, html = CASES[name]
-    assert page.evaluate(BARE, text) == html
+    assert page.evaluate(SHOW_WITHOUT_ATTRIBUTES, text) == html
 
 
-def test_what_is_not_closed_yet_is_shown_as_if_it_were(page):
+def test_unclosed_marks_count_as_closed_while_the_text_grows(page):
     shown = page.evaluate(
         """async () => {
             const { MarkdownView } = await import("/static/any/markdown/view.js");
@@ -134,7 +134,7 @@ def test_what_is_not_closed_yet_is_shown_as_if_it_were(page):
     ]
 
 
-def test_an_answer_grows_without_writing_what_stands(page):
+def test_a_growing_answer_changes_only_new_nodes(page):
     written = page.evaluate(
         """async () => {
             const { MarkdownView } = await import("/static/any/markdown/view.js");
@@ -152,10 +152,10 @@ def test_an_answer_grows_without_writing_what_stands(page):
     assert written == [["characterData", "two and more"]]
 
 
-WHOLE = "\n\n".join(text for text, _ in CASES.values())
+ALL_CASES = "\n\n".join(text for text, _ in CASES.values())
 
 
-def test_every_text_of_two_pieces_shows_the_same(page):
+def test_every_cut_into_two_pieces_shows_the_same(page):
     wrong = page.evaluate(
         f"""async (text) => {{
             const show = {SHOW};
@@ -168,7 +168,7 @@ def test_every_text_of_two_pieces_shows_the_same(page):
             if ((await show([...text])) !== whole) wrong.push("one by one");
             return wrong;
         }}""",
-        WHOLE,
+        ALL_CASES,
     )
     assert wrong == []
 
@@ -203,7 +203,7 @@ TEXT = st.lists(st.builds(str.__add__, START, LINE), max_size=9).map("\n".join)
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(text=TEXT, data=st.data())
-def test_any_cut_shows_the_same(page, text, data):
+def test_any_cut_of_any_text_shows_the_same(page, text, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
@@ -219,7 +219,7 @@ def test_any_cut_shows_the_same(page, text, data):
         ["<img src=x onerror=a()>", "<script>", "<svg/onload=a()>", "<a href=//x>"]
     ),
 )
-def test_no_html_becomes_an_element(page, text, evil):
+def test_html_never_becomes_an_element(page, text, evil):
     at = len(text) // 2
     found = page.evaluate(
         f"""async (text) => {{

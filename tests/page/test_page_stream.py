@@ -1,4 +1,4 @@
-"""The page's stream parser and its format adapters, as modules in the browser."""
+"""The page's SSE parser and its format adapters, called in the browser."""
 
 import json
 
@@ -29,7 +29,7 @@ EVERY_CUT = """async ([text, expected]) => {
 STREAMS = {
     "one event": ("data: hi\n\n", [("message", "hi", "")]),
     "named, with an id": ("id: 7\nevent: done\ndata: {}\n\n", [("done", "{}", "7")]),
-    "an id stays, a name does not": (
+    "an id stays for later events, a name does not": (
         "id: 1\nevent: a\ndata: x\n\ndata: y\n\nid\ndata: z\n\n",
         [("a", "x", "1"), ("message", "y", "1"), ("message", "z", "")],
     ),
@@ -39,7 +39,7 @@ STREAMS = {
         [("a", "x\ny", ""), ("message", "z", "")],
     ),
     "CR": ("data: x\rdata: y\r\rdata: z\r\r", [("message", "x\ny", ""), ("message", "z", "")]),
-    "line ends of every kind": (
+    "line ends of all kinds": (
         "data: x\r\n\ndata: y\n\r\ndata: z\r\r\n",
         [("message", "x", ""), ("message", "y", ""), ("message", "z", "")],
     ),
@@ -52,13 +52,16 @@ STREAMS = {
     "unknown fields": ("retry: 10\nfoo: bar\ndata: x\n\n", [("message", "x", "")]),
     "an id with a null is ignored": ("id: a\0b\ndata: x\n\n", [("message", "x", "")]),
     "a byte order mark": ("\ufeffdata: x\n\n", [("message", "x", "")]),
-    "an event that was cut short": ("data: x\n\ndata: y\n", [("message", "x", "")]),
-    "text beyond the first plane": ("data: é👍🏽\u2028你\n\n", [("message", "é👍🏽\u2028你", "")]),
+    "an incomplete event": ("data: x\n\ndata: y\n", [("message", "x", "")]),
+    "text beyond the basic multilingual plane": (
+        "data: é👍🏽\u2028你\n\n",
+        [("message", "é👍🏽\u2028你", "")],
+    ),
 }
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_every_cut_gives_the_same_events(page, name):
+def test_the_events_do_not_depend_on_how_the_text_is_cut(page, name):
     text, events = STREAMS[name]
     assert page.evaluate(EVERY_CUT, [text, events]) == []
 
@@ -86,10 +89,10 @@ def both(text):
 
 
 CALL = {"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}
-CALLED = {"kind": "tool_call_delta", "index": 0, "name": "f", "text": "{}"}
+CALL_STEP = {"kind": "tool_call_delta", "index": 0, "name": "f", "text": "{}"}
 
 
-def said(kind, text):
+def text_step(kind, text):
     return {"kind": kind, "text": text}
 
 
@@ -114,14 +117,14 @@ FORMATS = {
             named("done", finish_reason="stop", usage=None),
         ],
         [
-            said("prompt_summary", "p"),
-            said("reasoning_delta", "r"),
-            said("reasoning_summary_delta", "one\n"),
-            said("reasoning_summary_delta", "two\n"),
-            said("reasoning_summary", "s"),
+            text_step("prompt_summary", "p"),
+            text_step("reasoning_delta", "r"),
+            text_step("reasoning_summary_delta", "one\n"),
+            text_step("reasoning_summary_delta", "two\n"),
+            text_step("reasoning_summary", "s"),
             {"kind": "heartbeat"},
-            said("final_output_delta", "a"),
-            CALLED,
+            text_step("final_output_delta", "a"),
+            CALL_STEP,
             done(),
         ],
     ),
@@ -144,12 +147,12 @@ FORMATS = {
             END,
         ],
         [
-            said("prompt_summary", "p\n\n"),
-            said("reasoning_delta", "r"),
-            said("reasoning_summary_delta", "one\n"),
-            said("reasoning_summary_delta", "two\n"),
-            said("final_output_delta", "[Prompt Summary] is a label"),
-            CALLED,
+            text_step("prompt_summary", "p\n\n"),
+            text_step("reasoning_delta", "r"),
+            text_step("reasoning_summary_delta", "one\n"),
+            text_step("reasoning_summary_delta", "two\n"),
+            text_step("final_output_delta", "[Prompt Summary] is a label"),
+            CALL_STEP,
             {"kind": "usage", "usage": {"completion_tokens": 3}},
             {"kind": "heartbeat"},
             done("length"),
@@ -166,8 +169,8 @@ FORMATS = {
             chunk("reasoning_summary", content=" why"),
         ],
         [
-            said("prompt_summary", "p"),
-            said("reasoning_summary_delta", "[Reason why"),
+            text_step("prompt_summary", "p"),
+            text_step("reasoning_summary_delta", "[Reason why"),
         ],
     ),
     "openai": (
@@ -183,10 +186,10 @@ FORMATS = {
             END,
         ],
         [
-            said("prompt_summary", "p\n\n"),
-            said("reasoning_summary_delta", "one\n"),
-            said("reasoning_summary_delta", "two\n"),
-            said("final_output_delta", "a"),
+            text_step("prompt_summary", "p\n\n"),
+            text_step("reasoning_summary_delta", "one\n"),
+            text_step("reasoning_summary_delta", "two\n"),
+            text_step("final_output_delta", "a"),
             done(),
         ],
     ),
@@ -201,11 +204,11 @@ FORMATS = {
             END,
         ],
         [
-            said("prompt_summary", "p\n\n"),
-            said("reasoning_delta", "r\n\n"),
-            said("reasoning_summary_delta", "s\n"),
-            said("final_output_delta", "a"),
-            CALLED,
+            text_step("prompt_summary", "p\n\n"),
+            text_step("reasoning_delta", "r\n\n"),
+            text_step("reasoning_summary_delta", "s\n"),
+            text_step("final_output_delta", "a"),
+            CALL_STEP,
             done(None),
         ],
     ),
@@ -213,9 +216,9 @@ FORMATS = {
         "plain",
         "summary",
         [chunk(content="a"), chunk(content="b"), END],
-        [said("final_output_delta", "a"), said("final_output_delta", "b"), done(None)],
+        [text_step("final_output_delta", "a"), text_step("final_output_delta", "b"), done(None)],
     ),
-    "an error in words": (
+    "an error as a string": (
         "plain",
         "summary",
         [{"event": "message", "data": '{"error":"Prompt cannot be empty","code":400}'}],
@@ -231,15 +234,15 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_format_is_read(page, name):
+def test_the_steps_of_a_format(page, name):
     format_, reasoning, events, steps = FORMATS[name]
     assert page.evaluate(ADAPT, [format_, reasoning, events]) == steps
 
 
-def test_numbers_are_grouped(page):
+def test_large_numbers_have_thousands_separators(page):
     shown = page.evaluate(
         """async (numbers) => {
-            const { count } = await import("/static/any/words.js");
+            const { count } = await import("/static/any/units.js");
             return numbers.map((number) => count(number, "token"));
         }""",
         [0, 1, 999, 1000, 12345, 1234567],

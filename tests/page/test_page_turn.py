@@ -1,4 +1,4 @@
-"""A turn as its reader sees it: the phases in each format, stopping, what is sent and shown."""
+"""A turn: its phases in each format, stopping it, its request, and how it is shown."""
 
 import re
 from urllib.request import urlopen
@@ -14,26 +14,26 @@ FORMATS = ["events", "phased", "openai"]
 
 
 @pytest.mark.parametrize("format", [*FORMATS, "messages", "responses"])
-def test_a_turn_fills_the_three_phases(demo, format):
+def test_a_turn_shows_the_three_phases(demo, format):
     demo.ask("hi", model="default", format=format)
 
     expect(demo.status).to_have_text(DONE)
     expect(demo.prompt_summary).to_have_text("hi")
-    expect(demo.thoughts_line).to_have_text(THOUGHT)
+    expect(demo.thoughts_title).to_have_text(THOUGHT)
     expect(demo.summary).to_have_text(SUMMARY)
-    expect(demo.trace).to_have_text(SUMMARY)  # so short a trace is its own summary
+    expect(demo.trace).to_have_text(SUMMARY)  # a short trace is its own summary
     expect(demo.answer).to_have_text(ANSWER)
     expect(demo.error).to_be_hidden()
 
 
-def test_plain_shows_the_answer_alone_and_says_so(demo):
+def test_plain_shows_only_the_answer_and_says_so(demo):
     demo.ask("hi", model="default", format="plain")
 
     expect(demo.status).to_have_text(DONE)
     expect(demo.answer).to_have_text(ANSWER)
     expect(demo.prompt_summary).to_be_hidden()
     expect(demo.thoughts).to_be_hidden()
-    expect(demo.turns.last).to_contain_text("The plain format carries the answer alone.")
+    expect(demo.turns.last).to_contain_text("The plain format contains only the answer.")
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -41,20 +41,20 @@ def test_summary_shows_no_trace(demo, format):
     demo.ask("hi", model="default", format=format, reasoning="summary")
 
     expect(demo.status).to_have_text(DONE)
-    expect(demo.thoughts_line).to_have_text(THOUGHT)
+    expect(demo.thoughts_title).to_have_text(THOUGHT)
     expect(demo.summary).to_have_text(SUMMARY)
     expect(demo.trace).to_be_empty()
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_raw_shows_the_trace_alone(demo, format):
+def test_raw_shows_only_the_trace(demo, format):
     demo.ask("hi", model="default", format=format, reasoning="raw")
 
     expect(demo.status).to_have_text(DONE)
     expect(demo.summary).to_be_empty()
     expect(demo.prompt_summary).to_have_text("hi")
     expect(demo.answer).to_have_text(ANSWER)
-    demo.thoughts_line.click()
+    demo.thoughts_title.click()
     expect(demo.trace).to_be_visible()
     expect(demo.trace).to_have_text(SUMMARY)
 
@@ -64,7 +64,7 @@ def test_none_shows_no_reasoning(demo, format):
     demo.ask("hi", model="default", format=format, reasoning="none")
 
     expect(demo.status).to_have_text(DONE)
-    expect(demo.thoughts_line).to_have_text("Reasoning not shown")
+    expect(demo.thoughts_title).to_have_text("Reasoning not shown")
     expect(demo.summary).to_be_empty()
     expect(demo.trace).to_be_empty()
     expect(demo.answer).to_have_text(ANSWER)
@@ -74,28 +74,28 @@ def test_a_model_that_does_not_reason(demo):
     demo.ask("hi", model="no-reasoning")
 
     expect(demo.status).to_have_text(DONE)
-    expect(demo.thoughts_line).to_have_text("No reasoning")
+    expect(demo.thoughts_title).to_have_text("No reasoning")
 
 
-def test_while_the_model_thinks_its_account_is_in_view_with_a_clock_and_tokens(demo):
+def test_live_summary_clock_and_tokens_are_shown_while_the_model_thinks(demo):
     demo.ask("hi", model="long-thinking")
 
     expect(demo.summary).to_be_visible()
     expect(demo.summary).not_to_be_empty()
-    expect(demo.thoughts_line).to_have_text(re.compile(r"^Thinking for \d+ s · \d+ tokens$"))
+    expect(demo.thoughts_title).to_have_text(re.compile(r"^Thinking for \d+ s · \d+ tokens$"))
     expect(demo.status).to_have_text(re.compile(r"^Thinking… \d+ s$"))
     expect(demo.answer).to_be_empty()
     demo.stop.click()
 
 
-def test_the_thoughts_become_one_line_that_opens(demo):
-    demo.ask_to_the_end("Explain streaming APIs", model="default@tps=400")
+def test_the_thoughts_collapse_to_one_line_that_can_be_opened(demo):
+    demo.ask_and_wait("Explain streaming APIs", model="default@tps=400")
 
-    expect(demo.thoughts_line).to_have_text(THOUGHT)
+    expect(demo.thoughts_title).to_have_text(THOUGHT)
     for part in (demo.summary, demo.live_lines, demo.trace):
         expect(part).to_be_hidden()
 
-    demo.thoughts_line.click()
+    demo.thoughts_title.click()
     expect(demo.summary).to_be_visible()
     demo.thoughts.get_by_text(re.compile("live lines?$")).click()
     expect(demo.live_lines).to_be_visible()
@@ -103,17 +103,17 @@ def test_the_thoughts_become_one_line_that_opens(demo):
     expect(demo.trace).to_contain_text("The user wants streaming APIs explained.")
 
 
-def test_thoughts_that_the_reader_opened_stay_open(demo):
+def test_thoughts_that_the_user_opened_stay_open(demo):
     demo.ask("hi", model="long-thinking@tps=400")
-    demo.thoughts_line.click()
+    demo.thoughts_title.click()
     expect(demo.summary).to_be_hidden()
-    demo.thoughts_line.click()
+    demo.thoughts_title.click()
 
     expect(demo.status).to_have_text(DONE)
     expect(demo.summary).to_be_visible()
 
 
-def test_the_final_summary_takes_the_place_of_the_live_lines(demo, named_events):
+def test_the_final_summary_replaces_the_live_lines(demo, named_events):
     demo.answer_with(
         named_events(
             ("prompt_summary", {"text": "Add two numbers."}),
@@ -127,13 +127,13 @@ def test_the_final_summary_takes_the_place_of_the_live_lines(demo, named_events)
     demo.ask("2+2")
 
     expect(demo.summary).to_have_text("Two and two are added.")
-    demo.thoughts_line.click()
+    demo.thoughts_title.click()
     demo.page.get_by_text("2 live lines").click()
     expect(demo.live_lines).to_be_visible()
     assert demo.live_lines.text_content() == "Reads the numbers.\nAdds them."
 
 
-def test_stop_stops_and_the_next_turn_starts_afresh(demo):
+def test_stop_ends_the_turn_and_the_next_one_starts_empty(demo):
     demo.ask("hi", model="long-thinking")
     expect(demo.trace).not_to_be_empty()
 
@@ -141,7 +141,7 @@ def test_stop_stops_and_the_next_turn_starts_afresh(demo):
     expect(demo.status).to_have_text("Stopped")
     expect(demo.stop).to_be_hidden()
     expect(demo.error).to_be_hidden()
-    expect(demo.thoughts_line).to_contain_text("Thinking ended after")
+    expect(demo.thoughts_title).to_contain_text("Thinking ended after")
     expect(demo.turns.last).to_contain_text("You stopped this answer.")
 
     demo.ask("hi", model="default", reasoning="summary")
@@ -152,7 +152,7 @@ def test_stop_stops_and_the_next_turn_starts_afresh(demo):
     expect(demo.answer).to_have_text(ANSWER)
 
 
-def test_stop_stops_the_upstream_too(demo, mock_url):
+def test_stop_closes_the_upstream_stream(demo, mock_url):
     def stats() -> str:
         with urlopen(f"{mock_url}/stats", timeout=10) as answer:
             return answer.read().decode()
@@ -170,7 +170,7 @@ def test_stop_stops_the_upstream_too(demo, mock_url):
     pytest.fail("the upstream's stream is still open")
 
 
-def test_the_request_is_the_contracts(demo):
+def test_the_request_contains_the_settings(demo):
     demo.answer_with("data: [DONE]\n\n")
     demo.choose(model="default", format="phased", temperature="0.5", max_tokens="100")
     with demo.page.expect_request("**/v1/chat/completions") as request:
@@ -199,7 +199,7 @@ def test_the_request_goes_to_the_path_of_the_chosen_format(demo):
     page.route(page.url, add_format)
     page.reload()
     demo.answer_with("data: [DONE]\n\n", path="v1/toy")
-    demo.ask_to_the_end("hi", model="default", format="toy")
+    demo.ask_and_wait("hi", model="default", format="toy")
 
     page.get_by_test_id("inspect").click()
     page.get_by_test_id("curl").click()
@@ -214,7 +214,7 @@ def test_the_request_goes_to_the_path_of_the_chosen_format(demo):
     assert "path" not in link
 
 
-def test_a_model_cannot_write_html(demo, named_events):
+def test_html_from_a_model_is_shown_as_text(demo, named_events):
     evil = '<img src="/nowhere" onerror="document.title=1"><b>bold</b>'
     demo.answer_with(
         named_events(
@@ -230,8 +230,8 @@ def test_a_model_cannot_write_html(demo, named_events):
     demo.ask(evil)
 
     expect(demo.status).to_have_text(DONE)
-    for panel in (demo.prompt_summary, demo.trace, demo.live_lines, demo.answer):
-        expect(panel).to_have_text(evil)
+    for part in (demo.prompt_summary, demo.trace, demo.live_lines, demo.answer):
+        expect(part).to_have_text(evil)
     expect(demo.summary).to_have_text(f"{evil} indeed")
     expect(demo.tool_calls).to_have_text(f"f({evil})")
     expect(demo.page.locator("img, .turn b")).to_have_count(0)
@@ -245,7 +245,7 @@ def test_tool_calls_are_shown(demo, format):
     expect(demo.tool_calls).to_have_text(re.compile(r"^\w+\(\{.*\}\)$"))
 
 
-def test_an_answer_cut_at_the_token_limit_says_so(demo, named_events):
+def test_an_answer_cut_off_at_the_token_limit_is_marked(demo, named_events):
     demo.answer_with(
         named_events(
             ("prompt_summary", {"text": "hi"}),
@@ -255,18 +255,18 @@ def test_an_answer_cut_at_the_token_limit_says_so(demo, named_events):
     )
     demo.ask("hi")
 
-    expect(demo.status).to_contain_text("cut at the token limit")
+    expect(demo.status).to_contain_text("cut off at the token limit")
     expect(demo.turns.last).to_contain_text("Raise Max tokens")
 
 
-def test_a_model_that_thinks_until_the_token_limit_is_said_to_do_so(demo):
-    demo.ask_to_the_end("hi", model="never-ends-thinking")
+def test_thinking_that_reaches_the_token_limit_is_marked(demo):
+    demo.ask_and_wait("hi", model="never-ends-thinking")
     expect(demo.turns.last).to_contain_text(
-        "The model was still thinking at the token limit. Raise Max tokens to read on."
+        "The model reached the token limit while thinking. Raise Max tokens to get an answer."
     )
 
 
-def test_an_answer_is_markdown_and_scripts_survive(demo, named_events):
+def test_an_answer_is_markdown_in_any_script(demo, named_events):
     text = "```\nif x:\n    return 1\n```\n\n**你好**, שלום 👍🏽\n\nשלום world"
     demo.answer_with(
         named_events(
@@ -284,14 +284,14 @@ def test_an_answer_is_markdown_and_scripts_survive(demo, named_events):
     expect(demo.answer.locator("p").last).to_have_css("direction", "rtl")
 
 
-def test_code_is_copied_by_its_button(demo, named_events):
+def test_a_code_block_has_a_copy_button(demo, named_events):
     demo.answer_with(
         named_events(
             ("final_output_delta", {"text": "So:\n```py\nif x:\n    go()\n```"}),
             ("done", {"finish_reason": "stop"}),
         )
     )
-    demo.ask_to_the_end("hi")
+    demo.ask_and_wait("hi")
     button = demo.answer.get_by_role("button", name="Copy")
     button.click()
 
@@ -300,7 +300,7 @@ def test_code_is_copied_by_its_button(demo, named_events):
     expect(button).to_be_visible()
 
 
-def test_a_silence_is_shown_and_what_the_heartbeats_say(demo, scripted):
+def test_a_silence_is_shown_with_the_state_of_the_connection(demo, scripted):
     demo.page.clock.install()
     demo.ask("hi", model="default")
     stall = demo.of_turn("stall")
@@ -314,7 +314,7 @@ def test_a_silence_is_shown_and_what_the_heartbeats_say(demo, scripted):
     demo.page.clock.run_for(4_000)
     expect(stall).to_have_text(
         re.compile(
-            r"^Nothing new for 1\d s\. The connection is alive: a heartbeat came \d s ago\.$"
+            r"^Nothing new for 1\d s\. The connection is alive: a heartbeat arrived \d s ago\.$"
         )
     )
     demo.page.clock.run_for(60_000)

@@ -18,7 +18,7 @@ KEY = "sk-client-1"
 OTHER = "sk-client-2"
 WRONG = "sk-of-somebody-else"
 BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "input": "hi"}
-OPEN = {"/", "/health", "/ready", "/metrics", "/openapi.json", "/static/<wanted>/<path:name>"}
+OPEN = {"/", "/health", "/ready", "/metrics", "/openapi.json", "/static/<requested>/<path:name>"}
 
 
 def routes() -> Iterator[tuple[str, str]]:

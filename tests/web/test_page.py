@@ -1,4 +1,4 @@
-"""How the page's files are sent."""
+"""The static files of the page: caching and compression."""
 
 import gzip
 import re
@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 FILE = "/static/any/page.js"
 
 
-def test_a_browser_asks_for_a_file_of_the_page_once(client: FlaskClient) -> None:
+def test_static_files_are_immutable(client: FlaskClient) -> None:
     paths = re.findall(r'(?:src|href)="(static/[^"]+)"', client.get("/").text)
     assert len(paths) > 20
     for path in paths:
@@ -19,7 +19,7 @@ def test_a_browser_asks_for_a_file_of_the_page_once(client: FlaskClient) -> None
             assert file.cache_control.max_age >= 30 * 24 * 3600
 
 
-def test_under_the_address_of_another_edition_a_file_is_asked_for_again(
+def test_a_file_with_another_fingerprint_is_revalidated(
     client: FlaskClient,
 ) -> None:
     with client.get(FILE) as file:
@@ -27,13 +27,13 @@ def test_under_the_address_of_another_edition_a_file_is_asked_for_again(
 
 
 @pytest.mark.parametrize("name", ["none.js", "../page.py", "%2e%2e/page.py", "markdown"])
-def test_only_the_page_s_files_are_there(client: FlaskClient, name: str) -> None:
+def test_other_files_are_not_served(client: FlaskClient, name: str) -> None:
     assert client.get(f"/static/any/{name}").status_code == 404
 
 
-def test_files_are_compressed_for_those_who_take_it(client: FlaskClient) -> None:
-    packs = {"Accept-Encoding": "gzip, br"}
-    with client.get(FILE) as plain, client.get(FILE, headers=packs) as packed:
+def test_static_files_are_compressed_if_the_client_accepts_it(client: FlaskClient) -> None:
+    accepts_gzip = {"Accept-Encoding": "gzip, br"}
+    with client.get(FILE) as plain, client.get(FILE, headers=accepts_gzip) as packed:
         assert plain.content_encoding is None
         assert packed.content_encoding == "gzip"
         assert packed.headers["Vary"] == "Accept-Encoding"
@@ -41,7 +41,7 @@ def test_files_are_compressed_for_those_who_take_it(client: FlaskClient) -> None
         assert len(packed.data) < len(plain.data) / 2
 
 
-def test_a_compressed_file_that_has_not_changed_is_not_sent_again(client: FlaskClient) -> None:
+def test_an_unchanged_compressed_file_is_not_sent_again(client: FlaskClient) -> None:
     headers = {"Accept-Encoding": "gzip"}
     with client.get(FILE, headers=headers) as first:
         headers["If-None-Match"] = first.headers["ETag"]

@@ -1,9 +1,9 @@
-/** Markdown's blocks: lines in, nodes out (see dom.js). Pure.
+/** Markdown's blocks. Pure: takes lines, returns nodes (see dom.js).
  *
- * What a block is depends only on its own lines and the first two of the next one, so in a text that
- * grows, all blocks before the last are final (see view.js). Left out on purpose: HTML,
- * reference links and underlined headings, which could reach back, and indented code, which models
- * do not mean.
+ * A block depends only on its own lines and on the first two lines of the next one. So in a growing
+ * text, all blocks before the last one are final (see view.js). Deliberately unsupported: HTML;
+ * reference links and setext headings, which would change earlier blocks; and indented code, which
+ * models do not use.
  */
 
 import { h } from "../dom.js";
@@ -21,11 +21,12 @@ const MATH_END = { $$: "$$", "\\[": "\\]" };
 
 const MAX_DEPTH = 12;
 const MAX_FORMULA_LINES = 100;
-const LINES_A_CHUNK = 40;
+const CHUNK_LINES = 40;
 
-/** The blocks of the lines: each one's node, its first line, and the last heading's level by then.
+/** Parses lines into blocks: `{node, start, level}`.
  *
- * `open`: more may follow the last line. `heading.level`: of the last heading before these lines.
+ * `start` is the index of the block's first line, `level` that of the last heading so far.
+ * `open`: more text may follow. `heading.level`: that of the last heading before these lines.
  */
 export function blocks(lines, { open = false, depth = 0, heading = { level: 2 } } = {}) {
   const found = [];
@@ -43,19 +44,19 @@ export function blocks(lines, { open = false, depth = 0, heading = { level: 2 } 
 }
 
 function block(lines, at, context) {
-  for (const read of depthOf(context) ? [fence, math, title, rule, quote, list, table] : [fence]) {
+  for (const read of canNest(context) ? [fence, math, title, rule, quote, list, table] : [fence]) {
     const found = read(lines, at, context);
     if (found) return found;
   }
   return paragraph(lines, at, context);
 }
 
-/** The outermost block has its direction from its first letter, and what is inside follows it. */
+/** An outermost block gets its direction from its first letter; blocks inside inherit it. */
 const direction = (depth) => (depth === 0 ? { dir: "auto" } : {});
 
-const depthOf = ({ depth }) => depth < MAX_DEPTH;
+const canNest = ({ depth }) => depth < MAX_DEPTH;
 
-/** May a line with what follows it begin a block of its own, also right behind a paragraph? */
+/** True if a block that starts at this line can follow a paragraph without a blank line. */
 function interrupts(lines, at) {
   const line = lines[at];
   const item = ITEM.exec(line);
@@ -93,12 +94,13 @@ function fence(lines, at) {
   return [listing(code, /^[\w+#.-]*/.exec(info)[0]), Math.min(end + 1, lines.length)];
 }
 
-/** Code under its language and a button. In chunks: a browser lays out a chunk at a time. */
+/** Code with its language and a Copy button. The chunks spare the browser from laying out all of a
+ * growing listing again. */
 function listing(lines, language) {
   const chunks = [];
-  for (let at = 0; at < lines.length; at += LINES_A_CHUNK) {
-    const rest = at + LINES_A_CHUNK < lines.length ? "\n" : "";
-    chunks.push(h("span", {}, lines.slice(at, at + LINES_A_CHUNK).join("\n") + rest));
+  for (let at = 0; at < lines.length; at += CHUNK_LINES) {
+    const rest = at + CHUNK_LINES < lines.length ? "\n" : "";
+    chunks.push(h("span", {}, lines.slice(at, at + CHUNK_LINES).join("\n") + rest));
   }
   const name = language || "text";
   return h(
@@ -118,7 +120,7 @@ function listing(lines, language) {
   );
 }
 
-/** A formula on lines of its own. One that never closes, up to a blank line, was none. */
+/** A display formula. Without its end mark before a blank line, it is a paragraph. */
 function math(lines, at, context) {
   const found = MATH_START.exec(lines[at]);
   if (!found) return null;
@@ -138,7 +140,7 @@ function math(lines, at, context) {
   return [h("div", { class: "formula", tabindex: "0" }, shown), end];
 }
 
-/** A heading. Levels begin below the page's own and never skip one, whatever the model does. */
+/** A heading. Its level is at least 3, below the page's headings, and skips none. */
 function title(lines, at, { depth, open, heading }) {
   const found = HEADING.exec(lines[at]);
   if (!found) return null;
@@ -186,10 +188,10 @@ function list(lines, at, context) {
   return [h(ordered ? "ol" : "ul", attrs, items), end];
 }
 
-/** One item: its first line, and what is indented below it. Two spaces do, as models have it. */
+/** A list item: its first line and the indented ones below. Like models do, two spaces suffice. */
 function item(lines, at, [, indent, mark, gap = " ", first = ""], { open, depth }) {
   const width = indent.length + mark.length + (gap.length > 4 ? 1 : gap.length);
-  const enough = Math.min(width, indent.length + 2);
+  const minIndent = Math.min(width, indent.length + 2);
   const inner = [first];
   let fenced = FENCE.test(first);
   let end = at + 1;
@@ -198,7 +200,7 @@ function item(lines, at, [, indent, mark, gap = " ", first = ""], { open, depth 
     const blank = !line.trim();
     const indented = /^ */.exec(line)[0].length;
     const lazy = !fenced && lines[next - 1].trim() && !interrupts(lines, next) && !ITEM.test(line);
-    if (!blank && indented < enough && !lazy) break;
+    if (!blank && indented < minIndent && !lazy) break;
     inner.push(line.slice(Math.min(indented, width)));
     fenced ||= FENCE.test(inner.at(-1));
     if (!blank) end = next + 1;
@@ -210,10 +212,10 @@ function item(lines, at, [, indent, mark, gap = " ", first = ""], { open, depth 
   return [h("li", task ? { class: "task" } : {}, tight(children)), end];
 }
 
-/** Tabs before a line's text count as four spaces. */
+/** The line with four spaces for each leading tab. */
 const spaced = (line) => line.replace(/^[ \t]+/, (space) => space.replaceAll("\t", "    "));
 
-/** The only paragraph of an item needs no box of its own. */
+/** Unwraps the paragraph of an item that has only one. */
 function tight(children) {
   const [first, ...rest] = children;
   if (first?.tag !== "p" || rest.some(({ tag }) => tag === "p")) return children;

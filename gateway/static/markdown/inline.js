@@ -1,17 +1,17 @@
-/** The inside of a paragraph: emphasis, code, links, formulas. Pure: text in, nodes out (dom.js).
+/** Inline Markdown: emphasis, code, links, formulas. Pure: takes text, returns nodes (see dom.js).
  *
- * Follows CommonMark where it matters to what models write. A line break stays a line break. Only
- * absolute http and https addresses become links, images become links to them, and HTML is text.
+ * Follows CommonMark as far as models use it, with these exceptions: a line break stays a line
+ * break, only absolute http and https URLs become links, images become links, and HTML stays text.
  */
 
 import { h } from "../dom.js";
-import { anchor, balanced, closingBracket, webAddress } from "./links.js";
+import { anchor, balanced, closingBracket, webUrl } from "./links.js";
 import { formula } from "./math.js";
 
 const SPECIAL = /[\\`*_~[!<&$\n]|https?:\/\//g;
 const PUNCTUATION = /[\p{P}\p{S}]/u;
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
-const MATH = [
+const MATH_MARKS = [
   ["$$", "$$"],
   ["$", "$"],
   ["\\(", "\\)"],
@@ -19,9 +19,9 @@ const MATH = [
 ];
 const MONEY = /^\s|\s$|^\d[\d.,]*\s+\p{L}{2}/u;
 
-/** The nodes of a text. `open`: more may follow; what is not closed yet is shown as if it were. */
+/** The nodes of a text. `open`: more text may follow, so unclosed marks count as closed. */
 export function inline(text, { open = false, links = true } = {}) {
-  // A mark at the end of what has arrived may be half a mark; what it closes is closed anyway.
+  // A mark at the end may be incomplete. If it closes something, that is shown as closed anyway.
   const ready = open ? text.replace(/[*_~`]+$/, "") : text;
   return new Inline(ready.trimEnd(), open, links).nodes();
 }
@@ -56,11 +56,11 @@ class Inline {
   }
 
   #special(found) {
-    if (!this.#node(found)) this.#take(found.length, found);
+    if (!this.#parse(found)) this.#push(found.length, found);
   }
 
-  /** Takes what a special character begins; false if it stands for itself. */
-  #node(found) {
+  /** Parses the construct that a special character starts. False: the character is plain text. */
+  #parse(found) {
     switch (found) {
       case "\n":
         return this.#break();
@@ -86,8 +86,8 @@ class Inline {
     }
   }
 
-  /** Goes on behind `length` characters, for which `node` stands. Always true. */
-  #take(length, node) {
+  /** Adds the node for the next `length` characters. Always returns true. */
+  #push(length, node) {
     this.#at += length;
     this.#out.push(node);
     return true;
@@ -98,7 +98,8 @@ class Inline {
     return pattern.exec(this.#text);
   }
 
-  /** Where `closer` is from `from` on, or -1. What is not there is not looked for again. */
+  /** The index of `closer` at or after `from`, or -1. One that is missing is not searched again,
+   * which keeps the time linear. */
   #find(closer, from) {
     if (this.#unclosed.has(closer)) return -1;
     const at = this.#text.indexOf(closer, from);
@@ -110,12 +111,12 @@ class Inline {
     const last = this.#out.at(-1);
     if (typeof last === "string") this.#out[this.#out.length - 1] = last.replace(/(\\| +)$/, "");
     const spaces = this.#match(/\n[ \t]*/y)[0].length;
-    return this.#take(spaces, h("br"));
+    return this.#push(spaces, h("br"));
   }
 
   #escape() {
     const escaped = this.#match(/\\([!-/:-@[-`{-~])/y);
-    return escaped && this.#take(2, escaped[1]);
+    return escaped && this.#push(2, escaped[1]);
   }
 
   #entity() {
@@ -126,7 +127,7 @@ class Inline {
     const shown = name
       ? ENTITIES[name]
       : code > 0 && code <= 0x10ffff && String.fromCodePoint(code);
-    return shown && this.#take(all.length, shown);
+    return shown && this.#push(all.length, shown);
   }
 
   #code() {
@@ -138,16 +139,16 @@ class Inline {
       while (this.#text[past] === "`") past += 1;
       end = this.#find(fence, past);
     }
-    if (end < 0 && !this.#open) return this.#take(fence.length, fence);
+    if (end < 0 && !this.#open) return this.#push(fence.length, fence);
     const code = this.#text.slice(start, end < 0 ? undefined : end).replaceAll("\n", " ");
     const shown = /^ .*[^ ].* $/.test(code) ? code.slice(1, -1) : code;
     const length = end < 0 ? this.#text.length - this.#at : end + fence.length - this.#at;
-    return this.#take(length, shown ? h("code", {}, shown) : "");
+    return this.#push(length, shown ? h("code", {}, shown) : "");
   }
 
-  /** A formula between its marks, unless the dollars are money. */
+  /** A formula between its marks, unless the dollar signs are amounts of money. */
   #formula() {
-    for (const [opener, closer] of MATH) {
+    for (const [opener, closer] of MATH_MARKS) {
       if (!this.#text.startsWith(opener, this.#at)) continue;
       const start = this.#at + opener.length;
       const end = this.#find(closer, start);
@@ -156,7 +157,7 @@ class Inline {
       if (opener === "$" && (MONEY.test(source) || /\d/.test(this.#text[end + 1] ?? "")))
         return false;
       const display = opener === "$$" || opener === "\\[";
-      return this.#take(end + closer.length - this.#at, formula(source.trim(), { display }));
+      return this.#push(end + closer.length - this.#at, formula(source.trim(), { display }));
     }
     return false;
   }
@@ -171,17 +172,17 @@ class Inline {
     const target = /\(\s*<?([^\s<>]*?)>?(?:\s+(?:"[^"]*"|'[^']*'))?\s*\)$/y;
     target.lastIndex = end + 1;
     const found = target.exec(balanced(this.#text, end + 1));
-    const href = found && webAddress(found[1]);
+    const href = found && webUrl(found[1]);
     if (!href) return false;
     const label = this.#text.slice(start, end);
     const shown = image ? [label || "image"] : inline(label, { links: false });
-    return this.#take(target.lastIndex - this.#at, anchor(href, shown));
+    return this.#push(target.lastIndex - this.#at, anchor(href, shown));
   }
 
   #autolink() {
     const found = this.#match(/<(https?:\/\/[^\s<>]+)>/y);
-    const href = this.#links && found && webAddress(found[1]);
-    return href && this.#take(found[0].length, anchor(href, [found[1]]));
+    const href = this.#links && found && webUrl(found[1]);
+    return href && this.#push(found[0].length, anchor(href, [found[1]]));
   }
 
   #bareLink() {
@@ -192,25 +193,25 @@ class Inline {
       const closed = address.split(")").length;
       return end.startsWith(")") && opened >= closed ? ")" : "";
     });
-    const href = webAddress(address);
-    return href && this.#take(address.length, anchor(href, [address]));
+    const href = webUrl(address);
+    return href && this.#push(address.length, anchor(href, [address]));
   }
 
-  /** A run of `*`, `_` or `~`: closes what stands open if it can, and else opens if it can. */
+  /** A run of `*`, `_` or `~`: closes open runs if it can; the rest of it opens one if it can. */
   #delimiter(mark) {
     const [run] = this.#match(mark === "*" ? /\*+/y : mark === "_" ? /_+/y : /~+/y);
-    if (mark === "~" && run.length !== 2) return this.#take(run.length, run);
+    if (mark === "~" && run.length !== 2) return this.#push(run.length, run);
     const before = charBefore(this.#text, this.#at);
     const after = charAfter(this.#text, this.#at + run.length);
     const left = flanks(after, before);
     const right = flanks(before, after);
-    const wordy = mark === "_";
+    const isUnderscore = mark === "_";
     const delimiter = {
       mark,
       count: run.length,
       length: run.length,
-      canOpen: left && (!wordy || !right || PUNCTUATION.test(before)),
-      canClose: right && (!wordy || !left || PUNCTUATION.test(after)),
+      canOpen: left && (!isUnderscore || !right || PUNCTUATION.test(before)),
+      canClose: right && (!isUnderscore || !left || PUNCTUATION.test(after)),
     };
     this.#at += run.length;
     if (delimiter.canClose) this.#close(delimiter);
@@ -228,7 +229,7 @@ class Inline {
         at -= 1;
         continue;
       }
-      this.#openers.length = at + 1; // what was opened in between stays text
+      this.#openers.length = at + 1; // unclosed runs in between are text
       const used = Math.min(2, opener.count, closer.count);
       this.#wrap(index, used);
       closer.count -= used;
@@ -240,7 +241,7 @@ class Inline {
     }
   }
 
-  /** What stands behind an opener becomes one node. */
+  /** Wraps the nodes after an opener into an element. */
   #wrap(index, used) {
     const opener = this.#out[index];
     const tag = opener.mark === "~" ? "del" : used === 2 ? "strong" : "em";
@@ -258,7 +259,7 @@ class Inline {
   }
 }
 
-/** Delimiters that were never closed are text, and neighbouring texts are one. */
+/** Turns unclosed delimiters into text, and merges adjacent texts. */
 function joined(nodes) {
   const result = [];
   for (const node of nodes) {
@@ -279,11 +280,11 @@ function charBefore(text, at) {
   return low >= 0xdc00 && low <= 0xdfff ? text.slice(at - 2, at) : text[at - 1];
 }
 
-/** Is a run of delimiters attached to the text on this side? */
+/** CommonMark's flanking: true if a run of delimiters is attached to the text on its inner side. */
 const flanks = (inner, outer) =>
   !/\s/.test(inner) && (!PUNCTUATION.test(inner) || /\s/.test(outer) || PUNCTUATION.test(outer));
 
-/** CommonMark's rule of three keeps `*a**b*` whole. */
+/** True if these delimiters form a pair. CommonMark's rule of three keeps `*a**b*` in one piece. */
 function matches(opener, closer) {
   if (opener.mark !== closer.mark) return false;
   const either = opener.canClose || closer.canOpen;

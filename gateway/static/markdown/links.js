@@ -1,10 +1,10 @@
-/** Links: where they end, and where they may lead. Pure. */
+/** Links: where they end, and which URLs are allowed. Pure. */
 
 import { h } from "../dom.js";
 
 const MAX_LINK_CHARS = 2000;
 
-/** Where the bracket opened before `start` closes, if a parenthesis follows it; else -1. */
+/** The index of the bracket that closes the one before `start`, if `(` follows it; else -1. */
 export function closingBracket(text, start) {
   let depth = 1;
   for (let at = start; at < text.length && at - start < MAX_LINK_CHARS; at += 1) {
@@ -15,7 +15,7 @@ export function closingBracket(text, start) {
   return -1;
 }
 
-/** The text up to the parenthesis that closes the one at `start`: addresses may hold pairs. */
+/** The text up to the parenthesis that closes the one at `start`; "" if none does. */
 export function balanced(text, start) {
   let depth = 0;
   for (let at = start; at < text.length && at - start < MAX_LINK_CHARS; at += 1) {
@@ -25,8 +25,8 @@ export function balanced(text, start) {
   return "";
 }
 
-/** The address if it is an absolute one of the web, else null. */
-export function webAddress(text) {
+/** The normalized URL if it is an absolute http or https URL, else null. */
+export function webUrl(text) {
   return /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text).href : null;
 }
 

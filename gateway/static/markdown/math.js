@@ -1,7 +1,15 @@
-/** LaTeX formulas as MathML, as far as the usual ones go; others are shown as their source. Pure. */
+/** LaTeX formulas as MathML. A formula with an unsupported command is shown as its source. Pure. */
 
 import { h } from "../dom.js";
-import { ACCENTS, BIG, DELIMITERS, FONTS, FUNCTIONS, SPACES, SYMBOLS } from "./symbols.js";
+import {
+  ACCENTS,
+  BIG_OPERATORS,
+  DELIMITERS,
+  FONTS,
+  FUNCTIONS,
+  SPACES,
+  SYMBOLS,
+} from "./symbols.js";
 
 const TOKEN = /\\[a-zA-Z]+\*?|\\[^]|\d+(?:[.,]\d+)*|\s+|[^]/gu;
 const MAX_DEPTH = 40;
@@ -19,19 +27,19 @@ const ENVIRONMENTS = {
   array: ["", ""],
 };
 
-/** The nodes of a formula; `display`: on a line of its own. */
+/** The node of a formula. `display`: it has a line of its own. */
 export function formula(tex, { display = false } = {}) {
   try {
     const content = new Formula(tex, display).read();
     return h("math", display ? { display: "block" } : {}, h("mrow", {}, content));
   } catch (error) {
-    if (!(error instanceof Unknown)) throw error;
+    if (!(error instanceof Unsupported)) throw error;
     return h("code", { class: "tex", dir: "ltr" }, tex);
   }
 }
 
-/** Something that this page cannot set. */
-class Unknown extends Error {}
+/** The formula cannot be converted. */
+class Unsupported extends Error {}
 
 class Formula {
   #tokens;
@@ -46,7 +54,7 @@ class Formula {
 
   read() {
     const row = this.#row(() => false);
-    if (this.#at < this.#tokens.length) throw new Unknown();
+    if (this.#at < this.#tokens.length) throw new Unsupported();
     return row;
   }
 
@@ -62,12 +70,12 @@ class Formula {
   }
 
   #expect(token) {
-    if (this.#next() !== token) throw new Unknown();
+    if (this.#next() !== token) throw new Unsupported();
   }
 
-  /** What stands until `ends` says so of the next token, which stays. */
+  /** The nodes up to a token for which `ends` is true; that token is not consumed. */
   #row(ends) {
-    if ((this.#depth += 1) > MAX_DEPTH) throw new Unknown();
+    if ((this.#depth += 1) > MAX_DEPTH) throw new Unsupported();
     const row = [];
     for (let token = this.#peek(); token !== undefined && !ends(token); token = this.#peek()) {
       if (token === "}" || token === "&" || token === "\\\\") break;
@@ -77,25 +85,25 @@ class Formula {
     return row;
   }
 
-  /** An atom with what stands below and above it. */
+  /** An atom with its subscript and superscript. */
   #scripted() {
-    const begins = this.#peek();
-    const base = begins === "^" || begins === "_" ? h("mrow") : this.#atom();
-    let below = null;
-    let above = null;
+    const first = this.#peek();
+    const base = first === "^" || first === "_" ? h("mrow") : this.#atom();
+    let sub = null;
+    let sup = null;
     for (;;) {
       const mark = this.#peek();
-      if (mark === "_" && !below) below = (this.#next(), this.#argument());
-      else if (mark === "^" && !above) above = (this.#next(), this.#argument());
-      else if (mark === "'") above = (this.#next(), h("mo", {}, "′"));
-      else if (mark === "_" || mark === "^") throw new Unknown();
+      if (mark === "_" && !sub) sub = (this.#next(), this.#argument());
+      else if (mark === "^" && !sup) sup = (this.#next(), this.#argument());
+      else if (mark === "'") sup = (this.#next(), h("mo", {}, "′"));
+      else if (mark === "_" || mark === "^") throw new Unsupported();
       else break;
     }
     const stacked = this.#display && base.limits;
     const [under, over] = stacked ? ["munder", "mover"] : ["msub", "msup"];
-    if (below && above) return h(stacked ? "munderover" : "msubsup", {}, base, below, above);
-    if (below) return h(under, {}, base, below);
-    return above ? h(over, {}, base, above) : base;
+    if (sub && sup) return h(stacked ? "munderover" : "msubsup", {}, base, sub, sup);
+    if (sub) return h(under, {}, base, sub);
+    return sup ? h(over, {}, base, sup) : base;
   }
 
   /** One atom, or a group in braces. */
@@ -109,27 +117,28 @@ class Formula {
 
   #atom() {
     const token = this.#peek();
-    if (token === undefined) throw new Unknown();
+    if (token === undefined) throw new Unsupported();
     if (token === "{") return this.#argument();
     this.#next();
     if (token[0] === "\\") return this.#command(token.slice(1));
     if (/^\d/.test(token)) return h("mn", {}, token);
     if (/^\p{L}/u.test(token)) return h("mi", {}, token);
     if ("()[]|".includes(token)) return h("mo", { stretchy: "false" }, token);
-    if ("#$%~".includes(token)) throw new Unknown();
+    if ("#$%~".includes(token)) throw new Unsupported();
     return h("mo", {}, token === "-" ? "−" : token === "*" ? "∗" : token);
   }
 
   #command(name) {
     if (name in SYMBOLS) return h(SYMBOLS[name].tag, {}, SYMBOLS[name].text);
-    if (name in BIG) return { ...h("mo", {}, BIG[name]), limits: !name.endsWith("int") };
+    if (name in BIG_OPERATORS)
+      return { ...h("mo", {}, BIG_OPERATORS[name]), limits: !name.endsWith("int") };
     if (FUNCTIONS.has(name))
       return { ...h("mi", {}, name), limits: /^(lim|max|min|sup|inf)/.test(name) };
     if (name in SPACES) return h("mspace", { width: SPACES[name] });
     if (name in FONTS) return this.#letters(FONTS[name]);
     if (name in ACCENTS)
       return h("mover", { accent: "true" }, this.#argument(), h("mo", {}, ACCENTS[name]));
-    const known = {
+    const commands = {
       frac: () => h("mfrac", {}, this.#argument(), this.#argument()),
       binom: () =>
         this.#fenced(
@@ -148,21 +157,21 @@ class Formula {
       operatorname: () => h("mi", {}, this.#verbatim()),
       not: () => this.#negated(),
     };
-    Object.assign(known, {
-      dfrac: known.frac,
-      tfrac: known.frac,
-      mbox: known.text,
-      textbf: known.text,
+    Object.assign(commands, {
+      dfrac: commands.frac,
+      tfrac: commands.frac,
+      mbox: commands.text,
+      textbf: commands.text,
     });
-    Object.assign(known, { textit: known.text, mathrm: known.operatorname });
+    Object.assign(commands, { textit: commands.text, mathrm: commands.operatorname });
     if (/^[bB]ig/.test(name)) return h("mo", {}, this.#delimiter());
-    if (!Object.hasOwn(known, name)) throw new Unknown();
-    return known[name]();
+    if (!Object.hasOwn(commands, name)) throw new Unsupported();
+    return commands[name]();
   }
 
   #negated() {
     const [text] = this.#atom().children;
-    if (typeof text !== "string") throw new Unknown();
+    if (typeof text !== "string") throw new Unsupported();
     return h("mo", {}, `${text}\u0338`);
   }
 
@@ -174,13 +183,13 @@ class Formula {
     return h("mroot", {}, this.#argument(), h("mrow", {}, index));
   }
 
-  /** The text of a group, spaces and all. */
+  /** The text of a group, including its spaces. */
   #verbatim() {
     this.#expect("{");
     let text = "";
     for (let depth = 1; ; this.#at += 1) {
       const token = this.#tokens[this.#at];
-      if (token === undefined) throw new Unknown();
+      if (token === undefined) throw new Unsupported();
       if (token === "{") depth += 1;
       if (token === "}" && (depth -= 1) === 0) break;
       text += /^\\[^a-zA-Z]/.test(token) ? token.slice(1) : token;
@@ -189,16 +198,16 @@ class Formula {
     return text.replace(/^ | $/g, "\u00a0");
   }
 
-  /** Letters of a font, which Unicode has as characters of their own. */
-  #letters(shown) {
+  /** Letters in another font, as Unicode's mathematical letters. */
+  #letters(toFont) {
     const text = this.#peek() === "{" ? this.#verbatim() : this.#next();
-    if (!/^[\w\s]*$/.test(text ?? "\\")) throw new Unknown();
-    return h("mi", { mathvariant: "normal" }, [...text].map(shown).join(""));
+    if (!/^[\w\s]*$/.test(text ?? "\\")) throw new Unsupported();
+    return h("mi", { mathvariant: "normal" }, [...text].map(toFont).join(""));
   }
 
   #delimiter() {
     const token = this.#next();
-    if (!Object.hasOwn(DELIMITERS, token ?? "")) throw new Unknown();
+    if (!Object.hasOwn(DELIMITERS, token ?? "")) throw new Unsupported();
     return DELIMITERS[token];
   }
 
@@ -216,7 +225,7 @@ class Formula {
 
   #environment() {
     const name = this.#verbatim();
-    if (!Object.hasOwn(ENVIRONMENTS, name)) throw new Unknown();
+    if (!Object.hasOwn(ENVIRONMENTS, name)) throw new Unsupported();
     if (name === "array") this.#verbatim();
     const [open, close] = ENVIRONMENTS[name];
     const rows = [[]];
@@ -235,14 +244,14 @@ class Formula {
       const token = this.#next();
       if (token === "\\end") break;
       if (token === "\\\\") rows.push([]);
-      else if (token !== "&") throw new Unknown();
+      else if (token !== "&") throw new Unsupported();
     }
-    if (this.#verbatim() !== name) throw new Unknown();
-    const side =
+    if (this.#verbatim() !== name) throw new Unsupported();
+    const attrs =
       name === "cases" || name.startsWith("align") ? { class: name.replace("*", "") } : {};
     const table = h(
       "mtable",
-      side,
+      attrs,
       rows.map((row) => h("mtr", {}, row)),
     );
     return this.#fenced(open, table, close);

@@ -1,4 +1,4 @@
-/** What the commands of LaTeX's mathematics look like. */
+/** LaTeX's math commands and the characters that they stand for. */
 
 const pairs = (text) =>
   text
@@ -7,7 +7,7 @@ const pairs = (text) =>
     .map((pair) => pair.split(":"));
 const symbols = (tag, text) => pairs(text).map(([name, shown]) => [name, { tag, text: shown }]);
 
-/** Letters and signs by the name of their command. */
+/** Letters and symbols by command. */
 export const SYMBOLS = Object.fromEntries([
   ...symbols(
     "mi",
@@ -32,8 +32,8 @@ export const SYMBOLS = Object.fromEntries([
   ["colon", { tag: "mo", text: ":" }],
 ]);
 
-/** Operators that take limits. */
-export const BIG = Object.fromEntries(
+/** Operators with limits. */
+export const BIG_OPERATORS = Object.fromEntries(
   pairs(
     "sum:∑ prod:∏ coprod:∐ int:∫ iint:∬ iiint:∭ oint:∮ bigcup:⋃ bigcap:⋂ bigvee:⋁ bigwedge:⋀ bigoplus:⨁",
   ),
@@ -60,7 +60,7 @@ export const ACCENTS = Object.fromEntries(
   pairs("hat:^ widehat:^ bar:¯ overline:¯ vec:→ overrightarrow:→ dot:˙ ddot:¨ tilde:~ widetilde:~"),
 );
 
-/** What may stand behind `\left`, `\right` and `\big`; a point is none. */
+/** The delimiters for `\left`, `\right` and `\big`; a dot stands for none. */
 export const DELIMITERS = {
   ".": "",
   ...Object.fromEntries([..."()[]|/<>"].map((mark) => [mark, mark])),
@@ -85,12 +85,13 @@ export const DELIMITERS = {
   ),
 };
 
-/** A font of Unicode: where its capitals, smalls and digits begin, and its letters of old. */
+/** Maps letters to one of Unicode's fonts, given its first capital, small letter and digit.
+ * `exceptions`: letters that Unicode has elsewhere. */
 const font =
-  (capitals, smalls, digits, old = {}) =>
+  (capitals, smalls, digits, exceptions = {}) =>
   (letter) => {
     const code = letter.charCodeAt(0);
-    if (letter in old) return old[letter];
+    if (letter in exceptions) return exceptions[letter];
     if (/[A-Z]/.test(letter)) return String.fromCodePoint(capitals + code - 65);
     if (/[a-z]/.test(letter)) return String.fromCodePoint(smalls + code - 97);
     return /\d/.test(letter) && digits ? String.fromCodePoint(digits + code - 48) : letter;

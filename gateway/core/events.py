@@ -74,9 +74,10 @@ class Extra(_Event, frozen=True):
     delta: dict[str, Any]
     """Fields of a delta that the gateway does not know: refusal, audio …"""
     choice: dict[str, Any] = {}
-    """`logprobs` of the texts since the last such event."""
+    """`logprobs` of the texts since the last such event, and unknown members of the choice."""
     chunk: dict[str, Any] = {}
-    """`system_fingerprint` and `service_tier`: they hold for the whole answer."""
+    """Members of the upstream's chunks: `system_fingerprint` and `service_tier`, which hold for the
+    whole answer, and unknown ones, when they are new."""
 
     @property
     def answers(self) -> bool:

@@ -39,9 +39,9 @@ class Other(msgspec.Struct, frozen=True):
     delta: dict[str, Any] = {}
     """Fields of a delta that the gateway does not know."""
     choice: dict[str, Any] = {}
-    """`logprobs`."""
+    """`logprobs`, and members of a choice that the gateway does not know."""
     chunk: dict[str, Any] = {}
-    """`system_fingerprint` and `service_tier`, when they are new."""
+    """Members of a chunk, such as `system_fingerprint` and `citations`, when they are new."""
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -313,11 +313,11 @@ class Turn:
         return UNKNOWN if in_one_piece else STOP
 
     def _take_extra(self, extra: Extra) -> None:
-        self.model_ran = self.model_ran or bool(extra.delta or extra.choice)
+        self.model_ran = self.model_ran or bool(extra.delta or "logprobs" in extra.choice)
         if extra.answers:
             self._close_text(stopped=False)
             self._begin_output()
-        if extra.choice and self._thinking and not self._shows_trace:
+        if "logprobs" in extra.choice and self._thinking and not self._shows_trace:
             return  # the logprobs would spell out the trace
         self._events.append(extra)
 

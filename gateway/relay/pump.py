@@ -175,7 +175,9 @@ class Pump:
 
     def _end(self, run: Run, error: GatewayError) -> None:
         """Fails the turn, before an upstream accepted the call or in the stream."""
-        if not run.accepted.is_set():
+        # Behind a status 200, only an error that names a status of its own becomes one.
+        has_status = not run.answered.is_set() or isinstance(error, UpstreamRefused)
+        if has_status and not run.accepted.is_set():
             run.refused = error
         now = self._clock()
         try:

@@ -45,11 +45,26 @@ _KNOWN = frozenset(
 """What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
 _UNFINISHED = (None, "", "null", "none", "None")
 """The finish reasons of a choice that goes on; the words are SGLang's, Ollama's and KoboldCpp's."""
+_KNOWN_IN_CHUNK = frozenset(
+    {
+        *("id", "object", "created", "model", "choices", "usage", "error"),
+        *("system_fingerprint", "service_tier"),
+        *("phase", "phases", "ttft_ms"),  # names of the gateway's own members
+        *("obfuscation", "p", "padding"),  # random padding
+    }
+)
+_KNOWN_IN_CHOICE = frozenset(
+    {
+        *("index", "delta", "message", "logprobs", "finish_reason", "error", "usage"),
+        *("phases", "obfuscation", "padding"),
+    }
+)
 _ABSENT = (None, "", False, 0)
 """The values of an `error` member that is no error."""
 _FIELDS = (b"data", b"event", b"id", b"retry", b":", b"\xef\xbb\xbf")
 """What the lines of an event stream begin with."""
 _BARE_ERROR = re.compile(rb"\s*(?:error|err|exception)\s*:\s*|(?=\s*\{\s*\"error\")", re.IGNORECASE)
+_TAG = "<thought>"
 _MAX_STRAY = 500
 _SIGNS_OF_LIFE = frozenset({"ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
 """Names of events that say nothing."""
@@ -71,6 +86,7 @@ class _Choice(msgspec.Struct):
     stop_reason: Any = None
     matched_stop: Any = None
     error: Any = None
+    usage: Any = None
 
 
 class _Chunk(msgspec.Struct):
@@ -79,9 +95,11 @@ class _Chunk(msgspec.Struct):
     error: Any = None
     system_fingerprint: Any = None
     service_tier: Any = None
+    x_groq: Any = None
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
+_decode_any = msgspec.json.Decoder().decode
 
 
 _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
@@ -106,7 +124,12 @@ class ChatReader:
         """Some choice was there, of whatever index."""
         self._stray = b""
         """The first lines that are no lines of an event stream."""
-        self._tagged_thoughts = False
+        self._has_tagged_thoughts: bool | None = None
+        """Whether flagged thoughts stand between tags as well; None until it is known."""
+        self._is_probe = False
+        """It reads a single frame, to find the template of the stream."""
+        self._flagged_head = ""
+        """Flagged text that may be the begin of a tag."""
         self._has_label = False
         self._sse = Decoder()
         self._learner = TemplateLearner()
@@ -115,6 +138,8 @@ class ChatReader:
         self._held_bytes = 0
         self._begun = False
         self._of_answer: tuple[Any, Any] = (None, None)
+        self._members: dict[str, Any] = {}
+        """The unknown members of the chunks and of the choice, as they were last."""
         self._parts: list[Part] = []
         self._pieces: list[Any] = []
         self._kind: type[Part] = Content
@@ -129,7 +154,7 @@ class ChatReader:
             return self._take()
         at = 0
         while at < len(lines):
-            template = self._learner.template if self._sse.between_events else None
+            template = self._known_template()
             texts = template.texts_of_lines(lines, at) if template is not None else None
             if not texts or template is None:
                 at = self._parsed(lines, at)
@@ -163,11 +188,12 @@ class ChatReader:
             end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
             if end - at == 2 and self._sse.between_events:
                 self._learner.learn(lines[at], self._parts_of)
-        for line in lines[at:end]:
+        event = lines[at:end]
+        for message in self._sse.feed(event):
+            self._message(message)
+        for line in event:
             if line and not line.startswith(_FIELDS):
                 self._stray_line(line)
-            for message in self._sse.feed((line,)):
-                self._message(message)
         return end
 
     def _stray_line(self, line: bytes) -> None:
@@ -180,14 +206,18 @@ class ChatReader:
     def _parts_of(self, line: bytes) -> list[Part]:
         """What one line says by itself, further down in a stream."""
         reader = ChatReader(self._choice_index)
-        reader._has_label = True
+        reader._has_label = reader._is_probe = True
         reader._parsed([b"", line, b""], 0, 3)
         return reader._take()
+
+    def _known_template(self) -> FrameTemplate | None:
+        is_between = self._sse.between_events and not self._flagged_head
+        return self._learner.template if is_between else None
 
     @property
     def template(self) -> tuple[FrameTemplate, PartType] | None:
         """The frame that the answer repeats, and what its text is; None while unknown."""
-        template = self._learner.template if self._sse.between_events else None
+        template = self._known_template()
         return (template, template.part) if template is not None else None
 
     def close(self) -> list[Part]:
@@ -196,9 +226,10 @@ class ChatReader:
             self._body(b"\n".join(self._whole))
         for message in self._sse.close():
             self._message(message)
+        self._release_flagged()
         if self._stray and not self._has_choices and not self._parts:
             words = words_of_text(self._stray.decode("utf-8", "replace"), self._redact)
-            if words.message:
+            if " " in words.message:  # else it is rather a line that was cut
                 self._fault(words)
         return self._take()
 
@@ -237,21 +268,28 @@ class ChatReader:
         """Data that is no object: an error, unless it is JSON that says nothing."""
         value = decode_json(data)
         if value is None and data != b"null":
-            self._error_text(data)
+            if not DONE.startswith(data):  # the stream may be cut there
+                self._error_text(data)
         elif isinstance(value, str | list):
             words = words_of(value, self._redact)
             if words.message and (isinstance(value, str) or isinstance(value[0], dict)):
                 self._fault(words)
 
     def _error_text(self, data: bytes) -> None:
-        self._fault(words_of_body(data, self._redact))
+        words = words_of_body(data, self._redact)
+        if words.message or decode_json(data) is not None:
+            self._fault(words)
+        else:
+            self._unreadable()
+
+    def _unreadable(self) -> None:
+        message = "The upstream sent a chunk that could not be read."
+        self._add(Fault(message, "upstream_bad_chunk"))
 
     def _chunk(self, data: bytes) -> None:
         chunk = _parse(data)
         if chunk is None:
-            self._add(
-                Fault("The upstream sent a chunk that could not be read.", "upstream_bad_chunk")
-            )
+            self._unreadable()
             return
         if chunk.error not in _ABSENT:
             self._fault(words_of(decode_json(data), self._redact))
@@ -260,8 +298,10 @@ class ChatReader:
             words = words_of(decode_json(data), self._redact)
             if words.message:
                 self._fault(words)
+            elif chunk.choices is not None and not self._is_probe:
+                self._unknown_members(data)
         else:
-            self._content(chunk, [choice.delta for choice in chunk.choices or ()])
+            self._content(chunk, data, [choice.delta for choice in chunk.choices or ()])
 
     def _body(self, data: bytes) -> None:
         """One JSON body in place of a stream: the answer in one chunk, or an error."""
@@ -271,18 +311,55 @@ class ChatReader:
             if words.message or chunk is None or chunk.choices is None:
                 self._fault(words)
                 return
-        self._content(chunk, [choice.message or choice.delta for choice in chunk.choices or ()])
+        deltas = [choice.message or choice.delta for choice in chunk.choices or ()]
+        self._content(chunk, data, deltas)
         self._end(in_one_piece=True)
 
-    def _content(self, chunk: _Chunk, deltas: list[dict[str, Any] | None]) -> None:
+    def _content(self, chunk: _Chunk, data: bytes, deltas: list[dict[str, Any] | None]) -> None:
         if (chunk.system_fingerprint, chunk.service_tier) != self._of_answer:
             self._name_answer(chunk)
+        if not self._is_probe:
+            self._unknown_members(data)
+        usage: Any = chunk.usage  # Moonshot puts it into the choice, Groq into x_groq
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
             self._has_choices = True
             if (choice.index or 0) == self._choice_index:
                 self._choice(delta or {}, choice)
-        if chunk.usage:
-            self._add(Usage(chunk.usage))
+            usage = usage or choice.usage
+        if usage is None and isinstance(chunk.x_groq, dict):
+            usage = chunk.x_groq.get("usage")
+        if usage and isinstance(usage, dict):
+            self._add(Usage(usage))
+
+    def _unknown_members(self, data: bytes) -> None:
+        """Passes on what the gateway does not know. Servers repeat it in every chunk, so only what
+        has changed: then a frame that differs in nothing but its text says nothing else."""
+        try:
+            raw = _decode_any(data)
+        except (ValueError, RecursionError):
+            raw = decode_json(data)
+        if new := self._new_members(raw, _KNOWN_IN_CHUNK, ""):
+            self._add(Other(chunk=new))
+        for choice in raw.get("choices") or ():
+            if (choice.get("index") or 0) != self._choice_index:
+                continue
+            if new := self._new_members(choice, _KNOWN_IN_CHOICE, "choice "):
+                self._add(Other(choice=new))
+
+    def _new_members(
+        self, raw: Mapping[str, Any], known: frozenset[str], prefix: str
+    ) -> dict[str, Any]:
+        if raw.keys() <= known:
+            return {}
+        new = {
+            name: value
+            for name, value in raw.items()
+            if name not in known
+            and not _is_empty(value)
+            and self._members.get(prefix + name) != value
+        }
+        self._members |= {prefix + name: value for name, value in new.items()}
+        return new
 
     def _name_answer(self, chunk: _Chunk) -> None:
         """Most servers repeat these in every chunk; they are said once."""
@@ -319,7 +396,10 @@ class ChatReader:
                 self._add(Label())
         self._text(Reasoning, reasoning)
         if isinstance(content, str):
-            self._text(self._kind_of(content, delta), content)
+            if _is_thought(delta.get("extra_content")):
+                self._flagged(content)
+            else:
+                self._text(Content, content)
         elif isinstance(content, list):
             for item in content:
                 self._item(item)
@@ -353,12 +433,23 @@ class ChatReader:
             fault = msgspec.structs.replace(fault, message=message)
         self._add(fault)
 
-    def _kind_of(self, content: str, delta: dict[str, Any]) -> type[Content] | type[Reasoning]:
-        """Google flags thoughts, or tags them, or both; with tags the text says it itself."""
-        if not _is_thought(delta.get("extra_content")):
-            return Content
-        self._tagged_thoughts = self._tagged_thoughts or "<thought>" in content
-        return Content if self._tagged_thoughts else Reasoning
+    def _flagged(self, content: str) -> None:
+        """Text that Google flags as thoughts: with tags around it, the text says it itself."""
+        if self._is_probe:
+            return  # what it is depends on the text before it: such frames have no template
+        text, self._flagged_head = self._flagged_head + content, ""
+        if self._has_tagged_thoughts is None:
+            head = text.lstrip()
+            if _TAG.startswith(head) and head != _TAG:
+                self._flagged_head = text
+                return
+            self._has_tagged_thoughts = head.startswith(_TAG)
+        self._text(Content if self._has_tagged_thoughts else Reasoning, text)
+
+    def _release_flagged(self) -> None:
+        """The flagged text so far was no tag."""
+        text, self._flagged_head = self._flagged_head, ""
+        self._text(Reasoning, text)
 
     def _item(self, item: Any) -> None:
         """An item of a content list, as Mistral and Databricks send them."""
@@ -373,6 +464,8 @@ class ChatReader:
 
     def _text(self, kind: type[Content] | type[Reasoning], text: str) -> None:
         if text:
+            if self._flagged_head:
+                self._release_flagged()
             self._piece(kind, text)
 
     def _piece(self, kind: type[Part], piece: Any) -> None:
@@ -430,7 +523,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _is_nothing(value: Any) -> bool:
-    return _is_empty(value) or (isinstance(value, int | float) and value == 0)
+    return _is_empty(value) or (value == 0 and not isinstance(value, bool))
 
 
 def _is_thought(extra: Any) -> bool:

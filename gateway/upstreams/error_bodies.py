@@ -103,12 +103,18 @@ def words_of_body(data: bytes, redact: Redact) -> ErrorWords:
 
 
 def words_of_text(text: str, redact: Redact) -> ErrorWords:
-    """What a text says that is no JSON."""
+    """What a text says that is no JSON; nothing if it is not readable either."""
     text = text.strip().strip('"')
     if text.startswith("<"):
         title = re.search(r"<title>([^<]{1,200})</title>", text[:_MAX_MESSAGE], re.IGNORECASE)
-        text = title[1].strip() if title else ""
-    return words_of({"message": text}, redact) if text else ErrorWords()
+        text = f"The upstream answered with a web page: {title[1].strip()}" if title else ""
+    if text.startswith(("{", "[")) or not _READABLE.search(text) or _UNREADABLE.search(text):
+        return ErrorWords()
+    return words_of({"message": f"{text}." if text[-1].isalnum() else text}, redact)
+
+
+_READABLE = re.compile(r"[^\W\d_]{2}")
+_UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
 
 def words_of(value: Any, redact: Redact) -> ErrorWords:

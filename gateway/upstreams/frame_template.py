@@ -39,8 +39,7 @@ _NO_TEXTS: Sequence[bytes] = ()
 
 _STRING = re.compile(rb'"(?:content|text|thinking|reasoning\w*)"\s*:\s*"((?:[^"\\]|\\.)+)"')
 """Where the text may stand."""
-_PROBE = b"a <thought> as a probe"
-"""It holds the one tag at which a reader takes a text for something else."""
+_PROBE = b"a probe"
 _decode_strings = msgspec.json.Decoder(list[str]).decode
 
 PartType = type[Content] | type[Reasoning]

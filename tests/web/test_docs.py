@@ -46,7 +46,8 @@ def test_every_error_code(code: str) -> None:
 
 def test_no_error_code_is_made_up_on_the_way() -> None:
     for source in ROOT.glob("gateway/**/*.py"):
-        assert set(re.findall(r'"(upstream_\w+)"', source.read_text())) <= CODES, source
+        named = set(re.findall(r'"(upstream_\w+)"', source.read_text()))
+        assert named - {"upstream_timings"} <= CODES, source
 
 
 def test_every_event() -> None:

@@ -35,7 +35,7 @@ class Completion:
         self._content: list[str] = []
         self._tool_calls: dict[int, dict[str, Any]] = {}
         self._message_members: dict[str, Any] = {}
-        self._logprobs: dict[str, Any] = {}
+        self._choice_members: dict[str, Any] = {"logprobs": None}
         self._body_members: dict[str, Any] = {}
         self._done: Done | None = None
         self._choices: dict[int, Completion] = {}
@@ -56,13 +56,14 @@ class Completion:
                 case ToolCallDelta(call):
                     self._add_tool_call(call)
                 case Extra(delta, choice, chunk):
-                    for target, members in (
-                        (self._message_members, delta),
-                        (self._logprobs, choice.get("logprobs") or {}),
-                        (self._body_members, chunk),
-                    ):
-                        for name, value in members.items():
-                            _append(target, name, value)
+                    for name, value in delta.items():
+                        _append(self._message_members, name, value)
+                    for name, value in choice.items():
+                        if name == "logprobs":
+                            _append(self._choice_members, name, value)
+                        else:
+                            self._choice_members[name] = value
+                    self._body_members |= chunk
                 case Done():
                     self._done = event
                 case Failed(error):
@@ -105,7 +106,8 @@ class Completion:
             "index": index,
             "message": message | self._message_members,
             "finish_reason": self._done.finish_reason if self._done else None,
-            "logprobs": self._logprobs or None,
+            **self._choice_members,
+            "logprobs": self._choice_members["logprobs"] or None,
         }
 
     def _phases(self) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """`events`: named events with ids, for clients written for the gateway."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
-from gateway.apis.base import Dialect
+from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
 from gateway.core.events import (
     ChoiceEvent,
@@ -25,12 +26,25 @@ from gateway.core.sse import dumps, frame, quote
 class EventsDialect(Dialect):
     non_streamed = Completion
 
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self._upstream_timings: Any = None
+
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         return b"".join(
             frame(data, name, str(number + offset))
             for offset, event in enumerate(events)
-            for name, data in _name_and_data(event)
+            for name, data in self._name_and_data(event)
         )
+
+    def _name_and_data(self, event: Event) -> Iterator[tuple[str, str]]:
+        match event:
+            case Extra(chunk=chunk):
+                self._upstream_timings = chunk.get("timings", self._upstream_timings)
+            case Done() if self._upstream_timings is not None:
+                yield "done", dumps(_done(event) | {"upstream_timings": self._upstream_timings})
+                return
+        yield from _name_and_data(event)
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return frame(f'{{"elapsed_ms":{elapsed_ms}}}', "heartbeat")
@@ -51,13 +65,20 @@ def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
             yield "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms})
         case ToolCallDelta(call):
             yield "tool_call_delta", dumps(_tool_call(call))
-        case Done(finish_reason, timings=timings):
-            data = {"finish_reason": finish_reason, "usage": event.total_usage}
-            yield "done", dumps(data | {"timings": msgspec.to_builtins(timings)})
+        case Done():
+            yield "done", dumps(_done(event))
         case Failed(error):
             yield "failed", dumps(error.body())
         case Extra() | ChoiceEvent():
             pass  # the format has no event for unknown delta fields, and only one choice
+
+
+def _done(done: Done) -> dict[str, Any]:
+    return {
+        "finish_reason": done.finish_reason,
+        "usage": done.total_usage,
+        "timings": msgspec.to_builtins(done.timings),
+    }
 
 
 def _text(text: str) -> str:

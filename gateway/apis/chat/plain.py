@@ -35,7 +35,8 @@ def _encode(event: Event) -> bytes:
             end = frame("[DONE]")
             if meaning_of(finish_reason) == "finished":
                 return end
-            choice = f'{{"delta":{{}},"finish_reason":{quote(finish_reason)}}}'
+            # With a content, because the clients of this format read it in every chunk.
+            choice = f'{{"delta":{{"content":""}},"finish_reason":{quote(finish_reason)}}}'
             return frame(f'{{"choices":[{choice}]}}') + end
         case Failed(error):
             return _error(error)

@@ -123,7 +123,7 @@ def spell(format: str, *frames: object) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("word", "said"), [("max_tokens", "length"), ("weird", "weird")])
 def test_plain_names_a_finish_reason_that_is_not_stop(word: str, said: str) -> None:
     chunks = spell("plain", *contents("Hi"), finish(word), DONE)
-    assert chunks[-1] == {"choices": [{"delta": {}, "finish_reason": said}]}
+    assert chunks[-1] == {"choices": [{"delta": {"content": ""}, "finish_reason": said}]}
     assert spell("plain", *contents("Hi"), finish("eos"), DONE) == [
         {"choices": [{"delta": {"content": "Hi"}}]}
     ]

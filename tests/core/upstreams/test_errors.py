@@ -55,11 +55,16 @@ def test_the_path_of_a_fault_is_said() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"Internal Server Error", "Internal Server Error"),
-        (b"model sk-1 is loading\n", "model … is loading"),
-        (b"<html><head><title>502 Bad Gateway</title></head></html>", "502 Bad Gateway"),
+        (b"Internal Server Error", "Internal Server Error."),
+        (b"model sk-1 is loading\n", "model … is loading."),
+        (
+            b"<html><head><title>502 Bad Gateway</title></head></html>",
+            "The upstream answered with a web page: 502 Bad Gateway.",
+        ),
         (b"<html>no</html>", "The upstream answered with status 500."),
         (b"", "The upstream answered with status 500."),
+        (b"\xff\xfe{[\0", "The upstream answered with status 500."),
+        (b'{"cut', "The upstream answered with status 500."),
         ({"error": {}}, "The upstream answered with status 500."),
         ({"error": {"message": "key sk-1 is bad"}}, "key … is bad"),
         ({"error": {"message": {"key": ["sk-1"]}}}, '{"key": ["…"]}'),
@@ -103,7 +108,15 @@ def test_an_error_that_is_no_object_fails_the_turn(frame: list[bytes]) -> None:
             reads = [[line for read in reads for line in read]]
         events = run(make_turn(), *reads)
         assert text(events, OutputDelta) == "Half an"
-        assert (type(events[-1]), events[-1].error.message) == (Failed, "boom")
+        assert type(events[-1]) is Failed
+        assert events[-1].error.message in ("boom", "boom.")
+
+
+@pytest.mark.parametrize("cut", [b"d", b"data", b"data: [DON", b"da", b"event: err"])
+def test_a_line_that_is_cut_is_no_error_of_the_server(cut: bytes) -> None:
+    for before in ([], lines(*contents("Hi"))):
+        failed = run(make_turn(), before, [cut])[-1]
+        assert failed.error.code == "upstream_broke_off"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +145,7 @@ def test_events_that_are_named_as_signs_of_life_say_nothing(event: bytes) -> Non
     [
         ([b'[{"error": {"message": "boom"}}]'], "boom"),
         ([b'{"choices": null, "base_resp": {"status_code": 1, "status_msg": "boom"}}'], "boom"),
-        ([b"Internal Server Error"], "Internal Server Error"),
+        ([b"Internal Server Error"], "Internal Server Error."),
     ],
 )
 def test_a_body_with_an_error_in_place_of_a_stream(body: list[bytes], message: str) -> None:

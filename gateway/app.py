@@ -89,7 +89,7 @@ def create_app(
 def _client_maker(
     config: Config, session: Session | None
 ) -> Callable[[UpstreamConfig], UpstreamClient]:
-    """Returns a function that makes a client with a session of its own. It shows no key."""
+    """Returns a function that makes a client with its own session. Its errors show no key."""
     hide = redactor(config.secrets)
 
     def make(upstream: UpstreamConfig) -> UpstreamClient:

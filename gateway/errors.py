@@ -13,7 +13,7 @@ GatewayError
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
 │   └── KeyLimit           429: the key is at its stream limit
-├── ClientLeft             nobody's: the client closed the connection
+├── ClientLeft             no fault: the client closed the connection
 │   └── ClientStalled      the client did not read, so the gateway closed the connection
 ├── UpstreamError          the upstream's: 502
 │   ├── UpstreamRefused    it answered with an error status
@@ -43,7 +43,7 @@ or its credit; anything else, which the status says."""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True):
-    """An error as plain data: what a client is told of it, and what the log says."""
+    """An error as plain data, for the client and the log."""
 
     message: str
     type: str = "server_error"

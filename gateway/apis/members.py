@@ -14,7 +14,7 @@ STRANGERS = frozenset(
         "extra_query",
     }
 )
-"""Members that clients send by mistake or for their own service; strict servers refuse them."""
+"""Members that clients send by mistake or for other services; strict servers refuse them."""
 _MAX_ID_CHARS = 64
 """OpenAI refuses a longer one. Claude Code's has 150 characters."""
 _USER_IDS = ("user", "safety_identifier", "prompt_cache_key")

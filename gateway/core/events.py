@@ -1,4 +1,4 @@
-"""What a client is told of a turn, as values; the dialects in gateway.apis spell them as bytes.
+"""The events of a turn as plain values; the dialects in gateway.apis encode them.
 
 A turn gives its events in this order, and never goes back: one :class:`PromptSummary`; any number
 of :class:`ReasoningDelta` and :class:`SummaryDelta`; at most one :class:`ReasoningSummary`; any
@@ -25,7 +25,7 @@ _ANSWER_FIELDS = frozenset({"refusal", "function_call", "audio"})
 
 
 class _Event(msgspec.Struct, frozen=True, tag_field="type", tag=True):
-    """The base of all events: immutable, and told apart by the member `type` when stored."""
+    """The base of all events: immutable; when stored, the member `type` names the class."""
 
 
 class PromptSummary(_Event, frozen=True):
@@ -152,11 +152,14 @@ Event = (
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
-    """The events as JSON in ASCII. Lone surrogates, which models do send, survive."""
+    """Returns the events as JSON in ASCII.
+
+    Lone surrogates, which models send, are kept. Infinity and NaN become null, as for clients.
+    """
     return dumps(msgspec.to_builtins(events)).encode("ascii")
 
 
 def decode_events(data: bytes) -> list[Event]:
-    """The events that :func:`encode_events` was given. Raises ValueError for anything else."""
+    """Returns the events that :func:`encode_events` got. Raises ValueError for other data."""
     # json and not msgspec: msgspec refuses lone surrogates.
     return msgspec.convert(json.loads(data), list[Event])

@@ -51,7 +51,7 @@ _QUIT_S = 1.0
 
 
 class Worker(GeventWorker):
-    """Serves until it is told to stop, then lets open streams finish."""
+    """Serves until the worker has to stop, then lets open streams finish."""
 
     open_requests = 0
 

@@ -106,7 +106,7 @@ USES = [
     Use(LINES, "_sock", "gevent", gevent_socket),
     Use(RESPONSE_SOCKET, "_sock", "gevent", gevent_socket),
     Use(SOCKETS, "_sock", "gevent", gevent_socket),
-    # The callback driver waits for the hub, and for a watcher of its own.
+    # The callback driver waits for the hub, and for its own watcher.
     Use(DRIVER, "Waiter", "gevent", lambda: gevent.hub),
     Use(DRIVER, "throw", "gevent", lambda: gevent.hub.Waiter),
     Use(DRIVER, "switch", "gevent", lambda: gevent.hub.Waiter),

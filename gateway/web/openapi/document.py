@@ -203,7 +203,7 @@ def _codes() -> dict[int, list[str]]:
     """Status → the codes of its errors."""
     found: defaultdict[int, list[str]] = defaultdict(list)
     for kind in _kinds(errors.GatewayError):
-        # Whoever left reads no answer, and the operator's errors end the start.
+        # A client that left gets no answer, and the operator's errors stop the start.
         if kind.code and kind.blame not in ("client", "operator"):
             found[kind.status].append(kind.code)
     for status in errors.UpstreamRefused.PASSED_ON:

@@ -29,7 +29,7 @@ text = st.text(st.characters())  # lone surrogates too: models send them
 count = st.integers(0, 2**53)
 maybe_count = st.none() | count
 value: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | count | st.floats(allow_nan=False) | text,
+    st.none() | st.booleans() | count | st.floats(allow_nan=False, allow_infinity=False) | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=6,
 )
@@ -74,6 +74,11 @@ def test_events_decode_to_equal_events(events: list[Event]) -> None:
     stored = encode_events(events)
     assert stored.isascii()
     assert decode_events(stored) == events
+
+
+def test_infinity_is_stored_as_null_like_it_is_sent() -> None:
+    stored = encode_events([ToolCallDelta({"weight": float("-inf")})])
+    assert decode_events(stored) == [ToolCallDelta({"weight": None})]
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'[{"type":"Unknown"}]', b'[{"text":"no type"}]'])

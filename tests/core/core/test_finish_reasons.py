@@ -108,7 +108,7 @@ def test_an_empty_answer_is_a_failure_that_may_fail_over(answer: list[bytes]) ->
     assert (type(events[-1]), turn.model_ran) == (Failed, False)
 
 
-# What the formats make of it.
+# Finish reasons in each format.
 
 
 def spell(format: str, *frames: object) -> list[dict[str, Any]]:

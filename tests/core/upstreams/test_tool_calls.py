@@ -1,4 +1,4 @@
-"""Tool calls are told apart, however servers number them."""
+"""Tool calls are kept apart, however servers number them."""
 
 import json
 from typing import Any
@@ -144,7 +144,7 @@ def frames_of(deltas: list[dict[str, Any]]) -> list[Any]:
 
 
 def final(format: str, frames: list[Any], *, one_read: bool) -> dict[str, Any]:
-    """The answer in one piece, in this format."""
+    """Returns the non-streamed answer in this format."""
     reads = [lines(*frames)] if one_read else [lines(frame) for frame in frames]
     whole = DIALECTS[format].non_streamed(Answer(id="a", model="m", created=1, echo=TOOLS))
     whole.add(run(make_turn(), *reads))

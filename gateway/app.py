@@ -16,6 +16,7 @@ from gateway.observe.metrics import Metrics
 from gateway.relay.pump import Pump
 from gateway.relay.relay import Relay
 from gateway.relay.summary_writer import SummaryWriter
+from gateway.relay.thoughts import ThoughtMemory
 from gateway.relay.turns import TurnFactory
 from gateway.routing.client import UpstreamClient
 from gateway.routing.health_checks import HealthChecker
@@ -67,7 +68,7 @@ def create_app(
     summarizers = Summarizers(config, SUMMARIZERS)
     server = config.summarizer_server
     writer = SummaryWriter(config, *make_client(server), families, clock) if server else None
-    turns = TurnFactory(upstreams, families, summarizers, metrics, log)
+    turns = TurnFactory(upstreams, families, summarizers, metrics, log, ThoughtMemory(clock))
     pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
     relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
     dialects = dialects_of(apis)

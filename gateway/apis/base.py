@@ -38,6 +38,10 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     include_usage: bool = False
     choices: int = 1
+    thoughts: Mapping[int, str] = {}
+    """Number of a message in `body` → what the model thought before it wrote the message."""
+    seals_thoughts: bool = False
+    """The answer has what the model thinks, sealed."""
     options: Options
     body: dict[str, Any]
     """The chat completion request for the upstream; it has `messages`."""
@@ -60,6 +64,8 @@ class Answer(msgspec.Struct, frozen=True):
     """Unix seconds."""
     request_id: str = ""
     reasoning: ReasoningMode = "summary"
+    seal: Callable[[str], str] | None = None
+    """Seals what the model thought, for the dialects that have a field for it."""
     include_usage: bool = False
     """The client asked for a usage chunk."""
     echo: Mapping[str, Any] = {}

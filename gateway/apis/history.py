@@ -44,6 +44,8 @@ _REASONING_PARTS = frozenset(
 _THOUGHTS = re.compile(r"\s*<(think|thinking|thought|reason|reasoning)>")
 """Some clients put the reasoning in front of the answer, as models do."""
 _SPACE = re.compile(r"\s*")
+_NOTED = "gateway.thoughts"
+"""A member between the functions of this package; no request that is sent has it."""
 _SYSTEM_ROLES = ("system", "developer")
 _CHANGING_LINE = "x-anthropic-billing-header:"
 """Claude Code begins its system prompt with this line, and changes it with each request: no server
@@ -69,6 +71,26 @@ def with_one_system_message(messages: Sequence[dict[str, Any]]) -> list[dict[str
         at += 1
     leading = [message for message in leading if message.get("content")]
     return [*_joined(leading), *map(_later, messages[at:])]
+
+
+def hand_back(message: dict[str, Any], thoughts: str | None) -> None:
+    """Notes in an assistant message what the model thought before it wrote the message."""
+    if thoughts:
+        message[_NOTED] = thoughts
+
+
+def take_thoughts(
+    messages: Sequence[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """Returns the messages without what :func:`hand_back` noted, and that by their numbers."""
+    thoughts = {at: m[_NOTED] for at, m in enumerate(messages) if _NOTED in m}
+    kept = [
+        {name: value for name, value in message.items() if name != _NOTED}
+        if at in thoughts
+        else message
+        for at, message in enumerate(messages)
+    ]
+    return kept, thoughts
 
 
 def valid_arguments(arguments: Any) -> str:

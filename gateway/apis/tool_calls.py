@@ -7,7 +7,6 @@ Three kinds of calls become one: function calls, custom calls, whose input is fr
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from gateway.apis.base import Answer
 from gateway.core.sse import dumps
 
 
@@ -31,14 +30,13 @@ def read_call_delta(call: Mapping[str, Any]) -> CallDelta:
     return CallDelta(id, _string(function.get("name")), _string(function.get("arguments")))
 
 
-def legacy_call(delta: Mapping[str, Any], answer: Answer) -> dict[str, Any] | None:
+def legacy_call(delta: Mapping[str, Any], *, tools: bool = True) -> dict[str, Any] | None:
     """The `function_call` of a delta as an item of `tool_calls`.
 
-    None if it has none, or if the request offered no tools: then it is no call that a client
-    could make.
+    None if it has none, or without `tools`: a request that offers no tools wants no calls.
     """
     function = delta.get("function_call")
-    if isinstance(function, Mapping) and answer.echo.get("tools"):
+    if isinstance(function, Mapping) and tools:
         return {"index": 0, "function": function}
     return None
 

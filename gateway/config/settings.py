@@ -4,9 +4,11 @@ A setting is a field of :class:`Config`. Its environment variable is the field's
 its key in `gateway.toml` the name itself. Only this package reads the environment.
 """
 
+import base64
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +33,8 @@ from gateway.config.values import (
 )
 from gateway.errors import ConfigError
 
+_MADE_KEY = os.urandom(32)
+"""gunicorn's master imports this module before it forks, so all workers have the same key."""
 _TABLES = ("upstreams", "models", "keys")
 """Settings that only the file can hold."""
 
@@ -183,6 +187,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "gunicorn in between; `plain` never does. The bytes sent are the same."
         ),
     ] = "auto"
+    seal_key: Annotated[
+        str | None,
+        Meta(
+            description="Seals what a model thought, for clients to hand back: 32 bytes in hex or "
+            "base64, or several keys, comma-separated, of which the first seals. By default a key "
+            "is made at the start: it serves one host until the gateway is started again."
+        ),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="The lowest level that is logged."),
@@ -211,6 +223,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("API_KEYS holds no key")
         if not all(map(is_header_value, self.client_keys)):
             raise ValueError("one of API_KEYS can't be sent in a header")
+        if not self.seal_keys or not all(self.seal_keys):
+            raise ValueError("SEAL_KEY must hold keys of 32 bytes, in hex or base64")
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.upstream_ca_file is not None:
             check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)
@@ -230,6 +244,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The client keys; () means that no key is needed."""
         keys = self.api_keys.split(",") if isinstance(self.api_keys, str) else self.api_keys
         return tuple(filter(None, map(str.strip, keys or ())))
+
+    @property
+    def seal_keys(self) -> tuple[bytes, ...]:
+        """The keys that seal; without SEAL_KEY, the one made at the start."""
+        if self.seal_key is None:
+            return (_MADE_KEY,)
+        return tuple(_key_bytes(key.strip()) for key in self.seal_key.split(",") if key.strip())
 
     @property
     def principals(self) -> list[tuple[str, Principal]]:
@@ -312,6 +333,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             table.completed(f"keys[{index}]", environ) for index, table in enumerate(config.keys)
         )
         return msgspec.structs.replace(config, upstreams=upstreams, keys=keys)
+
+
+def _key_bytes(text: str) -> bytes:
+    """A key in hex or base64; b"" for anything else."""
+    for decode in (bytes.fromhex, base64.b64decode, base64.urlsafe_b64decode):
+        with suppress(ValueError):
+            if len(key := decode(text)) == 32:
+                return key
+    return b""
 
 
 def setting_names() -> list[str]:

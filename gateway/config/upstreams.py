@@ -43,6 +43,9 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_streams: Count | None = None
     """Open streams for each worker; None: limited only by the gateway's MAX_STREAMS."""
     headers: dict[str, str] = {}
+    reasoning_back: Literal["auto", "always", "never"] = "auto"
+    """Whether the model gets its own reasoning back with a conversation; `auto`: where its family
+    wants it."""
     stream_options: bool = True
     """Whether it takes `stream_options`; without it, a stream may have no usage."""
     max_completion_tokens: bool = False

@@ -56,6 +56,13 @@ class ReasoningSummary(_Event, frozen=True):
     """What an append-only format has still to show after the live lines, or ""."""
 
 
+class Thoughts(_Event, frozen=True):
+    """What the model thought, whole or its end, for the client to hand back sealed. Comes before
+    the answer, only to clients that can hand it back."""
+
+    text: str
+
+
 class OutputDelta(_Event, frozen=True):
     """A piece of the answer."""
 
@@ -142,6 +149,7 @@ Event = (
     | ReasoningDelta
     | SummaryDelta
     | ReasoningSummary
+    | Thoughts
     | OutputDelta
     | ToolCallDelta
     | Extra

@@ -32,6 +32,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, TextReading
@@ -55,6 +56,10 @@ from gateway.core.summarizers import Summarizer, Summary
 from gateway.core.tokens import size, usage_counts
 from gateway.errors import GatewayError, UpstreamBroke
 
+KeepThoughts = Callable[[Sequence[str], str], None]
+"""Takes the ids of a turn's tool calls, and what the model thought in it."""
+MAX_THOUGHT_CHARS = 64 * 1024
+"""What is kept of a reasoning: its end."""
 NOT_DETECTED = "Reasoning not detected."
 """The summary of a turn whose model did not reason."""
 
@@ -102,8 +107,18 @@ class Turn:
         source: Source,
         summarizer: Summarizer,
         max_tokens: int | None = None,
+        tells_thoughts: bool = False,
+        keep_thoughts: KeepThoughts | None = None,
     ) -> None:
-        """max_tokens: the limit that the request sets for the answer."""
+        """max_tokens: the limit that the request sets for the answer.
+
+        tells_thoughts: there is an event Thoughts. keep_thoughts: called before the end.
+        """
+        self._tells_thoughts = tells_thoughts
+        self._keep_thoughts = keep_thoughts
+        self._thoughts: list[str] = []
+        self._thought_chars = 0
+        self._call_ids: list[str] = []
         self._stats = TurnStats(started)
         self._prompt_summary = prompt_summary
         self._shows_trace = reasoning in ("raw", "both")
@@ -281,6 +296,7 @@ class Turn:
                 self._begin_output()
                 self._stats.output_bytes += sum(map(_call_bytes, calls))
                 self._events.extend(map(ToolCallDelta, calls))
+                self._call_ids += [id for call in calls if isinstance(id := call.get("id"), str)]
             case Other(delta, choice, chunk):
                 self._take_extra(Extra(delta, choice, chunk))
             case Usage(usage):
@@ -352,8 +368,20 @@ class Turn:
         self._mark("first_reasoning_ms")
         if self._shows_trace:
             self._events.append(ReasoningDelta(text))
+        if self._tells_thoughts or self._keep_thoughts is not None:
+            self._add_thought(text)
         if self._shows_summary and self._phase is Phase.REASONING:
             self._events.extend(map(self._summary_delta, self._summarizer.feed(text)))
+
+    def _add_thought(self, text: str) -> None:
+        self._thoughts.append(text)
+        self._thought_chars += len(text)
+        if self._thought_chars > 2 * MAX_THOUGHT_CHARS:
+            self._thoughts = [self._end_of_thoughts()]
+            self._thought_chars = MAX_THOUGHT_CHARS
+
+    def _end_of_thoughts(self) -> str:
+        return "".join(self._thoughts)[-MAX_THOUGHT_CHARS:]
 
     def _summary_delta(self, line: str) -> SummaryDelta:
         self._mark("first_summary_ms")
@@ -370,6 +398,10 @@ class Turn:
         """The reasoning is over: its summary comes before the first word of the answer."""
         if self._phase < Phase.OUTPUT:
             self._summarize(reasoned=reasoned)
+            if not reasoned:
+                self._thoughts.clear()
+            elif self._thoughts and self._tells_thoughts:
+                self._events.append(Thoughts(self._end_of_thoughts()))
             self._phase = Phase.OUTPUT
             self._mark("first_output_ms")
 
@@ -405,6 +437,8 @@ class Turn:
         self._close_text(stopped=self._has_stopped)
         if self._phase < Phase.OUTPUT:
             self._summarize()
+        if self._keep_thoughts is not None and self._thoughts and self._call_ids:
+            self._keep_thoughts(self._call_ids, self._end_of_thoughts())
         stats = self._stats
         self._end(
             Done(

@@ -19,6 +19,7 @@ from gateway.observe.metrics import Metrics
 from gateway.relay.callback_driver import read_body
 from gateway.relay.run import Run
 from gateway.relay.summary_writer import SummaryWriter
+from gateway.relay.thoughts import body_for
 from gateway.routing.client import UpstreamClient
 from gateway.routing.pool import Pool, may_retry
 from gateway.transport.client import Reply
@@ -75,7 +76,8 @@ class Pump:
         accepted = False
         upstream, transport = self._upstreams[run.lease.upstream]
         run.on_attempt(self._clock())
-        call = upstream.completion(run.request.body, run.lease.model, run.context.request_id)
+        body = body_for(run.request, run.lease.config, run.lease.model)
+        call = upstream.completion(body, run.lease.model, run.context.request_id)
         try:
             with transport.send(call) as reply:
                 if reply.status != 200:

@@ -1,18 +1,20 @@
 """From a request that has been read to a run under way."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from gateway.apis import ChatRequest
-from gateway.config import ReasoningMode
+from gateway.config import ANONYMOUS, Principal, ReasoningMode
 from gateway.core.choices import Choices
 from gateway.core.families import Families
 from gateway.core.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
 from gateway.core.turn import Reading, Turn
 from gateway.observe.metrics import Metrics
 from gateway.relay.run import Run
+from gateway.relay.thoughts import ThoughtMemory
 from gateway.routing.client import UpstreamClient
 
 _WITHOUT_SUMMARY: dict[ReasoningMode, ReasoningMode] = {
@@ -33,6 +35,7 @@ class TurnFactory:
         summarizers: Summarizers,
         metrics: Metrics,
         log: Any,
+        thoughts: ThoughtMemory,
     ) -> None:
         """upstreams: by their names in the pool."""
         self._upstreams = upstreams
@@ -40,6 +43,7 @@ class TurnFactory:
         self._summarizers = summarizers
         self._metrics = metrics
         self._log = log
+        self._thoughts = thoughts
 
     def resolve_options(self, request: ChatRequest) -> ChatRequest:
         """The request with its summarizer chosen; without one there is no summary to show.
@@ -53,13 +57,23 @@ class TurnFactory:
         reasoning = _WITHOUT_SUMMARY[options.reasoning] if name == OFF else options.reasoning
         return replace(request, options=replace(options, summarizer=name, reasoning=reasoning))
 
-    def make(self, request: ChatRequest, started: float) -> Turn | Choices:
+    def recall(self, request: ChatRequest, principal: Principal) -> ChatRequest:
+        """The request with what the model thought, where its client did not hand it back."""
+        return self._thoughts.recall(request, principal.name)
+
+    def make(
+        self, request: ChatRequest, started: float, principal: Principal = ANONYMOUS
+    ) -> Turn | Choices:
         """The turn of a request that arrived at `started`, or a turn for each of its choices."""
         prompt = prompt_of(request.conversation or request.body["messages"])
-        turns = [self._turn(request, prompt, started, n) for n in range(request.choices)]
+        turns = [
+            self._turn(request, prompt, started, n, principal.name) for n in range(request.choices)
+        ]
         return turns[0] if len(turns) == 1 else Choices(turns)
 
-    def _turn(self, request: ChatRequest, prompt: Prompt, started: float, choice: int) -> Turn:
+    def _turn(
+        self, request: ChatRequest, prompt: Prompt, started: float, choice: int, principal: str
+    ) -> Turn:
         options = request.options
 
         def source(upstream: str, model: str) -> Reading:
@@ -74,6 +88,8 @@ class TurnFactory:
             reasoning=options.reasoning,
             source=source,
             max_tokens=_max_tokens(request.body),
+            tells_thoughts=request.seals_thoughts,
+            keep_thoughts=partial(self._thoughts.keep, request.model, principal),
             summarizer=self._summarizers.make(
                 options.summarizer, prompt.text, BUDGET_WORDS[options.detail]
             ),

@@ -2,13 +2,15 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Response
 
-from gateway.apis import Answer, Api, Dialect, NonStreamedAnswer
+from gateway.apis import Answer, Api, ChatRequest, Dialect, NonStreamedAnswer
 from gateway.apis.json import read_json
+from gateway.apis.seal import sealer
 from gateway.config import Config
 from gateway.core.events import Done
 from gateway.core.sse import dumps
@@ -61,6 +63,9 @@ class Inference:
             body = decode_body(body, coding, config.max_body_bytes)
         return read_json(body, not_json)
 
+    def _seal(self, asked: ChatRequest) -> Callable[[str], str]:
+        return partial(sealer(self._config.seal_keys).seal, asked.model)
+
     def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
         """Reads the request, starts the run and answers, streamed or not.
 
@@ -69,6 +74,7 @@ class Inference:
         body = self.read_body(request, format)
         request.dialect = api.format_of(body, format, self._config)
         asked = self._turns.resolve_options(api.read(body, format, self._config))
+        asked = self._turns.recall(asked, request.principal)
         stream_id = uuid.uuid4().hex
         dialect = self._dialects[asked.dialect]
         answer = Answer(
@@ -77,13 +83,14 @@ class Inference:
             created=int(time.time()),
             request_id=request.id,
             reasoning=asked.options.reasoning,
+            seal=self._seal(asked) if asked.seals_thoughts else None,
             include_usage=asked.include_usage,
             echo=asked.echo,
             prompt_tokens=asked.prompt_tokens,
         )
         client = request.environ.get("gunicorn.socket")
         context = RequestContext(request.id, request.started, request.principal, client)
-        turn = self._turns.make(asked, request.started)
+        turn = self._turns.make(asked, request.started, request.principal)
         delivery = self._relay.open(stream_id, asked, context, turn)
         if asked.stream:
             socket = self._relay.response_socket(request.environ)

@@ -22,6 +22,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.sse import DONE, dumps, frame, quote
@@ -124,6 +125,8 @@ class ChunkDialect(Dialect):
                 return self.prompt_summary(event)
             case ToolCallDelta(call):
                 return self.chunk_in(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
+            case Thoughts():
+                return b""  # the format has no place for it
             case Extra():
                 return self._extra(event)
             case ChoiceEvent(index, Done() as done):

@@ -15,6 +15,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.errors import ErrorInfo
@@ -70,7 +71,7 @@ class Completion:
                     self.error = error
                 case ChoiceEvent(index, inner):
                     self._choices.setdefault(index, Completion(self._answer)).add([inner])
-                case SummaryDelta():
+                case SummaryDelta() | Thoughts():
                     pass  # ReasoningSummary has the final text
 
     def body(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
+from gateway.apis.tool_calls import legacy_call
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -18,6 +19,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.sse import dumps, frame, quote
@@ -69,8 +71,11 @@ def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
             yield "done", dumps(_done(event))
         case Failed(error):
             yield "failed", dumps(error.body())
-        case Extra() | ChoiceEvent():
-            pass  # the format has no event for unknown delta fields, and only one choice
+        case Extra(delta):  # the format has no event for unknown delta fields
+            if (legacy := legacy_call(delta)) is not None:
+                yield "tool_call_delta", dumps(_tool_call(legacy))
+        case Thoughts() | ChoiceEvent():
+            pass  # neither has a place: there is only one choice
 
 
 def _done(done: Done) -> dict[str, Any]:

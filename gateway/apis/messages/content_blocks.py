@@ -46,6 +46,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 
@@ -71,6 +72,8 @@ class BlockStop(msgspec.Struct, frozen=True):
     """A block is complete."""
 
     index: int
+    thoughts: str = ""
+    """What the model thought, in the last block of its thinking."""
 
 
 BlockEvent = BlockStart | BlockDelta | BlockStop
@@ -123,6 +126,7 @@ class ContentBlocks:
         self._queue: deque[_Block] = deque()
         self._calls: dict[int, _Block] = {}
         self._index = 0
+        self._thoughts = ""
         self.has_tool_use = False
         self.has_refusal = False
         """The upstream sent a `refusal`."""
@@ -154,8 +158,10 @@ class ContentBlocks:
                 if isinstance(refusal := delta.get("refusal"), str):
                     self.has_refusal = True
                     self._add_text("text", "text", refusal)
-                if (legacy := legacy_call(delta, self._answer)) is not None:
+                if (legacy := legacy_call(delta, tools=bool(self._answer.echo.get("tools")))) is not None:
                     self._add_call(legacy)
+            case Thoughts(text):
+                self._thoughts = text
             case Done() | Failed() | ChoiceEvent():
                 pass  # close() ends the answer, and there is only one choice
         return self._advance(closing=False)
@@ -206,10 +212,16 @@ class ContentBlocks:
                 block.pending.clear()
             if not is_over:
                 break
-            events.append(BlockStop(self._index))
+            events.append(BlockStop(self._index, self._take_thoughts(block)))
             self._queue.popleft()
             self._index += 1
         return events
+
+    def _take_thoughts(self, block: _Block) -> str:
+        if block.type != "thinking":
+            return ""
+        thoughts, self._thoughts = self._thoughts, ""
+        return thoughts
 
     def _head(self, block: _Block) -> dict[str, Any]:
         if block.type != "tool_use":

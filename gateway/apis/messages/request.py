@@ -5,17 +5,19 @@ and dropped.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.content import PARAGRAPH_BREAK
-from gateway.apis.history import with_one_system_message, without_reasoning
+from gateway.apis.history import take_thoughts, with_one_system_message, without_reasoning
 from gateway.apis.members import for_servers
 from gateway.apis.messages.history import readable_messages, readable_system
 from gateway.apis.messages.input_blocks import InputMessage, TextBlock, chat_messages, invalid
+from gateway.apis.seal import sealer
 from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.config.validation import explain
 from gateway.core.tokens import estimate_prompt
@@ -99,8 +101,10 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
         mode = _reasoning_mode(request.thinking, config.messages_summary)
     display = request.thinking.display if request.thinking else None
     is_omitted = mode != "none" and display == "omitted"
-    conversation = _conversation(request, body["messages"])
+    open_seal = partial(sealer(config.seal_keys).open, request.model or "")
+    conversation = _conversation(request, body["messages"], open_seal)
     chat = _chat_request(request, body, conversation)
+    chat["messages"], thoughts = take_thoughts(chat["messages"])
     return ChatRequest(
         dialect="messages",
         model=request.model or "",
@@ -108,6 +112,8 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
         options=msgspec.structs.replace(options, reasoning="none" if is_omitted else mode),
         body=chat,
         conversation=conversation,
+        thoughts=thoughts,
+        seals_thoughts=True,
         echo={
             **({"display": "omitted"} if is_omitted else {}),
             **({"tools": True} if chat.get("tools") else {}),
@@ -119,7 +125,9 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
 def count_tokens(body: dict[str, Any]) -> int:
     """Returns an estimate of the tokens in the prompt of a request. Raises BadRequest."""
     request = _read(body)
-    return estimate_prompt(_chat_request(request, body, _conversation(request, body["messages"])))
+    return estimate_prompt(
+        _chat_request(request, body, _conversation(request, body["messages"], lambda _: None))
+    )
 
 
 def _read(body: dict[str, Any]) -> MessagesBody:
@@ -171,10 +179,12 @@ def _reasoning_mode(thinking: _Thinking | None, summary: SummaryRule) -> Reasoni
     return "summary" if is_enabled or summary == "always" else "none"
 
 
-def _conversation(request: MessagesBody, messages: list[Any]) -> list[dict[str, Any]]:
+def _conversation(
+    request: MessagesBody, messages: list[Any], open_seal: Callable[[str], str | None]
+) -> list[dict[str, Any]]:
     """Returns the chat messages with the roles that the client gave them."""
     read = [(at, _read_message(message, at)) for at, message in readable_messages(messages)]
-    return without_reasoning([*_system_messages(request.system), *chat_messages(read)])
+    return without_reasoning([*_system_messages(request.system), *chat_messages(read, open_seal)])
 
 
 def _chat_request(

@@ -108,14 +108,15 @@ class MessageObject:
                     self._texts = []
                 case BlockDelta(_, text):
                     self._texts.append(text)
-                case BlockStop(index):
-                    self._content[-1] |= self._text_members(index, "".join(self._texts))
+                case BlockStop(index, thoughts):
+                    text = "".join(self._texts)
+                    self._content[-1] |= self._text_members(index, text, thoughts)
 
-    def _text_members(self, index: int, text: str) -> dict[str, Any]:
+    def _text_members(self, index: int, text: str, thoughts: str) -> dict[str, Any]:
         """Returns the members of a block that hold its text."""
         match self._content[-1]["type"]:
             case "thinking":
-                return {"thinking": text, "signature": _signature(self._answer, index)}
+                return {"thinking": text, "signature": _signature(self._answer, index, thoughts)}
             case "text":
                 return {"text": text}
         arguments = parse_object(text or "{}")
@@ -171,11 +172,11 @@ class MessagesDialect(Dialect):
                 self._block_type = head["type"]
                 block = head | _EMPTY[self._block_type]
                 return _event("content_block_start", index=index, content_block=block)
-            case BlockStop(index):
+            case BlockStop(index, thoughts):
                 stop = _event("content_block_stop", index=index)
                 if self._block_type != "thinking":
                     return stop
-                signature = _signature(self.answer, index)
+                signature = _signature(self.answer, index, thoughts)
                 return _delta(index, "signature_delta", "signature", signature) + stop
 
     @classmethod
@@ -203,8 +204,10 @@ def _head(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _signature(answer: Answer, index: int) -> str:
-    """Returns the name of the block. Clients require a signature; the gateway never checks it."""
+def _signature(answer: Answer, index: int, thoughts: str) -> str:
+    """Returns the sealed thoughts, or the name of the block: clients require a signature."""
+    if thoughts and answer.seal is not None:
+        return answer.seal(thoughts)
     return base64.b64encode(f"{answer.id}.{index}".encode()).decode("ascii")
 
 

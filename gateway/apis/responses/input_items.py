@@ -4,12 +4,13 @@ The input has one item for each text and each call of the model; here, neighbour
 assistant message. Reasoning items are dropped; see gateway.apis.history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from gateway.apis.content import PARAGRAPH_BREAK, message_content, text_part, tool_result_text
+from gateway.apis.history import hand_back
 from gateway.apis.json import convert, unsupported
 from gateway.apis.responses.tools import custom_arguments, flat_name
 from gateway.errors import BadRequest, NotFound
@@ -94,13 +95,15 @@ class _CallOutputItem(msgspec.Struct, frozen=True):
 
 
 def chat_messages(
-    instructions: str | None, items: Sequence[tuple[int, Any]]
+    instructions: str | None,
+    items: Sequence[tuple[int, Any]],
+    open_seal: Callable[[str], str | None],
 ) -> list[dict[str, Any]]:
     """Returns the chat messages. Raises BadRequest or NotFound that names the path of the fault.
 
-    items: each with its number in the request.
+    items: each with its number in the request. open_seal: see Sealer.open.
     """
-    messages = _ChatMessages()
+    messages = _ChatMessages(open_seal)
     if instructions:
         messages.add_system(instructions)
     for at, item in items:
@@ -111,7 +114,10 @@ def chat_messages(
 class _ChatMessages:
     """Builds the chat messages, item by item."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_seal: Callable[[str], str | None]) -> None:
+        self._open_seal = open_seal
+        self._thoughts: str | None = None
+        """Of the last reasoning item, for the model's next message."""
         self._messages: list[dict[str, Any]] = []
         self._attachments: list[dict[str, Any]] = []
         """Images and files of the tool results that have been added last."""
@@ -146,7 +152,8 @@ class _ChatMessages:
             case "function_call_output" | "custom_tool_call_output":
                 self._add_result(convert(item, _CallOutputItem, path), f"{path}.output")
             case "reasoning":
-                pass
+                if isinstance(seal := item.get("encrypted_content"), str):
+                    self._thoughts = self._open_seal(seal)
             case "item_reference":
                 raise NotFound(
                     f"Item with id '{item.get('id')}' not found: the gateway stores no items; send "
@@ -177,6 +184,8 @@ class _ChatMessages:
         if last is None or last["role"] != "assistant":
             last = {"role": "assistant", "content": None}
             self._messages.append(last)
+        hand_back(last, self._thoughts)
+        self._thoughts = None
         if text:
             before = last["content"]
             last["content"] = f"{before}{PARAGRAPH_BREAK}{text}" if before else text

@@ -299,6 +299,10 @@ class OutputItems:
         """Adds a paragraph of a summary, as a part of its own."""
         self._text_item("reasoning").add_part("summary_text", paragraph)
 
+    def add_seal(self, seal: str) -> None:
+        """Adds what the model thought, sealed, to the reasoning item."""
+        self._text_item("reasoning").item["encrypted_content"] = seal
+
     def add_logprobs(self, logprobs: list[Any]) -> None:
         """Adds the logprobs of the answer's last texts."""
         if self._open_text is not None:

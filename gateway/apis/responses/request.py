@@ -4,18 +4,21 @@ Members that the API does not define go to the model server unchanged, as they d
 `top_k`, `chat_template_kwargs` and the like.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
 from gateway.apis.base import ChatRequest, Options
-from gateway.apis.history import with_one_system_message, without_reasoning
+from gateway.apis.history import take_thoughts, with_one_system_message, without_reasoning
 from gateway.apis.json import convert, unsupported
 from gateway.apis.members import for_servers
 from gateway.apis.responses.history import readable_items
 from gateway.apis.responses.input_items import chat_messages
 from gateway.apis.responses.stream import COMPLETED_AT_LENGTH
 from gateway.apis.responses.tools import Tool, chat_tools, flat_name, is_known
+from gateway.apis.seal import sealer
 from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.core.tokens import estimate_prompt
 from gateway.errors import BadRequest, NotFound
@@ -51,6 +54,7 @@ _ECHOED_MEMBERS = (
 """Members that the response repeats."""
 _CALLED = ("function", "custom")
 """Types of tools that a choice can name."""
+_SEALED_REASONING = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 
 
@@ -148,8 +152,10 @@ def read_responses(body: dict[str, Any], _path_format: str | None, config: Confi
     if not asked:
         raise BadRequest("input must hold a text or at least one item.", param="input")
     options = _options(request, body, config.responses_summary)
-    conversation = _conversation(request, asked)
+    open_seal = partial(sealer(config.seal_keys).open, request.model or "")
+    conversation = _conversation(request, asked, open_seal)
     chat = _chat_request(request, body, conversation)
+    chat["messages"], thoughts = take_thoughts(chat["messages"])
     return ChatRequest(
         dialect="responses",
         model=request.model or "",
@@ -157,6 +163,8 @@ def read_responses(body: dict[str, Any], _path_format: str | None, config: Confi
         options=options,
         body=chat,
         conversation=conversation,
+        thoughts=thoughts,
+        seals_thoughts=_SEALED_REASONING in (request.include or ()),
         echo=_echo(request, body, options)
         | {COMPLETED_AT_LENGTH: config.responses_at_length == "completed"},
         prompt_tokens=estimate_prompt(chat),
@@ -169,10 +177,12 @@ def _with_known_tools(body: dict[str, Any]) -> dict[str, Any]:
     return body | {"tools": list(filter(is_known, tools))} if isinstance(tools, list) else body
 
 
-def _conversation(request: ResponsesBody, input: str | list[Any]) -> list[dict[str, Any]]:
+def _conversation(
+    request: ResponsesBody, input: str | list[Any], open_seal: Callable[[str], str | None]
+) -> list[dict[str, Any]]:
     """Returns the chat messages with the roles that the client gave them."""
     items = [{"role": "user", "content": input}] if isinstance(input, str) else input
-    return without_reasoning(chat_messages(request.instructions, readable_items(items)))
+    return without_reasoning(chat_messages(request.instructions, readable_items(items), open_seal))
 
 
 def _refuse_unsupported(request: ResponsesBody) -> None:

@@ -31,6 +31,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.finish_reasons import meaning_of
@@ -130,6 +131,9 @@ class ResponseObject:
                 self._finish(event)
             case Failed(error):
                 self._fail(error)
+            case Thoughts(text):
+                if self._answer.seal is not None:
+                    items.add_seal(self._answer.seal(text))
             case ChoiceEvent():
                 pass  # there is only one choice
 
@@ -137,7 +141,7 @@ class ResponseObject:
         refusal = extra.delta.get("refusal")
         if refusal and isinstance(refusal, str):
             self._items.add_refusal(refusal)
-        if (call := legacy_call(extra.delta, self._answer)) is not None:
+        if (call := legacy_call(extra.delta, tools=bool(self._answer.echo.get("tools")))) is not None:
             self._items.add_call(call)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):

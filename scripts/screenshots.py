@@ -1,7 +1,7 @@
-"""Makes the README's pictures of the demo page: `make screenshots`.
+"""Takes the screenshots of the demo page for the docs: `make screenshots`.
 
-docs/page.webp shows the page after a turn, with the inspector. docs/turn.webp shows a turn at its
-real speed.
+docs/page.webp shows the page after a turn, with the inspector beside it; docs/turn.webp is an
+animation of a turn in real time.
 """
 
 import io
@@ -26,7 +26,7 @@ TIMEOUT_MS = 60_000
 
 
 def main() -> int:
-    """Writes both files; returns the exit status."""
+    """Writes both files. Returns the exit status."""
     chromium = shutil.which("chromium")
     if chromium is None:
         print("chromium is not installed; on Debian: apt-get install chromium", file=sys.stderr)
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
-    """Opens the page in light colours, with the model selected."""
+    """Opens the page in the light theme, with the model chosen."""
     size = {"width": width, "height": height}
     page = browser.new_page(viewport=size, color_scheme="light")
     page.goto(f"{url}/#model={MODEL}")
@@ -58,8 +58,8 @@ def ask(page: Page) -> None:
     page.get_by_test_id("send").click()
 
 
-def make_picture(page: Page, file: Path) -> None:
-    """Saves the page after a turn, with its thoughts open and the inspector."""
+def take_screenshot(page: Page, file: Path) -> None:
+    """Takes a finished turn with its thoughts open and the inspector beside it."""
     ask(page)
     expect(page.get_by_test_id("status")).to_contain_text("Done")
     page.get_by_test_id("inspect").click()
@@ -73,8 +73,8 @@ def make_picture(page: Page, file: Path) -> None:
     print(f"{file}: {file.stat().st_size:,} bytes")
 
 
-def make_animation(page: Page, file: Path) -> None:
-    """Saves an animation of a turn, from the prompt to the end."""
+def record_animation(page: Page, file: Path) -> None:
+    """Records a turn from the prompt to its end."""
     frames: list[Image.Image] = []
     times: list[float] = []
 

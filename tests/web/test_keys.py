@@ -25,7 +25,7 @@ NO_KEY_NEEDED = {
     "/ready",
     "/metrics",
     "/openapi.json",
-    "/static/<wanted>/<path:name>",
+    "/static/<requested>/<path:name>",
 }
 
 

@@ -158,7 +158,9 @@ class ContentBlocks:
                 if isinstance(refusal := delta.get("refusal"), str):
                     self.has_refusal = True
                     self._add_text("text", "text", refusal)
-                if (legacy := legacy_call(delta, tools=bool(self._answer.echo.get("tools")))) is not None:
+                if (
+                    legacy := legacy_call(delta, tools=bool(self._answer.echo.get("tools")))
+                ) is not None:
                     self._add_call(legacy)
             case Thoughts(text):
                 self._thoughts = text

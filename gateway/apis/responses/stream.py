@@ -141,7 +141,9 @@ class ResponseObject:
         refusal = extra.delta.get("refusal")
         if refusal and isinstance(refusal, str):
             self._items.add_refusal(refusal)
-        if (call := legacy_call(extra.delta, tools=bool(self._answer.echo.get("tools")))) is not None:
+        if (
+            call := legacy_call(extra.delta, tools=bool(self._answer.echo.get("tools")))
+        ) is not None:
             self._items.add_call(call)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):

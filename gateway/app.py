@@ -23,6 +23,7 @@ from gateway.routing.health_checks import HealthChecker
 from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
 from gateway.routing.redact import redactor
+from gateway.server.waiting import WaitingRequests
 from gateway.transport.client import Transport
 from gateway.transport.session import Session, make_session
 from gateway.upstreams import UPSTREAMS
@@ -52,16 +53,19 @@ def create_app(
     """The WSGI application. Raises ConfigError for what only the tables can check.
 
     apis: the client APIs to serve. session, clock (seconds, monotonic), log and metrics are for
-    tests; the relay, the metrics and the health checks are in `app.extensions` for the server.
+    tests; the services that the server needs are in `app.extensions`.
     """
     app = _App("gateway", static_folder=None)
     log = log or make_logger(config)
-    metrics = metrics or Metrics(worker_number())
+    metrics = metrics or Metrics(
+        worker_number(), lambda error: log.error("metrics can't be written", error=error.strerror)
+    )
     families = Families(config)
     pool = Pool(
         config.effective_upstreams,
         breaker_failures=config.breaker_failures,
         breaker_open_s=config.breaker_open_s,
+        slow_start_s=config.breaker_open_s,
     )
     make_client = _client_maker(config, session)
     upstreams = {upstream.name: make_client(upstream) for upstream in config.effective_upstreams}
@@ -72,10 +76,12 @@ def create_app(
     pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
     relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
     dialects = dialects_of(apis)
-    inference = Inference(config, dialects, turns, relay)
+    waiting = WaitingRequests(config.max_waiting)
+    inference = Inference(config, dialects, turns, relay, waiting)
     model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
+    app.extensions["gateway.waiting"] = waiting
     app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)
 
     app.register_blueprint(api.make_blueprint(config, apis, inference, model_list, families, clock))

@@ -6,18 +6,23 @@ GatewayError
 │   ├── BadRequest         400
 │   ├── InvalidKey         401: the request has no valid client key
 │   ├── ModelNotAllowed    403: its key does not cover the model
+│   ├── OriginNotAllowed   403: a web page of another origin has sent the request
+│   ├── HostNotAllowed     403: the request calls the gateway by a name that is not its own
 │   ├── NotFound           404
 │   │   └── UnknownModel   no upstream serves the model
 │   ├── MethodNotAllowed   405
 │   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
+│   ├── MalformedRequest   400, 403, 414, 417, 431 or 501: the head of the request can't be read
+│   ├── TooManyWaiting     429: its address has too many requests that are not complete
 │   └── KeyLimit           429: the key is at its stream limit
 ├── ClientLeft             no fault: the client closed the connection
 │   └── ClientStalled      the client did not read, so the gateway closed the connection
 ├── UpstreamError          the upstream's: 502
 │   ├── UpstreamRefused    it answered with an error status
 │   ├── UpstreamUnreachable
+│   ├── AnswerTooLong      its answer is over MAX_ANSWER_BYTES
 │   ├── UpstreamBroke      its stream ended before the answer did
 │   ├── UpstreamTimeout    504
 │   │   └── UpstreamTotalTimeout
@@ -152,6 +157,27 @@ class ModelNotAllowed(CallerError):
         super().__init__(f"This key does not cover {named}; it covers {', '.join(allowed)}.")
 
 
+class OriginNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "origin_not_allowed"
+
+    def __init__(self, origin: str) -> None:
+        named = f"Pages of {_short(origin)}" if origin else "Pages of another origin"
+        super().__init__(f"{named} may not use this gateway; ALLOWED_ORIGINS can name them.")
+
+
+class HostNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "host_not_allowed"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"The gateway does not answer as {_short(host)!r}; ALLOWED_HOSTS can name it."
+        )
+
+
 class NotFound(CallerError):
     status = 404
     code = "not_found"
@@ -185,6 +211,26 @@ class BodyTooLarge(CallerError):
 class UnsupportedMedia(CallerError):
     status = 415
     code = "unsupported_media_type"
+
+
+class TooManyWaiting(CallerError):
+    status = 429
+    type = "rate_limit_error"
+    code = "too_many_waiting"
+    retry_after_s = 1
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"Your address has {limit} requests that are not complete (MAX_WAITING_PER_ADDRESS)."
+        )
+
+
+class MalformedRequest(CallerError):
+    code = "malformed_request"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class KeyLimit(CallerError):
@@ -255,15 +301,16 @@ class UpstreamRefused(UpstreamError):
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)
 
-    def with_retry_after(self, retry_after_s: int) -> "UpstreamRefused":
-        """Returns the same refusal for a later request, which was not sent to the upstream."""
+    def of_later_request(self, retry_after_s: int) -> "UpstreamRefused":
+        """Returns the refusal of a later request, which was not sent because of this one.
+
+        It says nothing of this one's words: they were meant for another caller.
+        """
         return UpstreamRefused(
             self.upstream_status,
-            self.message,
-            type=self.type,
-            param=self.param,
-            code=self.code,
+            "The upstream has asked the gateway to wait; try again later.",
             retry_after_s=retry_after_s,
+            cause=self.cause,
         )
 
     @staticmethod
@@ -277,6 +324,14 @@ class UpstreamUnreachable(UpstreamError):
 
 class UpstreamBroke(UpstreamError):
     code = "upstream_broke_off"
+
+
+class AnswerTooLong(UpstreamError):
+    code = "upstream_answer_too_long"
+    model_ran = True
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The answer is longer than {limit} bytes (MAX_ANSWER_BYTES).")
 
 
 class UpstreamTimeout(UpstreamError):

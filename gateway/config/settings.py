@@ -29,7 +29,10 @@ from gateway.config.values import (
     certificates,
     check_address,
     check_certificates,
+    check_hosts,
+    check_origins,
     is_header_value,
+    items_of,
 )
 from gateway.errors import ConfigError
 
@@ -58,6 +61,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     api_keys: Annotated[
         str | tuple[str, ...] | None,
         Meta(description="Client keys, comma-separated. A request without one of them gets 401."),
+    ] = None
+    allowed_origins: Annotated[
+        str | tuple[str, ...] | None,
+        Meta(
+            description="Origins of web pages that may use the API beside the gateway's own, "
+            "comma-separated, as `https://chat.example`; `*` allows all."
+        ),
+    ] = None
+    allowed_hosts: Annotated[
+        str | tuple[str, ...] | None,
+        Meta(
+            description="Names under which clients may call the gateway, beside localhost, "
+            "comma-separated, without ports; `*.example` allows all below a name. Without it, only "
+            "a gateway on a loopback address checks the name."
+        ),
     ] = None
     host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port that the gateway listens on.")] = 8080
@@ -132,6 +150,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_prompt_chars: Annotated[
         Count, Meta(description="Limit for the `prompt` of a prompt request.")
     ] = 5000
+    max_waiting_per_address: Annotated[
+        Count | None,
+        Meta(
+            description="Requests of one address that have begun and are not complete, per worker; "
+            "one beyond it gets 429. Proxies in gunicorn's `FORWARDED_ALLOW_IPS` are exempt."
+        ),
+    ] = None
+    max_answer_bytes: Annotated[
+        Count,
+        Meta(description="Limit for an answer with its reasoning; a longer one ends as failed."),
+    ] = 16_000_000
     max_streams: Annotated[
         Count, Meta(description="Open streams per worker; a request beyond it gets 503.")
     ] = 1000
@@ -225,6 +254,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("one of API_KEYS can't be sent in a header")
         if not self.seal_keys or not all(self.seal_keys):
             raise ValueError("SEAL_KEY must hold keys of 32 bytes, in hex or base64")
+        if self.allowed_origins is not None:
+            check_origins("ALLOWED_ORIGINS", self.origins)
+        if self.allowed_hosts is not None:
+            check_hosts("ALLOWED_HOSTS", self.hosts)
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.upstream_ca_file is not None:
             check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)
@@ -242,8 +275,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def client_keys(self) -> tuple[str, ...]:
         """The client keys; () means that no key is needed."""
-        keys = self.api_keys.split(",") if isinstance(self.api_keys, str) else self.api_keys
-        return tuple(filter(None, map(str.strip, keys or ())))
+        return items_of(self.api_keys)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of ALLOWED_ORIGINS."""
+        return items_of(self.allowed_origins)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of ALLOWED_HOSTS."""
+        return items_of(self.allowed_hosts)
 
     @property
     def seal_keys(self) -> tuple[bytes, ...]:
@@ -305,6 +347,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def time_limits(self) -> dict[str, Any]:
         """The time limits of an upstream that does not override them."""
         return {name: getattr(self, name) for name in TIME_LIMITS}
+
+    @property
+    def max_connections(self) -> int:
+        """The connections of a worker: more than the streams, so that health checks and refusals
+        get through when all streams are open."""
+        return self.max_streams + 200
+
+    @property
+    def max_waiting(self) -> int:
+        """The limit of MAX_WAITING_PER_ADDRESS."""
+        return self.max_waiting_per_address or self.max_connections // 4
 
     @property
     def workers(self) -> int:

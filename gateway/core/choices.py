@@ -33,6 +33,11 @@ class Choices:
         """See Turn.model_ran."""
         return any(turn.model_ran for turn in self._turns)
 
+    @property
+    def answer_bytes(self) -> int:
+        """See Turn.answer_bytes; of all choices."""
+        return sum(turn.answer_bytes for turn in self._turns)
+
     def start(self, now: float) -> list[Event]:
         """See Turn.start."""
         return self._number([turn.start(now) for turn in self._turns])

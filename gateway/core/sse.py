@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 DONE = b"[DONE]"
 """The data of the message that ends an OpenAI-style stream."""
 
-MAX_EVENT_BYTES = 32 * 1024 * 1024
+MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Limit for one event of an upstream; no model sends as much in one."""
 
 _BOM = b"\xef\xbb\xbf"

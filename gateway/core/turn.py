@@ -50,6 +50,7 @@ from gateway.core.parts import (
     ToolCalls,
     Usage,
 )
+from gateway.core.sse import dumps
 from gateway.core.stats import TurnStats
 from gateway.core.steady import SteadyState, Template
 from gateway.core.summarizers import Summarizer, Summary
@@ -60,6 +61,8 @@ KeepThoughts = Callable[[Sequence[str], str], None]
 """Takes the ids of a turn's tool calls, and what the model thought in it."""
 MAX_THOUGHT_CHARS = 64 * 1024
 """What is kept of a reasoning: its end."""
+_LOGPROBS_PER_TEXT = 4
+"""Logprobs take many times the bytes of the text that they describe, so they count for less."""
 NOT_DETECTED = "Reasoning not detected."
 """The summary of a turn whose model did not reason."""
 
@@ -137,6 +140,8 @@ class Turn:
         """The model has begun to think or to answer."""
         self.ended = False
         """The last event is out."""
+        self.answer_bytes = 0
+        """What the model has said so far, reasoning included, in UTF-8."""
         self._phase = Phase.PROMPT
         self._thinking = True
         """The last text was reasoning, or none has come yet."""
@@ -248,11 +253,13 @@ class Turn:
 
     def feed_text(self, text: str, now: float) -> list[Event]:
         """Takes a text that the steady state has read: it is what the text before it was."""
+        text_bytes = size(text)
+        self.answer_bytes += text_bytes
         if self._thinking:
             self._now = now
             self._take_reasoning(text)
             return self._take_events()
-        self._stats.output_bytes += size(text)
+        self._stats.output_bytes += text_bytes
         return [OutputDelta(text)]
 
     def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[SegmentKind, MarkerFree]:
@@ -277,6 +284,7 @@ class Turn:
         match part:
             case Content(text):
                 self.model_ran = True
+                self.answer_bytes += size(text)
                 if self._labelled:
                     self._take_labelled_content(text)
                 else:
@@ -285,6 +293,7 @@ class Turn:
                 if not self._labelled:
                     self._take_segments(self._text.take_label())
             case Reasoning(text):
+                self.answer_bytes += size(text)
                 if not self._labelled:
                     self.model_ran = self._labelled = True
                     # Text before it was the answer, whatever it was shown as.
@@ -294,7 +303,9 @@ class Turn:
                 self.model_ran = self._has_calls = True
                 self._close_text(stopped=False)
                 self._begin_output()
-                self._stats.output_bytes += sum(map(_call_bytes, calls))
+                call_bytes = sum(map(_call_bytes, calls))
+                self.answer_bytes += call_bytes
+                self._stats.output_bytes += call_bytes
                 self._events.extend(map(ToolCallDelta, calls))
                 self._call_ids += [id for call in calls if isinstance(id := call.get("id"), str)]
             case Other(delta, choice, chunk):
@@ -330,6 +341,10 @@ class Turn:
 
     def _take_extra(self, extra: Extra) -> None:
         self.model_ran = self.model_ran or bool(extra.delta or "logprobs" in extra.choice)
+        if extra.delta:
+            self.answer_bytes += len(dumps(extra.delta))
+        if extra.choice:
+            self.answer_bytes += len(dumps(extra.choice)) // _LOGPROBS_PER_TEXT
         if extra.answers:
             self._close_text(stopped=False)
             self._begin_output()

@@ -14,7 +14,13 @@ import gevent
 from gateway.config import Config
 from gateway.core.effects import AskSummaryModel, Effect
 from gateway.core.events import Done, Event, Failed, Timings
-from gateway.errors import GatewayError, GatewayFault, UpstreamRefused, UpstreamTimeout
+from gateway.errors import (
+    AnswerTooLong,
+    GatewayError,
+    GatewayFault,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
 from gateway.observe.metrics import Metrics
 from gateway.relay.callback_driver import read_body
 from gateway.relay.run import Run
@@ -43,6 +49,7 @@ class Pump:
     ) -> None:
         """upstreams: by their names in the pool."""
         self._max_attempts = config.max_attempts
+        self._max_answer_bytes = config.max_answer_bytes
         self._uses_callbacks = config.relay_driver == "auto"
         self._pool = pool
         self._upstreams = upstreams
@@ -80,7 +87,7 @@ class Pump:
         call = upstream.completion(body, run.lease.model, run.context.request_id)
         try:
             with transport.send(call) as reply:
-                if reply.status != 200:
+                if not 200 <= reply.status < 300:
                     raise upstream.refusal(reply.status, reply.headers, _refusal_body(reply))
                 accepted = True
                 self._metrics.count_attempt(upstream.name, None)
@@ -128,6 +135,8 @@ class Pump:
         run.queue.publish(events, now)
         if turn.fault is not None:
             raise turn.fault
+        if turn.answer_bytes > self._max_answer_bytes and not turn.ended:
+            raise AnswerTooLong(self._max_answer_bytes)
         if (effect := turn.next_effect(now)) is not None:
             self._perform(run, effect)
         return run.queue.has_room

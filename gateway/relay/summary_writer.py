@@ -63,7 +63,7 @@ class SummaryWriter:
         with self._transport.send(
             self._upstream.completion(body, self._model, request_id)
         ) as answer:
-            if answer.status != 200:
+            if not 200 <= answer.status < 300:
                 raise self._upstream.refusal(answer.status, answer.headers, b"")
             for lines in answer.batches():
                 parts += reader.feed(lines)

@@ -35,9 +35,9 @@ class ChatUpstream:
         self._fixed_headers = dict(config.headers)
         if config.api_key:
             self._fixed_headers["Authorization"] = f"Bearer {config.api_key}"
-        base = _base_url(config.url)
-        self._completions_url = base + _COMPLETIONS
-        self._models_url = base + "/models"
+        base, query = _base_url(config.url)
+        self._completions_url = base + _COMPLETIONS + query
+        self._models_url = base + "/models" + query
         self._health_url = urljoin(config.url, config.health_path) if config.health_path else None
 
     def completion(self, body: Mapping[str, Any], model: str, request_id: str) -> Call:
@@ -132,8 +132,8 @@ def _retry_after_s(headers: Mapping[str, str]) -> int | None:
         return None  # TypeError: only one of the dates has a time zone
 
 
-def _base_url(url: str) -> str:
-    """The URL that paths are appended to.
+def _base_url(url: str) -> tuple[str, str]:
+    """The URL that paths are appended to, and the query that follows them (`?api-version=…`).
 
     `http://host`, `http://host/v1` and `http://host/v1/chat/completions` give the same one.
     """
@@ -141,7 +141,8 @@ def _base_url(url: str) -> str:
     path = parts.path.rstrip("/").removesuffix(_COMPLETIONS) or (
         "" if _COMPLETIONS in parts.path else "/v1"
     )
-    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+    query = f"?{parts.query}" if parts.query else ""
+    return urlunsplit((parts.scheme, parts.netloc, path, "", "")), query
 
 
 class _Model(msgspec.Struct):

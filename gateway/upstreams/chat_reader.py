@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.finish_reasons import canonical, meaning_of
+from gateway.core.json_size import has_too_many_values
 from gateway.core.parts import (
     Content,
     End,
@@ -287,6 +288,8 @@ class ChatReader:
         self._add(Fault(message, "upstream_bad_chunk"))
 
     def _chunk(self, data: bytes) -> None:
+        if self._refuses(data):
+            return
         chunk = _parse(data)
         if chunk is None:
             self._unreadable()
@@ -305,6 +308,8 @@ class ChatReader:
 
     def _body(self, data: bytes) -> None:
         """One JSON body in place of a stream: the answer in one chunk, or an error."""
+        if self._refuses(data):
+            return
         chunk = _parse(data)
         if chunk is None or not chunk.choices or chunk.error not in _ABSENT:
             words = words_of_body(data, self._redact)
@@ -314,6 +319,14 @@ class ChatReader:
         deltas = [choice.message or choice.delta for choice in chunk.choices or ()]
         self._content(chunk, data, deltas)
         self._end(in_one_piece=True)
+
+    def _refuses(self, data: bytes) -> bool:
+        """Whether decoding the data would take too long. If so, adds the fault."""
+        if refused := has_too_many_values(data):
+            self._add(
+                Fault("The upstream sent an event with too many values.", "upstream_bad_chunk")
+            )
+        return refused
 
     def _content(self, chunk: _Chunk, data: bytes, deltas: list[dict[str, Any] | None]) -> None:
         if (chunk.system_fingerprint, chunk.service_tier) != self._of_answer:
@@ -406,8 +419,10 @@ class ChatReader:
         calls = delta.get("tool_calls")
         if calls and isinstance(calls, list):
             for call in calls:
-                if isinstance(call, dict):
+                if isinstance(call, dict) and not self._calls.has_too_many:
                     self._piece(ToolCalls, self._calls.with_index(call))
+            if self._calls.has_too_many:
+                self._add(Fault("The upstream sent too many tool calls.", "upstream_bad_chunk"))
         other = {
             name: value
             for name, value in delta.items()

@@ -7,6 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+MAX_CALLS = 1000
+"""The most calls in one answer; each becomes an event of its own."""
+_MAX_NAME_CHARS = 1000
+"""A longer name is not compared any more."""
 _MEMBERS_OF_ARGUMENTS = frozenset({"index", "id", "type", "function"})
 """A delta that only adds arguments has no other members."""
 
@@ -41,9 +45,15 @@ class ToolCallIndexer:
 
     def __init__(self) -> None:
         self._ids: list[Any] = []  # of the calls, in their order
+        self._call_of_id: dict[Any, int] = {}
         self._names: list[str] = []  # so far
         self._calls: dict[int, int] = {}  # the server's index → ours
         self._last: int | None = None
+
+    @property
+    def has_too_many(self) -> bool:
+        """More calls than any model makes in one answer."""
+        return len(self._ids) > MAX_CALLS
 
     def with_index(self, delta: dict[str, Any]) -> dict[str, Any]:
         """The delta with the index of its call."""
@@ -55,8 +65,8 @@ class ToolCallIndexer:
             call = self._calls.get(index)
             if call is not None and named and id and id != self._ids[call]:
                 call = None
-        elif id and id in self._ids:
-            call = self._ids.index(id)
+        elif id and (known := self._call_of_id.get(_hashable(id))) is not None:
+            call = known
         else:
             call = None if named else self._last
         if call is None:
@@ -65,14 +75,20 @@ class ToolCallIndexer:
             self._names.append("")
         elif self._ids[call] is None:
             self._ids[call] = id
+        if id and self._ids[call] == id:
+            self._call_of_id.setdefault(_hashable(id), call)
         if isinstance(index, int):
             self._calls[index] = call
         self._last = call
         if name and name == self._names[call]:
             delta = _without_name(delta)
-        else:
+        elif len(self._names[call]) < _MAX_NAME_CHARS:
             self._names[call] += name
         return delta if index == call else {**delta, "index": call}
+
+
+def _hashable(id: Any) -> Any:
+    return id if isinstance(id, str | int) else str(id)
 
 
 def _without_empty_members(delta: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gateway.core.sse import dumps
 from gateway.errors import UnknownModel
 from gateway.routing.models import ListedModel, ModelList
 from gateway.web.auth import Authenticator
+from gateway.web.browsers import add_checks
 from gateway.web.inference import Inference
 from gateway.web.request import current_request
 
@@ -132,6 +133,7 @@ def _add_hooks(
         response.headers["X-Request-Id"] = response.headers["request-id"] = current_request().id
         return response
 
+    add_checks(blueprint, config.origins, config.hosts)
     if config.principals:
         authenticator = Authenticator(config.principals)
         key_headers = {api.name: api.key_headers for api in apis}

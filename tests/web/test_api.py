@@ -455,8 +455,8 @@ def test_a_prompt_of_the_maximum_length_is_accepted(
         (b'{"messages": [{"role": "user"}], "stream": "yes"}', "stream", "expected `bool"),
         (b'{"messages": [{"role": "user"}], "model": 1}', "model", "expected `str"),
         (b'{"messages": [{"role": "user"}], "n": 2, "stream": true}', "n", "n must be 1"),
-        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be between 1 and 128"),
-        (b'{"messages": [{"role": "user"}], "n": 129}', "n", "n must be between 1 and 128"),
+        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be between 1 and 8"),
+        (b'{"messages": [{"role": "user"}], "n": 129}', "n", "n must be between 1 and 8"),
         (b'{"messages": [{"role": "user"}], "stream_options": 1}', "stream_options", "expected"),
         (b'{"messages": [{"role": "user"}], "prompt": "a"}', "prompt", "not both"),
         (b'{"messages": [{"role": "user"}], "gateway": 1}', "gateway", "expected `object"),
@@ -480,7 +480,7 @@ def test_a_prompt_of_the_maximum_length_is_accepted(
 def test_bad_input_gets_400_with_the_path_of_the_fault(
     client: FlaskClient, data: bytes, param: str | None, sentence: str
 ) -> None:
-    response = client.post("/v1/chat/completions", data=data)
+    response = client.post("/v1/chat/completions", data=data, content_type="application/json")
     error = response.get_json()["error"]
     assert response.status_code == 400
     assert error["type"] == "invalid_request_error"
@@ -855,3 +855,35 @@ def test_the_page_has_a_strict_content_security_policy(client: FlaskClient) -> N
     assert response.status_code == 200
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     assert "unsafe" not in response.headers["Content-Security-Policy"]
+
+
+def test_a_long_name_of_a_model_is_refused(client: FlaskClient) -> None:
+    """Every frame of the answer would repeat it."""
+    body = {"model": "m" * 600, "max_tokens": 5, "stream": True}
+    for path, prompt in (
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}]}),
+        ("/v1/messages", {"messages": [{"role": "user", "content": "hi"}]}),
+        ("/v1/responses", {"input": "hi"}),
+    ):
+        refused = client.post(path, json=body | prompt)
+        assert refused.status_code == 400
+        assert "512 characters" in refused.get_json()["error"]["message"]
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content", "refusal"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_without_end_fails(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    field: str,
+    stream: bool,
+) -> None:
+    long = [{"choices": [{"index": 0, "delta": {field: "word " * 100}}]}] * 300
+    answers(upstream, *long)
+    client = make_client(max_answer_bytes=10_000, breaker_failures=1)
+    for _ in range(2):  # it is not the upstream that is ill
+        answer = ask(client, stream=stream, gateway={"format": "events", "reasoning": "raw"})
+        assert "upstream_answer_too_long" in answer.text
+        assert "MAX_ANSWER_BYTES" in answer.text
+        assert answer.status_code == (200 if stream else 502)
+        assert len(answer.text) < 200_000

@@ -22,7 +22,11 @@ DOCS = {path.name: path.read_text() for path in [*ROOT.glob("docs/*.md"), ROOT /
 def test_every_setting_is_listed_with_its_default(name: str) -> None:
     default = getattr(Config(), name)
     written = str(default).lower() if isinstance(default, bool) else default
-    shown = {"web_concurrency": "number of cores"}.get(name) or (
+    worded = {
+        "web_concurrency": "number of cores",
+        "max_waiting_per_address": "a quarter of the worker's connections",
+    }
+    shown = worded.get(name) or (
         "none" if default is None else f"`{written}`"
     )
     assert f"| `{name.upper()}` | {shown} |" in DOCS["settings.md"]

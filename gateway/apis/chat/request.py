@@ -16,8 +16,8 @@ from gateway.errors import BadRequest
 _OTHER_ROLES = frozenset({"assistant", "developer", "function", "system", "tool"})
 """Roles of messages that the user has not written."""
 _FORMATS: tuple[Format, ...] = get_args(Format)
-MAX_CHOICES = 128
-"""The largest `n` that OpenAI accepts."""
+MAX_CHOICES = 8
+"""The largest `n`. Each choice reads the whole stream of all, so the work grows with its square."""
 
 
 class RequestMessage(msgspec.Struct, frozen=True):

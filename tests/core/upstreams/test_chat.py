@@ -32,6 +32,18 @@ def test_requests_go_to_the_configured_url_with_key_and_headers(upstream: Any) -
         assert call.headers["X-Team"] == "search"
 
 
+def test_a_query_of_the_url_goes_with_every_request() -> None:
+    """Azure wants `?api-version=…`."""
+    for path in ("", "/chat/completions"):
+        url = f"http://a.test/openai/v1{path}?api-version=2026-01-01&b=%20c"
+        made = ChatUpstream(UpstreamConfig(name="a", url=url))
+        query = "?api-version=2026-01-01&b=%20c"
+        assert made.completion({}, "m", "id").url == (
+            f"http://a.test/openai/v1/chat/completions{query}"
+        )
+        assert made.models("id").url == f"http://a.test/openai/v1/models{query}"
+
+
 def test_comments_and_blank_lines_give_no_parts(upstream: Any) -> None:
     reader = upstream.reader()
     assert reader.feed([b"", b": a comment"]) == []

@@ -53,9 +53,7 @@ DISKS = {
 
 
 @pytest.mark.parametrize("disk", DISKS)
-def test_a_full_disk_loses_metrics_and_no_answer(
-    mock_url: str, tmp_path: Path, disk: str
-) -> None:
+def test_a_full_disk_loses_metrics_and_no_answer(mock_url: str, tmp_path: Path, disk: str) -> None:
     size, fill = DISKS[disk]
     with gateway_on_disk(mock_url, tmp_path, size, fill) as gateway:
         if "runs" in disk:

@@ -15,8 +15,7 @@ from tests.programs import Program, start_gateway
 
 LIMIT = 10
 HEAD = (
-    b"POST /v1/chat/completions HTTP/1.1\r\n"
-    b"Host: localhost\r\nContent-Type: application/json\r\n"
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 )
 PARTS = {
     "heads": HEAD[:-5],

@@ -26,9 +26,7 @@ def test_every_setting_is_listed_with_its_default(name: str) -> None:
         "web_concurrency": "number of cores",
         "max_waiting_per_address": "a quarter of the worker's connections",
     }
-    shown = worded.get(name) or (
-        "none" if default is None else f"`{written}`"
-    )
+    shown = worded.get(name) or ("none" if default is None else f"`{written}`")
     assert f"| `{name.upper()}` | {shown} |" in DOCS["settings.md"]
 
 

@@ -11,6 +11,7 @@ import schemathesis
 from schemathesis import GenerationMode
 
 HI = [{"role": "user", "content": "hi"}]
+INVALID = {"role": "user", "content": 5}
 
 
 @schemathesis.hook
@@ -27,6 +28,6 @@ def map_case(context: Any, case: Any) -> Any:
         if body.get("gateway") and "{format}" not in case.path:
             body["gateway"].pop("format", None)
     elif case.path.startswith("/v1/messages") and isinstance(body, dict):
-        if isinstance(messages := body.get("messages"), list):
-            messages.append({"role": "user", "content": 5})
+        messages = body.get("messages")
+        body["messages"] = [*messages, INVALID] if isinstance(messages, list) else messages
     return case

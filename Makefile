@@ -1,16 +1,16 @@
-# make run      the gateway and a mock model server, until Ctrl-C
-# make quick    tests/core and tests/web without the longest in under a minute; needs only
+# make run      starts the gateway and a mock model server, until Ctrl-C
+# make quick    runs tests/core and tests/web without the longest, in under a minute; needs only
 #               requirements.txt
-# make test     every check and every test; each part runs even if an earlier one failed
-# make test-real   tiny real models, llama.cpp, Open WebUI, which `make test` does not install
-# make lowest   tests/core and tests/web on the lowest versions that requirements.txt allows
-# make coverage    which branches of gateway/ tests/core and tests/web reach
-# make format   what ruff can put right by itself
-# make hotpath  what a token costs in the core, against the recorded figures (needs valgrind)
-# make bench    what streaming costs, beside nginx if installed and LiteLLM if asked (WITH=litellm)
-# make sdks     the clients that tests/sdk runs beside those of requirements-dev.txt
-# make docs     the parts of docs/ that are made from the code
-# make screenshots   the README's pictures of the page, from the running page
+# make test     runs every check and test; each part runs even if an earlier one failed
+# make test-real   runs the tests with real models, llama.cpp and Open WebUI, and installs these
+# make lowest   runs tests/core and tests/web on the lowest versions that requirements.txt allows
+# make coverage    shows which branches of gateway/ tests/core and tests/web reach
+# make format   formats the code and applies ruff's fixes
+# make hotpath  compares a token's cost in the core with the recorded figures (needs valgrind)
+# make bench    measures streaming, beside nginx if installed and LiteLLM on request (WITH=litellm)
+# make sdks     installs the other clients for tests/sdk: old versions and npm packages
+# make docs     writes the parts of docs/ that are generated from the code
+# make screenshots   takes the README's pictures from the running page
 
 PYTHON ?= python3
 VENV := .venv

@@ -23,16 +23,19 @@ except ConfigError as error:
     sys.exit(f"gateway: {error}")
 _config = loaded_config()
 
-bind = f"{_config.host}:{_config.port}"
+_host = f"[{_config.host}]" if ":" in _config.host else _config.host  # an IPv6 address
+bind = f"{_host}:{_config.port}"
 workers = _config.workers
 worker_class = "gateway.server.worker.Worker"
-# More than the streams, so that health checks and refusals get through when all streams are open.
-worker_connections = _config.max_streams + 200
+worker_connections = _config.max_connections
 keepalive = 75
 # For the worker's heartbeat to the master; not a limit for requests.
 timeout = 60
 # The master kills workers after this time, so it must be longer than their drain.
 graceful_timeout = int(_config.drain_timeout_s) + 10
+# By default gunicorn 27.0 lets headers of clients on loopback, and so of all behind a proxy there,
+# replace SCRIPT_NAME and PATH_INFO: `SCRIPT_NAME: /x` makes /x/metrics the path /metrics.
+forwarder_headers = ""
 # gunicorn's control socket (27.0) needs a writable directory; a read-only container has none.
 control_socket_disable = True
 

@@ -40,14 +40,14 @@ from gateway.upstreams.chat_reader import ChatReader
 
 FRAMES_A_READ = (1, 8, 64, 250)
 COUNTED = (1, 64)
-"""The sizes for counting instructions, which takes fifty times as long."""
+"""The sizes for --count, which takes fifty times as long."""
 TOKENS = 1000
-"""Half of them reasoning, half of them answer."""
+"""Half of them are reasoning, half are answer."""
 RECORD = Path(__file__).with_name("hotpath.json")
 MAX_GROWTH = 0.15
 _REPEATS = 5
 _MARK = "getppid"
-"""A libc call that nothing else makes; valgrind writes its counts at each."""
+"""A libc call that nothing else makes. valgrind writes its counts at each call."""
 
 _THOUGHT = """We need the number of primes between 100 and 200. First, list the odd numbers that are
 not multiples of 3, 5 or 7. "Check" 101: not divisible by 2, 3, 5, 7, so it is prime.
@@ -67,7 +67,7 @@ def pieces(count: int) -> list[str]:
 
 
 def chunk(text: str) -> bytes:
-    """A token as vLLM sends it."""
+    """Returns a token as a chunk of vLLM."""
     delta = json.dumps({"content": text}, ensure_ascii=False, separators=(",", ":"))
     return (
         '{"id":"chatcmpl-3f2a9c0d7b6e4158a1d2c3b4e5f60718","object":"chat.completion.chunk",'
@@ -77,13 +77,13 @@ def chunk(text: str) -> bytes:
 
 
 def texts() -> list[str]:
-    """The tokens of the whole answer."""
+    """Returns the tokens of the whole answer."""
     half = TOKENS // 2
     return ["<think>", *pieces(half), "</think>", *pieces(half)]
 
 
 def reads(frames: int) -> list[list[bytes]]:
-    """The lines of each read."""
+    """Returns the lines of each read."""
     chunks = [chunk(text) for text in texts()]
     return [
         [line for data in some for line in (b"data: " + data, b"")]
@@ -92,7 +92,7 @@ def reads(frames: int) -> list[list[bytes]]:
 
 
 def joined(frames: int) -> list[str]:
-    """The text of each read."""
+    """Returns the text of each read."""
     return ["".join(some) for some in grouped(texts()[1:-1], frames)]
 
 
@@ -106,7 +106,7 @@ def turn(reasoning: ReasoningMode) -> Turn:
         prompt_summary="How many primes are there?",
         reasoning=reasoning,
         source=lambda upstream, model: Reading(
-            ChatReader(), Families(Config()).splitter(upstream, model, {}, None), "tags"
+            ChatReader(), Families(Config()).reading(upstream, model, {}, None)
         ),
         summarizer=SUMMARIZERS["extractive"]("How many primes are there?", 60),
     )
@@ -244,7 +244,7 @@ def show(found: dict[str, dict[int, float]], unit: str) -> None:
 
 
 def compare(found: dict[str, dict[int, float]]) -> int:
-    """The exit status: 1 when a step has grown by more than MAX_GROWTH over the record."""
+    """Returns the exit status: 1 if a step exceeds the record by more than MAX_GROWTH."""
     recorded = json.loads(RECORD.read_text())
     grown = [
         f"{name}, {frames} frames per read: {was:.2f} → {found[name][int(frames)]:.2f}"

@@ -1,12 +1,14 @@
-"""A second opinion: where others split a text differently, and why we do what we do.
+"""Compares the gateway's splitter with SGLang's reasoning parser and explains the differences.
 
-    pip install canitoolcall llm-router-utils    # beside what the gateway requires
+    pip install canitoolcall llm-router-utils    # in addition to the gateway's requirements
     PYTHONPATH=. python benchmarks/second_opinion.py
 
 The inputs are canitoolcall's fixtures, each with the result that its authors expect, and OWN below.
-Our splitter takes each whole and in pieces, and so does SGLang's reasoning parser, which
-llm-router-utils brings. Printed are a table and every kind of difference once, with its reason.
-Exit status: 1 if a difference has no reason, 2 if a package is missing. No test depends on this.
+Both parsers get each input whole and in pieces. llm-router-utils contains SGLang's parser. The
+output is a table, and one example of each kind of difference with its reason.
+
+The exit status is 1 if a difference has no reason, and 2 if a package is missing. No test runs
+this script.
 """
 
 import re
@@ -24,8 +26,8 @@ try:
     from gateway.core.families import Families, SegmentKind
 except ImportError as missing:
     sys.stderr.write(
-        f"{missing.name} is missing: pip install canitoolcall llm-router-utils, beside what the "
-        "gateway requires, and set PYTHONPATH=. in the project's folder.\n"
+        f"{missing.name} is missing: pip install canitoolcall llm-router-utils, in addition to the "
+        "gateway's requirements, and set PYTHONPATH=. in the project's folder.\n"
     )
     sys.exit(2)
 
@@ -44,22 +46,22 @@ OWN = (
     ("two blocks", "qwen3-8b", "<think>a</think>\n<think>b</think>c", "ab", "c"),
     ("ends in <", "qwen3-8b", "<think>a</think>b <", "a", "b <"),
     ("never closed", "qwen3-8b", "<think>a", "a", ""),
-    ("cut off in its end", "qwen3-8b", "<think>a </thi", "a </thi", ""),
-    ("lone end", "qwen3-8b", "a</think>b", "", "ab"),
+    ("cut off within the end marker", "qwen3-8b", "<think>a </thi", "a </thi", ""),
+    ("end without a start", "qwen3-8b", "a</think>b", "", "ab"),
     ("call in a block", "qwen3-8b", "<think>a<tool_call>{}", "a", "<tool_call>{}"),
     ("newline before the start", "glm-4.5", "\n<think>a</think>\nb", "a", "b"),
-    ("no marker at all", "deepseek-r1", "plain", "", "plain"),
+    ("no marker", "deepseek-r1", "plain", "", "plain"),
     ("start repeated", "deepseek-r1", "\n<think>a</think>b", "a", "b"),
     ("a call's marker in a line", "deepseek-v4", f"{MENTION}</think>b", MENTION, "b"),
     ("end repeated", "minimax-m2", "a</think>b</think>c", "a", "bc"),
     ("bare answer", "command-a", "a<|END_THINKING|>b", "a", "b"),
     ("another effort's end", "k2-horizon", "a</ifm|think_fast>b", "a", "b"),
-    ("block left open", "kimi-k3", "a<|open|>response<|sep|>b", "a", "b"),
+    ("block not closed", "kimi-k3", "a<|open|>response<|sep|>b", "a", "b"),
     ("two channels", "gpt-oss", f"{ANALYSIS}a<|end|>{FINAL}b", "a", "b"),
     ("special tokens stripped", "gpt-oss", "analysisa.assistantfinalb", "a.", "b"),
     ("thinks after a call", "gpt-oss", f"{CALL}{HEAD}{ANALYSIS}a<|end|>{FINAL}b", "a", f"{CALL}b"),
 )
-"""The traps of the formats: what it is, a model, a text, its reasoning, its answer."""
+"""Difficult inputs: a name, a model, a text, its reasoning, its answer."""
 
 DETECTORS = (
     *(("magistral*2506*", "qwen3"), ("m*stral*", "mistral"), ("qwen3*", "qwen3")),
@@ -69,7 +71,7 @@ DETECTORS = (
     *(("minimax-m2*", "minimax"), ("command-a*", "cohere_command4")),
     *(("gemma-4*", "gemma4"), ("gpt-oss*", "gpt-oss")),
 )
-"""SGLang's name for the parser of a model. The first that matches counts."""
+"""Globs of models, each with the name of SGLang's parser. The first match counts."""
 
 OPENINGS = ("<think>", "<|open|>think<|sep|>", "<|channel>thought")
 CALLS = re.compile(
@@ -77,47 +79,47 @@ CALLS = re.compile(
     r"|<\|open\|>tools<\|sep\|>|<｜tool▁calls▁begin｜>|<｜DSML｜|(<\|start\|>assistant )?to=\w"
     r'|<\|channel\|>\w+ to=|<\|python_(tag|start)\|>|\{"name"|\[\w+\('
 )
-"""What the markup of a tool call begins with."""
+"""The beginning of a tool call's markup."""
 CHANNELS = re.compile(r"<\|channel\|>(analysis|final)<\|message\|>")
-"""What is never part of a tool call."""
+"""Markers that are never part of a tool call."""
 MARKERS = re.compile(r"</?think>|<\|(start|channel|message|end)\|>|</ifm\|think_fast>")
 MARKUP = re.compile(
     r"<\|start\|>assistant|<\|channel\|>\w*( to=assistant)?|<\|channel>thought"
     r"|<\|(open|close)\|>\w+<\|sep\|>|<[^<>]*>|\[/?THINK\]|^analysis|assistantfinal|\W"
 )
-"""What may be left out, and what is not counted when we look for lost text."""
+"""Text that a parser may drop. It is not counted in the search for lost text."""
 
 FAMILIES = Families(Config())
 
 
 class Texts(NamedTuple):
-    """What a text was split into."""
+    """The two parts of a text."""
 
     reasoning: str
     answer: str
 
     def trimmed(self, characters: str | None = None) -> "Texts":
-        """Without these characters around them: white space, if not said."""
+        """Returns both parts stripped of these characters, by default white space."""
         return Texts(self.reasoning.strip(characters), self.answer.strip(characters))
 
 
 class Case(NamedTuple):
-    """An input and what its authors expect of it."""
+    """An input and its expected result."""
 
     name: str
     model: str
     text: str
     expected: Texts | None
-    """None: the text is broken, and the fixture only says that no call may come of it."""
+    """None if the text is malformed: the fixture only says that it contains no valid call."""
     calls: bool = False
-    """Tool calls have been taken out of the expected answer."""
+    """Whether the expected answer lacks the tool calls of the text."""
     starts_inside: bool | None = None
-    """Whether the prompt has opened the reasoning; None is for the family to say."""
+    """Whether the prompt has opened the reasoning; None leaves it to the family."""
     stopped: bool = True
-    """The model has ended the text by itself."""
+    """Whether the model ended the text itself, and not a limit."""
 
     def is_met_by(self, result: Texts) -> bool:
-        """As expected, but for white space around, and the markup of calls in the answer."""
+        """Whether the result is as expected, apart from outer white space and calls' markup."""
         assert self.expected
         result, expected = result.trimmed(), self.expected.trimmed()
         if not self.calls:
@@ -125,24 +127,24 @@ class Case(NamedTuple):
         return result.reasoning == expected.reasoning and _has_calls(result.answer, expected.answer)
 
     def is_harmed_by(self, result: Texts) -> bool:
-        """Some of the text is lost, or the answer shows what belongs to another channel."""
+        """Whether text is lost, or the answer contains the markup of a channel."""
         letters = Counter(MARKUP.sub("", self.text))
         lost = letters - Counter(MARKUP.sub("", "\n".join(result)))
         return bool(lost) or CHANNELS.search(result.answer) is not None
 
 
 class Difference(NamedTuple):
-    """Two results of one input that are not the same."""
+    """Two different results for one input."""
 
     case: Case
     ours: Texts
     theirs: Texts
     otherwise: frozenset[Texts] = frozenset()
-    """What the same parser makes of the same text, whole and in all pieces."""
+    """The other parser's results for the same text, whole and in pieces of each size."""
 
 
 class Reason(NamedTuple):
-    """A kind of difference: how to tell it, and why we do what we do."""
+    """A kind of difference, how to recognize it, and why the gateway behaves as it does."""
 
     kind: str
     applies: Callable[[Difference], bool]
@@ -152,103 +154,114 @@ class Reason(NamedTuple):
 WHITE_SPACE = Reason(
     "white space beside a marker",
     lambda it: it.ours.trimmed("\r\n") == it.theirs.trimmed("\r\n"),
-    "One run of newlines next to a marker is layout and left out; all else is kept as it came.",
+    "One run of newlines next to a marker is layout and dropped; everything else is kept.",
 )
 REASONS = {
     "expected": (
         Reason(
-            "a broken text, of which no result is given",
+            "a malformed text without an expected result",
             lambda it: it.case.expected is None,
-            "What the model wrote is not thrown away; none of it is handed out as a call.",
+            "The text that the model wrote is kept, and none of it is sent as a call.",
         ),
         WHITE_SPACE,
+        Reason(
+            "a truncated text without markers",
+            lambda it: not it.case.stopped and it.theirs == Texts(it.ours.answer, ""),
+            "The model may have answered without thinking, so the text is delivered as the answer.",
+        ),
         Reason(
             "tool calls",
             lambda it: it.case.calls and it.case.is_met_by(it.ours),
-            "The markup of calls that the server left in the text goes through as text: we cannot "
-            "know whether the client reads it.",
+            "Call markup that the server left in the text passes through as text, because the "
+            "client may read it.",
         ),
         Reason(
-            "a call that is not finished, empty, or was not offered",
+            "a call that is unfinished, empty or of an unknown tool",
             lambda it: _has_calls(it.ours.answer, it.theirs.answer),
-            "We do not judge calls: the same markup goes through as the same text.",
+            "The gateway does not check calls: their markup passes through unchanged.",
         ),
     ),
-    "SGLang has it": (
+    "SGLang's": (
         WHITE_SPACE,
         Reason(
-            "SGLang gives our result too, for another cut",
+            "SGLang has our result too, for other pieces",
             lambda it: it.ours.trimmed() in {texts.trimmed() for texts in it.otherwise},
-            "No cut may change a result: we hold back what may become a marker.",
+            "The pieces must not change the result, so text that may become a marker is held back.",
         ),
         Reason(
             "text is lost",
             lambda it: it.case.is_harmed_by(it.theirs),
-            "What is not a marker is delivered, whichever part it belongs to.",
+            "All text that is not a marker is delivered, in one part or the other.",
         ),
         Reason(
-            "a tool call is taken as reasoning",
+            "a tool call counts as reasoning",
             lambda it: CALLS.search(it.ours.answer) is not None and it.theirs.answer == "",
-            "Reasoning ends where a tool call begins: a client that reads the answer must see it.",
+            "Reasoning ends where a tool call begins, so that clients see the call in the answer.",
         ),
         Reason(
             "reasoning is in the answer",
             lambda it: bool(it.ours.reasoning) and it.ours.reasoning in it.theirs.answer,
-            "What a channel of reasoning holds is reasoning, whatever header came before it.",
+            "The content of a reasoning channel is reasoning, whatever header it has.",
         ),
         Reason(
             "markers stay in the text",
             lambda it: (
                 len(MARKERS.findall("".join(it.theirs))) > len(MARKERS.findall("".join(it.ours)))
             ),
-            "A marker that may begin or end a block here is markup, also if it is alone.",
+            "A marker that may begin or end a block here is markup, even without its counterpart.",
         ),
         Reason(
-            "no marker was ever seen",
+            "there is no marker",
             lambda it: it.theirs == Texts(it.ours.answer, ""),
-            "A model that ended by itself without any marker has answered.",
+            "If a model ends without any marker, its text is the answer.",
         ),
     ),
-    "our other cuts have it": (),
+    "ours in other pieces": (),
 }
-"""Against whom, the kinds of difference. The first that applies counts."""
+"""The compared result → the kinds of difference. The first that applies counts."""
 
 
 def main() -> int:
-    """Prints the table and the differences; gives the exit status."""
+    """Prints the table and the differences; returns the exit status."""
     cases = [*map(_from_fixture, load_fixtures()), *(_own(*row) for row in OWN)]
     rows: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     kinds: dict[tuple[str, Reason | None], list[Difference]] = defaultdict(list)
     for case in cases:
         detector = _detector(case.model)
         row = rows[FAMILIES.find(case.model).name, detector or "-"]
-        for whom, difference in _compare(case, detector, row):
-            kinds[whom, _reason(whom, difference)].append(difference)
-    _say("family              SGLang's        inputs  as expected: we     SGLang  changes with cut")
+        for compared, difference in _compare(case, detector, row):
+            kinds[compared, _reason(compared, difference)].append(difference)
+    _say("family              SGLang's        inputs  as expected: ours   SGLang  varies")
     for (family, detector), row in sorted(rows.items()):
         _say(
-            f"{family:20}{detector:16}{row['inputs']:6}{row['we']:12}/{row['expected']:<9}"
+            f"{family:20}{detector:16}{row['inputs']:6}{row['ours']:12}/{row['expected']:<9}"
             + f"{row['peer']:3}/{row['expected']:<9}{row['changes']:3}" * (detector != "-")
         )
-    for (whom, reason), found in sorted(kinds.items(), key=lambda kind: kind[0][0]):
-        _say(f"\nNot as {whom}: {reason.kind if reason else 'UNEXPLAINED'} ({len(found)} times)")
+    for (compared, reason), found in sorted(kinds.items(), key=lambda kind: kind[0][0]):
+        _say(
+            f"\nUnlike {compared}: {reason.kind if reason else 'UNEXPLAINED'} ({len(found)} times)"
+        )
         for case, ours, theirs, _ in found if reason is None else [min(found, key=_length)]:
             _say(f"  {case.name} ({case.model})\n    text   {_short(case.text)}")
-            _say(f"    we     {_short(*ours)}\n    theirs {_short(*theirs)}")
-        _say(f"  Why: {reason.why}" if reason else "  Why: nobody has said. Is it our mistake?")
+            _say(f"    ours   {_short(*ours)}\n    theirs {_short(*theirs)}")
+        _say(
+            f"  Why: {reason.why}"
+            if reason
+            else "  Why: no known reason. Is it a bug of the gateway?"
+        )
     return int(any(reason is None for _, reason in kinds))
 
 
 def _compare(
     case: Case, detector: str | None, row: Counter[str]
 ) -> Iterator[tuple[str, Difference]]:
-    """All differences about one input; counts into a row of the table."""
+    """Yields all differences for one input, and counts them in a row of the table."""
     ours = _ours(case, [case.text])
     for other in sorted({_ours(case, _cut(case.text, size)) for size in OUR_PIECES} - {ours}):
-        yield "our other cuts have it", Difference(case, ours, other)
+        yield "ours in other pieces", Difference(case, ours, other)
     row.update(inputs=1)
     if case.expected:
-        row.update(expected=1, we=case.is_met_by(ours))
+        row.update(expected=1, ours=case.is_met_by(ours))
     if ours != case.expected:
         yield "expected", Difference(case, ours, case.expected or Texts("", ""))
     if detector is None:
@@ -259,21 +272,21 @@ def _compare(
     if case.expected:
         row.update(peer=case.is_met_by(whole))
     for theirs in sorted((streamed | {whole}) - {ours}):
-        yield "SGLang has it", Difference(case, ours, theirs, streamed | {whole})
+        yield "SGLang's", Difference(case, ours, theirs, streamed | {whole})
 
 
-def _reason(whom: str, difference: Difference) -> Reason | None:
-    """The first that applies; none where we do harm."""
+def _reason(compared: str, difference: Difference) -> Reason | None:
+    """Returns the first reason that applies; None if the gateway loses text."""
     if difference.case.is_harmed_by(difference.ours):
         return None
-    return next((reason for reason in REASONS[whom] if reason.applies(difference)), None)
+    return next((reason for reason in REASONS[compared] if reason.applies(difference)), None)
 
 
 def _ours(case: Case, pieces: list[str]) -> Texts:
-    """What our splitter makes of a text in these pieces."""
-    splitter = FAMILIES.find(case.model).splitter(case.starts_inside)
-    segments = [segment for piece in pieces for segment in splitter.feed(piece)]
-    segments += splitter.close(stopped=case.stopped)
+    """Returns the result of the gateway's splitter for these pieces."""
+    reading = FAMILIES.reading("", case.model, starts_inside=case.starts_inside)
+    segments = [segment for piece in pieces for segment in reading.splitter.feed(piece)]
+    segments += reading.close(stopped=case.stopped, stop_sequence=None, usage=None)
     if segments and segments[-1].kind is SegmentKind.RECLASSIFIED:
         return Texts("", segments[-1].text)
     parts = (SegmentKind.REASONING, SegmentKind.ANSWER)
@@ -281,7 +294,7 @@ def _ours(case: Case, pieces: list[str]) -> Texts:
 
 
 def _peers(case: Case, detector: str, size: int | None) -> Texts:
-    """What SGLang makes of a text: streamed in pieces of one size, or whole."""
+    """Returns SGLang's result: streamed in pieces of one size, or for the whole text."""
     inside = case.starts_inside
     if inside is None:
         inside = FAMILIES.find(case.model).starts_inside
@@ -297,7 +310,7 @@ def _peers(case: Case, detector: str, size: int | None) -> Texts:
 
 
 def _from_fixture(fixture: Fixture) -> Case:
-    """A fixture as a case. Its prompt says whether the reasoning is open, if it is given."""
+    """Makes a case of a fixture. Its prompt, if there is one, may have opened the reasoning."""
     inside = False if fixture.thinking is False else None
     if fixture.generation_prompt:
         inside = fixture.generation_prompt.rstrip().endswith(OPENINGS)
@@ -319,7 +332,7 @@ def _detector(model: str) -> str | None:
 
 
 def _has_calls(text: str, answer: str) -> bool:
-    """Is a text this answer with the markup of tool calls at one place in it?"""
+    """Whether the text is this answer with the markup of tool calls inserted at one place."""
     text, answer = text.strip(), answer.strip()
     for cut in range(len(answer), -1, -1):
         before, after = answer[:cut].strip(), answer[cut:].strip()
@@ -338,7 +351,7 @@ def _length(difference: Difference) -> int:
 
 
 def _short(*texts: str) -> str:
-    """For one line: only the ends of what is long."""
+    """Returns the texts in one line, long ones shortened in the middle."""
     return " | ".join(repr(t if len(t) < 100 else f"{t[:60]} … {t[-30:]}") for t in texts)
 
 

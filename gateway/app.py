@@ -16,12 +16,14 @@ from gateway.observe.metrics import Metrics
 from gateway.relay.pump import Pump
 from gateway.relay.relay import Relay
 from gateway.relay.summary_writer import SummaryWriter
+from gateway.relay.thoughts import ThoughtMemory
 from gateway.relay.turns import TurnFactory
 from gateway.routing.client import UpstreamClient
 from gateway.routing.health_checks import HealthChecker
 from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
 from gateway.routing.redact import redactor
+from gateway.server.waiting import WaitingRequests
 from gateway.transport.client import Transport
 from gateway.transport.session import Session, make_session
 from gateway.upstreams import UPSTREAMS
@@ -51,30 +53,35 @@ def create_app(
     """The WSGI application. Raises ConfigError for what only the tables can check.
 
     apis: the client APIs to serve. session, clock (seconds, monotonic), log and metrics are for
-    tests; the relay, the metrics and the health checks are in `app.extensions` for the server.
+    tests; the services that the server needs are in `app.extensions`.
     """
     app = _App("gateway", static_folder=None)
     log = log or make_logger(config)
-    metrics = metrics or Metrics(worker_number())
+    metrics = metrics or Metrics(
+        worker_number(), lambda error: log.error("metrics can't be written", error=error.strerror)
+    )
     families = Families(config)
     pool = Pool(
         config.effective_upstreams,
         breaker_failures=config.breaker_failures,
         breaker_open_s=config.breaker_open_s,
+        slow_start_s=config.breaker_open_s,
     )
     make_client = _client_maker(config, session)
     upstreams = {upstream.name: make_client(upstream) for upstream in config.effective_upstreams}
     summarizers = Summarizers(config, SUMMARIZERS)
     server = config.summarizer_server
     writer = SummaryWriter(config, *make_client(server), families, clock) if server else None
-    turns = TurnFactory(upstreams, families, summarizers, metrics, log)
+    turns = TurnFactory(upstreams, families, summarizers, metrics, log, ThoughtMemory(clock))
     pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
     relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
     dialects = dialects_of(apis)
-    inference = Inference(config, dialects, turns, relay)
+    waiting = WaitingRequests(config.max_waiting)
+    inference = Inference(config, dialects, turns, relay, waiting)
     model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
+    app.extensions["gateway.waiting"] = waiting
     app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)
 
     app.register_blueprint(api.make_blueprint(config, apis, inference, model_list, families, clock))
@@ -89,7 +96,7 @@ def create_app(
 def _client_maker(
     config: Config, session: Session | None
 ) -> Callable[[UpstreamConfig], UpstreamClient]:
-    """Returns a function that makes a client with a session of its own. It shows no key."""
+    """Returns a function that makes a client with its own session. Its errors show no key."""
     hide = redactor(config.secrets)
 
     def make(upstream: UpstreamConfig) -> UpstreamClient:

@@ -6,18 +6,23 @@ GatewayError
 │   ├── BadRequest         400
 │   ├── InvalidKey         401: the request has no valid client key
 │   ├── ModelNotAllowed    403: its key does not cover the model
+│   ├── OriginNotAllowed   403: a web page of another origin has sent the request
+│   ├── HostNotAllowed     403: the request calls the gateway by a name that is not its own
 │   ├── NotFound           404
 │   │   └── UnknownModel   no upstream serves the model
 │   ├── MethodNotAllowed   405
 │   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
+│   ├── MalformedRequest   400, 403, 414, 417, 431 or 501: the head of the request can't be read
+│   ├── TooManyWaiting     429: its address has too many requests that are not complete
 │   └── KeyLimit           429: the key is at its stream limit
-├── ClientLeft             nobody's: the client closed the connection
+├── ClientLeft             no fault: the client closed the connection
 │   └── ClientStalled      the client did not read, so the gateway closed the connection
 ├── UpstreamError          the upstream's: 502
 │   ├── UpstreamRefused    it answered with an error status
 │   ├── UpstreamUnreachable
+│   ├── AnswerTooLong      its answer is over MAX_ANSWER_BYTES
 │   ├── UpstreamBroke      its stream ended before the answer did
 │   ├── UpstreamTimeout    504
 │   │   └── UpstreamTotalTimeout
@@ -37,10 +42,13 @@ from typing import Any, Literal
 import msgspec
 
 Blame = Literal["operator", "caller", "client", "upstream", "gateway"]
+RefusalCause = Literal["content", "key", "other"]
+"""Why an upstream refused: the content of the request or the caller's region; the gateway's key
+or its credit; anything else, which the status says."""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True):
-    """An error as plain data: what a client is told of it, and what the log says."""
+    """An error as plain data, for the client and the log."""
 
     message: str
     type: str = "server_error"
@@ -52,6 +60,8 @@ class ErrorInfo(msgspec.Struct, frozen=True):
     blame: Blame = "gateway"
     model_ran: bool = False
     """The model has worked for the request: an automatic retry would pay for it twice."""
+    is_final: bool = False
+    """A retry fails in the same way, until the operator has done something."""
 
     def body(self) -> dict[str, Any]:
         """The OpenAI error body."""
@@ -70,6 +80,8 @@ class GatewayError(Exception):
     blame: Blame = "gateway"
     model_ran: bool = False
     """The model has already worked on the request, so an automatic retry would cost twice."""
+    is_final: bool = False
+    """A retry fails in the same way, until the operator has done something."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -91,6 +103,7 @@ class GatewayError(Exception):
             self.retry_after_s,
             self.blame,
             self.model_ran,
+            self.is_final,
         )
 
 
@@ -101,6 +114,7 @@ class TurnFailed(GatewayError):
         super().__init__(info.message, param=info.param, code=info.code)
         self.type, self.status, self.blame = info.type, info.status, info.blame
         self.retry_after_s, self.model_ran = info.retry_after_s, info.model_ran
+        self.is_final = info.is_final
 
 
 _MAX_SHOWN = 200
@@ -143,6 +157,27 @@ class ModelNotAllowed(CallerError):
         super().__init__(f"This key does not cover {named}; it covers {', '.join(allowed)}.")
 
 
+class OriginNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "origin_not_allowed"
+
+    def __init__(self, origin: str) -> None:
+        named = f"Pages of {_short(origin)}" if origin else "Pages of another origin"
+        super().__init__(f"{named} may not use this gateway; ALLOWED_ORIGINS can name them.")
+
+
+class HostNotAllowed(CallerError):
+    status = 403
+    type = "permission_error"
+    code = "host_not_allowed"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"The gateway does not answer as {_short(host)!r}; ALLOWED_HOSTS can name it."
+        )
+
+
 class NotFound(CallerError):
     status = 404
     code = "not_found"
@@ -178,6 +213,26 @@ class UnsupportedMedia(CallerError):
     code = "unsupported_media_type"
 
 
+class TooManyWaiting(CallerError):
+    status = 429
+    type = "rate_limit_error"
+    code = "too_many_waiting"
+    retry_after_s = 1
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"Your address has {limit} requests that are not complete (MAX_WAITING_PER_ADDRESS)."
+        )
+
+
+class MalformedRequest(CallerError):
+    code = "malformed_request"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class KeyLimit(CallerError):
     status = 429
     type = "rate_limit_error"
@@ -207,13 +262,15 @@ class UpstreamError(GatewayError):
 class UpstreamRefused(UpstreamError):
     """The upstream answered with an error status.
 
-    Statuses about the request (400, 404, 408, 409, 413, 422, 429) are passed on to the client. All
-    others, about the gateway's key (401, 403) or the upstream's health (5xx, redirects), become
-    502.
+    Statuses about the request (400, 404, 408, 409, 413, 422, 429) are passed on to the client. What
+    concerns the content of the request or the region is the caller's, with status 403. A refused
+    key is 424, a status that no SDK retries: retries would only repeat it. All others, about the
+    upstream's health (5xx, redirects), become 502.
     """
 
     code = "upstream_refused"
     _CALLERS_FAULT = frozenset({400, 404, 409, 413, 422})
+    _KEY_REFUSED = frozenset({401, 402, 403, 407})
     PASSED_ON = _CALLERS_FAULT | {408, 429}
 
     def __init__(
@@ -225,25 +282,35 @@ class UpstreamRefused(UpstreamError):
         param: str | None = None,
         code: str | None = None,
         retry_after_s: int | None = None,
+        cause: RefusalCause | None = None,
     ) -> None:
+        """cause: None stands for what the status says."""
         super().__init__(message, param=param, code=code)
         self.upstream_status = upstream_status
         self.retry_after_s = retry_after_s
-        if upstream_status in self._CALLERS_FAULT:
+        if cause is None:
+            cause = "key" if upstream_status in self._KEY_REFUSED else "other"
+        self.cause = cause
+        if upstream_status in self._CALLERS_FAULT or cause == "content":
             self.blame = "caller"
-        if upstream_status in self.PASSED_ON:
+        if cause == "content":
+            self.status, self.type = 403, type or "permission_error"
+        elif cause == "key":
+            self.status, self.is_final = 424, True
+        elif upstream_status in self.PASSED_ON:
             self.status = upstream_status
             self.type = type or self._type_of(upstream_status)
 
-    def with_retry_after(self, retry_after_s: int) -> "UpstreamRefused":
-        """Returns the same refusal for a later request, which was not sent to the upstream."""
+    def of_later_request(self, retry_after_s: int) -> "UpstreamRefused":
+        """Returns the refusal of a later request, which was not sent because of this one.
+
+        It says nothing of this one's words: they were meant for another caller.
+        """
         return UpstreamRefused(
             self.upstream_status,
-            self.message,
-            type=self.type,
-            param=self.param,
-            code=self.code,
+            "The upstream has asked the gateway to wait; try again later.",
             retry_after_s=retry_after_s,
+            cause=self.cause,
         )
 
     @staticmethod
@@ -257,6 +324,14 @@ class UpstreamUnreachable(UpstreamError):
 
 class UpstreamBroke(UpstreamError):
     code = "upstream_broke_off"
+
+
+class AnswerTooLong(UpstreamError):
+    code = "upstream_answer_too_long"
+    model_ran = True
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The answer is longer than {limit} bytes (MAX_ANSWER_BYTES).")
 
 
 class UpstreamTimeout(UpstreamError):
@@ -316,6 +391,7 @@ CODES = frozenset(_codes(GatewayError) - {""}) | {
     "upstream_first_byte_timeout",
     "upstream_idle_timeout",
     "upstream_bad_chunk",
+    "upstream_empty_answer",
     "upstream_error",
 }
 """All error codes of the gateway. Upstreams add their own."""

@@ -1,4 +1,4 @@
-"""The made parts of docs/clients.md: the examples as they are, and what was run."""
+"""The generated parts of docs/clients.md: the examples, and the table of tested clients."""
 
 import json
 import re
@@ -13,20 +13,20 @@ SDK = ROOT / "tests/sdk"
 _LANGUAGES = {".py": "python", ".mjs": "js", ".js": "js", ".sh": "sh"}
 
 
-class Run(NamedTuple):
-    """A client, and what its tests make it do."""
+class TestedClient(NamedTuple):
+    """A client, and what its tests cover."""
 
-    client: str
+    name: str
     packages: tuple[str, ...]
-    """Newest and, where there is one, oldest."""
-    doors: str
-    in_one_piece: bool
+    """The newest version that is tested and, for some clients, the oldest."""
+    apis: str
+    not_streamed: bool
     failures: bool
     tests: str
 
 
-_RUNS = (
-    Run(
+_TESTED = (
+    TestedClient(
         "openai-python",
         ("openai", "openai-old"),
         "chat, Responses",
@@ -34,7 +34,7 @@ _RUNS = (
         True,
         "test_openai_chat.py, test_openai_responses.py, test_keys.py",
     ),
-    Run(
+    TestedClient(
         "anthropic-python",
         ("anthropic", "anthropic-old"),
         "Messages",
@@ -42,7 +42,7 @@ _RUNS = (
         True,
         "test_anthropic_messages.py, test_keys.py",
     ),
-    Run(
+    TestedClient(
         "openai-node",
         ("npm:openai", "npm:openai-5"),
         "chat, Responses",
@@ -50,7 +50,7 @@ _RUNS = (
         True,
         "openai_chat.test.mjs, openai_responses.test.mjs, keys.test.mjs",
     ),
-    Run(
+    TestedClient(
         "@anthropic-ai/sdk",
         ("npm:@anthropic-ai/sdk", "npm:@anthropic-ai/sdk-old"),
         "Messages",
@@ -58,7 +58,7 @@ _RUNS = (
         True,
         "anthropic_messages.test.mjs, keys.test.mjs",
     ),
-    Run(
+    TestedClient(
         "AI SDK",
         ("npm:ai", "npm:ai-5"),
         "chat, Responses, Messages",
@@ -66,13 +66,17 @@ _RUNS = (
         True,
         "ai_sdk.test.mjs, keys.test.mjs",
     ),
-    Run("langchain-deepseek", ("langchain-deepseek",), "chat", True, True, "test_langchain.py"),
-    Run("langchain-openai", ("langchain-openai",), "Responses", True, True, "test_langchain.py"),
-    Run("llm", ("llm",), "Responses", True, True, "test_llm.py"),
-    Run("Open WebUI", ("open-webui",), "chat", True, True, "test_open_webui.py"),
-    Run("curl", (), "chat", True, True, "test_examples.py"),
-    Run("fetch in Chromium", (), "events", False, True, "test_page_example.py"),
-    Run(
+    TestedClient(
+        "langchain-deepseek", ("langchain-deepseek",), "chat", True, True, "test_langchain.py"
+    ),
+    TestedClient(
+        "langchain-openai", ("langchain-openai",), "Responses", True, True, "test_langchain.py"
+    ),
+    TestedClient("llm", ("llm",), "Responses", True, True, "test_llm.py"),
+    TestedClient("Open WebUI", ("open-webui",), "chat", True, True, "test_open_webui.py"),
+    TestedClient("curl", (), "chat", True, True, "test_examples.py"),
+    TestedClient("fetch in Chromium", (), "events", False, True, "test_page_example.py"),
+    TestedClient(
         "eventsource-parser",
         ("npm:eventsource-parser",),
         "events",
@@ -83,30 +87,30 @@ _RUNS = (
 )
 
 
-def runs_table() -> str:
-    """What was run, as a Markdown table."""
+def tested_clients_table() -> str:
+    """The tested clients as a Markdown table."""
     rows = [
-        "| client | versions | door | streamed | in one piece | failures | tests |",
+        "| client | versions | API | streamed | not streamed | failures | tests |",
         "|---|---|---|---|---|---|---|",
     ]
     pins = _pins()
-    for run in _RUNS:
-        versions = ", ".join(pins[package] for package in run.packages) or "Debian 12's"
+    for client in _TESTED:
+        versions = ", ".join(pins[package] for package in client.packages) or "Debian 12's"
         cells = (
-            run.client,
+            client.name,
             versions,
-            run.doors,
+            client.apis,
             "yes",
-            "yes" if run.in_one_piece else "not tried",
-            "yes" if run.failures else "not tried",
-            ", ".join(f"`{name}`" for name in run.tests.split(", ")),
+            "yes" if client.not_streamed else "not tested",
+            "yes" if client.failures else "not tested",
+            ", ".join(f"`{name}`" for name in client.tests.split(", ")),
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
 def _pins() -> dict[str, str]:
-    """Package → the version that the tests run."""
+    """Returns package → the version that the tests use."""
     pins = _pinned(ROOT / "requirements-dev.txt") | _pinned(ROOT / "requirements-webui.txt")
     pins |= {
         f"{name}-old": version for name, version in _pinned(SDK / "requirements-old.txt").items()
@@ -120,7 +124,7 @@ def _pinned(path: Path) -> dict[str, str]:
 
 
 def _version(text: str) -> str:
-    """`npm:openai@5.23.2` and `5.23.2` are the same version."""
+    """Returns `5.23.2` for both `5.23.2` and `npm:openai@5.23.2`."""
     return text.rpartition("@")[2]
 
 
@@ -129,6 +133,7 @@ def _snippet(path: Path) -> str:
 
 
 def parts() -> dict[str, Callable[[], str]]:
-    """Every example by its file's name, and the table."""
+    """Returns the name of each generated part → a function that makes it."""
     examples = sorted((ROOT / "examples").iterdir())
-    return {path.name: partial(_snippet, path) for path in examples} | {"runs": runs_table}
+    snippets = {path.name: partial(_snippet, path) for path in examples}
+    return {**snippets, "tested": tested_clients_table}

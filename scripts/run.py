@@ -1,6 +1,6 @@
 """Starts the gateway, and a mock model server unless the settings name a real one: `make run`.
 
-Stops what it has started on Ctrl-C, or when one of the programs ends by itself.
+Stops both on Ctrl-C, or when one of them ends.
 """
 
 import http.client
@@ -28,7 +28,7 @@ READY = """
 
 
 def main() -> int:
-    """Runs until it is stopped; gives the exit status."""
+    """Runs until it is stopped; returns the exit status."""
     try:
         config = Config.load()
     except ConfigError as error:
@@ -37,7 +37,7 @@ def main() -> int:
     ports = {"PORT": config.port} | ({"MOCK_PORT": config.mock_port} if mocked else {})
     host = "127.0.0.1" if config.host in ("", "0.0.0.0", "::") else config.host
     for name, port in ports.items():
-        if is_taken(host if name == "PORT" else "127.0.0.1", port):
+        if is_in_use(host if name == "PORT" else "127.0.0.1", port):
             return fail(f"port {port} is in use; set {name} to another one.")
 
     env = {"LOG_FORMAT": "console", "DRAIN_TIMEOUT_S": "2", **os.environ}
@@ -59,7 +59,7 @@ def main() -> int:
                 print(READY.format(url=url, upstream=upstream), flush=True)
                 announced = True
             time.sleep(POLL_S)
-        return fail("a program has ended by itself; what it said is above.")
+        return fail("a program has ended; see its output above.")
     except KeyboardInterrupt:
         return 0
     finally:
@@ -67,18 +67,18 @@ def main() -> int:
 
 
 def names_upstream(config: Config) -> bool:
-    """Does the environment or the settings' file say which model server to ask?"""
+    """Whether the environment or the settings file names a model server."""
     named = os.environ.get("UPSTREAM_URL") or config.upstreams
     return bool(named) or config.upstream_url != Config().upstream_url
 
 
 def start(command: list[str], env: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Starts a program in a session of its own, so that Ctrl-C reaches only this one."""
+    """Starts a program in its own session, so that Ctrl-C reaches only this script."""
     return subprocess.Popen(command, env=env, start_new_session=True)
 
 
 def stop(programs: "list[subprocess.Popen[bytes]]") -> None:
-    """Ends them in good order, at once on a second Ctrl-C."""
+    """Terminates the programs; kills them on a second Ctrl-C or after STOP_S."""
     try:
         for program in programs:
             program.terminate()
@@ -89,8 +89,8 @@ def stop(programs: "list[subprocess.Popen[bytes]]") -> None:
             program.kill()
 
 
-def is_taken(host: str, port: int) -> bool:
-    """Does somebody listen there already?"""
+def is_in_use(host: str, port: int) -> bool:
+    """Whether the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -101,7 +101,7 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def is_ready(host: str, port: int) -> bool:
-    """Does the gateway answer? Asked directly, whatever proxy the environment names."""
+    """Whether the gateway answers. The request ignores proxies in the environment."""
     connection = http.client.HTTPConnection(host, port, timeout=1)
     try:
         connection.request("GET", "/ready")
@@ -113,7 +113,7 @@ def is_ready(host: str, port: int) -> bool:
 
 
 def fail(sentence: str) -> int:
-    """Says it on standard error; gives the exit status."""
+    """Prints the sentence to standard error; returns the exit status."""
     print(f"gateway: {sentence}", file=sys.stderr)
     return 1
 

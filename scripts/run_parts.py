@@ -1,8 +1,8 @@
-"""Runs targets of the Makefile one after another, even if one fails, and prints a table.
+"""Runs targets of the Makefile in order, even if one fails, and prints a table of results.
 
-python scripts/run_parts.py check parallel alone
+    python scripts/run_parts.py check parallel alone
 
-Exit status: 1 if any of them failed.
+The exit status is 1 if any target failed.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ def main(targets: list[str]) -> int:
         status = subprocess.call(["make", "--no-print-directory", target])
         failed |= status != 0
         rows.append((target, time.monotonic() - began, "FAILED" if status else "ok"))
-    rows.append(("in all", sum(seconds for _, seconds, _ in rows), "FAILED" if failed else "ok"))
+    rows.append(("total", sum(seconds for _, seconds, _ in rows), "FAILED" if failed else "ok"))
     print(f"\n{'part':<12}{'seconds':>8}  result")
     for name, seconds, result in rows:
         print(f"{name:<12}{seconds:8.0f}  {result}")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def families_table() -> str:
-    """The families as a Markdown table."""
+    """Returns the families as a Markdown table."""
     rows = [
         "| family | models | reasoning | opened by the template | other markers | note |",
         "|---|---|---|---|---|---|",
@@ -27,11 +27,21 @@ def _family_row(family: Family) -> str:
         f"`{family.name}`",
         ", ".join(map(_code, family.models)) if family.models != ("*",) else "all others",
         "; ".join(map(_block, family.blocks)) or "its own grammar",
-        "yes" if family.starts_inside else "no",
+        _opened(family),
         "; ".join(_other_markers(family)),
         family.note,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _opened(family: Family) -> str:
+    if not family.starts_inside:
+        return "no"
+    always = family.always_thinks
+    if always == ("*",):
+        return "yes"
+    of_some = f"; always with {', '.join(map(_code, always))}" if always else ""
+    return f"while it thinks{of_some}"
 
 
 def _other_markers(family: Family) -> list[str]:
@@ -49,13 +59,13 @@ def _block(block: Block) -> str:
 
 
 def _code(text: str) -> str:
-    """The text as code in a table cell, where a bar needs a backslash."""
+    """Returns the text as code for a table cell, where a bar needs a backslash."""
     shown = text.replace("\n", "\\n").replace("|", "\\|")
     return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
 
 
 def metrics_table() -> str:
-    """The metrics as a Markdown table."""
+    """Returns the metrics as a Markdown table."""
     rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
     return "\n".join([*rows, *map(_metric_row, INSTRUMENTS)])
 
@@ -73,7 +83,7 @@ PARTS = {
 
 
 def with_parts(path: str, text: str) -> str:
-    """The text of a page with its generated parts up to date."""
+    """Returns the text of a page with its generated parts up to date."""
     for name, make in PARTS[path].items():
         before, found, rest = text.partition(f"<!-- {name} -->\n")
         after = rest.partition(f"<!-- /{name} -->")[1:]

@@ -1,4 +1,4 @@
-"""Debian's Chromium, as tests use it."""
+"""Starts Debian's Chromium for tests."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ ARGS = [
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser of one's own. Without Chromium the test is skipped, but for CI, where it fails."""
+    """Yields a new browser. Without Chromium, the test is skipped; in CI it fails."""
     program = shutil.which("chromium")
     if program is None:
         missing = "chromium is not installed; on Debian: apt-get install chromium"

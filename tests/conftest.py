@@ -1,4 +1,4 @@
-"""Fixtures that several rooms of tests share."""
+"""Fixtures for all tests."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 
 from tests.programs import start_gateway, start_mock
 
-# How long an example takes says more about what else the machine does than about the code.
+# The time of one example depends more on the load of the machine than on the code.
 hypothesis.settings.register_profile(
     "gateway", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -23,6 +23,6 @@ def mock_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def gateway_url(mock_url: str) -> Iterator[str]:
-    """The address of a real gateway in front of the mock, which may fail as often as it likes."""
+    """The address of a real gateway in front of the mock. Its breaker does not open."""
     with start_gateway(mock_url, breaker_failures=10_000) as gateway:
         yield gateway.url

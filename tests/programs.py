@@ -1,4 +1,4 @@
-"""Real programs for live tests: started on a free port, ended by their process id."""
+"""Starts the mock and the gateway as processes on free ports, and stops them."""
 
 import os
 import re
@@ -15,21 +15,21 @@ ROOT = Path(__file__).parent.parent
 START_S = 20
 STOP_S = 20
 DRIVERS = ("auto", "plain")
-"""What RELAY_DRIVER can be: both have to pass what shows how bytes get through."""
+"""The values of RELAY_DRIVER. Tests of how bytes pass through run with each."""
 
 
 class Program:
-    """A program that says on its output where it listens; use it in a `with`."""
+    """A process that prints the address it listens on; a context manager."""
 
     def __init__(
         self,
         args: list[str],
-        says: str,
+        address: str,
         env: dict[str, str] | None = None,
         cwd: Path = ROOT,
         start_s: float = START_S,
     ) -> None:
-        """says: a pattern whose first group is the address, printed within `start_s`."""
+        """address: a pattern whose first group is the address, printed within `start_s`."""
         self._log = NamedTemporaryFile(mode="r", suffix=".log")  # noqa: SIM115
         with open(self._log.name, "w") as output:
             self.process = subprocess.Popen(
@@ -40,14 +40,17 @@ class Program:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
-        self.url = self.wait_for(says, start_s)
+        self.url = self.wait_for(address, start_s)
 
     def output(self) -> str:
-        """All that it has printed so far."""
+        """Returns everything that the process has printed so far."""
         return Path(self._log.name).read_text()
 
     def wait_for(self, pattern: str, timeout_s: float = START_S) -> str:
-        """Waits until the output holds the pattern; gives its first group, or the whole."""
+        """Waits until the output matches; returns the first group, or the whole match.
+
+        Raises AssertionError if the process ends or `timeout_s` passes before.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             if found := re.search(pattern, self.output()):
@@ -58,7 +61,7 @@ class Program:
             time.sleep(0.02)
 
     def stop(self) -> int:
-        """Ends it as an operator would; gives its exit status."""
+        """Sends SIGTERM, after STOP_S SIGKILL; returns the exit status."""
         self.process.terminate()
         try:
             return self.process.wait(STOP_S)
@@ -80,15 +83,15 @@ class Program:
 
 
 def start_mock(*options: str) -> Program:
-    """`python mock_upstream.py` on a free port."""
+    """Starts `python mock_upstream.py` on a free port."""
     args = [sys.executable, "mock_upstream.py", "--port", "0", *options]
     return Program(args, r"mock upstream on (http://\S+)")
 
 
 def boot_gateway(upstream_url: str, *options: str, **settings: object) -> Program:
-    """`gunicorn -c gunicorn.conf.py wsgi:app` with one worker on a free port, not yet ready.
+    """Starts gunicorn with one worker on a free port, and does not wait until it is ready.
 
-    options: of gunicorn, beside those.
+    options: more command-line options for gunicorn.
     """
     env = {"UPSTREAM_URL": upstream_url, "PORT": "0", "WEB_CONCURRENCY": "1"}
     env |= {name.upper(): str(value) for name, value in settings.items()}
@@ -100,7 +103,7 @@ def boot_gateway(upstream_url: str, *options: str, **settings: object) -> Progra
 
 
 def start_gateway(upstream_url: str, **settings: object) -> Program:
-    """A gateway that answers; see :func:`boot_gateway`."""
+    """Starts a gateway as :func:`boot_gateway` does, and waits until it answers."""
     gateway = boot_gateway(upstream_url, **settings)
     connection = HTTPConnection(urlsplit(gateway.url).netloc, timeout=START_S)
     try:
@@ -115,12 +118,12 @@ def start_gateway(upstream_url: str, **settings: object) -> Program:
 
 
 def workers_of(gateway: Program) -> list[int]:
-    """The process ids of a gateway's workers that live."""
+    """Returns the process ids of a gateway's running workers."""
     booted = re.findall(r"Booting worker with pid: (\d+)", gateway.output())
     return [int(pid) for pid in booted if Path(f"/proc/{pid}").exists()]
 
 
 def resident_mb(pid: int) -> float:
-    """How much memory a process holds."""
+    """Returns the resident memory of a process in MB."""
     with open(f"/proc/{pid}/statm") as statm:
         return int(statm.read().split()[1]) * 4096 / 1e6

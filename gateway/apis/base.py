@@ -38,9 +38,16 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     include_usage: bool = False
     choices: int = 1
+    thoughts: Mapping[int, str] = {}
+    """Number of a message in `body` → what the model thought before it wrote the message."""
+    seals_thoughts: bool = False
+    """The answer has what the model thinks, sealed."""
     options: Options
     body: dict[str, Any]
     """The chat completion request for the upstream; it has `messages`."""
+    conversation: Sequence[Mapping[str, Any]] | None = None
+    """The messages with the roles that the client gave them, where those in `body` differ: there, a
+    later system message is the user's. The prompt summary is of these."""
     echo: Mapping[str, Any] = {}
     """Members of the request that its dialect repeats or obeys in the answer."""
     prompt_tokens: int = 0
@@ -57,6 +64,8 @@ class Answer(msgspec.Struct, frozen=True):
     """Unix seconds."""
     request_id: str = ""
     reasoning: ReasoningMode = "summary"
+    seal: Callable[[str], str] | None = None
+    """Seals what the model thought, for the dialects that have a field for it."""
     include_usage: bool = False
     """The client asked for a usage chunk."""
     echo: Mapping[str, Any] = {}

@@ -22,6 +22,18 @@ def message_content(parts: Sequence[dict[str, Any]]) -> str | list[dict[str, Any
     return list(parts)
 
 
+def cannot_read(what: str, base64_data: str | None = None) -> str:
+    """Returns the text that takes the place of something: `[PDF, 584 bytes: this model …]`.
+
+    what: its media type, or what else it is.
+    """
+    name = "PDF" if what == "application/pdf" else what
+    if base64_data is None:
+        return f"[{name}: this model cannot read it]"
+    size = len(base64_data) * 3 // 4 - base64_data[-2:].count("=")
+    return f"[{name}, {size} bytes: this model cannot read it]"
+
+
 def tool_result_text(parts: Sequence[dict[str, Any]], attachments: list[dict[str, Any]]) -> str:
     """Returns the text of a tool's result: the message of a result can hold only text.
 

@@ -1,19 +1,33 @@
-"""Removes the reasoning that clients send back with a conversation.
+"""Makes a conversation that a client sends back fit any chat server.
 
-It is usually a summary that the gateway wrote, not the model's own words. A model that reads
-summaries as its own reasoning learns to answer in summaries.
+Agents send their whole history with every request. One message that a server refuses would end
+their session, so whatever a history holds is made to fit, and only the newest message of the user
+can be refused:
+
+- There is one system message, and it comes first: many chat templates accept no other. A later one
+  becomes a message of the user in its place, so that the prompt's beginning stays the same and a
+  server's prefix cache holds.
+- Reasoning is removed. It is usually a summary that the gateway wrote, not the model's own words. A
+  model that reads summaries as its own reasoning learns to answer in summaries.
+- The arguments of tool calls are JSON objects: servers parse them.
+
+gateway.apis.messages.history and gateway.apis.responses.history do the rest for their APIs.
 """
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.apis.chat.phased import PHASE_END, PROMPT_LABEL, SUMMARY_LABEL
+from gateway.apis.content import PARAGRAPH_BREAK, text_part
 
 _REASONING_MEMBERS = frozenset(
     {
         "reasoning",
         "reasoning_content",
         "reasoning_details",
+        "reasoning_opaque",
         "reasoning_summary",
         "reasoning_text",
         "thinking",
@@ -21,10 +35,21 @@ _REASONING_MEMBERS = frozenset(
     }
 )
 """Of an assistant message."""
+_PROVIDER_FIELDS = "provider_specific_fields"
+"""LiteLLM's copy of what its providers add to a message."""
 _REASONING_PARTS = frozenset(
     {"reasoning", "reasoning_text", "redacted_thinking", "summary_text", "thinking"}
 )
 """Types of content parts."""
+_THOUGHTS = re.compile(r"\s*<(think|thinking|thought|reason|reasoning)>")
+"""Some clients put the reasoning in front of the answer, as models do."""
+_SPACE = re.compile(r"\s*")
+_NOTED = "gateway.thoughts"
+"""A member between the functions of this package; no request that is sent has it."""
+_SYSTEM_ROLES = ("system", "developer")
+_CHANGING_LINE = "x-anthropic-billing-header:"
+"""Claude Code begins its system prompt with this line, and changes it with each request: no server
+could use its prefix cache."""
 
 
 def without_reasoning(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -37,12 +62,118 @@ def without_reasoning(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     return [kept for message, kept in cleaned if kept == message or _has_content(kept)]
 
 
+def with_one_system_message(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the messages with the leading system messages as one, and no other behind it."""
+    at = 0
+    leading: list[dict[str, Any]] = []
+    while at < len(messages) and messages[at].get("role") in _SYSTEM_ROLES:
+        leading.append(_without_changing_line(messages[at]))
+        at += 1
+    leading = [message for message in leading if message.get("content")]
+    return [*_joined(leading), *map(_later, messages[at:])]
+
+
+def hand_back(message: dict[str, Any], thoughts: str | None) -> None:
+    """Notes in an assistant message what the model thought before it wrote the message."""
+    if thoughts:
+        message[_NOTED] = thoughts
+
+
+def take_thoughts(
+    messages: Sequence[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """Returns the messages without what :func:`hand_back` noted, and that by their numbers."""
+    thoughts = {at: m[_NOTED] for at, m in enumerate(messages) if _NOTED in m}
+    kept = [
+        {name: value for name, value in message.items() if name != _NOTED}
+        if at in thoughts
+        else message
+        for at, message in enumerate(messages)
+    ]
+    return kept, thoughts
+
+
+def valid_arguments(arguments: Any) -> str:
+    """Returns the arguments of a tool call as the text of a JSON object.
+
+    Text that is none is wrapped as Anthropic's documentation proposes.
+    """
+    if isinstance(arguments, str):
+        if not arguments.strip():
+            return "{}"
+        if parse_object(arguments) is not None:
+            return arguments
+    elif not arguments:
+        return "{}"
+    value = arguments if isinstance(arguments, dict) else {"INVALID_JSON": arguments}
+    return json.dumps(value, ensure_ascii=False)  # the model reads it
+
+
+def parse_object(text: str) -> dict[str, Any] | None:
+    """Returns the JSON object that the text holds, or None."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def strip_summaries(text: str) -> str:
     """Returns the text without the summaries that the format `phased` puts before the answer."""
     for label in (PROMPT_LABEL, SUMMARY_LABEL):
         if text.startswith(label):
             text = text.partition(PHASE_END)[2]
     return text
+
+
+def strip_thoughts(text: str) -> str:
+    """Returns the text without the `<think>…</think>` blocks that it begins with."""
+    at = 0
+    while opened := _THOUGHTS.match(text, at):
+        end = f"</{opened[1]}>"
+        found = text.find(end, opened.end())
+        if found < 0:
+            return ""
+        at = _SPACE.match(text, found + len(end)).end()  # type: ignore[union-attr]
+    return text[at:]
+
+
+def _joined(leading: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the leading system messages as one message, or none."""
+    if len(leading) < 2:
+        return [{**message, "role": "system"} for message in leading]
+    contents = [message["content"] for message in leading]
+    if all(isinstance(content, str) for content in contents):
+        return [{"role": "system", "content": PARAGRAPH_BREAK.join(contents)}]
+    parts = [part for content in contents for part in _parts(content)]
+    return [{"role": "system", "content": parts}]
+
+
+def _parts(content: Any) -> list[Any]:
+    return [text_part(content)] if isinstance(content, str) else list(content)
+
+
+def _later(message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "role": "user"} if message.get("role") in _SYSTEM_ROLES else message
+
+
+def _without_changing_line(message: dict[str, Any]) -> dict[str, Any]:
+    content = message.get("content")
+    if isinstance(content, str):
+        return {**message, "content": _rest(content)}
+    if isinstance(content, list):
+        parts = [
+            {**part, "text": _rest(part["text"])}
+            if isinstance(part, dict) and isinstance(part.get("text"), str)
+            else part
+            for part in content
+        ]
+        return {**message, "content": [part for part in parts if part.get("text") != ""]}
+    return message
+
+
+def _rest(text: str) -> str:
+    return text.partition("\n")[2].lstrip("\n") if text.startswith(_CHANGING_LINE) else text
 
 
 def _has_content(message: dict[str, Any]) -> bool:
@@ -52,11 +183,13 @@ def _has_content(message: dict[str, Any]) -> bool:
 def _clean(message: dict[str, Any]) -> dict[str, Any]:
     if message.get("role") != "assistant":
         return message
-    kept = {name: value for name, value in message.items() if name not in _REASONING_MEMBERS}
+    kept = dict(_kept_members(message))
+    if isinstance(calls := message.get("tool_calls"), list):
+        kept["tool_calls"] = [_valid_call(call) for call in calls]
     content = message.get("content")
     answer: str | list[dict[str, Any]]
     if isinstance(content, str):
-        answer = strip_summaries(content)
+        answer = _strip(content)
     elif isinstance(content, list):
         answer = _clean_parts(content)
     else:
@@ -67,12 +200,36 @@ def _clean(message: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _kept_members(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in message.items():
+        if name == _PROVIDER_FIELDS and isinstance(value, dict):
+            rest = {key: field for key, field in value.items() if key not in _REASONING_MEMBERS}
+            if rest:
+                yield name, rest
+        elif name not in _REASONING_MEMBERS:
+            yield name, value
+
+
+def _valid_call(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return call
+    arguments = valid_arguments(function.get("arguments"))
+    if arguments == function.get("arguments"):
+        return call
+    return {**call, "function": {**function, "arguments": arguments}}
+
+
+def _strip(text: str) -> str:
+    return strip_thoughts(strip_summaries(text))
+
+
 def _clean_parts(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     kept = [part for part in parts if part.get("type") not in _REASONING_PARTS]
     for at, part in enumerate(kept):
         if isinstance(text := part.get("text"), str):
-            # Only the first text can begin with the labels of `phased`.
-            answer = strip_summaries(text)
+            # Only the first text can begin with the labels of `phased`, or with thoughts.
+            answer = _strip(text)
             kept[at : at + 1] = [{**part, "text": answer}] if answer or not text else []
             break
     return kept

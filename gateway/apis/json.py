@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.config.validation import explain
+from gateway.core.json_size import MAX_VALUES, has_too_many_values
 from gateway.errors import BadRequest
 
 T = TypeVar("T")
@@ -15,6 +16,11 @@ def read_json(data: bytes, not_json: str | None = None) -> dict[str, Any]:
 
     not_json: the error message for a body that is not JSON, if the contract of a format words it.
     """
+    if has_too_many_values(data):
+        raise BadRequest(
+            f"The body holds more than {MAX_VALUES} values; send fewer or longer ones.",
+            code="too_many_values",
+        )
     try:
         body = msgspec.json.decode(data)
     except ValueError as error:

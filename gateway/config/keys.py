@@ -20,7 +20,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ("*",)
     """Globs over the names of the models that it may ask for, in any case."""
     max_streams: int | None = None
-    """Open streams a worker; None: no limit of its own."""
+    """Limit of open streams per worker; None: no limit."""
 
     def may_use(self, model: str) -> bool:
         """True when it may ask for a model by this name."""

@@ -4,9 +4,11 @@ A setting is a field of :class:`Config`. Its environment variable is the field's
 its key in `gateway.toml` the name itself. Only this package reads the environment.
 """
 
+import base64
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,10 +29,15 @@ from gateway.config.values import (
     certificates,
     check_address,
     check_certificates,
+    check_hosts,
+    check_origins,
     is_header_value,
+    items_of,
 )
 from gateway.errors import ConfigError
 
+_MADE_KEY = os.urandom(32)
+"""gunicorn's master imports this module before it forks, so all workers have the same key."""
 _TABLES = ("upstreams", "models", "keys")
 """Settings that only the file can hold."""
 
@@ -54,6 +61,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     api_keys: Annotated[
         str | tuple[str, ...] | None,
         Meta(description="Client keys, comma-separated. A request without one of them gets 401."),
+    ] = None
+    allowed_origins: Annotated[
+        str | tuple[str, ...] | None,
+        Meta(
+            description="Origins of web pages that may use the API beside the gateway's own, "
+            "comma-separated, as `https://chat.example`; `*` allows all."
+        ),
+    ] = None
+    allowed_hosts: Annotated[
+        str | tuple[str, ...] | None,
+        Meta(
+            description="Names under which clients may call the gateway, beside localhost, "
+            "comma-separated, without ports; `*.example` allows all below a name. Without it, only "
+            "a gateway on a loopback address checks the name."
+        ),
     ] = None
     host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port that the gateway listens on.")] = 8080
@@ -91,10 +113,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     responses_other_tools: Annotated[
         OtherTools,
         Meta(
-            description="What `/v1/responses` does with tools that are not functions: refuse the "
-            "request, or skip the tools."
+            description="What `/v1/responses` does with tools that run only at OpenAI, such as "
+            "`web_search`: skip the tools, or refuse the request."
         ),
-    ] = "refuse"
+    ] = "skip"
+    responses_at_length: Annotated[
+        Literal["incomplete", "completed"],
+        Meta(
+            description="The status of a response that `max_output_tokens` cut. Codex repeats, and "
+            "pays for, a request whose response is `incomplete`."
+        ),
+    ] = "incomplete"
     heartbeat_s: Annotated[
         Seconds, Meta(description="Seconds of silence after which a stream gets a heartbeat.")
     ] = 15
@@ -121,6 +150,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_prompt_chars: Annotated[
         Count, Meta(description="Limit for the `prompt` of a prompt request.")
     ] = 5000
+    max_waiting_per_address: Annotated[
+        Count | None,
+        Meta(
+            description="Requests of one address that have begun and are not complete, per worker; "
+            "one beyond it gets 429. Proxies in gunicorn's `FORWARDED_ALLOW_IPS` are exempt."
+        ),
+    ] = None
+    max_answer_bytes: Annotated[
+        Count,
+        Meta(description="Limit for an answer with its reasoning; a longer one ends as failed."),
+    ] = 16_000_000
     max_streams: Annotated[
         Count, Meta(description="Open streams per worker; a request beyond it gets 503.")
     ] = 1000
@@ -176,6 +216,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             "gunicorn in between; `plain` never does. The bytes sent are the same."
         ),
     ] = "auto"
+    seal_key: Annotated[
+        str | None,
+        Meta(
+            description="Seals what a model thought, for clients to hand back: 32 bytes in hex or "
+            "base64, or several keys, comma-separated, of which the first seals. By default a key "
+            "is made at the start: it serves one host until the gateway is started again."
+        ),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="The lowest level that is logged."),
@@ -204,6 +252,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("API_KEYS holds no key")
         if not all(map(is_header_value, self.client_keys)):
             raise ValueError("one of API_KEYS can't be sent in a header")
+        if not self.seal_keys or not all(self.seal_keys):
+            raise ValueError("SEAL_KEY must hold keys of 32 bytes, in hex or base64")
+        if self.allowed_origins is not None:
+            check_origins("ALLOWED_ORIGINS", self.origins)
+        if self.allowed_hosts is not None:
+            check_hosts("ALLOWED_HOSTS", self.hosts)
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.upstream_ca_file is not None:
             check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)
@@ -221,8 +275,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def client_keys(self) -> tuple[str, ...]:
         """The client keys; () means that no key is needed."""
-        keys = self.api_keys.split(",") if isinstance(self.api_keys, str) else self.api_keys
-        return tuple(filter(None, map(str.strip, keys or ())))
+        return items_of(self.api_keys)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of ALLOWED_ORIGINS."""
+        return items_of(self.allowed_origins)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of ALLOWED_HOSTS."""
+        return items_of(self.allowed_hosts)
+
+    @property
+    def seal_keys(self) -> tuple[bytes, ...]:
+        """The keys that seal; without SEAL_KEY, the one made at the start."""
+        if self.seal_key is None:
+            return (_MADE_KEY,)
+        return tuple(_key_bytes(key.strip()) for key in self.seal_key.split(",") if key.strip())
 
     @property
     def principals(self) -> list[tuple[str, Principal]]:
@@ -279,6 +349,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return {name: getattr(self, name) for name in TIME_LIMITS}
 
     @property
+    def max_connections(self) -> int:
+        """The connections of a worker: more than the streams, so that health checks and refusals
+        get through when all streams are open."""
+        return self.max_streams + 200
+
+    @property
+    def max_waiting(self) -> int:
+        """The limit of MAX_WAITING_PER_ADDRESS."""
+        return self.max_waiting_per_address or self.max_connections // 4
+
+    @property
     def workers(self) -> int:
         """The number of gunicorn workers to start."""
         return self.web_concurrency or len(os.sched_getaffinity(0))
@@ -305,6 +386,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             table.completed(f"keys[{index}]", environ) for index, table in enumerate(config.keys)
         )
         return msgspec.structs.replace(config, upstreams=upstreams, keys=keys)
+
+
+def _key_bytes(text: str) -> bytes:
+    """A key in hex or base64; b"" for anything else."""
+    for decode in (bytes.fromhex, base64.b64decode, base64.urlsafe_b64decode):
+        with suppress(ValueError):
+            if len(key := decode(text)) == 32:
+                return key
+    return b""
 
 
 def setting_names() -> list[str]:

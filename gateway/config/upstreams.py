@@ -1,17 +1,28 @@
 """The `[[upstreams]]` tables: the model servers."""
 
+import re
+from base64 import b64encode
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from gateway.config.values import Count, Seconds, check_address, is_glob, is_header_value
+from gateway.config.values import (
+    Count,
+    Seconds,
+    check_address,
+    is_glob,
+    is_header_name,
+    is_header_value,
+)
 from gateway.errors import ConfigError
 
 UpstreamKind = Literal["chat"]
+_HOLDS_SECRET = re.compile("auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
+"""Names of headers whose values are secret; others (`X-Team: search`) are words of every text."""
 TIME_LIMITS = (
     "connect_timeout_s",
     "first_byte_timeout_s",
@@ -43,6 +54,13 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_streams: Count | None = None
     """Open streams for each worker; None: limited only by the gateway's MAX_STREAMS."""
     headers: dict[str, str] = {}
+    reasoning_back: Literal["auto", "always", "never"] = "auto"
+    """Whether the model gets its own reasoning back with a conversation; `auto`: where its family
+    wants it."""
+    stream_options: bool = True
+    """Whether it takes `stream_options`; without it, a stream may have no usage."""
+    max_completion_tokens: bool = False
+    """Whether it wants `max_tokens` by that name, as OpenAI's reasoning models do."""
     health_path: Annotated[str, Meta(pattern="^/")] | None = None
     """Called every HEALTH_INTERVAL_S; None: no health checks."""
     connect_timeout_s: Seconds = 5
@@ -55,9 +73,9 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         for name in self.rename:
             if is_glob(name):
                 raise ValueError(f"rename: {name!r} must be a name without wildcards")
-        for header in [*self.headers.items(), ("api_key", self.api_key or "")]:
-            if not all(map(is_header_value, header)) or not header[0]:
-                raise ValueError(f"{header[0]!r} can't be sent in a header")
+        for name, value in [*self.headers.items(), ("api_key", self.api_key or "")]:
+            if not is_header_name(name) or not is_header_value(value):
+                raise ValueError(f"{name!r} can't be sent in a header")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,9 +90,20 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The key, and the parts of the address and the headers that may hold one."""
-        password = urlsplit(self.url).password or ""
-        return (self.api_key or "", password, *self.headers.values())
+        """The key, and the parts of the address and the headers that may hold one.
+
+        A password is in the address percent-encoded, and is sent in Base64 with the user's name.
+        """
+        parts = urlsplit(self.url)
+        found = [self.api_key or ""]
+        if parts.password:
+            user, password = unquote(parts.username or ""), unquote(parts.password)
+            login = b64encode(f"{user}:{password}".encode()).decode()
+            found += [parts.password, password, login]
+        for name, value in self.headers.items():
+            if _HOLDS_SECRET.search(name):
+                found += [value, value.rpartition(" ")[2]]  # of `Basic …`, the login alone
+        return tuple(found)
 
 
 def with_defaults(

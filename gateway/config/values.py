@@ -22,6 +22,10 @@ Count = Annotated[int, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+\Z", re.IGNORECASE)
+_HOST = re.compile(r"[\w.*-]+\Z|[0-9a-f:]+\Z", re.IGNORECASE)
+
 _certificates: dict[str, str] = {}
 """Path → the certificates that the file held when it was last checked."""
 
@@ -35,6 +39,30 @@ def plain_name(model: str) -> str:
 def is_glob(name: str) -> bool:
     """Whether the name holds a wildcard."""
     return any(wildcard in name for wildcard in "*?[")
+
+
+def items_of(setting: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Returns the items of a comma-separated setting, or of the file's list."""
+    items = setting.split(",") if isinstance(setting, str) else setting
+    return tuple(filter(None, map(str.strip, items or ())))
+
+
+def check_origins(name: str, origins: tuple[str, ...]) -> None:
+    """Raises ValueError unless each is an origin as browsers send it, `null` or `*`."""
+    if not origins:
+        raise ValueError(f"{name} holds no origin")
+    for origin in origins:
+        if origin not in ("*", "null") and not _ORIGIN.match(origin):
+            raise ValueError(f"{name}: {origin!r} is not an origin like 'https://chat.example'")
+
+
+def check_hosts(name: str, hosts: tuple[str, ...]) -> None:
+    """Raises ValueError unless each is a host's name without scheme and port."""
+    if not hosts:
+        raise ValueError(f"{name} holds no name")
+    for host in hosts:
+        if not _HOST.match(host):
+            raise ValueError(f"{name}: {host!r} is not a name like 'chat.example', without a port")
 
 
 def check_address(name: str, address: str) -> None:
@@ -67,6 +95,11 @@ def certificates(path: str) -> str:
     the others (see gateway.loaded).
     """
     return _certificates[path]
+
+
+def is_header_name(text: str) -> bool:
+    """Whether the text is a valid name of an HTTP header."""
+    return _TOKEN.match(text) is not None
 
 
 def is_header_value(text: str) -> bool:

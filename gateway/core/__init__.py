@@ -1,5 +1,5 @@
 """One turn, without I/O and without a clock: parts of the answer go in, events come out.
 
-:mod:`.parts` says what a model server said, :mod:`.events` what a client is told; :mod:`.turn`
-turns the one into the other. Time is an argument; what needs I/O goes out as a value.
+:mod:`.parts` has a model server's output and :mod:`.events` the client's answer; :mod:`.turn` turns
+one into the other. The time is an argument, and a need for I/O is a return value.
 """

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.core.effects import SummaryReply
 from gateway.core.events import ChoiceEvent, Done, Event, Failed
+from gateway.core.families.evidence import Observation
 from gateway.core.turn import Turn
 from gateway.errors import GatewayError
 
@@ -22,15 +23,20 @@ class Choices:
         """See Turn.fault; of the first choice that has one."""
         return next((turn.fault for turn in self._turns if turn.fault is not None), None)
 
-    @property
-    def saw_unopened_end(self) -> bool:
-        """See Turn.saw_unopened_end."""
-        return any(turn.saw_unopened_end for turn in self._turns)
+    def observation(self) -> Observation | None:
+        """See Turn.observation; what all choices showed."""
+        seen = {turn.observation() for turn in self._turns}
+        return seen.pop() if len(seen) == 1 else None
 
     @property
     def model_ran(self) -> bool:
         """See Turn.model_ran."""
         return any(turn.model_ran for turn in self._turns)
+
+    @property
+    def answer_bytes(self) -> int:
+        """See Turn.answer_bytes; of all choices."""
+        return sum(turn.answer_bytes for turn in self._turns)
 
     def start(self, now: float) -> list[Event]:
         """See Turn.start."""

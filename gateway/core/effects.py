@@ -1,8 +1,8 @@
-"""What a turn wants done outside of it, as values.
+"""Values that ask the relay to do something for a turn.
 
-A turn does no I/O. After each read the relay asks :meth:`Turn.next_effect`, performs what it gets
-and hands the result back. To add an effect: a value here, the turn that asks for it, and the entry
-in :mod:`gateway.relay.pump` that performs it.
+A turn does no I/O. After each read the relay asks :meth:`Turn.next_effect`, performs the
+effect and passes the result back. To add an effect, define its value here, return it from the turn,
+and perform it in :mod:`gateway.relay.pump`.
 """
 
 from collections.abc import Mapping

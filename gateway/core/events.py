@@ -1,4 +1,4 @@
-"""What a client is told of a turn, as values; the dialects in gateway.apis spell them as bytes.
+"""The events of a turn as plain values; the dialects in gateway.apis encode them.
 
 A turn gives its events in this order, and never goes back: one :class:`PromptSummary`; any number
 of :class:`ReasoningDelta` and :class:`SummaryDelta`; at most one :class:`ReasoningSummary`; any
@@ -25,7 +25,7 @@ _ANSWER_FIELDS = frozenset({"refusal", "function_call", "audio"})
 
 
 class _Event(msgspec.Struct, frozen=True, tag_field="type", tag=True):
-    """The base of all events: immutable, and told apart by the member `type` when stored."""
+    """The base of all events: immutable; when stored, the member `type` names the class."""
 
 
 class PromptSummary(_Event, frozen=True):
@@ -56,6 +56,13 @@ class ReasoningSummary(_Event, frozen=True):
     """What an append-only format has still to show after the live lines, or ""."""
 
 
+class Thoughts(_Event, frozen=True):
+    """What the model thought, whole or its end, for the client to hand back sealed. Comes before
+    the answer, only to clients that can hand it back."""
+
+    text: str
+
+
 class OutputDelta(_Event, frozen=True):
     """A piece of the answer."""
 
@@ -74,9 +81,10 @@ class Extra(_Event, frozen=True):
     delta: dict[str, Any]
     """Fields of a delta that the gateway does not know: refusal, audio …"""
     choice: dict[str, Any] = {}
-    """`logprobs` of the texts since the last such event."""
+    """`logprobs` of the texts since the last such event, and unknown members of the choice."""
     chunk: dict[str, Any] = {}
-    """`system_fingerprint` and `service_tier`: they hold for the whole answer."""
+    """Members of the upstream's chunks: `system_fingerprint` and `service_tier`, which hold for the
+    whole answer, and unknown ones, when they are new."""
 
     @property
     def answers(self) -> bool:
@@ -141,6 +149,7 @@ Event = (
     | ReasoningDelta
     | SummaryDelta
     | ReasoningSummary
+    | Thoughts
     | OutputDelta
     | ToolCallDelta
     | Extra
@@ -151,11 +160,14 @@ Event = (
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
-    """The events as JSON in ASCII. Lone surrogates, which models do send, survive."""
+    """Returns the events as JSON in ASCII.
+
+    Lone surrogates, which models send, are kept. Infinity and NaN become null, as for clients.
+    """
     return dumps(msgspec.to_builtins(events)).encode("ascii")
 
 
 def decode_events(data: bytes) -> list[Event]:
-    """The events that :func:`encode_events` was given. Raises ValueError for anything else."""
+    """Returns the events that :func:`encode_events` got. Raises ValueError for other data."""
     # json and not msgspec: msgspec refuses lone surrogates.
     return msgspec.convert(json.loads(data), list[Event])

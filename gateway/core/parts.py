@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.errors import RefusalCause, UpstreamError, UpstreamRefused
+
 
 class Content(msgspec.Struct, frozen=True):
     """Text in which reasoning and answer are still mixed."""
@@ -19,6 +21,10 @@ class Reasoning(msgspec.Struct, frozen=True):
     """Text that the upstream itself labelled as reasoning."""
 
     text: str
+
+
+class Label(msgspec.Struct, frozen=True):
+    """The upstream sends a field for reasoning, though it is empty; said once."""
 
 
 class ToolCalls(msgspec.Struct, frozen=True):
@@ -33,9 +39,9 @@ class Other(msgspec.Struct, frozen=True):
     delta: dict[str, Any] = {}
     """Fields of a delta that the gateway does not know."""
     choice: dict[str, Any] = {}
-    """`logprobs`."""
+    """`logprobs`, and members of a choice that the gateway does not know."""
     chunk: dict[str, Any] = {}
-    """`system_fingerprint` and `service_tier`, when they are new."""
+    """Members of a chunk, such as `system_fingerprint` and `citations`, when they are new."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -48,12 +54,16 @@ class Finish(msgspec.Struct, frozen=True):
     """The model has stopped; only usage and the end may follow."""
 
     reason: str
+    """See gateway.core.finish_reasons; never one of a broken end, which is a Fault."""
     stop_sequence: str | None = None
     """Which of the request's stop sequences it was, where the server says it."""
 
 
 class End(msgspec.Struct, frozen=True):
     """The upstream said that its stream is whole."""
+
+    in_one_piece: bool = False
+    """The answer was one JSON body, which should have given a finish reason."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -63,6 +73,31 @@ class Fault(msgspec.Struct, frozen=True):
     code: str | None = None
     status: int = 0
     """The HTTP status that the upstream names, as if it had answered with it; 0: none."""
+    type: str | None = None
+    param: str | None = None
+    retry_after_s: int | None = None
+    cause: RefusalCause | None = None
+
+    @property
+    def refuses_key(self) -> bool:
+        """The upstream refuses the gateway's key."""
+        error = self.error
+        return isinstance(error, UpstreamRefused) and error.cause == "key"
+
+    @property
+    def error(self) -> UpstreamError:
+        """The error that ends the turn."""
+        if not self.status:
+            return UpstreamError(self.message, code=self.code)
+        return UpstreamRefused(
+            self.status,
+            self.message,
+            type=self.type,
+            param=self.param,
+            code=self.code,
+            retry_after_s=self.retry_after_s,
+            cause=self.cause,
+        )
 
 
-Part = Content | Reasoning | ToolCalls | Other | Usage | Finish | End | Fault
+Part = Content | Reasoning | Label | ToolCalls | Other | Usage | Finish | End | Fault

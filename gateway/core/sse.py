@@ -8,16 +8,17 @@ blank line never came. Losing a model's last words is worse than being lenient.
 import json
 from collections.abc import Callable, Iterable
 from json.encoder import encode_basestring_ascii
+from math import isfinite
 from typing import Any, NamedTuple
 
 DONE = b"[DONE]"
 """The data of the message that ends an OpenAI-style stream."""
 
-MAX_EVENT_BYTES = 32 * 1024 * 1024
+MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Limit for one event of an upstream; no model sends as much in one."""
 
 _BOM = b"\xef\xbb\xbf"
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Message(NamedTuple):
@@ -92,8 +93,22 @@ out of the stream, and passes lone surrogates on as they came.
 
 
 def dumps(value: Any) -> str:
-    """Encodes a value as compact JSON in ASCII; see :data:`quote`."""
-    return _encode(value)
+    """Encodes a value as compact JSON in ASCII; see :data:`quote`.
+
+    JSON has no infinity and no NaN, which servers send as logprobs: they become null.
+    """
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def frame(data: str, event: str = "", id: str = "") -> bytes:

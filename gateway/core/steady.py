@@ -1,9 +1,9 @@
-"""The fast path, decided without I/O: most reads bring nothing but more text.
+"""The fast path, decided without I/O: most reads contain only more text.
 
-While a model speaks, a server sends the same frame again and again and only the text in it changes.
+While a model answers, a server repeats the same frame, and only the text in it changes.
 Once the reader knows that frame (the template) and the turn knows that such a text can become only
 one kind of event, a read needs no parsing: :meth:`SteadyState.text_of` cuts the text out, and
-:meth:`Turn.feed_text` makes the event. Whatever does not fit takes the full parse, with the same
+:meth:`Turn.feed_text` makes the event. Any other read takes the full parse, with the same
 result; a property test compares the two on random streams.
 """
 
@@ -18,25 +18,25 @@ class Template(Protocol):
     """The frame that an upstream repeats; see gateway.upstreams.frame_template."""
 
     def texts_of_chunks(self, data: bytes) -> Sequence[bytes]:
-        """The insides of the JSON strings in HTTP chunks of one frame each; none: no fit."""
+        """Returns the insides of the JSON strings in chunks of one frame each; empty: no fit."""
 
     def decode(self, texts: Sequence[bytes]) -> str | None:
-        """The texts that these insides of JSON strings say, joined; None: not all are strings."""
+        """Returns the joined texts of these insides of JSON strings; None if one is invalid."""
 
 
 class SteadyState:
-    """What a turn makes of one more text, as long as nothing else comes."""
+    """How a turn handles the next text, as long as reads contain only text."""
 
     __slots__ = ("_is_json_ascii", "_marker_free", "_template")
 
     def __init__(self, template: Template, marker_free: MarkerFree) -> None:
-        """marker_free: the texts that cannot contain a marker, or a piece of one."""
+        """marker_free: the texts that contain no marker and no piece of one."""
         self._template = template
         self._marker_free = marker_free
         self._is_json_ascii = marker_free.json_ascii.fullmatch
 
     def text_of(self, data: bytes) -> str | None:
-        """The text in what one read brought, if that is all it brought; None: parse it."""
+        """Returns the text of a read that contains nothing else; None if it has to be parsed."""
         texts = self._template.texts_of_chunks(data)
         if not texts:
             return None

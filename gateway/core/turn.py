@@ -32,26 +32,37 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
-from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
+from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, TextReading
+from gateway.core.families.evidence import Observation
+from gateway.core.finish_reasons import LENGTH, STOP, TOOL_CALLS, UNKNOWN, meaning_of
 from gateway.core.parts import (
     Content,
     End,
     Fault,
     Finish,
+    Label,
     Other,
     Part,
     Reasoning,
     ToolCalls,
     Usage,
 )
+from gateway.core.sse import dumps
 from gateway.core.stats import TurnStats
 from gateway.core.steady import SteadyState, Template
 from gateway.core.summarizers import Summarizer, Summary
-from gateway.core.tokens import size
-from gateway.errors import GatewayError, UpstreamBroke, UpstreamError, UpstreamRefused
+from gateway.core.tokens import size, usage_counts
+from gateway.errors import GatewayError, UpstreamBroke
 
+KeepThoughts = Callable[[Sequence[str], str], None]
+"""Takes the ids of a turn's tool calls, and what the model thought in it."""
+MAX_THOUGHT_CHARS = 64 * 1024
+"""What is kept of a reasoning: its end."""
+_LOGPROBS_PER_TEXT = 4
+"""Logprobs take many times the bytes of the text that they describe, so they count for less."""
 NOT_DETECTED = "Reasoning not detected."
 """The summary of a turn whose model did not reason."""
 
@@ -71,9 +82,7 @@ class Reading(NamedTuple):
     """How the answer of one upstream is read."""
 
     reader: Reader
-    splitter: Splitter
-    family: str
-    """The name of the model's family, for the log and the metrics."""
+    text: TextReading
 
 
 Source = Callable[[str, str], Reading]
@@ -100,14 +109,27 @@ class Turn:
         reasoning: ReasoningMode,
         source: Source,
         summarizer: Summarizer,
+        max_tokens: int | None = None,
+        tells_thoughts: bool = False,
+        keep_thoughts: KeepThoughts | None = None,
     ) -> None:
+        """max_tokens: the limit that the request sets for the answer.
+
+        tells_thoughts: there is an event Thoughts. keep_thoughts: called before the end.
+        """
+        self._tells_thoughts = tells_thoughts
+        self._keep_thoughts = keep_thoughts
+        self._thoughts: list[str] = []
+        self._thought_chars = 0
+        self._call_ids: list[str] = []
         self._stats = TurnStats(started)
         self._prompt_summary = prompt_summary
         self._shows_trace = reasoning in ("raw", "both")
         self._shows_summary = reasoning in ("summary", "both")
         self._source = source
+        self._max_tokens = max_tokens
         self._reader: Reader
-        self._splitter: Splitter
+        self._text: TextReading
         self._summarizer = summarizer
 
         self.family = ""
@@ -118,24 +140,39 @@ class Turn:
         """The model has begun to think or to answer."""
         self.ended = False
         """The last event is out."""
+        self.answer_bytes = 0
+        """What the model has said so far, reasoning included, in UTF-8."""
         self._phase = Phase.PROMPT
         self._thinking = True
         """The last text was reasoning, or none has come yet."""
         self._labelled = False
         """The upstream labels reasoning itself, so its content is the answer."""
+        self._has_calls = False
+        self._held_text: list[str] = []
+        """Text beside labelled reasoning that has not begun the answer: white space, and what had
+        been taken for reasoning."""
         self._finish_reason: str | None = None
         self._stop_sequence: str | None = None
         self._events: list[Event] = []
         self._now = started
 
-    @property
-    def saw_unopened_end(self) -> bool:
-        """An end marker came without a start: the chat template had opened the reasoning."""
-        return self._splitter.saw_unopened_end
+    def observation(self) -> Observation | None:
+        """What the turn showed of how its model marks reasoning; None: nothing to rely on."""
+        if self._labelled:
+            return "labelled"
+        if self._finish_reason is None or self._has_calls or not self.model_ran:
+            return None
+        return self._text.observation(stopped=self._has_stopped)
 
     def record(self) -> dict[str, Any]:
-        """The counts and times for the log line; no text."""
-        return {"family": self.family, **self._stats.record()}
+        """The counts and times for the log line, and what unmarked text counted as; no text."""
+        belief = self._text.belief
+        return {
+            "family": self.family,
+            "unmarked_text": belief.counts_as,
+            "unmarked_text_why": "labels" if self._labelled else belief.why,
+            **self._stats.record(),
+        }
 
     def elapsed_ms(self, now: float) -> int:
         """Milliseconds since the request arrived."""
@@ -150,7 +187,8 @@ class Turn:
 
     def call(self, upstream: str, model: str) -> None:
         """This upstream is asked now; what an earlier one said is forgotten."""
-        self._reader, self._splitter, self.family = self._source(upstream, model)
+        self._reader, self._text = self._source(upstream, model)
+        self.family = self._text.family.name
         self._stats.usage = self._finish_reason = self._stop_sequence = None
         self.fault = None
 
@@ -177,7 +215,7 @@ class Turn:
         if self._finish_reason is not None:
             self._finish()
         elif not self.ended:
-            self._close_splitter(stopped=False)
+            self._close_text(stopped=False)
             self._end(Failed(error.info, self._stats.timings(self._now)))
         return self._take_events()
 
@@ -215,11 +253,13 @@ class Turn:
 
     def feed_text(self, text: str, now: float) -> list[Event]:
         """Takes a text that the steady state has read: it is what the text before it was."""
+        text_bytes = size(text)
+        self.answer_bytes += text_bytes
         if self._thinking:
             self._now = now
             self._take_reasoning(text)
             return self._take_events()
-        self._stats.output_bytes += size(text)
+        self._stats.output_bytes += text_bytes
         return [OutputDelta(text)]
 
     def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[SegmentKind, MarkerFree]:
@@ -228,7 +268,7 @@ class Turn:
             return SegmentKind.REASONING, ANY_TEXT
         if self._labelled:
             return SegmentKind.ANSWER, ANY_TEXT
-        state = self._splitter.settled_state
+        state = self._text.splitter.settled_state
         return (
             (state.kind, state.marker_free) if state is not None else (SegmentKind.MARKUP, ANY_TEXT)
         )
@@ -244,46 +284,86 @@ class Turn:
         match part:
             case Content(text):
                 self.model_ran = True
+                self.answer_bytes += size(text)
                 if self._labelled:
-                    self._take_output(self._splitter.release() + text)
+                    self._take_labelled_content(text)
                 else:
-                    self._take_segments(self._splitter.feed(text))
+                    self._take_segments(self._text.splitter.feed(text))
+            case Label():
+                if not self._labelled:
+                    self._take_segments(self._text.take_label())
             case Reasoning(text):
-                self.model_ran = self._labelled = True
+                self.answer_bytes += size(text)
+                if not self._labelled:
+                    self.model_ran = self._labelled = True
+                    # Text before it was the answer, whatever it was shown as.
+                    self._held_text.append(self._text.splitter.take_unconfirmed())
                 self._take_reasoning(text)
             case ToolCalls(calls):
-                self.model_ran = True
-                self._close_splitter(stopped=False)
+                self.model_ran = self._has_calls = True
+                self._close_text(stopped=False)
                 self._begin_output()
-                self._stats.output_bytes += sum(map(_call_bytes, calls))
+                call_bytes = sum(map(_call_bytes, calls))
+                self.answer_bytes += call_bytes
+                self._stats.output_bytes += call_bytes
                 self._events.extend(map(ToolCallDelta, calls))
+                self._call_ids += [id for call in calls if isinstance(id := call.get("id"), str)]
             case Other(delta, choice, chunk):
                 self._take_extra(Extra(delta, choice, chunk))
             case Usage(usage):
                 self._stats.usage = usage
             case Finish(reason, stop_sequence):
-                self._close_splitter(stopped=reason == "stop")
-                self._finish_reason, self._stop_sequence = reason, stop_sequence
-            case End():
-                self._close_splitter(stopped=self._finish_reason in (None, "stop"))
-                self._finish_reason = self._finish_reason or "stop"
+                self._take_finish(reason, stop_sequence)
+            case End(in_one_piece):
+                self._finish_reason = self._finish_reason or self._reason_not_given(in_one_piece)
                 self._finish()
-            case Fault(message, code, status):
+            case Fault():
                 self._finish_reason = None
-                self.fault = (
-                    UpstreamRefused(status, message, code=code)
-                    if status
-                    else UpstreamError(message, code=code)
-                )
+                self.fault = part.error
+
+    def _take_finish(self, reason: str, stop_sequence: str | None) -> None:
+        if self._finish_reason is not None and meaning_of(reason) in ("finished", "unknown"):
+            return  # some servers say `stop` after `tool_calls`
+        self._finish_reason, self._stop_sequence = reason, stop_sequence
+        stopped = self._has_stopped
+        if not self._text.waits_for_usage(stopped=stopped, stop_sequence=stop_sequence):
+            self._close_text(stopped=stopped)
+
+    def _reason_not_given(self, in_one_piece: bool) -> str:
+        """The finish reason of an answer that is whole and gives none."""
+        if self._has_calls:
+            return TOOL_CALLS
+        written = usage_counts(self._stats.usage).completion
+        if written is not None and self._max_tokens is not None:
+            return LENGTH if written >= self._max_tokens else STOP
+        # A stream says with [DONE] that the answer is whole; of a body, nothing is known.
+        return UNKNOWN if in_one_piece else STOP
 
     def _take_extra(self, extra: Extra) -> None:
-        self.model_ran = self.model_ran or bool(extra.delta or extra.choice)
+        self.model_ran = self.model_ran or bool(extra.delta or "logprobs" in extra.choice)
+        if extra.delta:
+            self.answer_bytes += len(dumps(extra.delta))
+        if extra.choice:
+            self.answer_bytes += len(dumps(extra.choice)) // _LOGPROBS_PER_TEXT
         if extra.answers:
-            self._close_splitter(stopped=False)
+            self._close_text(stopped=False)
             self._begin_output()
-        if extra.choice and self._thinking and not self._shows_trace:
+        if "logprobs" in extra.choice and self._thinking and not self._shows_trace:
             return  # the logprobs would spell out the trace
         self._events.append(extra)
+
+    def _take_labelled_content(self, text: str) -> None:
+        """Content beside labelled reasoning is the answer; white space alone does not begin it."""
+        if self._phase < Phase.OUTPUT and text.isspace():
+            self._held_text.append(text)
+        else:
+            self._take_output(self._take_held() + text)
+
+    def _take_held(self) -> str:
+        """What was held back of a text that turned out to have no markers."""
+        held = "".join([self._text.splitter.release(), *self._held_text])
+        self._held_text.clear()
+        return held
 
     def _take_segments(self, segments: list[Segment]) -> None:
         for kind, text in segments:
@@ -303,8 +383,20 @@ class Turn:
         self._mark("first_reasoning_ms")
         if self._shows_trace:
             self._events.append(ReasoningDelta(text))
+        if self._tells_thoughts or self._keep_thoughts is not None:
+            self._add_thought(text)
         if self._shows_summary and self._phase is Phase.REASONING:
             self._events.extend(map(self._summary_delta, self._summarizer.feed(text)))
+
+    def _add_thought(self, text: str) -> None:
+        self._thoughts.append(text)
+        self._thought_chars += len(text)
+        if self._thought_chars > 2 * MAX_THOUGHT_CHARS:
+            self._thoughts = [self._end_of_thoughts()]
+            self._thought_chars = MAX_THOUGHT_CHARS
+
+    def _end_of_thoughts(self) -> str:
+        return "".join(self._thoughts)[-MAX_THOUGHT_CHARS:]
 
     def _summary_delta(self, line: str) -> SummaryDelta:
         self._mark("first_summary_ms")
@@ -321,6 +413,10 @@ class Turn:
         """The reasoning is over: its summary comes before the first word of the answer."""
         if self._phase < Phase.OUTPUT:
             self._summarize(reasoned=reasoned)
+            if not reasoned:
+                self._thoughts.clear()
+            elif self._thoughts and self._tells_thoughts:
+                self._events.append(Thoughts(self._end_of_thoughts()))
             self._phase = Phase.OUTPUT
             self._mark("first_output_ms")
 
@@ -334,17 +430,30 @@ class Turn:
                 self._mark("first_summary_ms")
             self._events.append(ReasoningSummary(text, closing))
 
-    def _close_splitter(self, *, stopped: bool) -> None:
+    @property
+    def _has_stopped(self) -> bool:
+        """The model has ended its answer by itself."""
+        return self._finish_reason is not None and meaning_of(self._finish_reason) in (
+            "finished",
+            "unknown",
+        )
+
+    def _close_text(self, *, stopped: bool) -> None:
+        """No more text comes, or none that belongs to the text so far."""
         if self._labelled:
-            self._take_output(self._splitter.release())
-        else:
-            self._take_segments(self._splitter.close(stopped=stopped))
+            self._take_output(self._take_held())
+            return
+        usage, sequence = self._stats.usage, self._stop_sequence
+        self._take_segments(self._text.close(stopped=stopped, stop_sequence=sequence, usage=usage))
 
     def _finish(self) -> None:
         if self.ended:
             return
+        self._close_text(stopped=self._has_stopped)
         if self._phase < Phase.OUTPUT:
             self._summarize()
+        if self._keep_thoughts is not None and self._thoughts and self._call_ids:
+            self._keep_thoughts(self._call_ids, self._end_of_thoughts())
         stats = self._stats
         self._end(
             Done(

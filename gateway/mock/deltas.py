@@ -1,4 +1,4 @@
-"""What the model says, as one delta for each token. Pure, but for the random ids of tool calls."""
+"""Splits a reply into one delta per token. Pure, except for the random ids of tool calls."""
 
 import json
 import uuid

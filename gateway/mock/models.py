@@ -28,7 +28,7 @@ from gateway.mock.texts import Reply
 
 
 class Markup(NamedTuple):
-    """How a model marks its reasoning: text around it, or a key of its own in the delta."""
+    """How a model marks its reasoning: by text around it, or by a separate key in the delta."""
 
     before: str = ""
     after: str = ""
@@ -96,7 +96,7 @@ MODELS: Mapping[str, Script] = {
     "tool-calls": Script("calls two tools; the pieces of the calls take turns", tool_calls=2),
     "unicode": Script("U+2028, an emoji cut in two …", unicode_reply, fault=split_surrogates),
     "summarizer": Script("sums up reasoning, for SUMMARIZER_MODEL", summary_reply, None),
-    "summarizer-invents": Script("the same with a number of its own", invented_summary, None),
+    "summarizer-invents": Script("the same with an invented number", invented_summary, None),
     "slow-start": Script("3 s of nothing before the first byte", playback={"delay_s": 3}),
     "silent": Script("30 s of nothing in the middle of the thinking", playback={"silence_s": 30}),
     "bursts": Script("16 frames in one write", playback={"frames_per_write": 16}),

@@ -1,4 +1,4 @@
-"""What a model says to a prompt: the prompt's text in, a Reply out. Pure functions."""
+"""Makes a model's reply from the text of a prompt. Pure functions."""
 
 import ast
 import operator

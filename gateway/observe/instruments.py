@@ -140,7 +140,8 @@ BREAKER = Instrument(
 STARTS_INSIDE = Instrument(
     "counter",
     "gateway_starts_inside_detected_total",
-    "Models found to start inside their reasoning, because an end marker came without a start",
+    "Models found to start inside their reasoning: in several turns in a row, an end marker came "
+    "without a start",
     ("upstream",),
 )
 SUMMARIZER_CALLS = Instrument(

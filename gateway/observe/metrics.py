@@ -12,7 +12,7 @@ log line, so the log and the metrics can't disagree.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -32,6 +32,7 @@ from gateway.core.tokens import counted
 from gateway.errors import CODES, GatewayError, GatewayFault, UpstreamRefused
 from gateway.observe import instruments
 from gateway.observe.instruments import INSTRUMENTS, TURN_TIMES, Instrument
+from gateway.observe.reserved_file import reserve_files
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -117,8 +118,13 @@ class WriteStats:
 class Metrics:
     """The metrics of one worker."""
 
-    def __init__(self, worker: int | None = None) -> None:
-        """worker: its number; None if the process has no gunicorn and no other workers."""
+    def __init__(
+        self, worker: int | None = None, on_lost: Callable[[OSError], None] = lambda error: None
+    ) -> None:
+        """worker: its number; None if the process has no gunicorn and no other workers. on_lost:
+        called when metrics can't be written to the disk and stay in this process."""
+        if worker is not None:
+            reserve_files(on_lost)
         self.writes = WorkerWrites()
         self._is_alone = worker is None
         # prometheus_client 0.26 reads this undocumented global whenever it makes a metric or a

@@ -70,7 +70,7 @@ class Delivery:
         self.left = why
         if self.run.context.client is not None:
             close_connection(self.run.context.client)
-        self.run.accepted.set()
+        self.run.accept()
         self.run.queue.wake()
 
     def enable_direct_writes(self, socket: ResponseSocket, dialect: Dialect) -> None:

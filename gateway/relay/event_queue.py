@@ -10,12 +10,24 @@ While the reader has drained the queue, the writer's events need not wait for it
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from gateway.core.events import Done, Event, Failed
+from gateway.core.events import (
+    ChoiceEvent,
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    ReasoningDelta,
+    ToolCallDelta,
+)
+from gateway.core.sse import dumps
 
-MAX_BEHIND_CHARS = 256 * 1024
-"""The writer waits while the unread events hold more text than this."""
-_EVENT_CHARS = 64
-"""What an event counts for, beside its text."""
+MAX_BEHIND_BYTES = 256 * 1024
+"""The writer waits while the frames of the unread events would take more than this."""
+_FRAME_BYTES = 320
+"""What an event takes in most formats, beside its text."""
+_ESCAPE_BYTES = 6
+"""A character beyond ASCII is sent as `\\u4f60`."""
 _LAST = frozenset[type[Event]]([Done, Failed])
 """A look-up by type takes an eighth of the time of an `isinstance` that is false."""
 
@@ -53,7 +65,7 @@ class EventQueue:
         self.direct: DirectWriter | None = None
         self._next_number = 1
         self._events: list[Event] = []
-        self._behind_chars = 0
+        self._behind_bytes = 0
 
     def publish(self, events: Sequence[Event], now: float) -> None:
         """Hands events over, to the client at once or to the queue. Never waits."""
@@ -70,8 +82,8 @@ class EventQueue:
             return
         self.is_drained = False
         self._events.extend(events)
-        self._behind_chars += sum(_EVENT_CHARS + len(getattr(e, "text", "")) for e in events)
-        if self._behind_chars > MAX_BEHIND_CHARS:
+        self._behind_bytes += sum(map(_bytes_to_send, events))
+        if self._behind_bytes > MAX_BEHIND_BYTES:
             self.has_room = False
             self._room.clear()
         self._arrived.set()
@@ -91,10 +103,30 @@ class EventQueue:
         self._arrived.clear()
         self.is_drained = False
         events, self._events = self._events, []
-        self._behind_chars = 0
+        self._behind_bytes = 0
         if not self.has_room:
             self.has_room = True
             self._room.set()
         number = self._next_number
         self._next_number += len(events)
         return number, events
+
+
+def _bytes_to_send(event: Event) -> int:
+    """An estimate of the bytes that an event takes in a stream, whatever its format."""
+    match event:
+        case OutputDelta(text):
+            return _FRAME_BYTES + _encoded_bytes(text)
+        case ReasoningDelta(text):
+            return _FRAME_BYTES + 2 * _encoded_bytes(text)  # `openai` says it in two members
+        case ToolCallDelta(call):
+            return _FRAME_BYTES + len(dumps(call))
+        case Extra(delta, choice, chunk):
+            return _FRAME_BYTES + sum(len(dumps(members)) for members in (delta, choice, chunk))
+        case ChoiceEvent(_, inner):
+            return _bytes_to_send(inner)
+    return _FRAME_BYTES + 2 * _encoded_bytes(getattr(event, "text", ""))
+
+
+def _encoded_bytes(text: str) -> int:
+    return len(text) if text.isascii() else _ESCAPE_BYTES * len(text)

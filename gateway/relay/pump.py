@@ -14,11 +14,18 @@ import gevent
 from gateway.config import Config
 from gateway.core.effects import AskSummaryModel, Effect
 from gateway.core.events import Done, Event, Failed, Timings
-from gateway.errors import GatewayError, GatewayFault, UpstreamTimeout
+from gateway.errors import (
+    AnswerTooLong,
+    GatewayError,
+    GatewayFault,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
 from gateway.observe.metrics import Metrics
 from gateway.relay.callback_driver import read_body
 from gateway.relay.run import Run
 from gateway.relay.summary_writer import SummaryWriter
+from gateway.relay.thoughts import body_for
 from gateway.routing.client import UpstreamClient
 from gateway.routing.pool import Pool, may_retry
 from gateway.transport.client import Reply
@@ -42,6 +49,7 @@ class Pump:
     ) -> None:
         """upstreams: by their names in the pool."""
         self._max_attempts = config.max_attempts
+        self._max_answer_bytes = config.max_answer_bytes
         self._uses_callbacks = config.relay_driver == "auto"
         self._pool = pool
         self._upstreams = upstreams
@@ -67,7 +75,7 @@ class Pump:
         finally:
             run.lease.drop()
             run.calling_since = run.reading_since = None
-            run.accepted.set()
+            run.accept()
 
     def _attempt(self, run: Run) -> GatewayError | None:
         """Asks the leased upstream and reads its answer; returns what went wrong."""
@@ -75,14 +83,15 @@ class Pump:
         accepted = False
         upstream, transport = self._upstreams[run.lease.upstream]
         run.on_attempt(self._clock())
-        call = upstream.completion(run.request.body, run.lease.model, run.context.request_id)
+        body = body_for(run.request, run.lease.config, run.lease.model)
+        call = upstream.completion(body, run.lease.model, run.context.request_id)
         try:
             with transport.send(call) as reply:
-                if reply.status != 200:
+                if not 200 <= reply.status < 300:
                     raise upstream.refusal(reply.status, reply.headers, _refusal_body(reply))
                 accepted = True
                 self._metrics.count_attempt(upstream.name, None)
-                run.accepted.set()
+                run.answered.set()
                 try:
                     self._read(run, reply)
                 except GatewayError:
@@ -122,9 +131,12 @@ class Pump:
             run.lease.succeed()
         elif turn.model_ran and not run.lease.has_output:
             run.lease.note_output()
+            run.accept()
         run.queue.publish(events, now)
         if turn.fault is not None:
             raise turn.fault
+        if turn.answer_bytes > self._max_answer_bytes and not turn.ended:
+            raise AnswerTooLong(self._max_answer_bytes)
         if (effect := turn.next_effect(now)) is not None:
             self._perform(run, effect)
         return run.queue.has_room
@@ -159,8 +171,10 @@ class Pump:
             return False
         if not may_retry(error):
             return False
+        if _refuses_key(error):
+            tried += self._pool.sharing_key(run.lease.upstream)
         now = self._clock()
-        run.lease.fail(error, now)
+        self._fail_lease(run, error, now)
         try:
             lease = self._pool.pick(run.request.model, now, tried)
         except GatewayError:
@@ -172,7 +186,9 @@ class Pump:
 
     def _end(self, run: Run, error: GatewayError) -> None:
         """Fails the turn, before an upstream accepted the call or in the stream."""
-        if not run.accepted.is_set():
+        # Behind a status 200, only an error that names a status of its own becomes one.
+        has_status = not run.answered.is_set() or isinstance(error, UpstreamRefused)
+        if has_status and not run.accepted.is_set():
             run.refused = error
         now = self._clock()
         try:
@@ -183,8 +199,22 @@ class Pump:
         if events and isinstance(events[-1], Done):
             run.lease.succeed()
         else:
-            run.lease.fail(error, now)
+            self._fail_lease(run, error, now)
         run.queue.publish(events, now)
+
+    def _fail_lease(self, run: Run, error: GatewayError, now: float) -> None:
+        if _refuses_key(error):
+            self._log.error(
+                "upstream refused the gateway's key",
+                upstream=run.lease.upstream,
+                stream=run.id,
+                hint=error.message,
+            )
+        run.lease.fail(error, now)
+
+
+def _refuses_key(error: GatewayError) -> bool:
+    return isinstance(error, UpstreamRefused) and error.cause == "key"
 
 
 def _refusal_body(reply: Reply) -> bytes:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gateway.relay.delivery import Delivery
 
 _MAX_LOGGED_NAME = 200
+_FIRST_WORD_S = 0.25
+"""Seconds after status 200 in which an error can still become the status of the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,10 @@ class Run:
         self.delivery: Delivery | None = None
         self.failed_attempts: dict[str, str | None] = {}
         """The upstreams that failed before this one → the error code of each."""
+        self.answered = gevent.event.Event()
+        """Set while the upstream that is asked has answered with status 200."""
         self.accepted = gevent.event.Event()
-        """Set when an upstream has accepted the call, or none will."""
+        """Set when the model has begun to speak, or none will."""
         self.refused: GatewayError | None = None
         """What kept every upstream from accepting the call."""
         self.pump: gevent.Greenlet | None = None
@@ -77,15 +81,28 @@ class Run:
         self.reading_since: float | None = None
 
     def wait_until_accepted(self) -> None:
-        """Returns when an upstream has accepted the call. Raises what kept it from that."""
-        self.accepted.wait()
+        """Returns when an upstream has accepted the call. Raises what kept it from that.
+
+        Some servers answer 200 and send a rate limit as the first event. So the model's first word,
+        or an error, is awaited for a moment after the status.
+        """
+        while not self.accepted.is_set():
+            self.answered.wait()
+            if not self.accepted.wait(_FIRST_WORD_S) and self.answered.is_set():
+                self.accepted.set()
         if self.refused is not None:
             raise self.refused
         if self.delivery is not None and self.delivery.left is not None:
             raise self.delivery.left
 
+    def accept(self) -> None:
+        """The status of the response is decided: nothing waits for it any more."""
+        self.accepted.set()
+        self.answered.set()
+
     def on_attempt(self, now: float) -> None:
         """An upstream is asked."""
+        self.answered.clear()
         self.calling_since, self.reading_since = now, None
         self.reply, self._reads = None, 0
 

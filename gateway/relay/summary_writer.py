@@ -63,7 +63,7 @@ class SummaryWriter:
         with self._transport.send(
             self._upstream.completion(body, self._model, request_id)
         ) as answer:
-            if answer.status != 200:
+            if not 200 <= answer.status < 300:
                 raise self._upstream.refusal(answer.status, answer.headers, b"")
             for lines in answer.batches():
                 parts += reader.feed(lines)
@@ -71,17 +71,17 @@ class SummaryWriter:
 
     def _read(self, parts: Iterable[Part]) -> SummaryReply:
         """The answer without its reasoning: a summary model may think as well."""
-        splitter = self._families.splitter(self._upstream.name, self._model, {}, None)
+        reading = self._families.reading(self._upstream.name, self._model)
         segments = []
         usage: dict[str, Any] | None = None
         for part in parts:
             match part:
                 case Content(text):
-                    segments += splitter.feed(text)
+                    segments += reading.splitter.feed(text)
                 case Usage(counts):
                     usage = counts
                 case Fault(message, code):
                     raise UpstreamError(message, code=code)
-        segments += splitter.close(stopped=True)
+        segments += reading.close(stopped=True, stop_sequence=None, usage=None)
         text = "".join(text for kind, text in segments if kind is not SegmentKind.REASONING)
         return SummaryReply(text, usage)

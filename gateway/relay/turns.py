@@ -1,18 +1,20 @@
 """From a request that has been read to a run under way."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from gateway.apis import ChatRequest
-from gateway.config import ReasoningMode
+from gateway.config import ANONYMOUS, Principal, ReasoningMode
 from gateway.core.choices import Choices
 from gateway.core.families import Families
 from gateway.core.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
 from gateway.core.turn import Reading, Turn
 from gateway.observe.metrics import Metrics
 from gateway.relay.run import Run
+from gateway.relay.thoughts import ThoughtMemory
 from gateway.routing.client import UpstreamClient
 
 _WITHOUT_SUMMARY: dict[ReasoningMode, ReasoningMode] = {
@@ -33,6 +35,7 @@ class TurnFactory:
         summarizers: Summarizers,
         metrics: Metrics,
         log: Any,
+        thoughts: ThoughtMemory,
     ) -> None:
         """upstreams: by their names in the pool."""
         self._upstreams = upstreams
@@ -40,6 +43,7 @@ class TurnFactory:
         self._summarizers = summarizers
         self._metrics = metrics
         self._log = log
+        self._thoughts = thoughts
 
     def resolve_options(self, request: ChatRequest) -> ChatRequest:
         """The request with its summarizer chosen; without one there is no summary to show.
@@ -53,20 +57,29 @@ class TurnFactory:
         reasoning = _WITHOUT_SUMMARY[options.reasoning] if name == OFF else options.reasoning
         return replace(request, options=replace(options, summarizer=name, reasoning=reasoning))
 
-    def make(self, request: ChatRequest, started: float) -> Turn | Choices:
+    def recall(self, request: ChatRequest, principal: Principal) -> ChatRequest:
+        """The request with what the model thought, where its client did not hand it back."""
+        return self._thoughts.recall(request, principal.name)
+
+    def make(
+        self, request: ChatRequest, started: float, principal: Principal = ANONYMOUS
+    ) -> Turn | Choices:
         """The turn of a request that arrived at `started`, or a turn for each of its choices."""
-        prompt = prompt_of(request.body["messages"])
-        turns = [self._turn(request, prompt, started, n) for n in range(request.choices)]
+        prompt = prompt_of(request.conversation or request.body["messages"])
+        turns = [
+            self._turn(request, prompt, started, n, principal.name) for n in range(request.choices)
+        ]
         return turns[0] if len(turns) == 1 else Choices(turns)
 
-    def _turn(self, request: ChatRequest, prompt: Prompt, started: float, choice: int) -> Turn:
+    def _turn(
+        self, request: ChatRequest, prompt: Prompt, started: float, choice: int, principal: str
+    ) -> Turn:
         options = request.options
 
         def source(upstream: str, model: str) -> Reading:
             return Reading(
                 self._upstreams[upstream].upstream.reader(choice),
-                self._families.splitter(upstream, model, request.body, options.starts_inside),
-                self._families.find(model).name,
+                self._families.reading(upstream, model, request.body, options.starts_inside),
             )
 
         return Turn(
@@ -74,17 +87,22 @@ class TurnFactory:
             prompt_summary=prompt.summary,
             reasoning=options.reasoning,
             source=source,
+            max_tokens=_max_tokens(request.body),
+            tells_thoughts=request.seals_thoughts,
+            keep_thoughts=partial(self._thoughts.keep, request.model, principal),
             summarizer=self._summarizers.make(
                 options.summarizer, prompt.text, BUDGET_WORDS[options.detail]
             ),
         )
 
     def learn(self, run: Run) -> None:
-        """Remembers a model whose reasoning turned out to be opened by its chat template."""
-        if not run.turn.saw_unopened_end or run.request.options.starts_inside is not None:
+        """Notes what a turn showed of how its model marks reasoning."""
+        observation = run.turn.observation()
+        if observation is None:
             return
         lease = run.lease
-        if self._families.remember_starts_inside(lease.upstream, lease.model):
+        now_known = self._families.turns.note(lease.upstream, lease.model, observation)
+        if now_known and not self._families.find(lease.model).starts_inside:
             self._metrics.count_starts_inside(lease.upstream)
             self._log.warning(
                 "model starts inside its reasoning",
@@ -92,3 +110,9 @@ class TurnFactory:
                 model=lease.model,
                 upstream=lease.upstream,
             )
+
+
+def _max_tokens(body: Mapping[str, Any]) -> int | None:
+    """The limit that a request sets for the answer."""
+    limits = (body.get(name) for name in ("max_completion_tokens", "max_tokens"))
+    return next((limit for limit in limits if type(limit) is int and limit > 0), None)

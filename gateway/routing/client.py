@@ -21,7 +21,7 @@ class UpstreamClient(NamedTuple):
         """
         upstream = self.upstream
         with self.transport.send(upstream.models(_request_id()), timeout_s) as reply:
-            if reply.status != 200:
+            if not 200 <= reply.status < 300:
                 body = b"".join(reply.error_body())
                 raise upstream.refusal(reply.status, reply.headers, body)
             models = upstream.model_ids(reply.read())

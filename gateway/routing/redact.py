@@ -3,11 +3,23 @@
 import re
 from collections.abc import Callable, Iterable
 
+_MIN_CHARS = 4
+"""A shorter secret would blank letters everywhere, and hide nothing."""
+_UNMISTAKABLE_CHARS = 12
+"""A shorter secret, such as the key `EMPTY`, may be a part of other words: it is replaced only as a
+word of its own."""
+
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """Returns a function that replaces each of these secrets in a text by "…"."""
-    longest_first = sorted(set(filter(None, secrets)), key=len, reverse=True)
-    if not longest_first:
+    known = {secret for secret in secrets if len(secret) >= _MIN_CHARS}
+    if not known:
         return str
-    pattern = re.compile("|".join(map(re.escape, longest_first)))
+    longest_first = sorted(known, key=len, reverse=True)
+    pattern = re.compile("|".join(map(_pattern, longest_first)))
     return lambda text: pattern.sub("…", text)
+
+
+def _pattern(secret: str) -> str:
+    escaped = re.escape(secret)
+    return escaped if len(secret) >= _UNMISTAKABLE_CHARS else rf"(?<!\w){escaped}(?!\w)"

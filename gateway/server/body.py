@@ -6,17 +6,54 @@ socket has data: a client that never pauses would keep all other greenlets from 
 
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import gevent
 
-from gateway.errors import BadRequest, BodyTooLarge, GatewayError, RequestTimeout
+from gateway.errors import BadRequest, BodyTooLarge, Full, GatewayError, RequestTimeout
 
 _MIB = 1024 * 1024
 _READ_BYTES = 2048
 """Read at once if the length is unknown. gunicorn needs about 5 ms for 2048 chunks of one byte."""
 _DISCARD_S = 5.0
+
+
+MAX_HELD_BYTES = 100_000_000
+"""Of all bodies that a worker reads at once."""
+_FREE_BYTES = 64 * 1024
+"""This much of each body does not count, so that large bodies don't keep out ordinary ones."""
+
+
+class BodyBudget:
+    """Limits the memory of all bodies that are being read. Bytes count once they have arrived, so
+    announcing a long body takes nothing from others."""
+
+    def __init__(self, max_bytes: int = MAX_HELD_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._held_bytes = 0
+
+    @contextmanager
+    def hold(self) -> Iterator[Callable[[int], None]]:
+        """Yields a function to call with the size of the body so far.
+
+        It raises Full if the bodies of all are too large together.
+        """
+        counted = 0
+
+        def grow(size: int) -> None:
+            nonlocal counted
+            more = max(0, size - _FREE_BYTES) - counted
+            if more > 0 and self._held_bytes + more > self._max_bytes:
+                raise Full("The gateway is reading too many large requests; try again in a moment.")
+            counted += more
+            self._held_bytes += more
+
+        try:
+            yield grow
+        finally:
+            self._held_bytes -= counted
 
 
 class Source(Protocol):
@@ -25,13 +62,20 @@ class Source(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def read_body(source: Source, length: int | None, max_bytes: int, timeout_s: float) -> bytes:
+def read_body(
+    source: Source,
+    length: int | None,
+    max_bytes: int,
+    timeout_s: float,
+    on_size: Callable[[int], None] = lambda size: None,
+) -> bytes:
     """Returns the whole body.
 
-    length: the Content-Length, if there is one. timeout_s: for each MiB.
+    length: the Content-Length, if there is one. timeout_s: for each MiB. on_size: called with the
+    size so far; see :meth:`BodyBudget.hold`.
 
-    Raises BodyTooLarge as soon as the body is known to exceed `max_bytes`, RequestTimeout, or
-    BadRequest if the body breaks off or is malformed.
+    Raises BodyTooLarge as soon as the body is known to exceed `max_bytes`, RequestTimeout,
+    BadRequest if the body breaks off or is malformed, or what `on_size` raises.
     """
     if length is not None and length > max_bytes:
         raise _too_large()
@@ -40,7 +84,7 @@ def read_body(source: Source, length: int | None, max_bytes: int, timeout_s: flo
     began = time.monotonic()
     while length is None or size < length:
         deadline = began + timeout_s * (1 + size // _MIB)
-        wanted = _READ_BYTES if length is None else min(_MIB, length - size)
+        wanted = _READ_BYTES if length is None else min(_FREE_BYTES, length - size)
         piece = _read(source, wanted, deadline - time.monotonic())
         if not piece:
             break
@@ -48,11 +92,18 @@ def read_body(source: Source, length: int | None, max_bytes: int, timeout_s: flo
         size += len(piece)
         if size > max_bytes:
             raise _too_large()
+        on_size(size)
         if size != length:
             gevent.sleep(0)  # lets other greenlets run
     if length is not None and size < length:
         raise BadRequest("The body ended before its Content-Length.")
     return b"".join(pieces)
+
+
+def has_unread_body(request: Any) -> bool:
+    """Whether a part of the request's body may still be on its way. request: gunicorn 27.0's."""
+    body = request.body
+    return body.failed or getattr(body.reader, "length", None) != 0
 
 
 def discard_body(request: Any, client: socket.socket) -> bool:
@@ -64,7 +115,7 @@ def discard_body(request: Any, client: socket.socket) -> bool:
     request: gunicorn 27.0's; its body's `failed` and `reader.length` are undocumented.
     """
     body = request.body
-    if not body.failed and getattr(body.reader, "length", None) == 0:
+    if not has_unread_body(request):
         return True  # the usual case, without a timeout's cost
     with gevent.Timeout(_DISCARD_S, False), suppress(Exception):
         while not body.failed and body.read(_READ_BYTES):

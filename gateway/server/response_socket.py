@@ -1,6 +1,6 @@
-"""The client's socket for one response: what gunicorn writes to, and direct writes beside it.
+"""The client's socket for one response, for gunicorn's writes and for direct writes.
 
-gunicorn 27.0 sends a response's head in a system call of its own, often as a packet of its own that
+gunicorn 27.0 sends a response's head in a separate system call, often as a separate packet that
 wakes the client. ResponseSocket holds the head back until the first bytes of the body.
 
 Direct writes (:mod:`gateway.relay.callback_driver`) send chunks of the body from the event loop's

@@ -20,15 +20,14 @@ from typing import Any
 import gevent
 from gevent.pool import Pool
 from gevent.socket import wait_read
-from gunicorn.http.errors import ParseException
 from gunicorn.sock import ssl_context
-from gunicorn.util import write_error
 from gunicorn.workers.ggevent import GeventWorker
 
-from gateway.errors import RequestTimeout
+from gateway.errors import MalformedRequest, RequestTimeout, TooManyWaiting
 from gateway.loaded import loaded_config
-from gateway.server.body import discard_body
+from gateway.server.body import discard_body, has_unread_body
 from gateway.server.listener import start_listening, stop_listening
+from gateway.server.malformed import refusal_of, refuse
 from gateway.server.response_socket import ResponseSocket
 from gateway.server.sockets import close_connection, set_user_timeout
 
@@ -51,7 +50,7 @@ _QUIT_S = 1.0
 
 
 class Worker(GeventWorker):
-    """Serves until it is told to stop, then lets open streams finish."""
+    """Serves until the worker has to stop, then lets open streams finish."""
 
     open_requests = 0
 
@@ -62,6 +61,8 @@ class Worker(GeventWorker):
         gc.set_threshold(_GC_THRESHOLD, 10, 10)
         _cache_settings(self.cfg)
         self.wsgi.extensions["gateway.health_checks"].start()
+        self._waiting = self.wsgi.extensions["gateway.waiting"]
+        self._waiting.exempt(self.cfg.forwarded_allow_ips)
         self._connections = Pool(self.worker_connections)
         self._idle: dict[Any, None] = {}
         """Connections that wait for a request, in the order in which they became idle."""
@@ -93,11 +94,20 @@ class Worker(GeventWorker):
         set_user_timeout(client, loaded_config().stall_timeout_s + _STALL_MARGIN_S)
         if not self._wait_for_request(client):
             client.close()
-        elif self._tls is None:
-            super().handle(listener, client, addr)
-        else:
-            with suppress(OSError, RequestTimeout):  # the client speaks no TLS, or is too slow
-                self._handle_tls(listener, client, addr)
+            return
+        try:
+            self._waiting.begin(_address(addr))
+            if self._tls is None:
+                super().handle(listener, client, addr)
+            else:
+                with suppress(OSError, RequestTimeout):  # the client speaks no TLS, or is too slow
+                    self._handle_tls(listener, client, addr)
+        except TooManyWaiting as error:
+            if self._tls is None:
+                self.handle_error(None, client, addr, error)
+            client.close()
+        finally:
+            self._waiting.end()
 
     def _handle_tls(self, listener: Any, client: Any, addr: Any) -> None:
         """gunicorn lets gevent's StreamServer do the handshake, without a time limit."""
@@ -115,18 +125,16 @@ class Worker(GeventWorker):
         return gevent.Timeout(loaded_config().request_timeout_s, late)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Called for a head that could not be read. Answers 408 to a slow one.
-
-        gunicorn logs and quotes the invalid part of a malformed one; see _redact.
-        """
-        if not isinstance(exc, RequestTimeout):
-            if isinstance(exc, ParseException):
-                _redact(exc)
+        """Called for a head that could not be read: it is too slow, or malformed."""
+        refusal = refusal_of(exc)
+        if refusal is None:
             super().handle_error(req, client, addr, exc)
             return
-        self.wsgi.extensions["gateway.metrics"].count_error_response(exc)
-        with suppress(OSError):  # the client may be gone
-            write_error(client, exc.status, "Request Timeout", exc.message)
+        if isinstance(refusal, MalformedRequest):
+            peer = addr[0] if addr else "a Unix socket"
+            self.log.warning("Invalid request from ip=%s: %s", peer, refusal.message)
+        self.wsgi.extensions["gateway.metrics"].count_error_response(refusal)
+        refuse(client, refusal)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Called for each request. Returns if the connection may have another one.
@@ -134,6 +142,8 @@ class Worker(GeventWorker):
         Raises StopIteration, on which gunicorn closes the connection.
         """
         self.open_requests += 1
+        if not has_unread_body(req):
+            self._waiting.end()
         client = ResponseSocket(sock) if type(sock) is gevent.socket.socket else sock  # not for TLS
         try:
             super().handle_request(listener_name, req, client, addr)
@@ -145,10 +155,12 @@ class Worker(GeventWorker):
                 with suppress(OSError):  # if the client is gone, discard_body finds out
                     client.flush()
             was_read = discard_body(req, sock)
+            self._waiting.end()
         if was_read and req.unreader.buf.tell():
             gevent.sleep(0)  # the next request is here already: let others run first
         elif not was_read or not self._wait_for_request(sock):
             raise StopIteration
+        self._waiting.begin(_address(addr))
 
     def _wait_for_request(self, client: Any) -> bool:
         """Waits for the first byte of a request. False if the connection was idle for too long."""
@@ -180,20 +192,14 @@ class Worker(GeventWorker):
         gevent.sleep(_TICK_S)
 
 
+def _address(addr: Any) -> str:
+    """The client's IP address; "" on a Unix socket."""
+    return addr[0] if isinstance(addr, tuple) else ""
+
+
 def _cache_settings(settings: Any) -> None:
     """Makes gunicorn's settings plain attributes.
 
     gunicorn 27.0 reads 27 settings per request, each through `__getattr__` and `Setting.get`.
     """
     vars(settings).update({name: made.get() for name, made in settings.settings.items()})
-
-
-def _redact(error: ParseException) -> None:
-    """Removes the client's bytes from gunicorn's message about a malformed request.
-
-    gunicorn logs the message, and the bytes may be a key, or the end of a prompt whose
-    Content-Length counted characters.
-    """
-    for name, value in vars(error).items():
-        if isinstance(value, str | bytes) and name != "msg":  # msg: gunicorn's own words
-            setattr(error, name, "…")

@@ -108,7 +108,7 @@ class Screen(Output):
         self._plain.end_line()
 
     def _print(self, heading: str, text: Text, status: str = "") -> None:
-        """Prints text for good; first the heading, with `status` beside it, if it is new."""
+        """Prints text above the live region; a new heading comes first, followed by `status`."""
         if heading != self._heading:
             gap = "\n" if self._heading else ""
             head = Text.assemble(

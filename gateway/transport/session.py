@@ -5,6 +5,7 @@ cookies; urllib3 2.8 asks the event loop whether a kept connection is still open
 address with fixed settings, so each of these is done once or not at all.
 """
 
+import http.client
 import select
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -19,6 +20,8 @@ from urllib3.util import create_urllib3_context
 Session = requests.Session
 """For the other rooms, which do not import requests."""
 
+_MAX_INTERIM = 100
+"""Answers before the answer."""
 poll = gevent.monkey.get_original("select", "poll")
 """select.poll before gevent 26.9 patched it: the patched one switches greenlets even when it does
 not wait."""
@@ -89,12 +92,24 @@ class _PolledConnection:
         return not poller.poll(0)
 
 
+class _Response(http.client.HTTPResponse):
+    """Skips interim answers: Python 3.11 takes 102 and 103 for the answer itself."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MAX_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 101 < status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("too many interim answers")
+
+
 class _Connection(_PolledConnection, HTTPConnection):
-    pass
+    response_class = _Response
 
 
 class _TlsConnection(_PolledConnection, HTTPSConnection):
-    pass
+    response_class = _Response
 
 
 class _Pool(HTTPConnectionPool):

@@ -17,7 +17,7 @@ from gateway.core.call import Call
 from gateway.core.sse import dumps
 from gateway.errors import UpstreamRefused
 from gateway.upstreams.chat_reader import ChatReader
-from gateway.upstreams.error_bodies import Redact, decode_json, error_members
+from gateway.upstreams.error_bodies import Redact, key_refused, read_wait, words_of_body
 
 _COMPLETIONS = "/chat/completions"
 
@@ -29,13 +29,15 @@ class ChatUpstream:
         """redact: removes the gateway's keys from error messages of the upstream."""
         self.name = config.name
         self._redact = redact
+        self._takes_stream_options = config.stream_options
+        self._wants_max_completion_tokens = config.max_completion_tokens
         self._key_setting = config.api_key_env or "its api_key"
         self._fixed_headers = dict(config.headers)
         if config.api_key:
             self._fixed_headers["Authorization"] = f"Bearer {config.api_key}"
-        base = _base_url(config.url)
-        self._completions_url = base + _COMPLETIONS
-        self._models_url = base + "/models"
+        base, query = _base_url(config.url)
+        self._completions_url = base + _COMPLETIONS + query
+        self._models_url = base + "/models" + query
         self._health_url = urljoin(config.url, config.health_path) if config.health_path else None
 
     def completion(self, body: Mapping[str, Any], model: str, request_id: str) -> Call:
@@ -53,6 +55,10 @@ class ChatUpstream:
                 "include_usage": True,
             },
         }
+        if not self._takes_stream_options:
+            del sent["stream_options"]
+        if self._wants_max_completion_tokens and "max_tokens" in sent:
+            sent.setdefault("max_completion_tokens", sent.pop("max_tokens"))
         headers = self._headers(request_id) | {
             "Accept": "text/event-stream",
             "Content-Type": "application/json",
@@ -77,7 +83,7 @@ class ChatUpstream:
 
     def reader(self, choice: int = 0) -> ChatReader:
         """A reader for one choice of an answer."""
-        return ChatReader(choice, self._redact)
+        return ChatReader(choice, self._redact, self._key_setting)
 
     def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
         """The error for an answer with a status other than 200, without the gateway's keys."""
@@ -87,20 +93,20 @@ class ChatUpstream:
                 "The upstream redirects, and the gateway does not follow redirects; set "
                 "UPSTREAM_URL, or the url in the upstream's table, to the final address.",
             )
-        if status in (401, 403):
-            return UpstreamRefused(
-                status,
-                f"The upstream refused the gateway's key ({status}); check {self._key_setting}.",
-            )
-        error = error_members(decode_json(body), self._redact)
-        return UpstreamRefused(
+        words = words_of_body(body, self._redact)
+        retry_after_s = _retry_after_s(headers)
+        refused = UpstreamRefused(
             status,
-            error.get("message") or f"The upstream answered with status {status}.",
-            type=error.get("type"),
-            param=error.get("param"),
-            code=error.get("code"),
-            retry_after_s=_retry_after_s(headers),
+            words.message or f"The upstream answered with status {status}.",
+            type=words.type,
+            param=words.param,
+            code=words.code,
+            retry_after_s=words.retry_after_s if retry_after_s is None else retry_after_s,
+            cause=words.cause(status),
         )
+        if refused.cause == "key":
+            return UpstreamRefused(status, key_refused(status, self._key_setting, words))
+        return refused
 
     def _headers(self, request_id: str) -> dict[str, str]:
         # A compressed stream could not be passed on as it arrives.
@@ -109,19 +115,25 @@ class ChatUpstream:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> int | None:
-    """Retry-After in seconds. A date counts from the answer's own Date. None: absent or invalid."""
+    """The time to wait in whole seconds, rounded up; None: absent or invalid.
+
+    A date counts from the answer's own Date.
+    """
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        if (wait_s := read_wait(f"{headers.get(name, '')}ms")) is not None:
+            return wait_s
     after = headers.get("Retry-After", "")
+    if (wait_s := read_wait(after)) is not None:
+        return wait_s
     try:
-        if after.isdecimal():
-            return int(after)
         then, now = map(parsedate_to_datetime, (after, headers.get("Date", "")))
         return max(0, ceil((then - now).total_seconds()))
     except (TypeError, ValueError, OverflowError):
         return None  # TypeError: only one of the dates has a time zone
 
 
-def _base_url(url: str) -> str:
-    """The URL that paths are appended to.
+def _base_url(url: str) -> tuple[str, str]:
+    """The URL that paths are appended to, and the query that follows them (`?api-version=…`).
 
     `http://host`, `http://host/v1` and `http://host/v1/chat/completions` give the same one.
     """
@@ -129,7 +141,8 @@ def _base_url(url: str) -> str:
     path = parts.path.rstrip("/").removesuffix(_COMPLETIONS) or (
         "" if _COMPLETIONS in parts.path else "/v1"
     )
-    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+    query = f"?{parts.query}" if parts.query else ""
+    return urlunsplit((parts.scheme, parts.netloc, path, "", "")), query
 
 
 class _Model(msgspec.Struct):

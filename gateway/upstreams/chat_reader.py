@@ -3,16 +3,20 @@
 Servers that answer a stream request with one JSON body are understood as well.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from gateway.core.finish_reasons import canonical, meaning_of
+from gateway.core.json_size import has_too_many_values
 from gateway.core.parts import (
     Content,
     End,
     Fault,
     Finish,
+    Label,
     Other,
     Part,
     Reasoning,
@@ -20,9 +24,17 @@ from gateway.core.parts import (
     Usage,
 )
 from gateway.core.sse import DONE, MAX_EVENT_BYTES, Decoder, Message
-from gateway.upstreams.error_bodies import Redact, decode_json, error_members, error_status
+from gateway.upstreams.error_bodies import (
+    ErrorWords,
+    Redact,
+    decode_json,
+    key_refused,
+    words_of,
+    words_of_body,
+    words_of_text,
+)
 from gateway.upstreams.frame_template import FrameTemplate, PartType, TemplateLearner
-from gateway.upstreams.tool_calls import ToolCallIndexer, join_deltas
+from gateway.upstreams.tool_calls import ToolCallIndexer, clean_function, join_deltas
 
 _LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """The fields in which servers put reasoning; the first that is not empty counts, once."""
@@ -32,8 +44,38 @@ _KNOWN = frozenset(
     {"role", "content", "tool_calls", "reasoning_opaque", "extra_content", *_LABELLED, *_MIRRORS}
 )
 """What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
-_UNFINISHED = (None, "", "null")
+_UNFINISHED = (None, "", "null", "none", "None")
 """The finish reasons of a choice that goes on; the words are SGLang's, Ollama's and KoboldCpp's."""
+_KNOWN_IN_CHUNK = frozenset(
+    {
+        *("id", "object", "created", "model", "choices", "usage", "error"),
+        *("system_fingerprint", "service_tier"),
+        *("phase", "phases", "ttft_ms"),  # names of the gateway's own members
+        *("obfuscation", "p", "padding"),  # random padding
+    }
+)
+_KNOWN_IN_CHOICE = frozenset(
+    {
+        *("index", "delta", "message", "logprobs", "finish_reason", "error", "usage"),
+        *("phases", "obfuscation", "padding"),
+    }
+)
+_ABSENT = (None, "", False, 0)
+"""The values of an `error` member that is no error."""
+_FIELDS = (b"data", b"event", b"id", b"retry", b":", b"\xef\xbb\xbf")
+"""What the lines of an event stream begin with."""
+_BARE_ERROR = re.compile(rb"\s*(?:error|err|exception)\s*:\s*|(?=\s*\{\s*\"error\")", re.IGNORECASE)
+_TAG = "<thought>"
+_MAX_STRAY = 500
+_SIGNS_OF_LIFE = frozenset({"ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
+"""Names of events that say nothing."""
+_SIGN_OF_LIFE = re.compile(
+    rb"\W*(?:(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat|alive|connected|connecting|connection "
+    rb"established|open|opened|init|hello|ok|ready|start|started|queued|waiting|noop|no-op|tick"
+    rb"|processing|(?:openrouter )?processing|done|end|eof|stream[-_ ]?end)\b[\s\d\W]*)?",
+    re.IGNORECASE,
+)
+"""Data that says nothing: it only keeps the connection open."""
 
 
 class _Choice(msgspec.Struct):
@@ -44,6 +86,8 @@ class _Choice(msgspec.Struct):
     finish_reason: Any = None
     stop_reason: Any = None
     matched_stop: Any = None
+    error: Any = None
+    usage: Any = None
 
 
 class _Chunk(msgspec.Struct):
@@ -52,9 +96,11 @@ class _Chunk(msgspec.Struct):
     error: Any = None
     system_fingerprint: Any = None
     service_tier: Any = None
+    x_groq: Any = None
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
+_decode_any = msgspec.json.Decoder().decode
 
 
 _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
@@ -68,10 +114,24 @@ _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
 class ChatReader:
     """Reads the lines of one answer into the parts of one of its choices."""
 
-    def __init__(self, choice: int = 0, redact: Redact = str) -> None:
+    def __init__(
+        self, choice: int = 0, redact: Redact = str, key_setting: str = "UPSTREAM_API_KEY"
+    ) -> None:
+        """key_setting: where the operator sets the key that the upstream may refuse."""
         self._choice_index = choice
         self._redact = redact
-        self._tagged_thoughts = False
+        self._key_setting = key_setting
+        self._has_choices = False
+        """Some choice was there, of whatever index."""
+        self._stray = b""
+        """The first lines that are no lines of an event stream."""
+        self._has_tagged_thoughts: bool | None = None
+        """Whether flagged thoughts stand between tags as well; None until it is known."""
+        self._is_probe = False
+        """It reads a single frame, to find the template of the stream."""
+        self._flagged_head = ""
+        """Flagged text that may be the begin of a tag."""
+        self._has_label = False
         self._sse = Decoder()
         self._learner = TemplateLearner()
         self._calls = ToolCallIndexer()
@@ -79,6 +139,8 @@ class ChatReader:
         self._held_bytes = 0
         self._begun = False
         self._of_answer: tuple[Any, Any] = (None, None)
+        self._members: dict[str, Any] = {}
+        """The unknown members of the chunks and of the choice, as they were last."""
         self._parts: list[Part] = []
         self._pieces: list[Any] = []
         self._kind: type[Part] = Content
@@ -93,7 +155,7 @@ class ChatReader:
             return self._take()
         at = 0
         while at < len(lines):
-            template = self._learner.template if self._sse.between_events else None
+            template = self._known_template()
             texts = template.texts_of_lines(lines, at) if template is not None else None
             if not texts or template is None:
                 at = self._parsed(lines, at)
@@ -127,20 +189,36 @@ class ChatReader:
             end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
             if end - at == 2 and self._sse.between_events:
                 self._learner.learn(lines[at], self._parts_of)
-        for message in self._sse.feed(lines[at:end]):
+        event = lines[at:end]
+        for message in self._sse.feed(event):
             self._message(message)
+        for line in event:
+            if line and not line.startswith(_FIELDS):
+                self._stray_line(line)
         return end
+
+    def _stray_line(self, line: bytes) -> None:
+        """A line of no event stream: some servers write an error without `data:` before it."""
+        if error := _BARE_ERROR.match(line):
+            self._error_text(line[error.end() :] or line)
+        elif len(self._stray) < _MAX_STRAY:
+            self._stray += line[:_MAX_STRAY] + b"\n"
 
     def _parts_of(self, line: bytes) -> list[Part]:
         """What one line says by itself, further down in a stream."""
         reader = ChatReader(self._choice_index)
+        reader._has_label = reader._is_probe = True
         reader._parsed([b"", line, b""], 0, 3)
         return reader._take()
+
+    def _known_template(self) -> FrameTemplate | None:
+        is_between = self._sse.between_events and not self._flagged_head
+        return self._learner.template if is_between else None
 
     @property
     def template(self) -> tuple[FrameTemplate, PartType] | None:
         """The frame that the answer repeats, and what its text is; None while unknown."""
-        template = self._learner.template if self._sse.between_events else None
+        template = self._known_template()
         return (template, template.part) if template is not None else None
 
     def close(self) -> list[Part]:
@@ -149,14 +227,19 @@ class ChatReader:
             self._body(b"\n".join(self._whole))
         for message in self._sse.close():
             self._message(message)
+        self._release_flagged()
+        if self._stray and not self._has_choices and not self._parts:
+            words = words_of_text(self._stray.decode("utf-8", "replace"), self._redact)
+            if " " in words.message:  # else it is rather a line that was cut
+                self._fault(words)
         return self._take()
 
     def _begin(self, lines: Sequence[bytes]) -> None:
-        """An answer whose first words are a brace is not a stream but one JSON body."""
+        """An answer that begins with a brace or a bracket is not a stream but one JSON body."""
         first = next((line.lstrip() for line in lines if line.strip()), None)
         if first is not None:
             self._begun = True
-            if first.startswith(b"{"):
+            if first.startswith((b"{", b"[")):
                 self._whole = []
 
     def _take(self) -> list[Part]:
@@ -167,45 +250,129 @@ class ChatReader:
     def _message(self, message: Message) -> None:
         data = message.data.strip()
         if data == DONE:
-            self._add(End())
+            self._end()
+        elif message.event == "error":
+            self._error_text(data)
         elif data.startswith(b"{"):
-            self._chunk(data, named_error=message.event == "error")
-        # Anything else is not a chunk but somebody's sign of life.
+            self._chunk(data)
+        elif message.event not in _SIGNS_OF_LIFE and not _SIGN_OF_LIFE.fullmatch(data):
+            self._no_chunk(data)
 
-    def _chunk(self, data: bytes, *, named_error: bool) -> None:
+    def _end(self, *, in_one_piece: bool = False) -> None:
+        """The server says that its answer is whole."""
+        if self._has_choices:
+            self._add(End(in_one_piece))
+        else:
+            self._add(Fault("The upstream's answer is empty.", "upstream_empty_answer"))
+
+    def _no_chunk(self, data: bytes) -> None:
+        """Data that is no object: an error, unless it is JSON that says nothing."""
+        value = decode_json(data)
+        if value is None and data != b"null":
+            if not DONE.startswith(data):  # the stream may be cut there
+                self._error_text(data)
+        elif isinstance(value, str | list):
+            words = words_of(value, self._redact)
+            if words.message and (isinstance(value, str) or isinstance(value[0], dict)):
+                self._fault(words)
+
+    def _error_text(self, data: bytes) -> None:
+        words = words_of_body(data, self._redact)
+        if words.message or decode_json(data) is not None:
+            self._fault(words)
+        else:
+            self._unreadable()
+
+    def _unreadable(self) -> None:
+        message = "The upstream sent a chunk that could not be read."
+        self._add(Fault(message, "upstream_bad_chunk"))
+
+    def _chunk(self, data: bytes) -> None:
+        if self._refuses(data):
+            return
         chunk = _parse(data)
         if chunk is None:
-            self._add(
-                Fault("The upstream sent a chunk that could not be read.", "upstream_bad_chunk")
-            )
+            self._unreadable()
             return
-        if chunk.error is not None or named_error:
-            self._fault(decode_json(data))
-        elif chunk.choices is None and not chunk.usage:
+        if chunk.error not in _ABSENT:
+            self._fault(words_of(decode_json(data), self._redact))
+        elif not chunk.choices and not chunk.usage:
             # Not a chunk: an error in one of the shapes that have no "error" key, or nothing.
-            value = decode_json(data)
-            if "message" in error_members(value, self._redact):
-                self._fault(value)
+            words = words_of(decode_json(data), self._redact)
+            if words.message:
+                self._fault(words)
+            elif chunk.choices is not None and not self._is_probe:
+                self._unknown_members(data)
         else:
-            self._content(chunk, [choice.delta for choice in chunk.choices or ()])
+            self._content(chunk, data, [choice.delta for choice in chunk.choices or ()])
 
     def _body(self, data: bytes) -> None:
         """One JSON body in place of a stream: the answer in one chunk, or an error."""
+        if self._refuses(data):
+            return
         chunk = _parse(data)
-        if chunk is None or chunk.choices is None:
-            self._fault(decode_json(data))
-        else:
-            self._content(chunk, [choice.message for choice in chunk.choices])
-            self._add(End())
+        if chunk is None or not chunk.choices or chunk.error not in _ABSENT:
+            words = words_of_body(data, self._redact)
+            if words.message or chunk is None or chunk.choices is None:
+                self._fault(words)
+                return
+        deltas = [choice.message or choice.delta for choice in chunk.choices or ()]
+        self._content(chunk, data, deltas)
+        self._end(in_one_piece=True)
 
-    def _content(self, chunk: _Chunk, deltas: list[dict[str, Any] | None]) -> None:
+    def _refuses(self, data: bytes) -> bool:
+        """Whether decoding the data would take too long. If so, adds the fault."""
+        if refused := has_too_many_values(data):
+            self._add(
+                Fault("The upstream sent an event with too many values.", "upstream_bad_chunk")
+            )
+        return refused
+
+    def _content(self, chunk: _Chunk, data: bytes, deltas: list[dict[str, Any] | None]) -> None:
         if (chunk.system_fingerprint, chunk.service_tier) != self._of_answer:
             self._name_answer(chunk)
+        if not self._is_probe:
+            self._unknown_members(data)
+        usage: Any = chunk.usage  # Moonshot puts it into the choice, Groq into x_groq
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
+            self._has_choices = True
             if (choice.index or 0) == self._choice_index:
                 self._choice(delta or {}, choice)
-        if chunk.usage:
-            self._add(Usage(chunk.usage))
+            usage = usage or choice.usage
+        if usage is None and isinstance(chunk.x_groq, dict):
+            usage = chunk.x_groq.get("usage")
+        if usage and isinstance(usage, dict):
+            self._add(Usage(usage))
+
+    def _unknown_members(self, data: bytes) -> None:
+        """Passes on what the gateway does not know. Servers repeat it in every chunk, so only what
+        has changed: then a frame that differs in nothing but its text says nothing else."""
+        try:
+            raw = _decode_any(data)
+        except (ValueError, RecursionError):
+            raw = decode_json(data)
+        if new := self._new_members(raw, _KNOWN_IN_CHUNK, ""):
+            self._add(Other(chunk=new))
+        for choice in raw.get("choices") or ():
+            if (choice.get("index") or 0) != self._choice_index:
+                continue
+            if new := self._new_members(choice, _KNOWN_IN_CHOICE, "choice "):
+                self._add(Other(choice=new))
+
+    def _new_members(
+        self, raw: Mapping[str, Any], known: frozenset[str], prefix: str
+    ) -> dict[str, Any]:
+        if raw.keys() <= known:
+            return {}
+        new = {
+            name: value
+            for name, value in raw.items()
+            if name not in known
+            and not _is_empty(value)
+            and self._members.get(prefix + name) != value
+        }
+        self._members |= {prefix + name: value for name, value in new.items()}
+        return new
 
     def _name_answer(self, chunk: _Chunk) -> None:
         """Most servers repeat these in every chunk; they are said once."""
@@ -222,44 +389,88 @@ class ChatReader:
             self._delta(delta, content)
         if choice.logprobs and isinstance(choice.logprobs, dict):
             self._add(Other(choice={"logprobs": choice.logprobs}))
-        if choice.finish_reason not in _UNFINISHED:
-            self._add(Finish(str(choice.finish_reason), _stop_sequence(choice)))
+        if choice.error not in _ABSENT:
+            self._fault(words_of({"error": choice.error}, self._redact))
+        elif choice.finish_reason not in _UNFINISHED:
+            self._finish(str(choice.finish_reason), choice)
+
+    def _finish(self, reason: str, choice: _Choice) -> None:
+        if meaning_of(reason) == "broken":
+            message = f"The upstream broke off its answer with the finish reason {reason[:100]!r}."
+            self._add(Fault(message, "upstream_broke_off"))
+        else:
+            self._add(Finish(canonical(reason), _stop_sequence(choice)))
 
     def _delta(self, delta: dict[str, Any], content: Any) -> None:
-        self._text(Reasoning, _reasoning_of(delta))
+        reasoning = _reasoning_of(delta)
+        if not self._has_label:
+            self._has_label = bool(reasoning) or not delta.keys().isdisjoint(_LABELLED)
+            if self._has_label and not reasoning:
+                self._add(Label())
+        self._text(Reasoning, reasoning)
         if isinstance(content, str):
-            self._text(self._kind_of(content, delta), content)
+            if _is_thought(delta.get("extra_content")):
+                self._flagged(content)
+            else:
+                self._text(Content, content)
         elif isinstance(content, list):
             for item in content:
                 self._item(item)
         calls = delta.get("tool_calls")
         if calls and isinstance(calls, list):
             for call in calls:
-                if isinstance(call, dict):
+                if isinstance(call, dict) and not self._calls.has_too_many:
                     self._piece(ToolCalls, self._calls.with_index(call))
+            if self._calls.has_too_many:
+                self._add(Fault("The upstream sent too many tool calls.", "upstream_bad_chunk"))
         other = {
             name: value
             for name, value in delta.items()
-            if name not in _KNOWN and value not in (None, [], {})
+            if name not in _KNOWN and not _is_empty(value)
         }
+        if isinstance(call := other.get("function_call"), dict):
+            other["function_call"] = clean_function(call)
         if other:
             self._add(Other(other))
 
-    def _fault(self, value: Any) -> None:
-        error = error_members(value, self._redact)
-        message = error.get("message") or "The upstream reported an error in its answer."
-        self._add(Fault(message, error.get("code") or "upstream_error", error_status(error)))
+    def _fault(self, words: ErrorWords) -> None:
+        fault = Fault(
+            words.message or "The upstream reported an error in its answer.",
+            words.code or "upstream_error",
+            words.status,
+            words.type,
+            words.param,
+            words.retry_after_s,
+            words.cause(words.status),
+        )
+        if fault.refuses_key:
+            message = key_refused(words.status, self._key_setting, words)
+            fault = msgspec.structs.replace(fault, message=message)
+        self._add(fault)
 
-    def _kind_of(self, content: str, delta: dict[str, Any]) -> type[Content] | type[Reasoning]:
-        """Google flags thoughts, or tags them, or both; with tags the text says it itself."""
-        if not _is_thought(delta.get("extra_content")):
-            return Content
-        self._tagged_thoughts = self._tagged_thoughts or "<thought>" in content
-        return Content if self._tagged_thoughts else Reasoning
+    def _flagged(self, content: str) -> None:
+        """Text that Google flags as thoughts: with tags around it, the text says it itself."""
+        if self._is_probe:
+            return  # what it is depends on the text before it: such frames have no template
+        text, self._flagged_head = self._flagged_head + content, ""
+        if self._has_tagged_thoughts is None:
+            head = text.lstrip()
+            if _TAG.startswith(head) and head != _TAG:
+                self._flagged_head = text
+                return
+            self._has_tagged_thoughts = head.startswith(_TAG)
+        self._text(Content if self._has_tagged_thoughts else Reasoning, text)
+
+    def _release_flagged(self) -> None:
+        """The flagged text so far was no tag."""
+        text, self._flagged_head = self._flagged_head, ""
+        self._text(Reasoning, text)
 
     def _item(self, item: Any) -> None:
         """An item of a content list, as Mistral and Databricks send them."""
         match item:
+            case str():
+                self._text(Content, item)
             case {"type": "thinking" | "reasoning"}:
                 thoughts = item.get("thinking") or item.get("summary")
                 self._text(Reasoning, _joined(thoughts, "text"))
@@ -268,6 +479,8 @@ class ChatReader:
 
     def _text(self, kind: type[Content] | type[Reasoning], text: str) -> None:
         if text:
+            if self._flagged_head:
+                self._release_flagged()
             self._piece(kind, text)
 
     def _piece(self, kind: type[Part], piece: Any) -> None:
@@ -316,9 +529,26 @@ def _joined(items: Any, member: str) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
+def _is_empty(value: Any) -> bool:
+    """Whether a member says nothing: some servers send each member of an answer, most of them
+    empty, down to `"audio": {"id": "", "expires_at": 0}`."""
+    if isinstance(value, dict):
+        return all(map(_is_nothing, value.values()))
+    return value is None or value in ("", [])
+
+
+def _is_nothing(value: Any) -> bool:
+    return _is_empty(value) or (value == 0 and not isinstance(value, bool))
+
+
 def _is_thought(extra: Any) -> bool:
+    """A flag beside a signature is Google's for the answer that follows the thoughts."""
     google = extra.get("google") if isinstance(extra, dict) else None
-    return isinstance(google, dict) and google.get("thought") is True
+    return (
+        isinstance(google, dict)
+        and google.get("thought") is True
+        and not google.get("thought_signature")
+    )
 
 
 def _parse(data: bytes) -> _Chunk | None:

@@ -12,8 +12,10 @@ from gateway.apis.base import KEY_HEADERS, Endpoint
 from gateway.config import Config, Format
 from gateway.core.families import Families
 from gateway.core.sse import dumps
-from gateway.routing.models import ModelList
+from gateway.errors import UnknownModel
+from gateway.routing.models import ListedModel, ModelList
 from gateway.web.auth import Authenticator
+from gateway.web.browsers import add_checks
 from gateway.web.inference import Inference
 from gateway.web.request import current_request
 
@@ -35,23 +37,46 @@ def make_blueprint(
         _add_api(blueprint, api, inference)
     formats = ",".join(get_args(Format))
 
+    def allowed() -> list[ListedModel]:
+        may_use = current_request().principal.may_use
+        return [model for model in model_list.models() if may_use(model.id)]
+
     @blueprint.get("/v1/models")
     @blueprint.get(f"/<any({formats}):format>/v1/models")
     def models(format: str | None = None) -> Response:
-        data = [
-            {
-                "id": model.id,
-                "object": "model",
-                "owned_by": model.owner,
-                "family": families.find(model.own_name).name,
-                "upstream": model.upstream,
-            }
-            for model in model_list.models()
-            if current_request().principal.may_use(model.id)
-        ]
-        return _json({"object": "list", "data": data})
+        data = [_described(families, model) for model in allowed()]
+        # Anthropic's SDKs read the pages of a list by the last three.
+        ids = [model["id"] for model in data] or [None]
+        page = {"first_id": ids[0], "last_id": ids[-1], "has_more": False}
+        return _json({"object": "list", "data": data, **page})
+
+    @blueprint.get("/v1/models/<path:id>")
+    @blueprint.get(f"/<any({formats}):format>/v1/models/<path:id>")
+    def model(id: str, format: str | None = None) -> Response:
+        found = allowed()
+        for model in found:
+            if model.id == id:
+                return _json(_described(families, model))
+        raise UnknownModel(id, [model.id for model in found])
 
     return blueprint
+
+
+def _described(families: Families, model: ListedModel) -> dict[str, Any]:
+    """A model as OpenAI's and Anthropic's clients know it, with what the gateway knows of it."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "type": "model",
+        "display_name": model.id,
+        # Anthropic's word for a date that is not known. Strict clients want one.
+        "created": 0,
+        "created_at": "1970-01-01T00:00:00Z",
+        "owned_by": model.owner,
+        "family": families.find(model.own_name).name,
+        "unmarked_text": _unmarked_text(families, model),
+        "upstream": model.upstream,
+    }
 
 
 def _add_api(blueprint: Blueprint, api: Api, inference: Inference) -> None:
@@ -78,6 +103,12 @@ def _add_api(blueprint: Blueprint, api: Api, inference: Inference) -> None:
         add(endpoint)
 
 
+def _unmarked_text(families: Families, model: ListedModel) -> dict[str, str]:
+    """What a text of this model without markers counts as, unless a request says otherwise."""
+    belief = families.reading(model.upstream, model.own_name).belief
+    return {"counts_as": belief.counts_as, "why": belief.why}
+
+
 def _json(value: Any, headers: Mapping[str, str] | None = None) -> Response:
     return Response(dumps(value), content_type="application/json", headers=headers)
 
@@ -102,6 +133,7 @@ def _add_hooks(
         response.headers["X-Request-Id"] = response.headers["request-id"] = current_request().id
         return response
 
+    add_checks(blueprint, config.origins, config.hosts)
     if config.principals:
         authenticator = Authenticator(config.principals)
         key_headers = {api.name: api.key_headers for api in apis}

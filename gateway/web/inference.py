@@ -2,13 +2,15 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Response
 
-from gateway.apis import Answer, Api, Dialect, NonStreamedAnswer
+from gateway.apis import Answer, Api, ChatRequest, Dialect, NonStreamedAnswer
 from gateway.apis.json import read_json
+from gateway.apis.seal import sealer
 from gateway.config import Config
 from gateway.core.events import Done
 from gateway.core.sse import dumps
@@ -17,10 +19,14 @@ from gateway.relay.delivery import Delivery, StreamBody
 from gateway.relay.relay import Relay
 from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
-from gateway.server.body import read_body
+from gateway.server.body import BodyBudget, read_body
 from gateway.server.response_socket import ResponseSocket
+from gateway.server.waiting import WaitingRequests
+from gateway.web.content_coding import decode_body
 from gateway.web.request import GatewayRequest
 
+_MAX_MODEL_CHARS = 512
+"""Every frame of an answer repeats the model's name."""
 STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",  # nginx would hold the stream back
@@ -36,12 +42,15 @@ class Inference:
         dialects: Mapping[str, type[Dialect]],
         turns: TurnFactory,
         relay: Relay,
+        waiting: WaitingRequests,
     ) -> None:
         """dialects: by the names of their formats."""
         self._config = config
         self._dialects = dialects
         self._turns = turns
         self._relay = relay
+        self._waiting = waiting
+        self._budget = BodyBudget()
 
     def read_body(self, request: GatewayRequest, format: str | None = None) -> dict[str, Any]:
         """The request's JSON object. Raises UnsupportedMedia, BadRequest or a reading error.
@@ -49,14 +58,21 @@ class Inference:
         format: the one that the path names, which may word its own errors.
         """
         not_json = self._dialects[format].not_json if format is not None else None
-        if request.mimetype and not request.is_json:
+        if not request.is_json:  # a form or a `no-cors` fetch of another page can't say JSON
             if not_json is not None:
                 raise BadRequest(not_json)
             raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
         length, source = request.content_length, request.stream
         config = self._config
-        body = read_body(source, length, config.max_body_bytes, config.request_timeout_s)
-        return read_json(body, not_json)
+        with self._budget.hold() as grow:
+            body = read_body(source, length, config.max_body_bytes, config.request_timeout_s, grow)
+            self._waiting.end()
+            if coding := request.headers.get("Content-Encoding"):
+                body = decode_body(body, coding, config.max_body_bytes)
+            return read_json(body, not_json)
+
+    def _seal(self, asked: ChatRequest) -> Callable[[str], str]:
+        return partial(sealer(self._config.seal_keys).seal, asked.model)
 
     def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
         """Reads the request, starts the run and answers, streamed or not.
@@ -66,6 +82,12 @@ class Inference:
         body = self.read_body(request, format)
         request.dialect = api.format_of(body, format, self._config)
         asked = self._turns.resolve_options(api.read(body, format, self._config))
+        asked = self._turns.recall(asked, request.principal)
+        if len(asked.model) > _MAX_MODEL_CHARS:
+            raise BadRequest(
+                f"The name of the model is longer than {_MAX_MODEL_CHARS} characters.",
+                param="model",
+            )
         stream_id = uuid.uuid4().hex
         dialect = self._dialects[asked.dialect]
         answer = Answer(
@@ -74,13 +96,14 @@ class Inference:
             created=int(time.time()),
             request_id=request.id,
             reasoning=asked.options.reasoning,
+            seal=self._seal(asked) if asked.seals_thoughts else None,
             include_usage=asked.include_usage,
             echo=asked.echo,
             prompt_tokens=asked.prompt_tokens,
         )
         client = request.environ.get("gunicorn.socket")
         context = RequestContext(request.id, request.started, request.principal, client)
-        turn = self._turns.make(asked, request.started)
+        turn = self._turns.make(asked, request.started, request.principal)
         delivery = self._relay.open(stream_id, asked, context, turn)
         if asked.stream:
             socket = self._relay.response_socket(request.environ)

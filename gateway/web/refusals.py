@@ -56,7 +56,7 @@ def _refusal(error: errors.GatewayError, dialects: Mapping[str, type[Dialect]]) 
         response.headers["Retry-After"] = str(error.retry_after_s)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if error.model_ran:
+    if error.model_ran or error.is_final:
         response.headers["x-should-retry"] = "false"
     return response
 

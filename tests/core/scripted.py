@@ -51,14 +51,20 @@ def make_turn(
     budget: int = 60,
     reader: ChatReader | None = None,
     summarizer: Summarizer | None = None,
+    families: Families | None = None,
+    body: dict[str, Any] | None = None,
+    max_tokens: int | None = None,
 ) -> Turn:
     """A turn that began at second 0."""
-    splitter = Families(Config()).find(model).splitter(starts_inside)
+    families = families or Families(Config())
     turn = Turn(
         started=0,
         prompt_summary="What is 2+2?",
         reasoning=reasoning,
-        source=lambda _upstream, _model: Reading(reader or ChatReader(), splitter, "tags"),
+        source=lambda upstream, model: Reading(
+            reader or ChatReader(), families.reading(upstream, model, body or {}, starts_inside)
+        ),
+        max_tokens=max_tokens,
         summarizer=summarizer or ExtractiveSummarizer("What is 2+2?", budget),
     )
     turn.call("upstream", model)

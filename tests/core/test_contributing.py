@@ -19,7 +19,7 @@ CODE = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def example(name: str, **names: Any) -> Any:
-    """What the example defines under a name."""
+    """Returns the object that the example defines under this name."""
     [code] = [block for block in CODE if block.startswith((f"class {name}", f"{name} = "))]
     exec(code, names)
     return names[name]

@@ -25,6 +25,7 @@ import gunicorn.http.errors
 import gunicorn.http.wsgi
 import gunicorn.sock
 import gunicorn.util
+import prometheus_client.mmap_dict
 import prometheus_client.values
 import pytest
 import requests.adapters
@@ -34,6 +35,7 @@ import urllib3.util.connection
 from gunicorn.config import Config
 from gunicorn.workers.ggevent import GeventWorker
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.mmap_dict import MmapedDict
 
 from gateway.server.worker import Worker
 from tests.programs import ROOT
@@ -99,6 +101,7 @@ BODY = "gateway/server/body.py"
 SOCKETS = "gateway/server/sockets.py"
 DRIVER = "gateway/relay/callback_driver.py"
 METRICS = "gateway/observe/metrics.py"
+RESERVED = "gateway/observe/reserved_file.py"
 CONF = "gunicorn.conf.py"
 
 USES = [
@@ -106,7 +109,7 @@ USES = [
     Use(LINES, "_sock", "gevent", gevent_socket),
     Use(RESPONSE_SOCKET, "_sock", "gevent", gevent_socket),
     Use(SOCKETS, "_sock", "gevent", gevent_socket),
-    # The callback driver waits for the hub, and for a watcher of its own.
+    # The callback driver waits for the hub, and for its own watcher.
     Use(DRIVER, "Waiter", "gevent", lambda: gevent.hub),
     Use(DRIVER, "throw", "gevent", lambda: gevent.hub.Waiter),
     Use(DRIVER, "switch", "gevent", lambda: gevent.hub.Waiter),
@@ -127,6 +130,8 @@ USES = [
     Use(CLIENT, "num_connections", "urllib3", lambda: urllib3.HTTPConnectionPool("127.0.0.1")),
     # Connections of our own classes.
     Use(SESSION, "is_connected", "urllib3", lambda: urllib3.connection.HTTPConnection),
+    Use(SESSION, "_read_status", "python", lambda: http.client.HTTPResponse),
+    Use(SESSION, "response_class", "python", lambda: urllib3.connection.HTTPConnection),
     Use(SESSION, "ConnectionCls", "urllib3", lambda: urllib3.HTTPConnectionPool),
     Use(SESSION, "pool_classes_by_scheme", "urllib3", urllib3.PoolManager),
     Use(SESSION, "poolmanager", "requests", requests.adapters.HTTPAdapter),
@@ -142,11 +147,14 @@ USES = [
         for name in ("alive", "booted", "cfg", "notify", "sockets", "worker_connections", "wsgi")
     ),
     Use(WORKER, "settings", "gunicorn", Config),
+    Use(WORKER, "forwarded_allow_ips", "gunicorn", Config),
     Use(WORKER, "is_ssl", "gunicorn", Config),
     Use(WORKER, "get", "gunicorn", lambda: Config().settings["bind"]),
     Use(WORKER, "ssl_context", "gunicorn", lambda: gunicorn.sock),
-    Use(WORKER, "write_error", "gunicorn", lambda: gunicorn.util),
-    Use(WORKER, "ParseException", "gunicorn", lambda: gunicorn.http.errors),
+    *(
+        Use("gateway/server/malformed.py", name, "gunicorn", lambda: gunicorn.http.errors)
+        for name in ("ParseException", "InvalidRequestLine", "InvalidResponseHeader")
+    ),
     Use(WORKER, "unreader", "gunicorn", gunicorn_request),
     Use(WORKER, "buf", "gunicorn", lambda: gunicorn_request().unreader),
     Use(BODY, "body", "gunicorn", gunicorn_request),
@@ -172,6 +180,9 @@ USES = [
     Use(METRICS, "ValueClass", "prometheus_client", lambda: prometheus_client.values),
     Use(METRICS, "MultiProcessValue", "prometheus_client", lambda: prometheus_client.values),
     Use(METRICS, "MutexValue", "prometheus_client", lambda: prometheus_client.values),
+    Use(RESERVED, "MmapedDict", "prometheus_client", lambda: prometheus_client.values),
+    Use(RESERVED, "MmapedDict", "prometheus_client", lambda: prometheus_client.mmap_dict),
+    Use(RESERVED, "_init_value", "prometheus_client", lambda: MmapedDict),
     Use(METRICS, "_buckets", "prometheus_client", histogram),
     Use(METRICS, "_sum", "prometheus_client", histogram),
 ]

@@ -1,7 +1,8 @@
 """schemathesis hooks that turn requests which only match the schema into valid ones.
 
 A schema can't express that a model must exist, that messages or a prompt must be present, that a
-path has one format, or that the gateway stores nothing.
+path has one format, or that the gateway stores nothing. Nor that only the newest message must be
+valid: invalid requests get one there.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ import schemathesis
 from schemathesis import GenerationMode
 
 HI = [{"role": "user", "content": "hi"}]
+INVALID = {"role": "user", "content": 5}
 
 
 @schemathesis.hook
@@ -25,4 +27,7 @@ def map_case(context: Any, case: Any) -> Any:
             body["messages"] = body.get("messages") or HI
         if body.get("gateway") and "{format}" not in case.path:
             body["gateway"].pop("format", None)
+    elif case.path.startswith("/v1/messages") and isinstance(body, dict):
+        messages = body.get("messages")
+        body["messages"] = [*messages, INVALID] if isinstance(messages, list) else messages
     return case

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import statistics
 import threading
 import uuid
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -122,6 +124,34 @@ def test_large_requests_and_answers_arrive_complete(behind: ProxiedGateways) -> 
 def test_the_proxy_blocks_metrics(behind: ProxiedGateways) -> None:
     assert requests.get(f"{behind.url}/metrics", timeout=5).status_code == 404
     assert requests.get(f"{behind.url}/health", timeout=5).status_code == 200
+
+
+HIDDEN = {
+    "encoded": ("/%6detrics", ""),
+    "encoded whole": ("/%6D%65%74%72%69%63%73", ""),
+    "two slashes": ("//metrics", ""),
+    "an encoded slash": ("/%2fmetrics", ""),
+    "both": ("//%6detrics", ""),
+    "a slash at the end": ("/metrics/", ""),
+    "a query": ("/metrics?a=b", ""),
+    "a whole address": ("http://localhost/metrics", ""),
+    "SCRIPT_NAME": ("/x/metrics", "SCRIPT_NAME: /x\r\n"),
+    "PATH_INFO": ("/health", "PATH_INFO: /metrics\r\n"),
+}
+
+
+@pytest.mark.parametrize("way", HIDDEN)
+def test_no_spelling_of_the_path_reaches_metrics(behind: ProxiedGateways, way: str) -> None:
+    path, headers = HIDDEN[way]
+    address = urlsplit(behind.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as client:
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n"
+        client.sendall(head.encode())
+        received = b""
+        while piece := client.recv(65536):
+            received += piece
+    assert received.startswith(b"HTTP/1.1 ")
+    assert b"# HELP" not in received
 
 
 def test_503_and_retry_after_reach_the_client(proxy: str, mock: Program, tmp_path: Path) -> None:

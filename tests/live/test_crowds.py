@@ -16,7 +16,7 @@ from tests.programs import Program, boot_gateway, start_gateway
 
 pytestmark = pytest.mark.alone
 
-HEALTH = b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CONNECTIONS = 201
 """All that a worker with MAX_STREAMS=1 accepts at once."""
 
@@ -92,7 +92,7 @@ def test_clients_that_do_not_read_are_disconnected_from_any_response(mock_url: s
     """Also from responses that are not streams, which the sweeper does not check."""
     with start_gateway(mock_url, stall_timeout_s=1) as gateway, connect(gateway) as client:
         client.settimeout(15)
-        pipelined = b"GET /openapi.json HTTP/1.1\r\nHost: gateway\r\n\r\n" * 100
+        pipelined = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
         with pytest.raises(ConnectionError):  # and no TimeoutError
             client.sendall(pipelined * 1000)
         assert "Traceback" not in gateway.output()

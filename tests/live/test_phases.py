@@ -171,7 +171,7 @@ def test_streams_have_these_headers(gateway_url: str, format: str) -> None:
 
 REFUSED = {  # model -> status (in formats that wait for it), code, a word of the message
     "error-400": (400, "context_length_exceeded", "8192"),
-    "error-401": (502, "upstream_refused", "UPSTREAM_API_KEY"),
+    "error-401": (424, "upstream_refused", "UPSTREAM_API_KEY"),
     "error-500": (502, "upstream_refused", "error while processing"),
     "rate-limited": (429, "rate_limit_exceeded", "7s"),
 }

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.alone
 LIMIT_S = 1.0
 MAX_BODY = 100_000
 CHUNKED_HEAD = (
-    b"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
 
@@ -45,7 +45,7 @@ def connect(gateway: Program) -> socket.socket:
 def post_head(path: str, length: int) -> bytes:
     """The head of a POST request with this Content-Length."""
     return (
-        f"POST {path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {length}\r\n\r\n"
     ).encode()
 
@@ -80,10 +80,10 @@ def test_a_slow_head_ends_in_408(gateway: Program) -> None:
 
 def test_a_slow_head_on_a_keep_alive_connection_ends_in_408(gateway: Program) -> None:
     with connect(gateway) as client:
-        client.sendall(b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert answer(client)[0] == 200
         time.sleep(LIMIT_S * 1.5)  # idle time between requests is not limited by it
-        client.sendall(b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\nGET /hea")
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
         assert answer(client)[0] == 200
         began = time.monotonic()
         assert answer(client)[0] == 408

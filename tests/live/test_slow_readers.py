@@ -56,7 +56,7 @@ def _send_request(url: str, body: dict[str, object]) -> socket.socket:
     address = urlsplit(url)
     client.connect((address.hostname, address.port))
     data = json.dumps(body)
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n"
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
     client.sendall((head + data).encode())
     return client

@@ -118,10 +118,10 @@ def check_limit(mock_url: str, limit: str) -> None:
     model, code = LIMITS[limit]
 
     def check(format: str) -> None:
-        streamed = format != "in one piece"
+        streamed = format != "non-streamed"
         options = {"gateway": {"format": format}} if streamed else {}
         body = request_body(model, "Explain streaming APIs", stream=streamed, **options)
-        with ask(gateway.url, body, request_id=f"limit-{format.replace(' ', '-')}") as stream:
+        with ask(gateway.url, body, request_id=f"limit-{format}") as stream:
             waits = format == "openai" and limit == "first_byte_timeout_s"
             if waits or not streamed:
                 assert stream.status == 504
@@ -135,8 +135,8 @@ def check_limit(mock_url: str, limit: str) -> None:
         assert 0.5 < took_s < 2
 
     with start_gateway(mock_url, **{limit: 0.6}) as gateway:
-        in_parallel(check, [*FORMATS, "in one piece"])
-        for format in (*FORMATS, "in-one-piece"):
+        in_parallel(check, [*FORMATS, "non-streamed"])
+        for format in (*FORMATS, "non-streamed"):
             assert logged_turn(gateway, f"limit-{format}")["blame"] == "upstream"
         assert get_json(f"{gateway.url}/health")["open_streams"] == 0
         assert "Traceback" not in gateway.output()

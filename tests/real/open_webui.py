@@ -1,4 +1,4 @@
-"""Open WebUI as `pip install open-webui` gives it, started by the tests, and a chat on its page."""
+"""Starts Open WebUI from its Python package, and drives its API and its page."""
 
 import json
 import re
@@ -15,16 +15,16 @@ from tests.programs import Program
 
 START_S = 180
 PHASED = "phased"
-"""Stands before the names of the models that are asked at the gateway's `/v1`."""
+"""The prefix of models that Open WebUI requests from the gateway's `/v1`."""
 _NO_NETWORK = {"OFFLINE_MODE": "True", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai"}
-"""It looks for no new version and fetches no embedding model."""
+"""Prevents the check for a new version and the download of an embedding model."""
 
 
 @contextmanager
 def start_open_webui(
     program: str, gateway_url: str, key: str, folder: Path
 ) -> Iterator["OpenWebUI"]:
-    """Its server in front of a gateway, which it asks at two doors. Its data is in the folder."""
+    """Yields a server that uses the gateway with two base URLs and keeps its data in the folder."""
     port = free_port()
     settings = {
         **_NO_NETWORK,
@@ -44,7 +44,7 @@ def start_open_webui(
 
 
 class OpenWebUI:
-    """A server that is starting or runs, asked by its only user."""
+    """A server and its only user. The constructor waits until the server is up."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -61,12 +61,12 @@ class OpenWebUI:
             return False
 
     def models(self) -> list[str]:
-        """What it offers to its users."""
+        """Returns the ids of the models that users can choose."""
         listed = requests.get(f"{self.url}/api/models", headers=self._headers, timeout=60)
         return [model["id"] for model in listed.json()["data"]]
 
     def ask(self, model: str, *, stream: bool) -> requests.Response:
-        """Its own API, which programs use."""
+        """Sends a prompt through Open WebUI's own API."""
         messages = [{"role": "user", "content": "What is 2+2?"}]
         return requests.post(
             f"{self.url}/api/chat/completions",
@@ -77,7 +77,7 @@ class OpenWebUI:
 
 
 class Chat:
-    """A new chat on its page."""
+    """A new chat on the page."""
 
     def __init__(self, browser: Browser, webui: OpenWebUI, model: str) -> None:
         self.page: Page = browser.new_page()
@@ -92,12 +92,12 @@ class Chat:
 
     @property
     def reply(self) -> Locator:
-        """The last turn's: its thoughts, tools and answer, or what went wrong."""
+        """The last turn's reply: its reasoning, tools and answer, or an error."""
         return self.page.locator(".chat-assistant").last
 
     @property
     def thoughts(self) -> Locator:
-        """The line above them: “Thinking…”, later “Thought for …”."""
+        """The line above the reasoning: “Thinking…”, later “Thought for …”."""
         return self.reply.get_by_role("button").filter(has_text=re.compile("Thinking|Thought"))
 
     def button(self, name: str) -> Locator:

@@ -1,6 +1,6 @@
-"""The gateway in front of llama.cpp, as llama-cpp-python serves it, with a tiny model made here.
+"""The gateway in front of llama-cpp-python's server with a tiny random model.
 
-A grammar makes the random model say what the test needs; the gateway hands it on untouched.
+A grammar in the request, which the gateway passes on, makes the model write what a test needs.
 """
 
 import json
@@ -38,9 +38,9 @@ def gateway(server: Program) -> Iterator[Program]:
         yield program
 
 
-def ask(door: Program, format: str, said: str, **body: Any) -> requests.Response:
+def ask(gateway: Program, format: str, said: str, **body: Any) -> requests.Response:
     return requests.post(
-        f"{door.url}/{format}/v1/chat/completions",
+        f"{gateway.url}/{format}/v1/chat/completions",
         json={
             "model": "tiny",
             "messages": [{"role": "user", "content": "What is 2+2?"}],
@@ -61,41 +61,42 @@ def events(answer: requests.Response) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def test_all_phases_of_a_real_server_token_by_token(gateway: Program) -> None:
+def test_a_real_servers_phases_arrive_token_by_token(gateway: Program) -> None:
     said = f"<think>\n{REASONING}\n</think>\n\n{ANSWER}"
     answer = ask(gateway, "events", said, gateway={"reasoning": "both"})
-    told = events(answer)
+    received = events(answer)
 
     def text(name: str) -> str:
-        return "".join(data["text"] for event, data in told if event == name)
+        return "".join(data["text"] for event, data in received if event == name)
 
     assert text("prompt_summary") == "What is 2+2?"
     assert text("reasoning_delta").strip() == REASONING
     assert text("reasoning_summary") == REASONING
     assert text("final_output_delta") == ANSWER
-    assert [event for event, _ in told].count("final_output_delta") > 5
-    assert told[-1][0] == "done"
-    assert told[-1][1]["finish_reason"] == "stop"
+    assert [event for event, _ in received].count("final_output_delta") > 5
+    assert received[-1][0] == "done"
+    assert received[-1][1]["finish_reason"] == "stop"
 
 
-def test_a_model_that_does_not_think(gateway: Program) -> None:
+def test_an_answer_without_reasoning(gateway: Program) -> None:
     answer = ask(gateway, "openai", ANSWER, stream=False)
     [choice] = answer.json()["choices"]
     assert choice["message"]["content"] == ANSWER
     assert answer.json()["phases"]["reasoning_summary"] == "Reasoning not detected."
 
 
-def test_an_answer_cut_off_by_length(gateway: Program) -> None:
-    told = events(ask(gateway, "events", ANSWER, max_tokens=5))
-    assert told[-1][1]["finish_reason"] == "length"
+def test_the_finish_reason_of_a_truncated_answer(gateway: Program) -> None:
+    received = events(ask(gateway, "events", ANSWER, max_tokens=5))
+    assert received[-1][1]["finish_reason"] == "length"
 
 
-def test_its_models_are_listed(gateway: Program) -> None:
+def test_the_servers_models_are_listed(gateway: Program) -> None:
     listed = requests.get(f"{gateway.url}/v1/models", timeout=10).json()
     assert [model["id"] for model in listed.get("data", ())] == ["tiny"], listed
 
 
-def test_a_stream_that_it_breaks_off_is_not_taken_for_whole(gateway: Program) -> None:
-    messages = [{"role": "user", "content": "word " * 1000}]  # it finds out that this is too long
-    name, data = events(ask(gateway, "events", ANSWER, messages=messages))[-1]  # after status 200
+def test_a_stream_that_the_server_breaks_off_is_a_failure(gateway: Program) -> None:
+    # The server notices only after status 200 that this is too long.
+    messages = [{"role": "user", "content": "word " * 1000}]
+    name, data = events(ask(gateway, "events", ANSWER, messages=messages))[-1]
     assert (name, data["error"]["code"]) == ("failed", "upstream_broke_off")

@@ -1,4 +1,4 @@
-"""Open WebUI in front of the gateway: through its own API, and on its page as a person has it."""
+"""Open WebUI as a client of the gateway, tested through its API and on its page."""
 
 import json
 import os
@@ -35,18 +35,18 @@ STEPS = [
     "I check it once more by counting backwards from four, and I arrive at zero as I should. ",
     "So the result is four, and I can say it in one line. ",
 ]
-"""Enough for a first line of the summary while the model still thinks."""
+"""Long enough for a first line of the summary while the model still thinks."""
 ANSWER = "It is 4."
 TASKS = {"title": "A small sum", "follow_ups": ["And 3+3?"], "tags": ["sums"]}
-DOORS = ["", f"{PHASED}."]
-"""What stands before a model's name: nothing for `/openai/v1`, `phased.` for `/v1`."""
+PREFIXES = ["", f"{PHASED}."]
+"""The prefix of a model's name selects the base URL: none `/openai/v1`, `phased.` `/v1`."""
 
 REFUSALS = {
     "too-long": (400, "The prompt is too long.", 400),
     "busy": (429, "Slow down.", 429),
     "broken": (500, "The model is broken.", 502),
 }
-"""Model → the model server's status, its message, and the status that Open WebUI's API gives."""
+"""Model → the model server's status, its message, and the status of Open WebUI's API."""
 
 
 def answer(*texts: str) -> tuple[bytes, ...]:
@@ -109,18 +109,18 @@ def open_chat(browser: Browser, webui: OpenWebUI) -> Iterator[Callable[[str], Ch
 
 
 def conversations(upstream: Upstream, model: str) -> list[Any]:
-    """The messages that the model server was sent, request by request."""
+    """Returns the messages of each request that the model server got."""
     return [seen.body["messages"] for seen in upstream.requests if seen.body["model"] == model]
 
 
-# --- Its own API ----------------------------------------------------------------------------------
+# --- The API --------------------------------------------------------------------------------------
 
 
-def test_it_offers_the_models_of_both_doors(webui: OpenWebUI) -> None:
+def test_the_models_of_both_base_urls_are_listed(webui: OpenWebUI) -> None:
     assert {"thinker", f"{PHASED}.thinker"} <= set(webui.models())
 
 
-def test_streamed_the_summaries_are_beside_the_answer(webui: OpenWebUI) -> None:
+def test_a_streamed_answer_has_the_summaries_in_reasoning_content(webui: OpenWebUI) -> None:
     *events, end = webui.ask("thinker", stream=True).content.decode().strip().split("\n\n")
     deltas = [json.loads(event.removeprefix("data: "))["choices"][0]["delta"] for event in events]
     thoughts = "".join(delta.get("reasoning_content", "") for delta in deltas)
@@ -129,18 +129,18 @@ def test_streamed_the_summaries_are_beside_the_answer(webui: OpenWebUI) -> None:
     assert end == "data: [DONE]"
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_in_one_piece_the_answer_stands_alone_at_either_door(webui: OpenWebUI, door: str) -> None:
-    [choice] = webui.ask(f"{door}thinker", stream=False).json()["choices"]
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_non_streamed_answer_has_only_the_answer_in_content(
+    webui: OpenWebUI, prefix: str
+) -> None:
+    [choice] = webui.ask(f"{prefix}thinker", stream=False).json()["choices"]
     assert choice["message"]["content"] == ANSWER
     assert choice["message"]["reasoning_content"] == THOUGHT
 
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("model", REFUSALS)
-def test_a_refusal_keeps_its_status_and_its_words(
-    webui: OpenWebUI, model: str, stream: bool
-) -> None:
+def test_a_refusal_keeps_its_status_and_message(webui: OpenWebUI, model: str, stream: bool) -> None:
     _, message, status = REFUSALS[model]
     refused = webui.ask(model, stream=stream)
     assert refused.status_code == status
@@ -155,10 +155,10 @@ def test_a_stream_that_breaks_off_ends_in_an_error(webui: OpenWebUI) -> None:
     assert webui.ask("breaks-off", stream=False).status_code == 502
 
 
-# --- Its page -------------------------------------------------------------------------------------
+# --- The page -------------------------------------------------------------------------------------
 
 
-def test_the_summaries_grow_below_thinking_and_then_the_answer_follows(
+def test_the_summaries_grow_below_thinking_before_the_answer(
     upstream: Upstream, open_chat: Callable[[str], Chat]
 ) -> None:
     answers_now = threading.Event()
@@ -180,7 +180,7 @@ def test_the_summaries_grow_below_thinking_and_then_the_answer_follows(
     assert ANSWER not in shown.all_inner_texts()
 
 
-def test_at_the_door_for_tools_that_show_content_alone_they_are_labelled(
+def test_the_summaries_are_labelled_in_the_phased_format(
     open_chat: Callable[[str], Chat],
 ) -> None:
     chat = open_chat(f"{PHASED}.thinker")
@@ -190,12 +190,12 @@ def test_at_the_door_for_tools_that_show_content_alone_they_are_labelled(
     )
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_in_the_second_turn_the_model_gets_the_first_without_its_summaries(
-    upstream: Upstream, open_chat: Callable[[str], Chat], door: str
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_the_model_gets_earlier_turns_without_their_summaries(
+    upstream: Upstream, open_chat: Callable[[str], Chat], prefix: str
 ) -> None:
     before = len(conversations(upstream, "thinker"))
-    chat = open_chat(f"{door}thinker")
+    chat = open_chat(f"{prefix}thinker")
     chat.say(PROMPT)
     expect(chat.reply).to_contain_text(ANSWER)
     chat.say("Are you sure?")
@@ -207,14 +207,16 @@ def test_in_the_second_turn_the_model_gets_the_first_without_its_summaries(
     ]
 
 
-def test_title_and_follow_ups_are_made_of_clean_answers(open_chat: Callable[[str], Chat]) -> None:
+def test_title_and_follow_ups_come_from_answers_without_summaries(
+    open_chat: Callable[[str], Chat],
+) -> None:
     chat = open_chat("thinker")
     chat.say(PROMPT)
     expect(chat.page).to_have_title(re.compile(f"^{TASKS['title']}"))
     expect(chat.button(f"Follow up: {TASKS['follow_ups'][0]}")).to_be_visible()
 
 
-def test_a_tool_is_called_and_its_result_goes_back_without_summaries(
+def test_a_tool_result_goes_back_without_summaries(
     upstream: Upstream, open_chat: Callable[[str], Chat]
 ) -> None:
     chat = open_chat("clock")
@@ -226,20 +228,20 @@ def test_a_tool_is_called_and_its_result_goes_back_without_summaries(
     assert "current_timestamp" in result["content"]
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("model", [*REFUSALS, "breaks-off"])
-def test_what_goes_wrong_is_said_in_the_reply_and_asked_once(
-    upstream: Upstream, open_chat: Callable[[str], Chat], door: str, model: str
+def test_an_error_is_shown_in_the_reply_and_not_retried(
+    upstream: Upstream, open_chat: Callable[[str], Chat], prefix: str, model: str
 ) -> None:
     before = upstream.requests_for(model)
-    chat = open_chat(f"{door}{model}")
+    chat = open_chat(f"{prefix}{model}")
     chat.say(PROMPT)
     said = REFUSALS[model][1] if model in REFUSALS else "The connection to the upstream broke off."
     expect(chat.reply).to_contain_text(said)
     assert upstream.requests_for(model) == before + 1
 
 
-def test_the_stop_button_lets_the_model_go(
+def test_the_stop_button_stops_the_model(
     upstream: Upstream, gateway: Program, open_chat: Callable[[str], Chat]
 ) -> None:
     never = threading.Event()

@@ -1,4 +1,4 @@
-"""A model for llama.cpp with random weights, of some 150 kB."""
+"""Makes a model for llama.cpp with random weights, about 150 kB."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ WIDTH, INNER, LAYERS, HEADS = 32, 64, 2, 2
 
 
 def byte_letters() -> list[str]:
-    """GPT-2's letter for each byte: itself where it can be printed, else one beyond U+00FF."""
+    """Returns GPT-2's letter for each byte: its own if printable, else one above U+00FF."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in plain]
     letters = {byte: chr(byte) for byte in plain}
@@ -20,7 +20,7 @@ def byte_letters() -> list[str]:
 
 
 def make_gguf(path: Path) -> Path:
-    """Writes the model: bytes as tokens, and one pair of them, because it must have a merge."""
+    """Writes the model. Its tokens are bytes and one pair, because GGUF requires a merge."""
     words = [*SPECIAL, *byte_letters(), "th"]
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(512)
@@ -53,7 +53,7 @@ def make_gguf(path: Path) -> Path:
 
 
 def shapes(words: int) -> dict[str, tuple[int, ...]]:
-    """Every tensor of a llama."""
+    """Returns the name and the shape of every tensor of a llama model."""
     found: dict[str, tuple[int, ...]] = {
         "token_embd.weight": (words, WIDTH),
         "output_norm.weight": (WIDTH,),

@@ -15,7 +15,7 @@ PAUSES = "silent@silence=0.5,tps=0"
 
 REFUSED = {
     "error-400": ("BadRequestError", 400, "maximum context length"),
-    "error-401": ("InternalServerError", 502, "UPSTREAM_API_KEY"),
+    "error-401": ("APIStatusError", 424, "UPSTREAM_API_KEY"),
     "error-500": ("InternalServerError", 502, "error while processing"),
     "rate-limited": ("RateLimitError", 429, "try again in 7s"),
     "no-such-model": ("NotFoundError", 404, "does not exist"),

@@ -1,7 +1,6 @@
 """Node, with the packages of tests/sdk/node.
 
-The newest SDKs need Node 22, Debian 12 has 18: so Node comes from a Python package, like everything
-else that the tests need.
+The newest SDKs need Node 22, and Debian 12 has 18, so Node comes from a Python package.
 """
 
 import os
@@ -21,7 +20,7 @@ needs_node = pytest.mark.skipif(
 
 
 def run_node(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Node in the folder of the packages; what it says is in `stdout`."""
+    """Runs Node in the folder of the packages; `stdout` has all its output."""
     return subprocess.run(
         [str(Path(sys.executable).parent / "node"), *args],
         cwd=FOLDER,

@@ -1,5 +1,7 @@
 """The chat API: what the upstream gets, what the client gets, and every refusal."""
 
+import gzip
+import hashlib
 import json
 import uuid
 from collections.abc import Callable
@@ -11,6 +13,7 @@ import requests
 import responses
 from flask.testing import FlaskClient
 
+from gateway.core.families.evidence import TURNS_IN_A_ROW
 from tests.core.scripted import DONE, FINISH, USAGE, contents
 from tests.web.conftest import COMPLETIONS, UPSTREAM, answers
 
@@ -197,6 +200,67 @@ def test_reasoning_in_the_history_is_not_sent_to_the_upstream(
     assert sent["messages"] == [user, {"role": "assistant", "content": "Hi."}, user]
 
 
+LONG_ID = "user_" + "a" * 145
+
+
+@pytest.mark.parametrize(
+    ("path", "members"),
+    [
+        ("/v1/chat/completions", {"messages": MESSAGES, "user": LONG_ID, "extra_body": {}}),
+        ("/v1/responses", {"input": "hi", "user": LONG_ID, "client_metadata": {}}),
+        (
+            "/v1/messages",
+            {"messages": MESSAGES, "max_tokens": 9, "metadata": {"user_id": LONG_ID}},
+        ),
+    ],
+)
+def test_strangers_are_not_sent_on_and_long_user_ids_are_hashed(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str, members: dict[str, Any]
+) -> None:
+    answers(upstream, *GREETING)
+    assert client.post(path, json=members, buffered=True).status_code == 200
+    sent = json.loads(upstream.calls[0].request.body)
+    assert sent.keys() <= {"messages", "user", "max_tokens", "stream", "stream_options"}
+    assert sent["user"] == hashlib.sha256(LONG_ID.encode()).hexdigest()
+
+
+def test_a_compressed_body_is_read(client: FlaskClient, upstream: responses.RequestsMock) -> None:
+    answers(upstream, *GREETING)
+    body = gzip.compress(json.dumps({"messages": MESSAGES}).encode())
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    path = "/openai/v1/chat/completions"
+    assert client.post(path, data=body, headers=headers).status_code == 200
+    assert json.loads(upstream.calls[0].request.body)["messages"] == MESSAGES
+    headers["Content-Encoding"] = "compress"
+    assert client.post(path, data=body, headers=headers).status_code == 415
+
+
+def test_only_the_newest_message_of_the_user_can_be_refused(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *GREETING)
+    history = [
+        {"role": "developer", "content": "Be brief."},
+        {"content": "no role"},
+        "no message",
+        {"role": "user"},
+        {"role": "user", "content": ["a", 1, {"type": "text", "text": "b"}]},
+        {"role": "assistant", "content": {"answer": 4}},
+        {"role": "user", "content": "hi"},
+        {"role": "system", "content": "Be kind."},
+    ]
+    response = client.post("/openai/v1/chat/completions", json={"messages": history})
+    assert response.status_code == 200
+    assert json.loads(upstream.calls[0].request.body)["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        {"role": "assistant", "content": '{"answer":4}'},
+        {"role": "user", "content": "hi"},
+        {"role": "user", "content": "Be kind."},
+    ]
+    assert response.get_json()["phases"]["prompt_summary"].endswith("hi")
+
+
 def test_the_clients_key_is_not_sent_to_the_upstream(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
@@ -243,7 +307,7 @@ def test_a_request_that_turns_thinking_off_starts_outside_the_reasoning(
     assert names == ["prompt_summary", "final_output_delta", "done"]
 
 
-def test_an_unopened_end_marker_makes_later_turns_start_inside(
+def test_unopened_end_markers_in_a_row_make_later_turns_start_inside(
     client: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
 ) -> None:
     answers(upstream, *contents("I think.</think>Hi"), FINISH, DONE)
@@ -253,7 +317,8 @@ def test_an_unopened_end_marker_makes_later_turns_start_inside(
         return message["message"]["reasoning"], message["message"]["content"]
 
     assert turn(gateway={"starts_inside": False, "reasoning": "raw"}) == ("", "I think.Hi")
-    assert turn(gateway={"reasoning": "raw"}) == ("", "I think.Hi")
+    for _ in range(TURNS_IN_A_ROW):
+        assert turn(gateway={"reasoning": "raw"}) == ("", "I think.Hi")
     assert turn(gateway={"reasoning": "raw"}) == ("I think.", "Hi")
     warnings = [line for line in logged if line["level"] == "warning"]
     assert [(w["event"], w["model"], w["upstream"]) for w in warnings] == [
@@ -385,11 +450,13 @@ def test_a_prompt_of_the_maximum_length_is_accepted(
         (b'{"messages": [{"role": 1}]}', "messages[0].role", "expected `str`"),
         (b'{"messages": [{"role": "user", "content": 1}]}', "messages[0].content", "expected"),
         (b'{"messages": [{"role": "user", "content": [1]}]}', "messages[0].content[0]", "expected"),
+        (b'{"messages": [{"role": "user"}]}', "messages[0].content", "it is required"),
+        (b'{"messages": [{"role": "system"}, 1]}', "messages[1]", "expected `object`"),
         (b'{"messages": [{"role": "user"}], "stream": "yes"}', "stream", "expected `bool"),
         (b'{"messages": [{"role": "user"}], "model": 1}', "model", "expected `str"),
         (b'{"messages": [{"role": "user"}], "n": 2, "stream": true}', "n", "n must be 1"),
-        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be between 1 and 128"),
-        (b'{"messages": [{"role": "user"}], "n": 129}', "n", "n must be between 1 and 128"),
+        (b'{"messages": [{"role": "user"}], "n": 0}', "n", "n must be between 1 and 8"),
+        (b'{"messages": [{"role": "user"}], "n": 129}', "n", "n must be between 1 and 8"),
         (b'{"messages": [{"role": "user"}], "stream_options": 1}', "stream_options", "expected"),
         (b'{"messages": [{"role": "user"}], "prompt": "a"}', "prompt", "not both"),
         (b'{"messages": [{"role": "user"}], "gateway": 1}', "gateway", "expected `object"),
@@ -413,7 +480,7 @@ def test_a_prompt_of_the_maximum_length_is_accepted(
 def test_bad_input_gets_400_with_the_path_of_the_fault(
     client: FlaskClient, data: bytes, param: str | None, sentence: str
 ) -> None:
-    response = client.post("/v1/chat/completions", data=data)
+    response = client.post("/v1/chat/completions", data=data, content_type="application/json")
     error = response.get_json()["error"]
     assert response.status_code == 400
     assert error["type"] == "invalid_request_error"
@@ -486,8 +553,8 @@ REFUSALS = [
     (404, 404, "invalid_request_error"),
     (422, 422, "invalid_request_error"),
     (429, 429, "rate_limit_error"),
-    (401, 502, "upstream_error"),
-    (403, 502, "upstream_error"),
+    (401, 424, "upstream_error"),
+    (403, 424, "upstream_error"),
     (500, 502, "upstream_error"),
     (503, 502, "upstream_error"),
     (302, 502, "upstream_error"),
@@ -717,19 +784,46 @@ def test_models_are_listed_with_their_family_and_upstream(
             {
                 "id": "qwen3-8b",
                 "object": "model",
+                "type": "model",
+                "display_name": "qwen3-8b",
+                "created": 0,
+                "created_at": "1970-01-01T00:00:00Z",
                 "owned_by": "me",
                 "family": "think-tools",
+                "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
             },
             {
                 "id": "x",
                 "object": "model",
+                "type": "model",
+                "display_name": "x",
+                "created": 0,
+                "created_at": "1970-01-01T00:00:00Z",
                 "owned_by": "default",
                 "family": "tags",
+                "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
             },
         ],
+        "first_id": "qwen3-8b",
+        "last_id": "x",
+        "has_more": False,
     }
+
+
+@pytest.mark.parametrize("path", ["/v1/models/", "/openai/v1/models/"])
+def test_one_model_can_be_asked_for(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str
+) -> None:
+    data = [{"id": "qwen3-8b"}, {"id": "Org/x y"}]
+    upstream.get(f"{UPSTREAM}/models", json={"object": "list", "data": data})
+    listed = client.get("/v1/models").get_json()["data"]
+    assert client.get(f"{path}qwen3-8b").get_json() == listed[0]
+    assert client.get(f"{path}Org/x%20y").get_json() == listed[1]
+    missing = client.get(f"{path}gone")
+    assert missing.status_code == 404
+    assert missing.get_json()["error"]["code"] == "model_not_found"
 
 
 @pytest.mark.parametrize("answer", [{"status": 500}, {"body": "nope"}, {"json": {"data": [1]}}])
@@ -761,3 +855,35 @@ def test_the_page_has_a_strict_content_security_policy(client: FlaskClient) -> N
     assert response.status_code == 200
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     assert "unsafe" not in response.headers["Content-Security-Policy"]
+
+
+def test_a_long_name_of_a_model_is_refused(client: FlaskClient) -> None:
+    """Every frame of the answer would repeat it."""
+    body = {"model": "m" * 600, "max_tokens": 5, "stream": True}
+    for path, prompt in (
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}]}),
+        ("/v1/messages", {"messages": [{"role": "user", "content": "hi"}]}),
+        ("/v1/responses", {"input": "hi"}),
+    ):
+        refused = client.post(path, json=body | prompt)
+        assert refused.status_code == 400
+        assert "512 characters" in refused.get_json()["error"]["message"]
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content", "refusal"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_answer_without_end_fails(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    field: str,
+    stream: bool,
+) -> None:
+    long = [{"choices": [{"index": 0, "delta": {field: "word " * 100}}]}] * 300
+    answers(upstream, *long)
+    client = make_client(max_answer_bytes=10_000, breaker_failures=1)
+    for _ in range(2):  # it is not the upstream that is ill
+        answer = ask(client, stream=stream, gateway={"format": "events", "reasoning": "raw"})
+        assert "upstream_answer_too_long" in answer.text
+        assert "MAX_ANSWER_BYTES" in answer.text
+        assert answer.status_code == (200 if stream else 502)
+        assert len(answer.text) < 200_000

@@ -1,4 +1,4 @@
-"""With API_KEYS, every door of the API wants one of them, and says so in its own form."""
+"""With API_KEYS, every route below /v1/ needs a key, and refuses in the form of its API."""
 
 import json
 import re
@@ -16,23 +16,32 @@ from tests.web.conftest import COMPLETIONS, answers
 
 KEY = "sk-client-1"
 OTHER = "sk-client-2"
-WRONG = "sk-of-somebody-else"
+WRONG = "sk-unknown"
+MODEL = "vendor/a-model"
 BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "input": "hi"}
-OPEN = {"/", "/health", "/ready", "/metrics", "/openapi.json", "/static/<requested>/<path:name>"}
+NO_KEY_NEEDED = {
+    "/",
+    "/health",
+    "/ready",
+    "/metrics",
+    "/openapi.json",
+    "/static/<requested>/<path:name>",
+}
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    """Method and path of every route that there is, but those that need no key."""
+    """Yields the method and the path of every route that needs a key."""
     for rule in create_app(Config()).url_map.iter_rules():
         formats = re.search(r"<any\((.*)\):format>", rule.rule)
         for format in formats[1].split(",") if formats else [""]:
             path = re.sub("<any.*?>", format, rule.rule).replace("<id>", f"resp_{32 * '0'}")
+            path = path.replace("<path:id>", MODEL)
             for method in rule.methods - {"HEAD", "OPTIONS"}:
-                if rule.rule not in OPEN:
+                if rule.rule not in NO_KEY_NEEDED:
                     yield method, path
 
 
-DOORS = sorted(routes())
+KEYED_ROUTES = sorted(routes())
 
 
 @pytest.fixture
@@ -46,13 +55,13 @@ def call(client: FlaskClient, method: str, path: str, **headers: str) -> Any:
     return client.open(path, method=method, headers=sent, buffered=True, **body)
 
 
-def test_the_doors_are_those_below_v1() -> None:
-    assert len(DOORS) > 15
-    assert all("/v1/" in path for _, path in DOORS)
+def test_the_routes_that_need_a_key_are_those_below_v1() -> None:
+    assert len(KEYED_ROUTES) > 15
+    assert all("/v1/" in path for _, path in KEYED_ROUTES)
 
 
-@pytest.mark.parametrize(("method", "path"), DOORS)
-def test_a_door_wants_a_key(
+@pytest.mark.parametrize(("method", "path"), KEYED_ROUTES)
+def test_a_request_without_a_valid_key_is_refused(
     keyed: FlaskClient, upstream: responses.RequestsMock, method: str, path: str
 ) -> None:
     for headers in ({}, {"Authorization": f"Bearer {WRONG}"}, {"x_api_key": WRONG}):
@@ -66,7 +75,7 @@ def test_a_door_wants_a_key(
 
 
 def error_of(path: str, refused: Any) -> str:
-    """The message, from the form that the clients of this door read."""
+    """Returns the message of an error body, which must have the form of the path's API."""
     if path.startswith("/plain/"):
         said = json.loads(refused.text.removeprefix("data: "))
         assert said["code"] == 401
@@ -81,41 +90,40 @@ def error_of(path: str, refused: Any) -> str:
     return str(said["error"]["message"])
 
 
-@pytest.mark.parametrize(("method", "path"), DOORS)
-def test_a_door_opens_to_each_key_by_either_header(
+@pytest.mark.parametrize(("method", "path"), KEYED_ROUTES)
+def test_every_key_is_accepted_in_either_header(
     keyed: FlaskClient, upstream: responses.RequestsMock, method: str, path: str
 ) -> None:
     answers(upstream, *contents("Hi!"), FINISH, DONE)
-    upstream.get(COMPLETIONS.replace("chat/completions", "models"), json={"data": []})
-    kept = "/responses/" in path  # there is nothing behind these doors
+    upstream.get(COMPLETIONS.replace("chat/completions", "models"), json={"data": [{"id": MODEL}]})
+    stored = "/responses/" in path  # the gateway stores no responses
     for headers in ({"Authorization": f"Bearer {KEY}"}, {"x_api_key": OTHER}):
-        assert call(keyed, method, path, **headers).status_code == (404 if kept else 200)
+        assert call(keyed, method, path, **headers).status_code == (404 if stored else 200)
 
 
 @pytest.mark.parametrize(
-    "path", [*sorted(path for path in OPEN if "<" not in path), "/static/any/page.js"]
+    "path", [*sorted(path for path in NO_KEY_NEEDED if "<" not in path), "/static/any/page.js"]
 )
-def test_what_is_no_door_needs_no_key(keyed: FlaskClient, path: str) -> None:
+def test_other_paths_need_no_key(keyed: FlaskClient, path: str) -> None:
     with keyed.get(path) as response:
         assert response.status_code == 200
 
 
-def test_what_a_browser_asks_first_needs_no_key(keyed: FlaskClient) -> None:
+def test_an_options_request_needs_no_key(keyed: FlaskClient) -> None:
     asked = keyed.options("/v1/chat/completions")
     assert asked.status_code == 200
     assert "POST" in asked.headers["Allow"]
 
 
-def test_without_keys_none_is_looked_at(
+def test_without_api_keys_every_request_is_accepted(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
-    assert not client.application.before_request_funcs.get("api")
     answers(upstream, *contents("Hi!"), FINISH, DONE)
     for headers in ({}, {"Authorization": "Bearer \xff"}, {"x_api_key": WRONG}):
         assert call(client, "POST", "/v1/chat/completions", **headers).status_code == 200
 
 
-def test_a_refusal_comes_before_the_body_is_looked_at(keyed: FlaskClient) -> None:
+def test_a_request_is_refused_before_its_body_is_read(keyed: FlaskClient) -> None:
     class Unread(BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise AssertionError("the body was read")
@@ -128,7 +136,7 @@ def test_a_refusal_comes_before_the_body_is_looked_at(keyed: FlaskClient) -> Non
     assert refused.status_code == 401
 
 
-def test_a_refusal_is_counted_and_no_key_is_told(
+def test_a_refusal_is_counted_and_no_key_is_shown(
     keyed: FlaskClient, upstream: responses.RequestsMock, logged: list[dict[str, Any]]
 ) -> None:
     call(keyed, "POST", "/v1/messages", x_api_key=WRONG)
@@ -144,10 +152,10 @@ def test_a_refusal_is_counted_and_no_key_is_told(
     assert not [key for key in (KEY, OTHER, WRONG) if key in shown]
 
 
-def test_the_document_says_where_a_key_may_be_wanted(client: FlaskClient) -> None:
+def test_the_openapi_document_shows_which_paths_may_need_a_key(client: FlaskClient) -> None:
     document = client.get("/openapi.json").get_json()
     assert document["components"]["securitySchemes"].keys() == {"bearer", "x-api-key"}
-    doors = {
+    keyed = {
         path
         for path, item in document["paths"].items()
         for method, operation in item.items()
@@ -155,4 +163,4 @@ def test_the_document_says_where_a_key_may_be_wanted(client: FlaskClient) -> Non
         if operation["security"] == [{}, {"bearer": []}, {"x-api-key": []}]
         if "WWW-Authenticate" in operation["responses"]["401"]["headers"]
     }
-    assert doors == {path for path in document["paths"] if "/v1/" in path}
+    assert keyed == {path for path in document["paths"] if "/v1/" in path}

@@ -25,7 +25,7 @@ values = st.recursive(
 KEYS = ("model", "messages", "prompt", "stream", "stream_options", "n", "gateway", "thinking")
 OPTIONS = ("format", "reasoning", "detail", "starts_inside", "other")
 messages = st.lists(
-    st.fixed_dictionaries({"role": st.text(max_size=6), "content": values}), max_size=2
+    st.fixed_dictionaries({"role": st.text(max_size=6) | values, "content": values}), max_size=2
 )
 options = st.dictionaries(
     st.sampled_from(OPTIONS), values | st.sampled_from(["events", "plain", "openai", "raw", "both"])

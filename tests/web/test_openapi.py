@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the application does."""
+"""The OpenAPI document agrees with the application."""
 
 import re
 from typing import Any, get_args

@@ -8,7 +8,7 @@ import pytest
 import responses
 from flask.testing import FlaskClient
 
-from tests.core.scripted import DONE, FINISH, contents, finish
+from tests.core.scripted import DONE, FINISH, contents, delta, finish
 from tests.web.conftest import COMPLETIONS, answers, sent, typed_events
 
 USAGE = {
@@ -136,6 +136,11 @@ def test_a_non_streamed_answer_is_one_response(
         "text": {"format": {"type": "text"}},
         "reasoning": {"effort": "high", "summary": "auto"},
         "metadata": {"a": "b"},
+        "instructions": None,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
         "usage": {
             "input_tokens": 10,
             "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
@@ -473,12 +478,6 @@ def test_other_members_are_converted_or_dropped(
             "input[0].content[0].file_data",
             "bad_request",
         ),
-        (
-            {"input": [{"role": "system", "content": [IMAGE]}]},
-            400,
-            "input[0].content",
-            "bad_request",
-        ),
         ({"input": [{"type": "function_call"}]}, 400, "input[0]", "bad_request"),
         ({"input": [{"type": "web_search_call"}]}, 400, "input[0].type", "unsupported_parameter"),
         ({"input": [{"type": "item_reference", "id": "rs_1"}]}, 404, "input[0]", "not_found"),
@@ -492,7 +491,6 @@ def test_other_members_are_converted_or_dropped(
         ({"conversation": "conv_1"}, 400, "conversation", "unsupported_parameter"),
         ({"prompt": {"id": "p"}}, 400, "prompt", "unsupported_parameter"),
         ({"n": 2}, 400, "n", "unsupported_parameter"),
-        ({"tools": [{"type": "web_search"}]}, 400, "tools[0].type", "unsupported_parameter"),
         ({"tools": [TOOL, {"type": "function"}]}, 400, "tools[1].name", "bad_request"),
         (
             {"tool_choice": {"type": "web_search"}},
@@ -519,20 +517,161 @@ def test_a_refusal_names_the_parameter(
     assert error["message"].endswith(".")
 
 
-def test_tools_that_run_only_at_openai_can_be_skipped(
+APPLY_PATCH = {
+    "type": "custom",
+    "name": "apply_patch",
+    "description": "Edits files.",
+    "format": {"type": "grammar", "syntax": "lark", "definition": "start: BEGIN"},
+}
+MCP = {
+    "type": "namespace",
+    "name": "mcp__files",
+    "description": "Tools of the server files.",
+    "tools": [
+        {"type": "function", "name": "read", "parameters": {"type": "object"}, "strict": False},
+        {"type": "custom", "name": "write"},
+        {"type": "web_search"},
+    ],
+}
+HOSTED = [{"type": "web_search"}, {"type": "image_generation"}, {"type": "tool_search"}]
+
+
+def test_tools_that_run_only_at_openai_are_left_out(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *ANSWER)
+    body = ask(client, tools=[HOSTED[0], TOOL, *HOSTED[1:]], tool_choice="auto").get_json()
+    assert body["tools"] == [TOOL]
+    assert [tool["function"]["name"] for tool in sent(upstream)["tools"]] == ["f"]
+    for choice in ("auto", "required"):
+        response = ask(client, tools=HOSTED, tool_choice=choice, parallel_tool_calls=False)
+        assert response.status_code == 200
+        assert sent(upstream).keys() == {"messages"}
+    assert ask(client, tools=[1]).get_json()["error"]["param"] == "tools[0]"
+
+
+def test_tools_that_run_only_at_openai_can_be_refused(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *ANSWER)
-    client = make_client(responses_other_tools="skip")
-    others = [{"type": "web_search"}, {"type": "custom", "name": "apply_patch"}]
-    body = ask(client, tools=[others[0], TOOL, others[1]], tool_choice="auto").get_json()
-    assert body["tools"] == [TOOL]
-    assert [tool["function"]["name"] for tool in sent(upstream)["tools"]] == ["f"]
-    assert (
-        ask(client, tools=others, tool_choice="auto", parallel_tool_calls=False).status_code == 200
-    )
-    assert sent(upstream).keys() == {"messages"}
-    assert ask(client, tools=[1]).get_json()["error"]["param"] == "tools[0]"
+    client = make_client(responses_other_tools="refuse")
+    error = ask(client, tools=[TOOL, HOSTED[0]]).get_json()["error"]
+    assert (error["param"], error["code"]) == ("tools[1].type", "unsupported_parameter")
+    assert ask(client, tools=[TOOL, MCP, APPLY_PATCH]).status_code == 200
+
+
+def test_namespaces_and_custom_tools_become_functions(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *ANSWER)
+    choice = {"type": "custom", "name": "write", "namespace": "mcp__files"}
+    body = ask(client, tools=[TOOL, MCP, APPLY_PATCH], tool_choice=choice).get_json()
+    assert body["tools"] == [TOOL, MCP, APPLY_PATCH]
+    functions = {tool["function"].pop("name"): tool["function"] for tool in sent(upstream)["tools"]}
+    assert list(functions) == ["f", "mcp__files__read", "mcp__files__write", "apply_patch"]
+    assert functions["mcp__files__read"] == {"parameters": {"type": "object"}, "strict": False}
+    patch = functions["apply_patch"]
+    assert patch["description"] == "Edits files."
+    assert patch["parameters"]["required"] == ["input"]
+    description = patch["parameters"]["properties"]["input"].pop("description")
+    assert "start: BEGIN" in description
+    assert patch["parameters"]["properties"] == {"input": {"type": "string"}}
+    chosen = {"type": "function", "function": {"name": "mcp__files__write"}}
+    assert sent(upstream)["tool_choice"] == chosen
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_calls_have_the_names_of_the_requests_tools(
+    client: FlaskClient, upstream: responses.RequestsMock, stream: bool
+) -> None:
+    called = [
+        ("mcp__files__read", '{"path":"a"}'),
+        ("apply_patch", '{"input":"*** Begin Patch\\n"}'),
+        ("write", '{"input":"b"}'),
+        ("apply_patch", "*** Begin Patch"),
+        ("f", "{}"),
+    ]
+    calls = [
+        {"index": at, "id": f"c{at}", "function": {"name": name, "arguments": arguments}}
+        for at, (name, arguments) in enumerate(called)
+    ]
+    answers(upstream, delta(tool_calls=calls), finish("tool_calls"), DONE)
+    response = ask(client, tools=[TOOL, MCP, APPLY_PATCH], stream=stream)
+    body = events(response)[-1]["response"] if stream else response.get_json()
+    assert [
+        {k: v for k, v in item.items() if k not in ("id", "status", "call_id")}
+        for item in body["output"]
+    ] == [
+        {
+            "type": "function_call",
+            "name": "read",
+            "namespace": "mcp__files",
+            "arguments": '{"path":"a"}',
+        },
+        {"type": "custom_tool_call", "name": "apply_patch", "input": "*** Begin Patch\n"},
+        {"type": "custom_tool_call", "name": "write", "namespace": "mcp__files", "input": "b"},
+        {"type": "custom_tool_call", "name": "apply_patch", "input": "*** Begin Patch"},
+        {"type": "function_call", "name": "f", "arguments": "{}"},
+    ]
+    assert [item["call_id"] for item in body["output"]] == ["c0", "c1", "c2", "c3", "c4"]
+    if stream:
+        custom = [e for e in events(response) if "custom_tool_call_input" in e["type"]]
+        assert [(e["type"].rpartition(".")[2], e.get("delta", e.get("input"))) for e in custom] == [
+            (kind, text)
+            for text in ("*** Begin Patch\n", "b", "*** Begin Patch")
+            for kind in ("delta", "done")
+        ]
+
+
+def test_a_history_of_codex_fits_a_chat_server(
+    client: FlaskClient, upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *ANSWER)
+    items = [
+        {"type": "message", "role": "developer", "content": "Be brief."},
+        USER,
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {}},
+        {"type": "compaction", "encrypted_content": "x"},
+        {"type": "made_up"},
+        {**CALL, "name": "read", "namespace": "mcp__files", "arguments": '{"path":"a'},
+        RESULT,
+        {"type": "custom_tool_call", "call_id": "c2", "name": "apply_patch", "input": "é"},
+        {"type": "custom_tool_call_output", "call_id": "c2", "output": "Done."},
+        {"type": "local_shell_call", "call_id": "c3", "action": {"command": ["ls"]}},
+        {"type": "local_shell_call_output", "call_id": "c3", "output": {"exit": 0}},
+        {"type": "mcp_call", "id": "m4", "name": "g", "arguments": "{}", "output": "5"},
+        {"type": "function_call_output", "call_id": "c1", "output": [{"type": "made_up"}, IMAGE]},
+        {"role": "user", "content": [{"type": "input_file", "file_url": "http://a/b.pdf"}]},
+        {"role": "developer", "content": [{"type": "input_text", "text": "Now be kind."}]},
+        {"role": "user", "content": "go on"},
+    ]
+    response = ask(client, instructions="Be good.", input=items, client_metadata={"a": "b"})
+    assert response.status_code == 200
+    body = sent(upstream)
+    assert body.keys() == {"messages"}
+
+    def call(id: str, name: str, arguments: str) -> dict[str, Any]:
+        function = {"name": name, "arguments": arguments}
+        chat = {"id": id, "type": "function", "function": function}
+        return {"role": "assistant", "content": None, "tool_calls": [chat]}
+
+    assert body["messages"] == [
+        {"role": "system", "content": "Be good.\n\nBe brief."},
+        USER,
+        call("c1", "mcp__files__read", '{"INVALID_JSON": "{\\"path\\":\\"a"}'),
+        SENT_RESULT,
+        call("c2", "apply_patch", '{"input": "é"}'),
+        {"role": "tool", "tool_call_id": "c2", "content": "Done."},
+        call("c3", "local_shell", '{"action": {"command": ["ls"]}}'),
+        {"role": "tool", "tool_call_id": "c3", "content": '{"exit":0}'},
+        call("m4", "g", "{}"),
+        {"role": "tool", "tool_call_id": "m4", "content": "5"},
+        {"role": "tool", "tool_call_id": "c1", "content": "[image 1]"},
+        {"role": "user", "content": [SENT_IMAGE]},
+        {"role": "user", "content": "[file http://a/b.pdf: this model cannot read it]"},
+        {"role": "user", "content": "Now be kind."},
+        {"role": "user", "content": "go on"},
+    ]
 
 
 def test_no_response_is_stored(client: FlaskClient) -> None:
@@ -592,23 +731,36 @@ def test_a_truncated_answer_is_incomplete(
         assert body["usage"]["output_tokens"] == 30
 
 
+def test_a_length_stop_can_count_as_completed(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *contents("Once upon"), finish("length"), USAGE, DONE)
+    client = make_client(responses_at_length="completed")
+    last = events(ask(client, stream=True))[-1]
+    assert last["type"] == "response.completed"
+    for body in (last["response"], ask(client).get_json()):
+        assert (body["status"], body["incomplete_details"]) == ("completed", None)
+        assert "completed_at_length" not in body
+
+
 def test_a_failure_in_the_stream_fails_the_response(
     client: FlaskClient, upstream: responses.RequestsMock
 ) -> None:
     answers(upstream, *contents("<think>I add.</think>The"))
-    *_, done, error, failed = events(ask(client, stream=True))
+    *_, delta, error, failed = events(ask(client, stream=True))
     members = {
         "code": "upstream_broke_off",
         "message": "The upstream's stream ended before its answer did.",
         "param": None,
     }
-    assert done["item"]["status"] == "incomplete"
+    assert delta["type"] == "response.output_text.delta"
     del error["sequence_number"]
     assert error == {"type": "error", **members, "error": {"type": "upstream_error", **members}}
     assert failed["type"] == "response.failed"
     assert failed["response"]["status"] == "failed"
     assert failed["response"]["error"] == {"code": "server_error", "message": members["message"]}
-    assert failed["response"]["output"] == [done["item"]]
+    [message] = failed["response"]["output"]
+    assert (message["status"], message["content"][0]["text"]) == ("incomplete", "The")
     non_streamed = ask(client)
     assert non_streamed.status_code == 502
     assert non_streamed.headers["x-should-retry"] == "false"

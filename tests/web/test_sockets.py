@@ -1,4 +1,4 @@
-"""What the kernel says of clients' sockets."""
+"""The state of clients' sockets, as the kernel reports it."""
 
 import socket
 from collections.abc import Iterator

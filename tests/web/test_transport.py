@@ -73,8 +73,8 @@ def test_lines_of_one_read_are_one_batch() -> None:
 
 
 def test_a_long_line_in_small_reads_takes_linear_time() -> None:
-    [line] = lines_of([b"x" * 1000] * 20_000 + [b"\n"])
-    assert len(line) == 20_000_000
+    [line] = lines_of([b"x" * 1000] * 15_000 + [b"\n"])
+    assert len(line) == 15_000_000
 
 
 def test_a_line_without_end_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.sse import DONE, dumps, frame, quote
@@ -32,6 +33,8 @@ REASONING_SUMMARY = "reasoning_summary"
 FINAL_OUTPUT = "final_output"
 
 _END = frame(DONE.decode())
+_LASTING = frozenset({"system_fingerprint", "service_tier"})
+"""Members of the upstream's chunks that are repeated in each chunk; others are sent once."""
 
 
 class ChunkDialect(Dialect):
@@ -52,6 +55,10 @@ class ChunkDialect(Dialect):
             "model": answer.model,
         }
         self._head = dumps(self._members)[:-1]
+        self._once: dict[str, Any] = {}
+        """Unknown members of the upstream's chunks, for the next chunk."""
+        self._choice_once: dict[str, Any] = {}
+        """The same for the choice."""
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
         """The chunks for the first event; the very first delta has the role."""
@@ -91,6 +98,10 @@ class ChunkDialect(Dialect):
     ) -> bytes:
         """One chunk. `delta` is a JSON object; `choice` and `more` are further members, of the
         choice and of the chunk, each with a leading comma."""
+        if self._once or self._choice_once:
+            choice += _members(self._choice_once)
+            more += _members(self._once)
+            self._choice_once, self._once = {}, {}
         data = (
             f'{self._head},"choices":[{{"index":{self._index},"delta":{delta}{choice},'
             f'"finish_reason":null}}],"phase":"{phase}"{more}}}'
@@ -114,6 +125,8 @@ class ChunkDialect(Dialect):
                 return self.prompt_summary(event)
             case ToolCallDelta(call):
                 return self.chunk_in(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
+            case Thoughts():
+                return b""  # the format has no place for it
             case Extra():
                 return self._extra(event)
             case ChoiceEvent(index, Done() as done):
@@ -127,14 +140,16 @@ class ChunkDialect(Dialect):
                 return frame(dumps(error.body())) + _END
 
     def _extra(self, extra: Extra) -> bytes:
-        if extra.chunk:
-            self._members |= extra.chunk
+        if lasting := {name: extra.chunk[name] for name in _LASTING if name in extra.chunk}:
+            self._members |= lasting
             self._head = dumps(self._members)[:-1]
-        if not extra.delta and not extra.choice:
+        for name in extra.chunk.keys() - _LASTING:
+            is_ours = name == "timings" and self.shows_timings
+            self._once[f"upstream_{name}" if is_ours else name] = extra.chunk[name]
+        self._choice_once |= extra.choice
+        if not extra.delta and "logprobs" not in extra.choice:
             return b""
-        of_choice = f",{dumps(extra.choice)[1:-1]}" if extra.choice else ""
-        phase = FINAL_OUTPUT if extra.answers else self._phase
-        return self.chunk_in(phase, dumps(extra.delta), choice=of_choice)
+        return self.chunk_in(FINAL_OUTPUT if extra.answers else self._phase, dumps(extra.delta))
 
     def _choice(self, index: int) -> "ChunkDialect":
         """This dialect for one of several choices, with a phase of its own."""
@@ -145,10 +160,11 @@ class ChunkDialect(Dialect):
 
     def _finish(self, done: Done) -> bytes:
         """The chunk with the finish reason."""
-        more: dict[str, Any] = {"phase": FINAL_OUTPUT}
+        more: dict[str, Any] = {"phase": FINAL_OUTPUT, **self._once}
         if self.shows_timings:
             more["timings"] = msgspec.to_builtins(done.timings)
         choice = {"index": self._index, "delta": {}, "finish_reason": done.finish_reason}
+        choice |= self._choice_once
         finish = frame(f'{self._head},"choices":[{dumps(choice)}],{dumps(more)[1:]}')
         return self.enter(FINAL_OUTPUT) + finish
 
@@ -158,3 +174,8 @@ class ChunkDialect(Dialect):
         if not self.answer.include_usage or usage is None:
             return b""
         return frame(f'{self._head},"choices":[],"usage":{dumps(usage)}}}')
+
+
+def _members(members: dict[str, Any]) -> str:
+    """Members to add to a JSON object that has some."""
+    return f",{dumps(members)[1:-1]}" if members else ""

@@ -15,6 +15,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.errors import ErrorInfo
@@ -35,7 +36,7 @@ class Completion:
         self._content: list[str] = []
         self._tool_calls: dict[int, dict[str, Any]] = {}
         self._message_members: dict[str, Any] = {}
-        self._logprobs: dict[str, Any] = {}
+        self._choice_members: dict[str, Any] = {"logprobs": None}
         self._body_members: dict[str, Any] = {}
         self._done: Done | None = None
         self._choices: dict[int, Completion] = {}
@@ -56,20 +57,21 @@ class Completion:
                 case ToolCallDelta(call):
                     self._add_tool_call(call)
                 case Extra(delta, choice, chunk):
-                    for target, members in (
-                        (self._message_members, delta),
-                        (self._logprobs, choice.get("logprobs") or {}),
-                        (self._body_members, chunk),
-                    ):
-                        for name, value in members.items():
-                            _append(target, name, value)
+                    for name, value in delta.items():
+                        _append(self._message_members, name, value)
+                    for name, value in choice.items():
+                        if name == "logprobs":
+                            _append(self._choice_members, name, value)
+                        else:
+                            self._choice_members[name] = value
+                    self._body_members |= chunk
                 case Done():
                     self._done = event
                 case Failed(error):
                     self.error = error
                 case ChoiceEvent(index, inner):
                     self._choices.setdefault(index, Completion(self._answer)).add([inner])
-                case SummaryDelta():
+                case SummaryDelta() | Thoughts():
                     pass  # ReasoningSummary has the final text
 
     def body(self) -> dict[str, Any]:
@@ -105,7 +107,8 @@ class Completion:
             "index": index,
             "message": message | self._message_members,
             "finish_reason": self._done.finish_reason if self._done else None,
-            "logprobs": self._logprobs or None,
+            **self._choice_members,
+            "logprobs": self._choice_members["logprobs"] or None,
         }
 
     def _phases(self) -> dict[str, Any]:
@@ -115,19 +118,30 @@ class Completion:
     def _add_tool_call(self, delta: dict[str, Any]) -> None:
         call = self._tool_calls.setdefault(delta["index"], {})
         for name, value in delta.items():
-            if name == "function":
-                function = call.setdefault("function", {})
-                for member, piece in value.items() if isinstance(value, dict) else ():
-                    _append(function, member, piece)
-            elif name != "index" and value is not None:
-                call[name] = value
+            if name != "index":
+                _append(call, name, value)
+
+
+_NAMES = frozenset({"id", "type", "role", "format"})
+"""Members whose value is repeated, not continued."""
 
 
 def _append(target: dict[str, Any], name: str, value: Any) -> None:
-    """Adds a delta to a member: strings and lists are joined, any other value replaces the last."""
-    if isinstance(value, list) and isinstance(target.setdefault(name, []), list):
-        target[name].extend(value)
-    elif isinstance(value, str) and isinstance(target.get(name), str):
-        target[name] += value
-    elif value is not None:
+    """Adds a delta to a member: strings and lists are joined, objects member by member.
+
+    Any other value replaces the last, but nothing replaces an object.
+    """
+    last = target.get(name)
+    if value is None or (isinstance(last, dict) and not isinstance(value, dict)):
+        return
+    if isinstance(value, dict):
+        merged = dict(last) if isinstance(last, dict) else {}
+        for member, piece in value.items():
+            _append(merged, member, piece)
+        target[name] = merged
+    elif isinstance(value, list):
+        target[name] = [*last, *value] if isinstance(last, list) else value
+    elif isinstance(value, str) and isinstance(last, str) and name not in _NAMES:
+        target[name] = last + value
+    elif value != "" or name not in target:
         target[name] = value

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from gateway.apis.base import Dialect
 from gateway.apis.chat.completion import Completion
 from gateway.core.events import Done, Event, Failed, OutputDelta
+from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import comment, dumps, frame, quote
 from gateway.errors import ErrorInfo
 
@@ -30,8 +31,13 @@ def _encode(event: Event) -> bytes:
     match event:
         case OutputDelta(text):
             return frame(f'{{"choices":[{{"delta":{{"content":{quote(text)}}}}}]}}')
-        case Done():
-            return frame("[DONE]")
+        case Done(finish_reason):
+            end = frame("[DONE]")
+            if meaning_of(finish_reason) == "finished":
+                return end
+            # With a content, because the clients of this format read it in every chunk.
+            choice = f'{{"delta":{{"content":""}},"finish_reason":{quote(finish_reason)}}}'
+            return frame(f'{{"choices":[{choice}]}}') + end
         case Failed(error):
             return _error(error)
     return b""

@@ -5,14 +5,19 @@ from typing import Any, get_args
 import msgspec
 
 from gateway.apis.base import ChatRequest, Options
-from gateway.apis.history import without_reasoning
+from gateway.apis.content import text_part
+from gateway.apis.history import with_one_system_message, without_reasoning
 from gateway.apis.json import convert
+from gateway.apis.members import for_servers
 from gateway.config import Config, Format
+from gateway.core.sse import dumps
 from gateway.errors import BadRequest
 
+_OTHER_ROLES = frozenset({"assistant", "developer", "function", "system", "tool"})
+"""Roles of messages that the user has not written."""
 _FORMATS: tuple[Format, ...] = get_args(Format)
-MAX_CHOICES = 128
-"""The largest `n` that OpenAI accepts."""
+MAX_CHOICES = 8
+"""The largest `n`. Each choice reads the whole stream of all, so the work grows with its square."""
 
 
 class RequestMessage(msgspec.Struct, frozen=True):
@@ -52,8 +57,10 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
         body = body | {"messages": _prompt_messages(body, config.max_prompt_chars)}
     elif "prompt" in body:
         raise BadRequest("Send either messages or prompt, not both.", param="prompt")
-    request = convert(body, ChatBody)
-    if not request.messages:
+    messages = body.get("messages")
+    is_list = isinstance(messages, list)
+    request = convert(body | {"messages": []} if is_list else body, ChatBody)
+    if not messages:
         raise BadRequest("messages must hold at least one message.", param="messages")
     choices = 1 if request.n is None else request.n
     if not 1 <= choices <= MAX_CHOICES:
@@ -64,7 +71,9 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
             "Use the format openai, or stream false.",
             param="n",
         )
-    upstream_body = {name: body[name] for name in body if name not in ("gateway", "prompt")}
+    conversation = without_reasoning(_read_messages(messages))
+    members = for_servers(body)
+    upstream_body = {name: members[name] for name in members if name not in ("gateway", "prompt")}
     return ChatRequest(
         dialect=format,
         model=request.model or "",
@@ -72,8 +81,55 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
         include_usage=bool((request.stream_options or {}).get("include_usage")),
         choices=choices,
         options=request.gateway or Options(),
-        body=upstream_body | {"messages": without_reasoning(body["messages"])},
+        body=upstream_body | {"messages": with_one_system_message(conversation)},
+        conversation=conversation,
     )
+
+
+def _read_messages(messages: list[Any]) -> list[dict[str, Any]]:
+    """Returns the messages that a server can read. Raises BadRequest.
+
+    Only the newest message of the user is refused for its form: the others are history, which the
+    user can't change.
+    """
+    newest = max((at for at, message in enumerate(messages) if _is_users(message)), default=-1)
+    if newest >= 0:
+        path = f"messages[{newest}]"
+        if convert(messages[newest], RequestMessage, path).content is None:
+            raise BadRequest(f"{path}.content: it is required.", param=f"{path}.content")
+    kept = [
+        message if at == newest else _readable(message)
+        for at, message in enumerate(messages)
+        if at == newest or _can_be_kept(message)
+    ]
+    if not kept:
+        raise BadRequest("messages must hold at least one message.", param="messages")
+    return kept
+
+
+def _can_be_kept(message: Any) -> bool:
+    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+        return False
+    return message["role"] != "user" or message.get("content") is not None
+
+
+def _is_users(message: Any) -> bool:
+    """Returns whether the user may have written the message: it has no other known role."""
+    role = message.get("role") if isinstance(message, dict) else None
+    return not (isinstance(role, str) and role in _OTHER_ROLES)
+
+
+def _readable(message: dict[str, Any]) -> dict[str, Any]:
+    """Returns the message with a content that is a text, a list of parts, or null."""
+    content = message.get("content")
+    if isinstance(content, list):
+        if all(isinstance(part, dict) for part in content):
+            return message
+        parts = [text_part(part) if isinstance(part, str) else part for part in content]
+        return {**message, "content": [part for part in parts if isinstance(part, dict)]}
+    if content is None or isinstance(content, str):
+        return message
+    return {**message, "content": dumps(content)}
 
 
 def _is_prompt_request(body: dict[str, Any], path_format: str | None) -> bool:

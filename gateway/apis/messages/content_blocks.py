@@ -9,7 +9,7 @@ turn comes, so nothing is lost. The first block stops
 - when another block follows it, if it is text or thinking;
 - when another block follows it and its arguments are a complete JSON object, if it is a tool call;
 - at once, if it is the prompt summary, which never grows;
-- at the end of the answer, in any case.
+- at the end of the answer, in any case; not when the answer fails.
 
 A tool call starts with its first arguments, because its name may arrive in pieces before them.
 
@@ -26,7 +26,6 @@ For example, two tool calls whose deltas interleave:
     close()                    BlockStop(1)
 """
 
-import json
 from collections import deque
 from collections.abc import Hashable
 from typing import Any, Literal
@@ -34,7 +33,8 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.apis.base import Answer
-from gateway.apis.tool_calls import read_call_delta
+from gateway.apis.history import parse_object
+from gateway.apis.tool_calls import input_as_arguments, legacy_call, read_call_delta
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -46,6 +46,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 
@@ -71,6 +72,8 @@ class BlockStop(msgspec.Struct, frozen=True):
     """A block is complete."""
 
     index: int
+    thoughts: str = ""
+    """What the model thought, in the last block of its thinking."""
 
 
 BlockEvent = BlockStart | BlockDelta | BlockStop
@@ -90,6 +93,8 @@ class _Block:
         """It stops as soon as it has started, even if no block follows."""
         self.pending: list[str] = []
         """Deltas that have not been sent."""
+        self.custom_input: list[str] = []
+        """The input of a custom call so far. It becomes an argument once it is complete."""
         self._arguments: list[str] = []
         self._is_complete: bool | None = None
 
@@ -121,6 +126,7 @@ class ContentBlocks:
         self._queue: deque[_Block] = deque()
         self._calls: dict[int, _Block] = {}
         self._index = 0
+        self._thoughts = ""
         self.has_tool_use = False
         self.has_refusal = False
         """The upstream sent a `refusal`."""
@@ -152,12 +158,22 @@ class ContentBlocks:
                 if isinstance(refusal := delta.get("refusal"), str):
                     self.has_refusal = True
                     self._add_text("text", "text", refusal)
+                if (
+                    legacy := legacy_call(delta, tools=bool(self._answer.echo.get("tools")))
+                ) is not None:
+                    self._add_call(legacy)
+            case Thoughts(text):
+                self._thoughts = text
             case Done() | Failed() | ChoiceEvent():
                 pass  # close() ends the answer, and there is only one choice
         return self._advance(closing=False)
 
     def close(self) -> list[BlockEvent]:
         """Ends the answer: returns what the queued blocks have left, and stops them."""
+        for block in self._queue:
+            if block.custom_input:
+                block.add_arguments(input_as_arguments("".join(block.custom_input)))
+                block.custom_input.clear()
         return self._advance(closing=True)
 
     def _add_text(self, type: BlockType, key: Hashable, text: str) -> None:
@@ -180,6 +196,8 @@ class ContentBlocks:
             block.name += delta.name
         if delta.arguments:
             block.add_arguments(delta.arguments)
+        if delta.input is not None:
+            block.custom_input.append(delta.input)
 
     def _advance(self, *, closing: bool) -> list[BlockEvent]:
         """Sends what the first block has; while that one is over, goes on with the next."""
@@ -196,10 +214,16 @@ class ContentBlocks:
                 block.pending.clear()
             if not is_over:
                 break
-            events.append(BlockStop(self._index))
+            events.append(BlockStop(self._index, self._take_thoughts(block)))
             self._queue.popleft()
             self._index += 1
         return events
+
+    def _take_thoughts(self, block: _Block) -> str:
+        if block.type != "thinking":
+            return ""
+        thoughts, self._thoughts = self._thoughts, ""
+        return thoughts
 
     def _head(self, block: _Block) -> dict[str, Any]:
         if block.type != "tool_use":
@@ -207,12 +231,3 @@ class ContentBlocks:
         # The client names the id in the tool's result, so it can't be empty.
         id = block.id or f"toolu_{self._answer.id}_{self._index}"
         return {"type": "tool_use", "id": id, "name": block.name}
-
-
-def parse_object(text: str) -> dict[str, Any] | None:
-    """Returns the JSON object that the text holds, or None."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

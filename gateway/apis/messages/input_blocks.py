@@ -1,12 +1,13 @@
 """Converts the messages of Anthropic's API, which hold content blocks, to chat messages."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from gateway.apis.content import PARAGRAPH_BREAK, message_content, text_part, tool_result_text
+from gateway.apis.history import hand_back
 from gateway.errors import BadRequest
 
 
@@ -55,7 +56,10 @@ class SearchResultBlock(msgspec.Struct, frozen=True, tag="search_result"):
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
-    """Accepted, and not sent to the model."""
+    """Its text is not sent to the model: it is the gateway's summary."""
+
+    signature: str | None = None
+    """The model's own thoughts, sealed."""
 
 
 class RedactedThinkingBlock(msgspec.Struct, frozen=True, tag="redacted_thinking"):
@@ -86,16 +90,25 @@ class InputMessage(msgspec.Struct, frozen=True):
     content: str | list[InputBlock]
 
 
-def chat_messages(messages: Sequence[InputMessage]) -> Iterator[dict[str, Any]]:
-    """Yields the chat messages. Raises BadRequest that names the path of the fault."""
-    for number, message in enumerate(messages):
+def chat_messages(
+    messages: Sequence[tuple[int, InputMessage]], open_seal: Callable[[str], str | None]
+) -> Iterator[dict[str, Any]]:
+    """Yields the chat messages. Raises BadRequest that names the path of the fault.
+
+    messages: each with its number in the request. open_seal: see Sealer.open.
+    """
+    for number, message in messages:
         path = f"messages.{number}.content"
         if isinstance(message.content, str):
             yield {"role": message.role, "content": message.content}
         elif message.role == "user":
             yield from _user_messages(message.content, path)
         elif message.role == "assistant":
-            yield _assistant_message(message.content, path)
+            seals = [b.signature or "" for b in message.content if isinstance(b, ThinkingBlock)]
+            thoughts = next(filter(None, map(open_seal, reversed(seals))), None)
+            for chat_message in _assistant_messages(message.content, path):
+                hand_back(chat_message, thoughts)
+                yield chat_message
         else:
             yield {"role": "system", "content": _system_text(message.content, path)}
 
@@ -118,7 +131,8 @@ def _user_messages(blocks: list[InputBlock], path: str) -> Iterator[dict[str, An
         yield {"role": "user", "content": message_content([*attachments, *parts])}
 
 
-def _assistant_message(blocks: list[InputBlock], path: str) -> dict[str, Any]:
+def _assistant_messages(blocks: list[InputBlock], path: str) -> Iterator[dict[str, Any]]:
+    """Yields the message; none if it held only thinking, because servers refuse an empty one."""
     texts: list[str] = []
     calls: list[dict[str, Any]] = []
     for block_path, block in _with_paths(blocks, path):
@@ -134,9 +148,10 @@ def _assistant_message(blocks: list[InputBlock], path: str) -> dict[str, Any]:
             case ThinkingBlock() | RedactedThinkingBlock():
                 pass
     text = "".join(texts)
-    if not calls:
-        return {"role": "assistant", "content": text}
-    return {"role": "assistant", "content": text or None, "tool_calls": calls}
+    if calls:
+        yield {"role": "assistant", "content": text or None, "tool_calls": calls}
+    elif text or not blocks:
+        yield {"role": "assistant", "content": text}
 
 
 def _system_text(blocks: list[InputBlock], path: str) -> str:

@@ -5,18 +5,23 @@ and dropped.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.content import PARAGRAPH_BREAK
-from gateway.apis.history import without_reasoning
+from gateway.apis.history import take_thoughts, with_one_system_message, without_reasoning
+from gateway.apis.members import for_servers
+from gateway.apis.messages.history import readable_messages, readable_system
 from gateway.apis.messages.input_blocks import InputMessage, TextBlock, chat_messages, invalid
+from gateway.apis.seal import sealer
 from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.config.validation import explain
 from gateway.core.tokens import estimate_prompt
+from gateway.errors import BadRequest
 
 _EFFORTS = {"xhigh": "high", "max": "high"}
 """Replacements for efforts that some model servers refuse."""
@@ -96,33 +101,77 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
         mode = _reasoning_mode(request.thinking, config.messages_summary)
     display = request.thinking.display if request.thinking else None
     is_omitted = mode != "none" and display == "omitted"
-    chat = _chat_request(request, body)
+    open_seal = partial(sealer(config.seal_keys).open, request.model or "")
+    conversation = _conversation(request, body["messages"], open_seal)
+    chat = _chat_request(request, body, conversation)
+    chat["messages"], thoughts = take_thoughts(chat["messages"])
     return ChatRequest(
         dialect="messages",
         model=request.model or "",
         stream=bool(request.stream),
         options=msgspec.structs.replace(options, reasoning="none" if is_omitted else mode),
         body=chat,
-        echo={"display": "omitted"} if is_omitted else {},
+        conversation=conversation,
+        thoughts=thoughts,
+        seals_thoughts=True,
+        echo={
+            **({"display": "omitted"} if is_omitted else {}),
+            **({"tools": True} if chat.get("tools") else {}),
+        },
         prompt_tokens=estimate_prompt(chat),
     )
 
 
 def count_tokens(body: dict[str, Any]) -> int:
     """Returns an estimate of the tokens in the prompt of a request. Raises BadRequest."""
-    return estimate_prompt(_chat_request(_read(body), body))
+    request = _read(body)
+    return estimate_prompt(
+        _chat_request(request, body, _conversation(request, body["messages"], lambda _: None))
+    )
 
 
 def _read(body: dict[str, Any]) -> MessagesBody:
-    try:
-        request = msgspec.convert(body, MessagesBody)
-    except msgspec.ValidationError as error:
-        path, problem = explain(error, MessagesBody)
-        # Anthropic writes `messages.0.role`, msgspec `messages[0].role`.
-        raise invalid(re.sub(r"\[(\w+)\]", r".\1", path) or "body", problem) from None
-    if not request.messages:
+    """Returns the request without its messages, which :func:`_conversation` reads."""
+    messages = body.get("messages")
+    for name, readable in (("tools", _known_tools), ("system", readable_system)):
+        if isinstance(given := body.get(name), list):
+            body = body | {name: readable(given)}
+    request = _convert(body | {"messages": []} if isinstance(messages, list) else body)
+    if not messages:
         raise invalid("messages", "at least one message is required")
     return request
+
+
+def _known_tools(tools: list[Any]) -> list[Any]:
+    """Leaves out tools that only Anthropic's servers or models know."""
+    return [
+        tool
+        for tool in tools
+        if not isinstance(tool, dict)
+        or tool.get("type") in (None, "custom")
+        or tool.get("input_schema") is not None
+    ]
+
+
+def _convert(body: dict[str, Any]) -> MessagesBody:
+    try:
+        return msgspec.convert(body, MessagesBody)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, MessagesBody) from None
+
+
+def _read_message(message: Any, at: int) -> InputMessage:
+    try:
+        return msgspec.convert(message, InputMessage)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, InputMessage, f"messages.{at}") from None
+
+
+def _invalid(error: msgspec.ValidationError, expected: Any, where: str = "") -> BadRequest:
+    path, problem = explain(error, expected)
+    # Anthropic writes `messages.0.role`, msgspec `messages[0].role`.
+    path = re.sub(r"\[(\w+)\]", r".\1", f"{where}.{path}".strip("."))
+    return invalid(path or "body", problem)
 
 
 def _reasoning_mode(thinking: _Thinking | None, summary: SummaryRule) -> ReasoningMode:
@@ -130,10 +179,19 @@ def _reasoning_mode(thinking: _Thinking | None, summary: SummaryRule) -> Reasoni
     return "summary" if is_enabled or summary == "always" else "none"
 
 
-def _chat_request(request: MessagesBody, body: dict[str, Any]) -> dict[str, Any]:
+def _conversation(
+    request: MessagesBody, messages: list[Any], open_seal: Callable[[str], str | None]
+) -> list[dict[str, Any]]:
+    """Returns the chat messages with the roles that the client gave them."""
+    read = [(at, _read_message(message, at)) for at, message in readable_messages(messages)]
+    return without_reasoning([*_system_messages(request.system), *chat_messages(read, open_seal)])
+
+
+def _chat_request(
+    request: MessagesBody, body: dict[str, Any], conversation: list[dict[str, Any]]
+) -> dict[str, Any]:
     chat = {name: body[name] for name in _SAME_MEMBERS if body.get(name) is not None}
-    messages = [*_system_messages(request.system), *chat_messages(request.messages)]
-    chat["messages"] = without_reasoning(messages)
+    chat["messages"] = with_one_system_message(conversation)
     if request.stop_sequences:
         chat["stop"] = request.stop_sequences
     if request.metadata and request.metadata.user_id:
@@ -142,6 +200,8 @@ def _chat_request(request: MessagesBody, body: dict[str, Any]) -> dict[str, Any]
         chat["tools"] = [_tool(tool, f"tools.{at}") for at, tool in enumerate(request.tools)]
     if request.tool_choice:
         chat |= _tool_choice(request.tool_choice)
+    if body.get("tools") and not _can_choose(chat):
+        chat.pop("tool_choice", None)  # its tools were left out
     config = request.output_config or _OutputConfig()
     if format := config.format or request.output_format:
         schema = {"name": "output", "schema": format.schema, "strict": True}
@@ -150,7 +210,7 @@ def _chat_request(request: MessagesBody, body: dict[str, Any]) -> dict[str, Any]
         chat |= _THINKING_OFF
     elif config.effort:
         chat["reasoning_effort"] = _EFFORTS.get(config.effort, config.effort)
-    return chat
+    return for_servers(chat)
 
 
 def _system_messages(system: str | list[TextBlock] | None) -> Iterator[dict[str, str]]:
@@ -160,8 +220,6 @@ def _system_messages(system: str | list[TextBlock] | None) -> Iterator[dict[str,
 
 
 def _tool(tool: _Tool, path: str) -> dict[str, Any]:
-    if tool.type not in (None, "custom"):
-        raise invalid(f"{path}.type", f"{tool.type} runs only at Anthropic; send your own tools")
     if tool.input_schema is None:
         raise invalid(f"{path}.input_schema", "it is required")
     function = {
@@ -172,6 +230,13 @@ def _tool(tool: _Tool, path: str) -> dict[str, Any]:
     }
     function = {name: value for name, value in function.items() if value is not None}
     return {"type": "function", "function": function}
+
+
+def _can_choose(chat: dict[str, Any]) -> bool:
+    """Returns whether there are tools, and the one that the request chooses is among them."""
+    names = {tool["function"]["name"] for tool in chat.get("tools", ())}
+    choice = chat.get("tool_choice")
+    return choice["function"]["name"] in names if isinstance(choice, dict) else bool(names)
 
 
 def _tool_choice(choice: _ToolChoice) -> dict[str, Any]:

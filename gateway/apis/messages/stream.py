@@ -14,8 +14,8 @@ the trace and block 2 the summary. Then come text and tool calls. For example:
     message_delta                stop_reason, usage
     message_stop
 
-A failed answer ends in an event `error` in place of the last two. Anthropic's SDKs know all events;
-some clients fail at an unknown one.
+A failed answer ends in an event `error`, and the block that is open does not stop. Anthropic's SDKs
+know all events; some clients fail at an unknown one.
 """
 
 import base64
@@ -23,16 +23,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
+from gateway.apis.history import parse_object
 from gateway.apis.messages.content_blocks import (
     BlockDelta,
     BlockEvent,
     BlockStart,
     BlockStop,
     ContentBlocks,
-    parse_object,
 )
 from gateway.apis.usage import token_counts
 from gateway.core.events import Done, Event, Failed
+from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import dumps, frame, quote
 from gateway.errors import ErrorInfo
 
@@ -47,6 +48,7 @@ _ERROR_TYPES = {
     408: "timeout_error",
     409: "conflict_error",
     413: "request_too_large",
+    424: "api_error",
     429: "rate_limit_error",
     503: "overloaded_error",
     504: "timeout_error",
@@ -106,14 +108,15 @@ class MessageObject:
                     self._texts = []
                 case BlockDelta(_, text):
                     self._texts.append(text)
-                case BlockStop(index):
-                    self._content[-1] |= self._text_members(index, "".join(self._texts))
+                case BlockStop(index, thoughts):
+                    text = "".join(self._texts)
+                    self._content[-1] |= self._text_members(index, text, thoughts)
 
-    def _text_members(self, index: int, text: str) -> dict[str, Any]:
+    def _text_members(self, index: int, text: str, thoughts: str) -> dict[str, Any]:
         """Returns the members of a block that hold its text."""
         match self._content[-1]["type"]:
             case "thinking":
-                return {"thinking": text, "signature": _signature(self._answer, index)}
+                return {"thinking": text, "signature": _signature(self._answer, index, thoughts)}
             case "text":
                 return {"text": text}
         arguments = parse_object(text or "{}")
@@ -144,17 +147,18 @@ class MessagesDialect(Dialect):
         frames: list[bytes] = []
         for event in events:
             frames += map(self._block_event, self._blocks.add(event))
-            if isinstance(event, Done | Failed):
+            if isinstance(event, Done):
                 frames += map(self._block_event, self._blocks.close())
                 frames.append(self._end(event))
+            elif isinstance(event, Failed):
+                # The open block does not stop: a client must not run a half tool call.
+                frames.append(frame(dumps(_error(event.error, self.answer.request_id)), "error"))
         return b"".join(frames)
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return _PING
 
-    def _end(self, event: Done | Failed) -> bytes:
-        if isinstance(event, Failed):
-            return frame(dumps(_error(event.error, self.answer.request_id)), "error")
+    def _end(self, event: Done) -> bytes:
         usage = _usage(event, self.answer)
         delta = _event("message_delta", delta=_stop(event, self._blocks), usage=usage)
         return delta + _event("message_stop")
@@ -168,11 +172,11 @@ class MessagesDialect(Dialect):
                 self._block_type = head["type"]
                 block = head | _EMPTY[self._block_type]
                 return _event("content_block_start", index=index, content_block=block)
-            case BlockStop(index):
+            case BlockStop(index, thoughts):
                 stop = _event("content_block_stop", index=index)
                 if self._block_type != "thinking":
                     return stop
-                signature = _signature(self.answer, index)
+                signature = _signature(self.answer, index, thoughts)
                 return _delta(index, "signature_delta", "signature", signature) + stop
 
     @classmethod
@@ -200,13 +204,15 @@ def _head(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _signature(answer: Answer, index: int) -> str:
-    """Returns the name of the block. Clients require a signature; the gateway never checks it."""
+def _signature(answer: Answer, index: int, thoughts: str) -> str:
+    """Returns the sealed thoughts, or the name of the block: clients require a signature."""
+    if thoughts and answer.seal is not None:
+        return answer.seal(thoughts)
     return base64.b64encode(f"{answer.id}.{index}".encode()).decode("ascii")
 
 
 def _stop(done: Done, blocks: ContentBlocks) -> dict[str, Any]:
-    """Returns `stop_reason` and `stop_sequence`.
+    """Returns `stop_reason` and `stop_sequence`; `usage` names an unknown finish reason.
 
     A tool call decides by itself: servers disagree on the finish reason of an answer with one.
     """
@@ -225,6 +231,8 @@ def _usage(done: Done, answer: Answer) -> dict[str, Any]:
     counts = token_counts(done, answer)
     usage = _counts(counts.prompt - counts.cached, counts.output, counts.cached)
     usage["output_tokens_details"] = {"thinking_tokens": counts.reasoning}
+    if meaning_of(done.finish_reason) == "unknown":
+        usage["finish_reason"] = done.finish_reason
     return usage | counts.extra_members("thinking_tokens")
 
 

@@ -4,95 +4,109 @@ The input has one item for each text and each call of the model; here, neighbour
 assistant message. Reasoning items are dropped; see gateway.apis.history.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from gateway.apis.content import PARAGRAPH_BREAK, message_content, text_part, tool_result_text
+from gateway.apis.history import hand_back
 from gateway.apis.json import convert, unsupported
+from gateway.apis.responses.tools import custom_arguments, flat_name
 from gateway.errors import BadRequest, NotFound
 
 
-class _InputText(msgspec.Struct, frozen=True, tag="input_text"):
+class InputText(msgspec.Struct, frozen=True, tag="input_text"):
     text: str
 
 
-class _OutputText(msgspec.Struct, frozen=True, tag="output_text"):
+class OutputText(msgspec.Struct, frozen=True, tag="output_text"):
     text: str
 
 
-class _PlainText(msgspec.Struct, frozen=True, tag="text"):
+class PlainText(msgspec.Struct, frozen=True, tag="text"):
     text: str
 
 
-class _Refusal(msgspec.Struct, frozen=True, tag="refusal"):
+class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
     refusal: str
 
 
-class _InputImage(msgspec.Struct, frozen=True, tag="input_image"):
+class InputImage(msgspec.Struct, frozen=True, tag="input_image"):
     image_url: str | None = None
     detail: str | None = None
     file_id: str | None = None
 
 
-class _InputFile(msgspec.Struct, frozen=True, tag="input_file"):
+class InputFile(msgspec.Struct, frozen=True, tag="input_file"):
     file_data: str | None = None
     filename: str | None = None
     file_id: str | None = None
     file_url: str | None = None
 
 
-class _InputAudio(msgspec.Struct, frozen=True, tag="input_audio"):
+class InputAudio(msgspec.Struct, frozen=True, tag="input_audio"):
     input_audio: dict[str, Any]
 
 
-class _ReasoningText(msgspec.Struct, frozen=True, tag="reasoning_text"):
+class ReasoningText(msgspec.Struct, frozen=True, tag="reasoning_text"):
     """Not sent to the model."""
 
 
-class _SummaryText(msgspec.Struct, frozen=True, tag="summary_text"):
+class SummaryText(msgspec.Struct, frozen=True, tag="summary_text"):
     """Not sent to the model."""
 
 
-_InputPart = (
-    _InputText
-    | _OutputText
-    | _PlainText
-    | _Refusal
-    | _InputImage
-    | _InputFile
-    | _InputAudio
-    | _ReasoningText
-    | _SummaryText
+InputPart = (
+    InputText
+    | OutputText
+    | PlainText
+    | Refusal
+    | InputImage
+    | InputFile
+    | InputAudio
+    | ReasoningText
+    | SummaryText
 )
 
 
 class _MessageItem(msgspec.Struct, frozen=True):
     role: Literal["user", "assistant", "system", "developer"]
-    content: str | list[_InputPart]
+    content: str | list[InputPart]
 
 
 class _CallItem(msgspec.Struct, frozen=True):
     call_id: str
     name: str
     arguments: str
+    namespace: str | None = None
+
+
+class _CustomCallItem(msgspec.Struct, frozen=True):
+    call_id: str
+    name: str
+    input: str
+    namespace: str | None = None
 
 
 class _CallOutputItem(msgspec.Struct, frozen=True):
     call_id: str
-    output: str | list[_InputPart]
+    output: str | list[InputPart]
 
 
 def chat_messages(
-    instructions: str | None, input: str | Sequence[dict[str, Any]]
+    instructions: str | None,
+    items: Sequence[tuple[int, Any]],
+    open_seal: Callable[[str], str | None],
 ) -> list[dict[str, Any]]:
-    """Returns the chat messages. Raises BadRequest or NotFound that names the path of the fault."""
-    messages = _ChatMessages()
+    """Returns the chat messages. Raises BadRequest or NotFound that names the path of the fault.
+
+    items: each with its number in the request. open_seal: see Sealer.open.
+    """
+    messages = _ChatMessages(open_seal)
     if instructions:
         messages.add_system(instructions)
-    items = [{"role": "user", "content": input}] if isinstance(input, str) else input
-    for at, item in enumerate(items):
+    for at, item in items:
         messages.add_item(item, f"input[{at}]")
     return messages.close()
 
@@ -100,12 +114,16 @@ def chat_messages(
 class _ChatMessages:
     """Builds the chat messages, item by item."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_seal: Callable[[str], str | None]) -> None:
+        self._open_seal = open_seal
+        self._thoughts: str | None = None
+        """Of the last reasoning item, for the model's next message."""
         self._messages: list[dict[str, Any]] = []
         self._attachments: list[dict[str, Any]] = []
         """Images and files of the tool results that have been added last."""
 
-    def add_item(self, item: dict[str, Any], path: str) -> None:
+    def add_item(self, item: Any, path: str) -> None:
+        item = convert(item, dict[str, Any], path)
         match item.get("type") or "message":
             case "message":
                 message = convert(item, _MessageItem, path)
@@ -120,13 +138,22 @@ class _ChatMessages:
                     self.add_system(_text(parts, f"{path}.content", message.role))
             case "function_call":
                 call = convert(item, _CallItem, path)
-                function = {"name": call.name, "arguments": call.arguments}
+                name = flat_name(call.namespace, call.name)
+                function = {"name": name, "arguments": call.arguments}
                 chat_call = {"id": call.call_id, "type": "function", "function": function}
                 self._add_assistant("", chat_call)
-            case "function_call_output":
+            case "custom_tool_call":
+                custom = convert(item, _CustomCallItem, path)
+                name = flat_name(custom.namespace, custom.name)
+                function = {"name": name, "arguments": custom_arguments(custom.input)}
+                self._add_assistant(
+                    "", {"id": custom.call_id, "type": "function", "function": function}
+                )
+            case "function_call_output" | "custom_tool_call_output":
                 self._add_result(convert(item, _CallOutputItem, path), f"{path}.output")
             case "reasoning":
-                pass
+                if isinstance(seal := item.get("encrypted_content"), str):
+                    self._thoughts = self._open_seal(seal)
             case "item_reference":
                 raise NotFound(
                     f"Item with id '{item.get('id')}' not found: the gateway stores no items; send "
@@ -137,12 +164,9 @@ class _ChatMessages:
                 raise unsupported(f"{path}.type", f"the model server can't read {type!r} items")
 
     def add_system(self, text: str) -> None:
-        """Adds a system message, or joins it to one before: many chat templates accept only one."""
-        last = self._messages[-1] if self._messages else None
-        if last is not None and last["role"] == "system":
-            last["content"] += PARAGRAPH_BREAK + text
-        else:
-            self._messages.append({"role": "system", "content": text})
+        """Adds a system message."""
+        self._add_attachments()
+        self._messages.append({"role": "system", "content": text})
 
     def close(self) -> list[dict[str, Any]]:
         """Returns the messages."""
@@ -160,6 +184,8 @@ class _ChatMessages:
         if last is None or last["role"] != "assistant":
             last = {"role": "assistant", "content": None}
             self._messages.append(last)
+        hand_back(last, self._thoughts)
+        self._thoughts = None
         if text:
             before = last["content"]
             last["content"] = f"{before}{PARAGRAPH_BREAK}{text}" if before else text
@@ -177,7 +203,7 @@ class _ChatMessages:
             self._attachments = []
 
 
-def _parts(content: str | list[_InputPart], path: str) -> list[dict[str, Any]]:
+def _parts(content: str | list[InputPart], path: str) -> list[dict[str, Any]]:
     """Returns the content parts of a chat message."""
     if isinstance(content, str):
         return [text_part(content)]
@@ -185,30 +211,30 @@ def _parts(content: str | list[_InputPart], path: str) -> list[dict[str, Any]]:
     return [part for part in parts if part is not None]
 
 
-def _part(part: _InputPart, path: str) -> dict[str, Any] | None:
+def _part(part: InputPart, path: str) -> dict[str, Any] | None:
     match part:
-        case _InputText(text) | _OutputText(text) | _PlainText(text) | _Refusal(text):
+        case InputText(text) | OutputText(text) | PlainText(text) | Refusal(text):
             return text_part(text)
-        case _InputImage(str() as url, detail):
+        case InputImage(str() as url, detail):
             image = {"url": url} if detail is None else {"url": url, "detail": detail}
             return {"type": "image_url", "image_url": image}
-        case _InputImage():
+        case InputImage():
             raise BadRequest(
                 f"{path}.image_url: it is required; the gateway stores no files.",
                 param=f"{path}.image_url",
             )
-        case _InputFile(data, name, id, None) if data or id:
+        case InputFile(data, name, id, None) if data or id:
             members = {"file_data": data, "filename": name, "file_id": id}
             file = {member: value for member, value in members.items() if value is not None}
             return {"type": "file", "file": file}
-        case _InputFile():
+        case InputFile():
             raise BadRequest(
                 f"{path}.file_data: it is required; the gateway fetches no files.",
                 param=f"{path}.file_data",
             )
-        case _InputAudio(audio):
+        case InputAudio(audio):
             return {"type": "input_audio", "input_audio": audio}
-        case _ReasoningText() | _SummaryText():
+        case ReasoningText() | SummaryText():
             return None
 
 

@@ -21,13 +21,17 @@ A function call has no parts:
     response.function_call_arguments.done          {"x":4}
     response.output_item.done                      the whole item
 
+A call of a custom tool has an input in place of arguments, which is sent when it is complete:
+gateway.apis.responses.tools explains how a function stands for it.
+
 At most one reasoning item or message is open. It is done when an item of another type begins.
 
 Several function calls may be open, because servers interleave their deltas. A call is added when
 its arguments begin, or another item does: until then, its name may still grow. It is done when
 another item begins and its arguments are complete JSON.
 
-At the end of the answer, every open item is done.
+At the end of the answer, every open item is done. When the answer fails, no open item is done:
+a client must not run a half call, nor keep it in its history.
 """
 
 import json
@@ -37,7 +41,8 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway.apis.base import Answer
-from gateway.apis.tool_calls import read_call_delta
+from gateway.apis.responses.tools import ToolNames, custom_input
+from gateway.apis.tool_calls import input_as_arguments, read_call_delta
 from gateway.core.sse import dumps, quote
 
 
@@ -116,11 +121,16 @@ class _Part:
         event = f"{self._type.text_event}.delta"
         self._writer.write_event(event, **self._location, delta="", logprobs=logprobs)
 
-    def close(self) -> None:
+    def keep_text(self) -> dict[str, Any]:
+        """Puts the text into the part of the item; returns the members that hold it."""
         members = {self._type.text_member: "".join(self._texts)}
         self.part |= members
         if "logprobs" in self.part:
             members["logprobs"] = self.part["logprobs"]
+        return members
+
+    def close(self) -> None:
+        members = self.keep_text()
         self._writer.write_event(f"{self._type.text_event}.done", **self._location, **members)
         self._writer.write_event(f"{self._type.part_event}.done", **self._location, part=self.part)
 
@@ -157,6 +167,12 @@ class _TextItem:
         if "output_text" in self._open_parts:
             self._open_parts["output_text"].add_logprobs(logprobs)
 
+    def break_off(self) -> None:
+        """Keeps what the item has, and writes nothing."""
+        for part in self._open_parts.values():
+            part.keep_text()
+        self.item["status"] = "incomplete"
+
     def close(self, status: str) -> None:
         for part in self._open_parts.values():
             part.close()
@@ -169,42 +185,63 @@ class _TextItem:
 class _CallItem:
     """A function call. Its item is added with its first arguments, when its name is complete."""
 
-    def __init__(self, writer: EventWriter, index: int, id: str, default_call_id: str) -> None:
+    def __init__(
+        self, writer: EventWriter, index: int, answer_id: str, tool_names: ToolNames
+    ) -> None:
         self._writer = writer
         self._index = index
-        self._id = id
+        self._answer_id = answer_id
+        self._tool_names = tool_names
+        self._call_id = f"call_{answer_id}_{index}"
+        self._name = ""
         self._arguments: list[str] = []
+        self._is_custom = False
+        self._input: list[str] = []
+        """The input of a custom call so far. It becomes an argument once it is complete."""
         self._location = ""
         """"" until the item is added."""
-        self.item: dict[str, Any] = {
-            "id": id,
-            "type": "function_call",
-            "status": "in_progress",
-            "call_id": default_call_id,
-            "name": "",
-            "arguments": "",
-        }
+        self.item: dict[str, Any] = {}
+        """Empty until it is added."""
 
     def add(self, call: Mapping[str, Any]) -> None:
         """Adds an item of `delta.tool_calls`."""
         delta = read_call_delta(call)
         if not self._location:
-            self.item["call_id"] = delta.id or self.item["call_id"]
-            self.item["name"] += delta.name
-        if delta.arguments:
+            self._call_id = delta.id or self._call_id
+            self._name += delta.name
+        if delta.input is not None:
+            self._input.append(delta.input)
+        self._add_arguments(delta.arguments)
+
+    def _add_arguments(self, arguments: str) -> None:
+        if arguments:
             self.begin()
-            self._arguments.append(delta.arguments)
-            self._writer.write_delta(
-                "response.function_call_arguments.delta", self._location, delta.arguments
-            )
+            self._arguments.append(arguments)
+            if not self._is_custom:
+                self._writer.write_delta(
+                    "response.function_call_arguments.delta", self._location, arguments
+                )
 
     def begin(self) -> None:
         """Writes that the item is added, once."""
-        if not self._location:
-            self._location = f'"item_id":{quote(self._id)},"output_index":{self._index}'
-            self._writer.write_event(
-                "response.output_item.added", output_index=self._index, item=self.item
-            )
+        if self._location:
+            return
+        namespace, name, self._is_custom = self._tool_names.find(self._name)
+        prefix, type = ("ctc", "custom_tool_call") if self._is_custom else ("fc", "function_call")
+        id = f"{prefix}_{self._answer_id}_{self._index}"
+        self.item |= {
+            "id": id,
+            "type": type,
+            "status": "in_progress",
+            "call_id": self._call_id,
+            "name": name,
+            **({"namespace": namespace} if namespace is not None else {}),
+            "input" if self._is_custom else "arguments": "",
+        }
+        self._location = f'"item_id":{quote(id)},"output_index":{self._index}'
+        self._writer.write_event(
+            "response.output_item.added", output_index=self._index, item=self.item
+        )
 
     def is_complete(self) -> bool:
         """Returns whether the arguments are complete JSON."""
@@ -216,13 +253,18 @@ class _CallItem:
 
     def close(self, status: str) -> None:
         self.begin()
-        self.item |= {"arguments": "".join(self._arguments), "status": status}
+        if self._input:
+            self._add_arguments(input_as_arguments("".join(self._input)))
+        text = "".join(self._arguments)
+        event, member = "response.function_call_arguments", "arguments"
+        if self._is_custom:
+            # Its input is known when the JSON around it is complete.
+            event, member, text = "response.custom_tool_call_input", "input", custom_input(text)
+            self._writer.write_delta(f"{event}.delta", self._location, text)
+        self.item |= {member: text, "status": status}
+        members = {member: text} if self._is_custom else {"name": self.item["name"], member: text}
         self._writer.write_event(
-            "response.function_call_arguments.done",
-            item_id=self._id,
-            output_index=self._index,
-            name=self.item["name"],
-            arguments=self.item["arguments"],
+            f"{event}.done", item_id=self.item["id"], output_index=self._index, **members
         )
         self._writer.write_event(
             "response.output_item.done", output_index=self._index, item=self.item
@@ -235,6 +277,7 @@ class OutputItems:
     def __init__(self, answer: Answer, writer: EventWriter) -> None:
         self._answer = answer
         self._writer = writer
+        self._tool_names = ToolNames(answer.echo.get("tools") or ())
         self._open_text: _TextItem | None = None
         self._open_calls: dict[Any, _CallItem] = {}
         self.output: list[dict[str, Any]] = []
@@ -256,6 +299,10 @@ class OutputItems:
         """Adds a paragraph of a summary, as a part of its own."""
         self._text_item("reasoning").add_part("summary_text", paragraph)
 
+    def add_seal(self, seal: str) -> None:
+        """Adds what the model thought, sealed, to the reasoning item."""
+        self._text_item("reasoning").item["encrypted_content"] = seal
+
     def add_logprobs(self, logprobs: list[Any]) -> None:
         """Adds the logprobs of the answer's last texts."""
         if self._open_text is not None:
@@ -266,9 +313,7 @@ class OutputItems:
         key = call.get("index")
         if key not in self._open_calls:
             self._close_complete()
-            index = len(self.output)
-            default_call_id = f"call_{self._answer.id}_{index}"
-            item = _CallItem(self._writer, index, self._next_id("fc"), default_call_id)
+            item = _CallItem(self._writer, len(self.output), self._answer.id, self._tool_names)
             self._open_calls[key] = item
             self.output.append(item.item)
         self._open_calls[key].add(call)
@@ -278,6 +323,15 @@ class OutputItems:
         for item in [*self._open_calls.values(), self._open_text]:
             if item is not None:
                 item.close(status)
+        self._open_calls.clear()
+        self._open_text = None
+
+    def break_off(self) -> None:
+        """Ends a failed answer: nothing is done, and calls that are open leave the output."""
+        for call in self._open_calls.values():
+            self.output[:] = [item for item in self.output if item is not call.item]
+        if self._open_text is not None:
+            self._open_text.break_off()
         self._open_calls.clear()
         self._open_text = None
 

@@ -4,14 +4,21 @@ Members that the API does not define go to the model server unchanged, as they d
 `top_k`, `chat_template_kwargs` and the like.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
 from gateway.apis.base import ChatRequest, Options
-from gateway.apis.history import without_reasoning
+from gateway.apis.history import take_thoughts, with_one_system_message, without_reasoning
 from gateway.apis.json import convert, unsupported
+from gateway.apis.members import for_servers
+from gateway.apis.responses.history import readable_items
 from gateway.apis.responses.input_items import chat_messages
+from gateway.apis.responses.stream import COMPLETED_AT_LENGTH
+from gateway.apis.responses.tools import Tool, chat_tools, flat_name, is_known
+from gateway.apis.seal import sealer
 from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.core.tokens import estimate_prompt
 from gateway.errors import BadRequest, NotFound
@@ -28,10 +35,12 @@ _SAME_MEMBERS = (
 """Members with the same name and meaning in a chat completion request."""
 _ECHOED_MEMBERS = (
     "instructions",
+    "frequency_penalty",
     "max_output_tokens",
     "max_tool_calls",
     "metadata",
     "parallel_tool_calls",
+    "presence_penalty",
     "prompt_cache_key",
     "safety_identifier",
     "temperature",
@@ -43,6 +52,9 @@ _ECHOED_MEMBERS = (
     "user",
 )
 """Members that the response repeats."""
+_CALLED = ("function", "custom")
+"""Types of tools that a choice can name."""
+_SEALED_REASONING = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 
 
@@ -65,19 +77,18 @@ class _TextConfig(msgspec.Struct, frozen=True):
     verbosity: str | None = None
 
 
-class _Tool(msgspec.Struct, frozen=True):
+class _NamedTool(msgspec.Struct, frozen=True):
     type: str
     name: str | None = None
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = None
+    namespace: str | None = None
 
 
 class _ToolChoice(msgspec.Struct, frozen=True):
     type: str
     name: str | None = None
+    namespace: str | None = None
     mode: Literal["auto", "required"] = "auto"
-    tools: list[_Tool] | None = None
+    tools: list[_NamedTool] | None = None
 
 
 class ResponsesBody(msgspec.Struct, frozen=True):
@@ -87,7 +98,7 @@ class ResponsesBody(msgspec.Struct, frozen=True):
     model: str | None = None
     instructions: str | None = None
     stream: bool | None = None
-    tools: list[_Tool] | None = None
+    tools: list[Tool] | None = None
     tool_choice: Literal["none", "auto", "required"] | _ToolChoice | None = None
     text: _TextConfig | None = None
     reasoning: _Reasoning | None = None
@@ -134,31 +145,44 @@ def read_responses(body: dict[str, Any], _path_format: str | None, config: Confi
     Raises BadRequest, or NotFound if the request refers to something that OpenAI would have stored.
     """
     if config.responses_other_tools == "skip":
-        body = _with_functions_only(body)
-    request = convert(body, ResponsesBody)
+        body = _with_known_tools(body)
+    asked = body.get("input")
+    request = convert(body | {"input": []} if isinstance(asked, list) else body, ResponsesBody)
     _refuse_unsupported(request)
-    if not request.input:
+    if not asked:
         raise BadRequest("input must hold a text or at least one item.", param="input")
     options = _options(request, body, config.responses_summary)
-    chat = _chat_request(request, body)
+    open_seal = partial(sealer(config.seal_keys).open, request.model or "")
+    conversation = _conversation(request, asked, open_seal)
+    chat = _chat_request(request, body, conversation)
+    chat["messages"], thoughts = take_thoughts(chat["messages"])
     return ChatRequest(
         dialect="responses",
         model=request.model or "",
         stream=bool(request.stream),
         options=options,
         body=chat,
-        echo=_echo(request, body, options),
+        conversation=conversation,
+        thoughts=thoughts,
+        seals_thoughts=_SEALED_REASONING in (request.include or ()),
+        echo=_echo(request, body, options)
+        | {COMPLETED_AT_LENGTH: config.responses_at_length == "completed"},
         prompt_tokens=estimate_prompt(chat),
     )
 
 
-def _with_functions_only(body: dict[str, Any]) -> dict[str, Any]:
-    """Drops the other tools: some clients send them with every request, and work without them."""
+def _with_known_tools(body: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out tools that run at OpenAI: clients send them always, and work without them."""
     tools = body.get("tools")
-    if not isinstance(tools, list):
-        return body
-    kept = [tool for tool in tools if not isinstance(tool, dict) or tool.get("type") == "function"]
-    return body | {"tools": kept}
+    return body | {"tools": list(filter(is_known, tools))} if isinstance(tools, list) else body
+
+
+def _conversation(
+    request: ResponsesBody, input: str | list[Any], open_seal: Callable[[str], str | None]
+) -> list[dict[str, Any]]:
+    """Returns the chat messages with the roles that the client gave them."""
+    items = [{"role": "user", "content": input}] if isinstance(input, str) else input
+    return without_reasoning(chat_messages(request.instructions, readable_items(items), open_seal))
 
 
 def _refuse_unsupported(request: ResponsesBody) -> None:
@@ -199,15 +223,16 @@ def _options(request: ResponsesBody, body: dict[str, Any], summary: SummaryRule)
     return options
 
 
-def _chat_request(request: ResponsesBody, body: dict[str, Any]) -> dict[str, Any]:
+def _chat_request(
+    request: ResponsesBody, body: dict[str, Any], conversation: list[dict[str, Any]]
+) -> dict[str, Any]:
     chat = {name: value for name, value in body.items() if name not in _API_MEMBERS}
     chat |= {name: body[name] for name in _SAME_MEMBERS if body.get(name) is not None}
     if not request.tools:
         chat.pop("parallel_tool_calls", None)
     if request.model is not None:
         chat["model"] = request.model
-    messages = chat_messages(request.instructions, request.input or "")
-    chat["messages"] = without_reasoning(messages)
+    chat["messages"] = with_one_system_message(conversation)
     if request.max_output_tokens is not None:
         # Every server knows this name; some do not know its successor, max_completion_tokens.
         chat["max_tokens"] = request.max_output_tokens
@@ -215,7 +240,8 @@ def _chat_request(request: ResponsesBody, body: dict[str, Any]) -> dict[str, Any
         chat |= {"logprobs": True, "top_logprobs": request.top_logprobs or 0}
     if request.reasoning and request.reasoning.effort:
         chat["reasoning_effort"] = request.reasoning.effort
-    return chat | _text_members(request.text or _TextConfig()) | _tool_members(request)
+    chat |= _text_members(request.text or _TextConfig()) | _tool_members(request)
+    return for_servers(chat)
 
 
 def _text_members(text: _TextConfig) -> dict[str, Any]:
@@ -239,40 +265,31 @@ def _text_members(text: _TextConfig) -> dict[str, Any]:
 
 def _tool_members(request: ResponsesBody) -> dict[str, Any]:
     """Returns `tools` and `tool_choice`. A choice of `allowed_tools` drops all other tools."""
-    tools = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(request.tools or ())]
+    for at, tool in enumerate(request.tools or ()):
+        if not is_known({"type": tool.type}):
+            raise unsupported(
+                f"tools[{at}].type",
+                f"{tool.type} runs only at OpenAI; send functions (RESPONSES_OTHER_TOOLS=skip)",
+            )
+    tools = chat_tools(request.tools or ())
     choice = request.tool_choice
     chat_choice: str | dict[str, Any] | None = None
     if isinstance(choice, str):
         chat_choice = choice
-    elif choice is not None and choice.type == "function" and choice.name:
-        chat_choice = {"type": "function", "function": {"name": choice.name}}
+    elif choice is not None and choice.type in _CALLED and choice.name:
+        name = flat_name(choice.namespace, choice.name)
+        chat_choice = {"type": "function", "function": {"name": name}}
     elif choice is not None and choice.type == "allowed_tools":
-        allowed = {tool.name for tool in choice.tools or () if tool.type == "function"}
+        chosen = [tool for tool in choice.tools or () if tool.type in _CALLED and tool.name]
+        allowed = {flat_name(tool.namespace, tool.name or "") for tool in chosen}
         tools = [tool for tool in tools if tool["function"]["name"] in allowed]
         chat_choice = choice.mode
     elif choice is not None:
         raise unsupported("tool_choice", "choose a tool of the type function by its name")
-    if not tools and chat_choice in ("auto", "none"):
+    if not tools and isinstance(chat_choice, str):
         chat_choice = None  # servers refuse a choice without tools
     members = {"tools": tools or None, "tool_choice": chat_choice}
     return _without_none(members)
-
-
-def _tool(tool: _Tool, path: str) -> dict[str, Any]:
-    if tool.type != "function":
-        raise unsupported(
-            f"{path}.type",
-            f"{tool.type} runs only at OpenAI; send functions (RESPONSES_OTHER_TOOLS=skip)",
-        )
-    if not tool.name:
-        raise BadRequest(f"{path}.name: it is required.", param=f"{path}.name")
-    function = {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-        "strict": tool.strict,
-    }
-    return {"type": "function", "function": _without_none(function)}
 
 
 def _without_none(members: dict[str, Any]) -> dict[str, Any]:

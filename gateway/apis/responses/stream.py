@@ -18,6 +18,7 @@ from typing import Any
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.responses.output_items import EventWriter, OutputItems
+from gateway.apis.tool_calls import legacy_call
 from gateway.apis.usage import TokenCounts, token_counts
 from gateway.core.events import (
     ChoiceEvent,
@@ -30,8 +31,10 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
+from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import comment, dumps, frame, quote
 from gateway.errors import ErrorInfo
 
@@ -52,8 +55,20 @@ _DEFAULTS: dict[str, Any] = {
     "tool_choice": "auto",
     "tools": [],
     "metadata": {},
+    "instructions": None,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
 }
-"""Members of a response; those that echo the request override them."""
+"""Members of a response; those that echo the request override them.
+
+Strict clients want a number for each sampling parameter; these are OpenAI's defaults.
+"""
+
+
+COMPLETED_AT_LENGTH = "completed_at_length"
+"""A key of `Answer.echo`: an answer that was cut by its length counts as completed."""
 
 
 class _NullWriter:
@@ -81,7 +96,7 @@ class ResponseObject:
             "model": answer.model,
             "output": self._items.output,
             **_DEFAULTS,
-            **answer.echo,
+            **{name: value for name, value in answer.echo.items() if name != COMPLETED_AT_LENGTH},
         }
         self.error: ErrorInfo | None = None
 
@@ -116,6 +131,9 @@ class ResponseObject:
                 self._finish(event)
             case Failed(error):
                 self._fail(error)
+            case Thoughts(text):
+                if self._answer.seal is not None:
+                    items.add_seal(self._answer.seal(text))
             case ChoiceEvent():
                 pass  # there is only one choice
 
@@ -123,6 +141,10 @@ class ResponseObject:
         refusal = extra.delta.get("refusal")
         if refusal and isinstance(refusal, str):
             self._items.add_refusal(refusal)
+        if (
+            call := legacy_call(extra.delta, tools=bool(self._answer.echo.get("tools")))
+        ) is not None:
+            self._items.add_call(call)
         logprobs = extra.choice.get("logprobs", {}).get("content")
         if logprobs and isinstance(logprobs, list):
             self._items.add_logprobs(logprobs)
@@ -131,19 +153,23 @@ class ResponseObject:
 
     def _finish(self, done: Done) -> None:
         incomplete_reason = _INCOMPLETE_REASONS.get(done.finish_reason)
+        if done.finish_reason == "length" and self._answer.echo.get(COMPLETED_AT_LENGTH):
+            incomplete_reason = None
         status = "incomplete" if incomplete_reason else "completed"
         self._items.close(status)
         self._body |= {"status": status, "usage": _usage(token_counts(done, self._answer))}
         if incomplete_reason:
             self._body["incomplete_details"] = {"reason": incomplete_reason}
         else:
+            if meaning_of(done.finish_reason) == "unknown":
+                self._body["incomplete_details"] = {"reason": done.finish_reason}
             seconds = (done.timings.total_ms or 0) // 1000
             self._body["completed_at"] = self._answer.created + seconds
         self._writer.write_event(f"response.{status}", response=self._body)
 
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error
-        self._items.close("incomplete")
+        self._items.break_off()
         members = {"code": error.code, "message": error.message, "param": error.param}
         self._writer.write_event("error", **members, error={"type": error.type, **members})
         # The API defines only these two codes for a failed response.

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.config import Config, ModelConfig, plain_name
+from gateway.core.families.evidence import Belief, Observation, Turns, asks_for_json, decide
 from gateway.core.families.family import Block, Family
 from gateway.core.families.splitter import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
 from gateway.core.families.table import FAMILIES
@@ -25,14 +26,68 @@ __all__ = [
     "Segment",
     "SegmentKind",
     "Splitter",
-    "thinking_is_off",
+    "TextReading",
 ]
 
-_MAX_STARTS_INSIDE = 1000
-"""Models that are remembered to start inside their reasoning; a new one replaces the oldest."""
+_NO_BODY: Mapping[str, Any] = {}
 _MAX_CACHED = 1000
 _MAX_CACHED_CHARS = 200
 """Longer names are looked up each time: clients choose them, and they would fill the cache."""
+
+
+class TextReading:
+    """How the text of one answer is read: a splitter, and the belief that it begins with."""
+
+    def __init__(self, family: Family, belief: Belief, *, json_answer: bool = False) -> None:
+        self.family = family
+        self.belief = belief
+        """What a text without markers counts as. Evidence in the answer may change it."""
+        self.splitter = family.splitter(belief.starts_inside, json_answer=json_answer)
+
+    def take_label(self) -> list[Segment]:
+        """The answer has an empty label. Returns what the text so far is now."""
+        belief = self.belief.with_label()
+        if belief == self.belief or not self.splitter.can_restart:
+            return []
+        self.belief = belief
+        return self.splitter.restart(self.family.grammar_of(starts_inside=False))
+
+    def close(
+        self, *, stopped: bool, stop_sequence: str | None, usage: Mapping[str, Any] | None
+    ) -> list[Segment]:
+        """Ends the text; see :meth:`.evidence.Belief.unmarked_is_answer`."""
+        return self.splitter.close(
+            unmarked_is_answer=self._unmarked_is_answer(stopped, stop_sequence, usage)
+        )
+
+    def waits_for_usage(self, *, stopped: bool, stop_sequence: str | None) -> bool:
+        """The usage may still show that the text, which has ended, was the answer."""
+        splitter = self.splitter
+        return splitter.is_unconfirmed and not self._unmarked_is_answer(
+            stopped, stop_sequence, None
+        )
+
+    def observation(self, *, stopped: bool) -> Observation | None:
+        """What the text showed; None: nothing that says more of the next turn.
+
+        stopped: the model ended the answer by itself.
+        """
+        if self.belief.why in ("request", "thinking off", "hidden"):
+            return None
+        if self.splitter.saw_unopened_end:
+            return "unopened end"
+        if self.splitter.saw_start:
+            return "marked"
+        return "unmarked" if stopped else None
+
+    def _unmarked_is_answer(
+        self, stopped: bool, stop_sequence: str | None, usage: Mapping[str, Any] | None
+    ) -> bool:
+        if self.splitter.saw_weak_marker:
+            return stopped
+        return self.belief.unmarked_is_answer(
+            stopped=stopped, stop_sequence=stop_sequence, usage=usage
+        )
 
 
 class Families:
@@ -46,7 +101,8 @@ class Families:
         self._global_blocks: tuple[Block, ...] | None = None
         if config.reasoning_start and config.reasoning_end:
             self._global_blocks = (Block((config.reasoning_start,), (config.reasoning_end,)),)
-        self._models_starting_inside: dict[tuple[str, str], None] = {}  # in order of insertion
+        self.turns = Turns()
+        """What earlier turns showed."""
         self._find_cached = lru_cache(_MAX_CACHED)(self._find)
 
     def find(self, model: str) -> Family:
@@ -54,41 +110,38 @@ class Families:
         find = self._find_cached if len(model) <= _MAX_CACHED_CHARS else self._find
         return find(model)
 
-    def splitter(
-        self, upstream: str, model: str, body: Mapping[str, Any], starts_inside: bool | None
-    ) -> Splitter:
-        """A splitter for one answer.
+    def reading(
+        self,
+        upstream: str,
+        model: str,
+        body: Mapping[str, Any] = _NO_BODY,
+        starts_inside: bool | None = None,
+    ) -> TextReading:
+        """How to read one answer; :mod:`.evidence` says what decides it.
 
-        The first of these that applies decides whether the text begins inside the reasoning:
-
-        1. the client's own option, `starts_inside`;
-        2. a request that turns thinking off: no;
-        3. an earlier answer of this model on this upstream (:meth:`remember_starts_inside`): yes;
-        4. the family's default.
+        starts_inside: the client's own option.
         """
-        if starts_inside is None and thinking_is_off(body):
-            starts_inside = False
-        if starts_inside is None and (upstream, model) in self._models_starting_inside:
-            starts_inside = True
-        return self.find(model).splitter(starts_inside)
-
-    def remember_starts_inside(self, upstream: str, model: str) -> bool:
-        """Remembers that a model on an upstream starts inside its reasoning; True if that is new.
-
-        The evidence is an end marker without a start, see `Splitter.saw_unopened_end`.
-        """
-        if (upstream, model) in self._models_starting_inside:
-            return False
-        if len(self._models_starting_inside) >= _MAX_STARTS_INSIDE:
-            self._models_starting_inside.pop(next(iter(self._models_starting_inside)))
-        self._models_starting_inside[upstream, model] = None
-        return True
+        family = self.find(model)
+        belief = decide(
+            option=starts_inside,
+            body=body,
+            shown=self.turns.shown(upstream, model),
+            opened=family.starts_inside,
+            always=family.thinks_always(plain_name(model)),
+        )
+        return TextReading(family, belief, json_answer=asks_for_json(body))
 
     def _find(self, model: str) -> Family:
         family = self._find_listed(model)
         if self._global_blocks is None:
             return family
-        return Family("configured", (), self._global_blocks, starts_inside=family.starts_inside)
+        return Family(
+            "configured",
+            (),
+            self._global_blocks,
+            starts_inside=family.starts_inside,
+            always_thinks=family.always_thinks,
+        )
 
     def _find_listed(self, model: str) -> Family:
         for entry, family in self._configured:
@@ -104,22 +157,6 @@ class Families:
         return max(matches, key=lambda match: match[0])[1]
 
 
-def thinking_is_off(body: Mapping[str, Any]) -> bool:
-    """Whether a request turns thinking off, in any of the ways that servers know."""
-    template = body.get("chat_template_kwargs")
-    template = template if isinstance(template, Mapping) else {}
-    reasoning = body.get("reasoning")
-    thinking = body.get("thinking")
-    return (
-        template.get("enable_thinking") is False
-        or template.get("thinking") is False
-        or body.get("reasoning_effort") == "none"
-        or body.get("think") is False
-        or (isinstance(reasoning, Mapping) and reasoning.get("enabled") is False)
-        or (isinstance(thinking, Mapping) and thinking.get("type") == "disabled")
-    )
-
-
 def _family_of(entry: ModelConfig) -> Family:
     known = {family.name: family for family in FAMILIES}
     name = entry.family or "tags"
@@ -132,5 +169,6 @@ def _family_of(entry: ModelConfig) -> Family:
     if entry.start and entry.end:
         family = Family(family.name, (), (Block(entry.start, entry.end),), phrases=family.phrases)
     if entry.starts_inside is not None:
-        family = replace(family, starts_inside=entry.starts_inside)
+        # The operator knows the server: what it says of the template holds for every answer.
+        family = replace(family, starts_inside=entry.starts_inside, always_thinks=("*",))
     return family

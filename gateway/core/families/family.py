@@ -5,7 +5,8 @@ grammar from them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from gateway.core.families.splitter import (
@@ -51,8 +52,14 @@ class Family:
     """Globs over model names, without their path, in lower case, with "-" for "_"."""
     blocks: tuple[Block, ...] = ()
     """The blocks of reasoning."""
+    general: tuple[Block, ...] = ()
+    """Blocks that other families write. They count at the head, and only with their start marker:
+    some servers rewrite a model's markers."""
     starts_inside: bool = False
-    """The chat template opens the first block, so the model's text begins inside it."""
+    """The chat template opens the first block, so the model's text begins inside it; with models
+    that can be told not to think, only while they think."""
+    always_thinks: tuple[str, ...] = ()
+    """Globs of those of its models that can't be told not to think."""
     tools: tuple[str, ...] = ()
     """Markers that begin a tool call. They end the reasoning and stay in the text."""
     wrappers: tuple[Block, ...] = ()
@@ -68,16 +75,52 @@ class Family:
     grammar: Callable[["Family", bool], Grammar] | None = None
     """Builds the grammar, for families whose markup is more than blocks."""
 
-    def splitter(self, starts_inside: bool | None = None) -> Splitter:
-        """A splitter for one text. starts_inside: None stands for the family's default."""
+    def splitter(self, starts_inside: bool | None = None, *, json_answer: bool = False) -> Splitter:
+        """A splitter for one text. starts_inside: None stands for the family's default.
+
+        json_answer: the answer is JSON, so a text that begins like JSON is the answer.
+        """
+        return Splitter(self.grammar_of(starts_inside, json_answer=json_answer))
+
+    def grammar_of(self, starts_inside: bool | None, *, json_answer: bool = False) -> Grammar:
+        """The grammar of such a splitter."""
         inside = self.starts_inside if starts_inside is None else starts_inside
-        return Splitter(_grammar(self, inside))
+        return _grammar(self, inside, json_answer and inside)
+
+    def thinks_always(self, model: str) -> bool:
+        """Whether a model of this family, by its plain name, can't be told not to think."""
+        return any(fnmatchcase(model, glob) for glob in self.always_thinks)
 
 
-@lru_cache(maxsize=512)
-def _grammar(family: Family, inside: bool) -> Grammar:
+_JSON_BEGINS = ("{", "[", "```")
+
+
+@lru_cache(maxsize=1024)
+def _grammar(family: Family, inside: bool, json_answer: bool) -> Grammar:
     build = family.grammar or (_phrase_grammar if family.phrases else _block_grammar)
-    return build(family, inside)
+    grammar = build(family, inside)
+    states = dict(grammar.states)
+    head, after = states[grammar.start], states.get("after block")
+    if not isinstance(head, Gate):
+        head = Gate({}, otherwise=grammar.start)
+    if not isinstance(after, Gate):
+        after = Gate({}, otherwise="answer")
+    general: dict[str, Exit] = {}
+    for number, block in enumerate(family.general):
+        name = f"general reasoning {number}"
+        ends = dict.fromkeys(block.end, Exit("after block"))
+        states[name] = Text(SegmentKind.REASONING, ends)
+        general |= dict.fromkeys(block.start, Exit(name))
+    json = dict.fromkeys(_JSON_BEGINS, Exit("json", MarkerHandling.KEEP_IN_NEW_TEXT))
+    states["json"] = Text(SegmentKind.ANSWER, {})
+    # The family's own markers take precedence over general ones.
+    exits = (json if json_answer else {}) | general | dict(head.exits)
+    if not exits:
+        return grammar
+    states["start"] = Gate(exits, head.otherwise)
+    if general:
+        states["after block"] = Gate(general | dict(after.exits), after.otherwise)
+    return replace(grammar, states=states, start="start")
 
 
 def _block_grammar(family: Family, inside: bool) -> Grammar:
@@ -106,6 +149,7 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
             wrapper_ends |= dict.fromkeys(wrapper.end, Exit("answer"))
     calls = dict.fromkeys(family.tools, Exit("tool call", MarkerHandling.KEEP_IN_NEW_TEXT))
     unopened_ends = dict.fromkeys(ends, Exit("answer", unopened_end=True))
+    ends_of_template = dict.fromkeys(ends, Exit("after block", unopened_end=True))
     # A special token is never text. One that opens a block also ends whatever precedes it, and an
     # end marker without a start is dropped.
     tokens = opens | calls if family.anywhere else {}
@@ -115,7 +159,7 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
     states: dict[str, State] = {
         "head": Gate(unopened_ends | opens, otherwise="bare answer"),
         "head inside": Gate(opens, otherwise="reasoning of the template"),
-        "reasoning of the template": Text(SegmentKind.REASONING, tokens | calls | ends),
+        "reasoning of the template": Text(SegmentKind.REASONING, tokens | calls | ends_of_template),
         "after block": Gate(stray_ends | opens, otherwise="answer"),
         "bare answer": Text(SegmentKind.ANSWER, bare_answer),
         "answer": Text(SegmentKind.ANSWER, stray_ends | wrapper_ends | tokens),

@@ -56,7 +56,7 @@ class SegmentKind(Enum):
     MARKUP = auto()
     """Neither. It is dropped, so no segment that a splitter returns is of this kind."""
     RECLASSIFIED = auto()
-    """The whole text again: it was emitted as reasoning and has turned out to be the answer."""
+    """The whole text so far again: it was emitted as reasoning, and it is the answer."""
 
 
 class Segment(NamedTuple):
@@ -260,8 +260,19 @@ class Splitter:
         self._held = ""
         self._skip_newlines = grammar.starts_inside
         self._unconfirmed: list[str] | None = [] if grammar.unconfirmed else None
+        self._has_reasoning = False
+        self._seam: str | None = None
+        """Newlines dropped before an end marker. They are content if a start marker follows it
+        directly: some servers wrap each chunk of the reasoning in tags of its own."""
+        self._dropped_end = ""
+        """An end marker without a start, and newlines, that no text has followed. If none does,
+        the marker ended nothing, so it is text."""
         self.saw_unopened_end = False
         """An end marker came without a start: the chat template had opened the reasoning."""
+        self.saw_start = False
+        """A start marker opened the reasoning."""
+        self.saw_weak_marker = False
+        """Something came that may be a marker or a word of the text."""
 
     def feed(self, text: str) -> list[Segment]:
         """Takes the next piece and returns what is certain by now."""
@@ -282,18 +293,55 @@ class Splitter:
         settled = not self._held and not self._skip_newlines and self._unconfirmed is None
         return self._state if settled and isinstance(self._state, Text) else None
 
-    def close(self, *, stopped: bool) -> list[Segment]:
+    @property
+    def can_restart(self) -> bool:
+        """No marker has yet shown what the text is."""
+        return self._unconfirmed is not None
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """There is text, and no marker has yet shown what it is."""
+        return bool(self._unconfirmed)
+
+    def close(self, *, unmarked_is_answer: bool) -> list[Segment]:
         """Ends the text and returns what was held back.
 
-        stopped: the model ended the text by itself. If it did so and the reasoning was never
-        confirmed, the text was the answer: the one segment returned is RECLASSIFIED and holds the
-        whole text.
+        unmarked_is_answer: reasoning that no marker has confirmed was the answer. Then the one
+        segment returned is RECLASSIFIED and holds the whole text.
         """
         segments = self._walk(self._held, final=True)
-        if stopped and self._unconfirmed:
+        if unmarked_is_answer and self._unconfirmed:
             segments = [Segment(SegmentKind.RECLASSIFIED, "".join(self._unconfirmed))]
         self._unconfirmed = None
+        if self._dropped_end:
+            segments.append(Segment(SegmentKind.ANSWER, self._dropped_end))
+            self._dropped_end = ""
         return segments
+
+    def restart(self, grammar: Grammar) -> list[Segment]:
+        """Goes on with another grammar, as far as no marker has confirmed the first.
+
+        Returns what the text so far is by the new one: RECLASSIFIED where it was emitted already.
+        """
+        if self._unconfirmed is None:
+            return []
+        text, was_emitted = "".join(self._unconfirmed), self._has_reasoning
+        self._grammar, self._state = grammar, grammar.states[grammar.start]
+        self._held, self._seam = "", None
+        self._skip_newlines = grammar.starts_inside
+        self._unconfirmed = [] if grammar.unconfirmed else None
+        self._has_reasoning = False
+        segments = self.feed(text)
+        if not was_emitted:
+            return segments
+        return [Segment(SegmentKind.RECLASSIFIED, text) for _, text in segments]
+
+    def take_unconfirmed(self) -> str:
+        """Returns the whole text so far, if no marker has shown what it is, and forgets it."""
+        text = "".join(self._unconfirmed or ())
+        if text:
+            self._unconfirmed, self._held = None, ""
+        return text
 
     def release(self) -> str:
         """Returns the held text unsplit, for when it turns out that the text has no markers."""
@@ -305,24 +353,51 @@ class Splitter:
         at = 0
         while True:
             if self._skip_newlines:
-                at = _NEWLINES.match(text, at).end()  # type: ignore[union-attr]
+                end = _NEWLINES.match(text, at).end()  # type: ignore[union-attr]
+                if end > at:
+                    self._seam = None
+                    if self._dropped_end:
+                        self._dropped_end += text[at:end]
+                at = end
                 self._skip_newlines = at == len(text)
             step = self._state.step(text, at, final=final)
             if step.end > at and self._state.kind is not SegmentKind.MARKUP:
                 segments.append(Segment(self._state.kind, text[at : step.end]))
-            at = step.resume
+                self._dropped_end = ""
+                if self._state.kind is SegmentKind.REASONING:
+                    self._has_reasoning = True
             if step.exit is None:
-                self._held = text[at:]
+                self._held = text[step.resume :]
                 return segments
-            self._enter(step.exit, step.at_marker)
+            between = text[step.end : step.resume]
+            at = step.resume
+            if seam := self._enter(step.exit, step.at_marker, between):
+                segments.append(Segment(SegmentKind.REASONING, seam))
 
-    def _enter(self, exit: Exit, at_marker: bool) -> None:
-        self._state = self._grammar.states[exit.to]
+    def _enter(self, exit: Exit, at_marker: bool, between: str) -> str:
+        """Changes the state. Returns the newlines at a seam between two blocks of reasoning.
+
+        between: the marker, if it is dropped, with the newlines or the white space before it.
+        """
+        left, self._state = self._state, self._grammar.states[exit.to]
+        seam, self._seam = self._seam, None
+        starts = at_marker and self._state.kind is SegmentKind.REASONING
         if at_marker:
+            drops_end = exit.unopened_end and self._state.kind is SegmentKind.ANSWER
+            self._dropped_end = between if drops_end else ""
             self.saw_unopened_end = self.saw_unopened_end or exit.unopened_end
+            self.saw_start = self.saw_start or (starts and exit.confirms)
+            self.saw_weak_marker = self.saw_weak_marker or not exit.confirms
             self._skip_newlines = exit.marker is MarkerHandling.DROP
         if (at_marker and exit.confirms) or self._state.kind is SegmentKind.ANSWER:
             self._unconfirmed = None
+        if starts and seam is not None and not between[:1].isspace():
+            self._skip_newlines = False
+            return seam
+        ends = left.kind is SegmentKind.REASONING and self._has_reasoning
+        if at_marker and ends and exit.marker is MarkerHandling.DROP:
+            self._seam = between[: len(between) - len(between.lstrip("\r\n"))]
+        return ""
 
 
 def _any_of(markers: Iterable[str]) -> re.Pattern[str]:

@@ -6,6 +6,8 @@ contract tests run for each row. The sources are the models' chat templates and 
 (`common/chat.cpp`) and Ollama (`model/parsers`).
 """
 
+from dataclasses import replace
+
 from gateway.core.families.family import Block, Family, tag
 from gateway.core.families.harmony import harmony
 
@@ -36,7 +38,7 @@ UNKNOWN = Family(
     note="for models that no other row matches",
 )
 
-FAMILIES = (
+_ROWS = (
     UNKNOWN,
     # <think> … </think>, both written by the model.
     Family(
@@ -67,6 +69,9 @@ FAMILIES = (
         ),
         _THINK,
         starts_inside=True,
+        always_thinks=(
+            *("deepseek-r1*", "qwq*", "glm-z1*", "step3*", "olmo-3*think*", "iquest-q1*"),
+        ),
     ),
     Family(
         "think-opened-tools",
@@ -76,6 +81,7 @@ FAMILIES = (
         ),
         _THINK,
         starts_inside=True,
+        always_thinks=("qwen3*thinking*",),
         tools=_TOOL_CALL,
     ),
     Family(
@@ -99,6 +105,7 @@ FAMILIES = (
         ("kimi-k2-thinking*", "kimi-k2.5*", "kimi-k2.6*"),
         _THINK,
         starts_inside=True,
+        always_thinks=("kimi-k2-thinking*",),
         tools=("<|tool_calls_section_begin|>",),
     ),
     Family(
@@ -123,9 +130,17 @@ FAMILIES = (
         ("ernie-4.5*thinking*",),
         _THINK,
         starts_inside=True,
+        always_thinks=("*",),
         wrappers=(Block(("<response>",), ("</response>",)),),
     ),
-    Family("zero", ("*zero*",), _THINK, starts_inside=True, wrappers=(_ANSWER,)),
+    Family(
+        "zero",
+        ("*zero*",),
+        _THINK,
+        starts_inside=True,
+        always_thinks=("*",),
+        wrappers=(_ANSWER,),
+    ),
     Family("hunyuan-a13b", ("hunyuan-a13b*",), _THINK, wrappers=(_ANSWER,)),
     Family(
         "hy3",
@@ -142,8 +157,20 @@ FAMILIES = (
     Family("seed-oss", ("seed-oss*",), (tag("seed:think"),), tools=("<seed:tool_call>",)),
     Family("minimax-m3", ("minimax-m3*",), (tag("mm:think"),), anywhere=True),
     Family("kimi-vl", ("kimi-vl*thinking*",), (Block(("◁think▷",), ("◁/think▷",)),)),
-    Family("exaone-deep", ("exaone-deep*",), (tag("thought"),), starts_inside=True),
-    Family("longcat", ("longcat*thinking*",), (tag("longcat_think"),), starts_inside=True),
+    Family(
+        "exaone-deep",
+        ("exaone-deep*",),
+        (tag("thought"),),
+        starts_inside=True,
+        always_thinks=("*",),
+    ),
+    Family(
+        "longcat",
+        ("longcat*thinking*",),
+        (tag("longcat_think"),),
+        starts_inside=True,
+        always_thinks=("*",),
+    ),
     Family("gemini", ("gemini*",), (tag("thought"),), note="Google's OpenAI-compatible API"),
     Family("plamo-3", ("plamo-3*",), (Block((_PLAMO.format("begin"),), (_PLAMO.format("end"),)),)),
     Family("openpangu", ("*pangu*",), (Block(("[unused16]",), ("[unused17]",)),)),
@@ -265,6 +292,7 @@ FAMILIES = (
         ("apriel*",),
         (Block(("Here are my reasoning steps:",), ("[BEGIN FINAL RESPONSE]",)),),
         starts_inside=True,
+        always_thinks=("*",),
         wrappers=(Block((), ("[END FINAL RESPONSE]", "<|end|>")),),
     ),
     Family(
@@ -296,3 +324,8 @@ FAMILIES = (
         note="only by configuration; the phrases stay in the text",
     ),
 )
+
+FAMILIES = tuple(
+    family if family is UNKNOWN else replace(family, general=UNKNOWN.blocks) for family in _ROWS
+)
+"""All rows. The tags of unknown models count at the head for every model."""

@@ -21,6 +21,8 @@ _OPENING_WORDS = 10
 _OPENING_CHARS = 70
 _HEAD_CHARS, _TAIL_CHARS = 900, 1100
 """How much of the two ends of a long prompt is read."""
+_MAX_END_CHARS = 500_000
+"""How much of the two ends is searched for blocks: 20 MB of tags would take a second."""
 _MOST_SENTENCES = 200
 _MOST_REMINDERS = 8
 """Messages that are looked through for one that asks something."""
@@ -111,6 +113,8 @@ def _shows_results(messages: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _windows(text: str) -> str:
+    if len(text) > 2 * _MAX_END_CHARS:
+        text = f"{text[:_MAX_END_CHARS]}\n{text[-_MAX_END_CHARS:]}"
     text = name_blocks(text)
     if len(text) > _HEAD_CHARS + _TAIL_CHARS:
         return f"{text[:_HEAD_CHARS]}\n{text[-_TAIL_CHARS:]}"

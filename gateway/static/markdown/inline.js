@@ -33,6 +33,8 @@ class Inline {
   #at = 0;
   #out = [];
   #openers = [];
+  /** Kind of closer → the openers below this index do not match it; CommonMark's openers_bottom. */
+  #bottoms = new Map();
   #unclosed = new Set();
 
   constructor(text, open, links) {
@@ -222,23 +224,33 @@ class Inline {
   }
 
   #close(closer) {
-    for (let at = this.#openers.length - 1; at >= 0 && closer.count > 0;) {
+    const kind = `${closer.mark}${closer.canOpen}${closer.length % 3}`;
+    const bottom = this.#bottoms.get(kind) ?? 0;
+    for (let at = this.#openers.length - 1; at >= bottom && closer.count > 0;) {
       const index = this.#openers[at];
       const opener = this.#out[index];
       if (!matches(opener, closer)) {
         at -= 1;
         continue;
       }
-      this.#openers.length = at + 1; // unclosed runs in between are text
+      this.#dropOpeners(at + 1); // unclosed runs in between are text
       const used = Math.min(2, opener.count, closer.count);
       this.#wrap(index, used);
       closer.count -= used;
       if (opener.count === 0) {
         this.#out.splice(index, 1);
-        this.#openers.length = at;
+        this.#dropOpeners(at);
         at -= 1;
       }
     }
+    if (closer.count > 0) this.#bottoms.set(kind, this.#openers.length);
+  }
+
+  /** Forgets the openers from `length` on. */
+  #dropOpeners(length) {
+    this.#openers.length = length;
+    for (const [kind, bottom] of this.#bottoms)
+      if (bottom > length) this.#bottoms.set(kind, length);
   }
 
   /** Wraps the nodes after an opener into an element. */

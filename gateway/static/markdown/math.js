@@ -12,7 +12,7 @@ import {
 } from "./symbols.js";
 
 const TOKEN = /\\[a-zA-Z]+\*?|\\[^]|\d+(?:[.,]\d+)*|\s+|[^]/gu;
-const MAX_DEPTH = 40;
+const MAX_DEPTH = 80;
 const ENVIRONMENTS = {
   matrix: ["", ""],
   pmatrix: ["(", ")"],
@@ -75,14 +75,22 @@ class Formula {
 
   /** The nodes up to a token for which `ends` is true; that token is not consumed. */
   #row(ends) {
+    return this.#nested(() => {
+      const row = [];
+      for (let token = this.#peek(); token !== undefined && !ends(token); token = this.#peek()) {
+        if (token === "}" || token === "&" || token === "\\\\") break;
+        row.push(this.#scripted());
+      }
+      return row;
+    });
+  }
+
+  /** Calls `read` one level deeper. The limit keeps a formula from exhausting the stack. */
+  #nested(read) {
     if ((this.#depth += 1) > MAX_DEPTH) throw new Unsupported();
-    const row = [];
-    for (let token = this.#peek(); token !== undefined && !ends(token); token = this.#peek()) {
-      if (token === "}" || token === "&" || token === "\\\\") break;
-      row.push(this.#scripted());
-    }
+    const found = read();
     this.#depth -= 1;
-    return row;
+    return found;
   }
 
   /** An atom with its subscript and superscript. */
@@ -120,7 +128,7 @@ class Formula {
     if (token === undefined) throw new Unsupported();
     if (token === "{") return this.#argument();
     this.#next();
-    if (token[0] === "\\") return this.#command(token.slice(1));
+    if (token[0] === "\\") return this.#nested(() => this.#command(token.slice(1)));
     if (/^\d/.test(token)) return h("mn", {}, token);
     if (/^\p{L}/u.test(token)) return h("mi", {}, token);
     if ("()[]|".includes(token)) return h("mo", { stretchy: "false" }, token);
@@ -129,14 +137,14 @@ class Formula {
   }
 
   #command(name) {
-    if (name in SYMBOLS) return h(SYMBOLS[name].tag, {}, SYMBOLS[name].text);
-    if (name in BIG_OPERATORS)
-      return { ...h("mo", {}, BIG_OPERATORS[name]), limits: !name.endsWith("int") };
+    const isIn = (table) => Object.hasOwn(table, name); // `in` would find \constructor
+    if (isIn(SYMBOLS)) return h(SYMBOLS[name].tag, {}, SYMBOLS[name].text);
+    if (isIn(BIG_OPERATORS)) return { ...h("mo", {}, BIG_OPERATORS[name]), limits: !name.endsWith("int") };
     if (FUNCTIONS.has(name))
       return { ...h("mi", {}, name), limits: /^(lim|max|min|sup|inf)/.test(name) };
-    if (name in SPACES) return h("mspace", { width: SPACES[name] });
-    if (name in FONTS) return this.#letters(FONTS[name]);
-    if (name in ACCENTS)
+    if (isIn(SPACES)) return h("mspace", { width: SPACES[name] });
+    if (isIn(FONTS)) return this.#letters(FONTS[name]);
+    if (isIn(ACCENTS))
       return h("mover", { accent: "true" }, this.#argument(), h("mo", {}, ACCENTS[name]));
     const commands = {
       frac: () => h("mfrac", {}, this.#argument(), this.#argument()),

@@ -1,30 +1,55 @@
 """What the paths that belong to no API answer, as JSON schemas."""
 
-from typing import Any
+from typing import Any, get_args
 
 from gateway.apis.base import Schema
-from gateway.apis.schemas import COUNT, OBJECT, OPENAI_ERROR, STRING, list_of, object_of
+from gateway.apis.schemas import (
+    COUNT,
+    OBJECT,
+    OPENAI_ERROR,
+    STRING,
+    STRING_OR_NULL,
+    list_of,
+    object_of,
+)
+from gateway.core.families.evidence import CountsAs, Why
 
 REF = "#/components/schemas/"
+_MODEL = object_of(
+    {
+        "id": STRING,
+        "object": {"const": "model"},
+        "type": {"const": "model"},
+        "display_name": STRING,
+        "created": {**COUNT, "description": "0: not known."},
+        "created_at": STRING,
+        "owned_by": STRING,
+        "family": {
+            **STRING,
+            "description": "How the gateway takes its reasoning to be marked.",
+        },
+        "unmarked_text": {
+            **object_of(
+                {
+                    "counts_as": {"enum": list(get_args(CountsAs))},
+                    "why": {"enum": list(get_args(Why))},
+                }
+            ),
+            "description": "What a text of it without markers counts as.",
+        },
+        "upstream": STRING,
+    }
+)
+MODEL = Schema("Model", _MODEL)
 MODEL_LIST = Schema(
     "ModelList",
     object_of(
         {
             "object": {"const": "list"},
-            "data": list_of(
-                object_of(
-                    {
-                        "id": STRING,
-                        "object": {"const": "model"},
-                        "owned_by": STRING,
-                        "family": {
-                            **STRING,
-                            "description": "How the gateway takes its reasoning to be marked.",
-                        },
-                        "upstream": STRING,
-                    }
-                )
-            ),
+            "data": list_of(_MODEL),
+            "first_id": STRING_OR_NULL,
+            "last_id": STRING_OR_NULL,
+            "has_more": {"const": False},
         }
     ),
 )
@@ -43,6 +68,7 @@ HEALTH = Schema(
                         "breaker": {"enum": ["closed", "open", "half_open"]},
                         "open_streams": COUNT,
                         "healthy": {"type": "boolean"},
+                        "key_refused": {"type": "boolean"},
                     }
                 )
             ),
@@ -61,7 +87,7 @@ EVENT = Schema(
         ),
     },
 )
-ALL = (MODEL_LIST, HEALTH, READINESS, DOCUMENT, TEXT, EVENT, OPENAI_ERROR)
+ALL = (MODEL, MODEL_LIST, HEALTH, READINESS, DOCUMENT, TEXT, EVENT, OPENAI_ERROR)
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"

@@ -16,6 +16,7 @@ from gateway.web.openapi.answers import (
     EVENT,
     HEALTH,
     JSON,
+    MODEL,
     MODEL_LIST,
     READINESS,
     TEXT,
@@ -100,9 +101,16 @@ def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
     refused = _fails(content(json=OPENAI_ERROR, events=EVENT))
     models = {"get": {**listed, "security": security}}
     models["get"]["responses"] |= refused
+    one = _get("One of the models", content(json=MODEL), refused)
+    model = {"get": {**one, "security": security}}
     return paths | {
         "/v1/models": models,
         "/{format}/v1/models": {"parameters": [_format(list(get_args(Format)))], **models},
+        "/v1/models/{id}": {"parameters": [_ID], **model},
+        "/{format}/v1/models/{id}": {
+            "parameters": [_ID, _format(list(get_args(Format)))],
+            **model,
+        },
         "/health": {"get": _get("Is the process alive?", content(json=HEALTH))},
         "/ready": {
             "get": _get(
@@ -195,7 +203,7 @@ def _codes() -> dict[int, list[str]]:
     """Status → the codes of its errors."""
     found: defaultdict[int, list[str]] = defaultdict(list)
     for kind in _kinds(errors.GatewayError):
-        # Whoever left reads no answer, and the operator's errors end the start.
+        # A client that left gets no answer, and the operator's errors stop the start.
         if kind.code and kind.blame not in ("client", "operator"):
             found[kind.status].append(kind.code)
     for status in errors.UpstreamRefused.PASSED_ON:

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.apis import DIALECTS, Answer
-from gateway.apis.history import strip_summaries, without_reasoning
+from gateway.apis.history import (
+    strip_summaries,
+    valid_arguments,
+    with_one_system_message,
+    without_reasoning,
+)
 from gateway.config import ReasoningMode
 from tests.core.scripted import DONE, contents, finish, lines, make_turn, run
 
@@ -60,8 +65,20 @@ def test_nothing_is_left_of_a_truncated_summary() -> None:
             ({"content": "Hi.", field: "I greet.", "name": "n"}, {"content": "Hi.", "name": "n"})
             for field in (
                 *("reasoning_content", "reasoning", "reasoning_summary", "thinking"),
-                *("reasoning_details", "reasoning_text", "thinking_blocks"),
+                *("reasoning_details", "reasoning_text", "thinking_blocks", "reasoning_opaque"),
             )
+        ),
+        ({"content": "<think>I greet.</think>\n\nHi."}, {"content": "Hi."}),
+        ({"content": "\n<think>a</think><reasoning>b</reasoning>Hi."}, {"content": "Hi."}),
+        ({"content": "Use <think>a</think>."}, {"content": "Use <think>a</think>."}),
+        ({"content": "<think>a", "tool_calls": CALLS}, {"content": None, "tool_calls": CALLS}),
+        (
+            {"content": "Hi.", "provider_specific_fields": {"reasoning": "I greet."}},
+            {"content": "Hi."},
+        ),
+        (
+            {"content": "Hi.", "provider_specific_fields": {"reasoning": "a", "id": 1}},
+            {"content": "Hi.", "provider_specific_fields": {"id": 1}},
         ),
         (
             {"content": [{"type": "thinking", "thinking": "a"}, {"type": "text", "text": "Hi."}]},
@@ -95,6 +112,7 @@ def test_reasoning_is_removed_from_assistant_messages_only(
         {"content": PHASED, "tool_calls": []},
         {"content": [{"type": "text", "text": PHASED}]},
         {"content": [{"type": "thinking", "thinking": "a"}]},
+        {"content": "<think>I greet.</think>"},
         {"content": "", "reasoning_content": "I greet."},
         {"content": None, "reasoning": "I greet."},
         {"thinking": "I greet."},
@@ -103,3 +121,62 @@ def test_reasoning_is_removed_from_assistant_messages_only(
 def test_an_assistant_message_that_held_only_reasoning_is_removed(message: dict[str, Any]) -> None:
     history = [USER, {"role": "assistant", **message}, USER]
     assert without_reasoning(history) == [USER, USER]
+
+
+def system(*contents: Any, role: str = "system") -> list[dict[str, Any]]:
+    return [{"role": role, "content": content} for content in contents]
+
+
+TEXT = {"type": "text", "text": "c"}
+BILLING = "x-anthropic-billing-header: cc_version=2.1.9; cch=4f2a1;"
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([USER], [USER]),
+        ([*system("a"), USER], [*system("a"), USER]),
+        ([*system([TEXT]), USER], [*system([TEXT]), USER]),
+        ([*system("a", role="developer"), USER], [*system("a"), USER]),
+        ([*system("a"), *system("b", role="developer"), USER], [*system("a\n\nb"), USER]),
+        (system("a", [TEXT], "b"), system([TEXT | {"text": t} for t in "acb"])),
+        ([*system("a"), USER, *system("b")], [*system("a"), USER, *system("b", role="user")]),
+        ([USER, *system("b", role="developer")], [USER, *system("b", role="user")]),
+        ([*system("", None), USER], [USER]),
+        (system(f"{BILLING}\n\na\nb"), system("a\nb")),
+        (system([TEXT | {"text": BILLING}, TEXT]), system([TEXT])),
+        (system(BILLING, f"a {BILLING}"), system(f"a {BILLING}")),
+    ],
+)
+def test_there_is_one_system_message_and_it_comes_first(
+    messages: list[dict[str, Any]], expected: list[dict[str, Any]]
+) -> None:
+    before = json.dumps(messages)
+    assert with_one_system_message(messages) == expected
+    assert json.dumps(messages) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ('{"a":1}', '{"a":1}'),
+        ("", "{}"),
+        (" ", "{}"),
+        (None, "{}"),
+        ({"a": "é"}, '{"a": "é"}'),
+        ('{"a', '{"INVALID_JSON": "{\\"a"}'),
+        ("[1]", '{"INVALID_JSON": "[1]"}'),
+        ([1], '{"INVALID_JSON": [1]}'),
+    ],
+)
+def test_the_arguments_of_a_call_become_a_json_object(arguments: Any, expected: str) -> None:
+    assert valid_arguments(arguments) == expected
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    [kept] = without_reasoning([{"role": "assistant", "tool_calls": [call]}])
+    assert kept["tool_calls"][0]["function"] == {"name": "f", "arguments": expected}
+
+
+def test_many_thoughts_are_removed_in_linear_time() -> None:
+    thoughts = "<think></think>" * 200_000
+    [kept] = without_reasoning([{"role": "assistant", "content": f"{thoughts}Hi."}])
+    assert kept["content"] == "Hi."

@@ -122,6 +122,8 @@ class StrictReader:
 
     def error(self, error: dict[str, Any], request_id: str) -> None:
         assert set(error) == {"type", "message"}
+        if self.open and self.content[-1]["type"] == "text":
+            self.content[-1]["text"] = "".join(self.texts)
         self.ended = "error"
 
 
@@ -200,11 +202,12 @@ def test_any_turn_is_a_valid_stream_and_loses_nothing(
         if isinstance(event, ToolCallDelta):
             name = f"f{event.call['index']}"
             arguments[name] = arguments.get(name, "") + event.call["function"]["arguments"]
-    called = {b["name"]: b["input"] for b in found.content if b["type"] == "tool_use"}
-    assert called == {name: json.loads(text) for name, text in arguments.items()}
     if events[-1] is FAILED:
         assert found.ended == "error"
+        assert found.open or not found.content or found.content[-1]["signature"]
         return
+    called = {b["name"]: b["input"] for b in found.content if b["type"] == "tool_use"}
+    assert called == {name: json.loads(text) for name, text in arguments.items()}
     body = non_streamed(events, reasoning=mode, echo=echo)
     assert found.content == body["content"]
     assert found.delta == {k: body[k] for k in ("stop_reason", "stop_sequence", "usage")}
@@ -426,16 +429,19 @@ def test_the_summary_models_tokens_are_reported_separately() -> None:
 )
 def test_an_error_is_the_last_event(error: GatewayError, type: str) -> None:
     found = decode(encode_stream(make(), [[OutputDelta("a"), Failed(error.info, Timings())]]))
-    assert [name for name, _ in found[-3:]] == [
-        "content_block_delta",
-        "content_block_stop",
-        "error",
-    ]
+    assert [name for name, _ in found[-2:]] == ["content_block_delta", "error"]
     assert found[-1][1] == {
         "type": "error",
         "error": {"type": type, "message": "x"},
         "request_id": "req_1",
     }
+
+
+def test_a_call_that_was_cut_does_not_stop() -> None:
+    cut_call = [call(0, "c1", "f"), call(0, arguments='{"path":"/etc')]
+    found = decode(encode_stream(make(reasoning="none"), [[THOUGHTS[0], *cut_call, FAILED]]))
+    names = [name for name, _ in found[2:]]
+    assert names == ["content_block_start", "content_block_delta", "error"]
 
 
 def test_a_heartbeat_is_a_ping_event() -> None:

@@ -105,10 +105,13 @@ class Client:
             text = part.get("text", part.get("refusal", part.get("arguments")))
             assert text == item["parts"].get(key, "")
 
-    def check(self, final: list[dict[str, Any]]) -> None:
-        assert not self.open
-        assert [item["done"] for item in self.items] == final
-        for item in self.items:
+    def check(self, final: list[dict[str, Any]], *, failed: bool) -> None:
+        """What is done is in the output; of what is open, only a text is, if the answer failed."""
+        assert failed or not self.open
+        done = [item["done"] for item in self.items if item["done"]]
+        assert [item for item in final if item["status"] == "completed" or not failed] == done
+        assert all(item["type"] != "function_call" for item in final if item not in done)
+        for item in [item for item in self.items if item["done"]]:
             texts = {k: v for k, v in item["parts"].items() if k[0] != "call"}
             parts = [
                 (of, part.get("text", part.get("refusal")))
@@ -143,7 +146,7 @@ def test_any_turn_becomes_valid_items_and_loses_no_text(
         assert event["sequence_number"] == number
         client.read(event)
     final = found[-1]["response"]
-    client.check(final["output"])
+    client.check(final["output"], failed=isinstance(end, Failed))
     assert final["output"] == output(events)
     assert len({item["id"] for item in final["output"]}) == len(final["output"])
     texts = outline(final["output"])
@@ -282,6 +285,28 @@ def test_a_keepalive_event_is_sent_at_most_once_a_minute() -> None:
     assert [b"keepalive" in beat for beat in beats] == [False, False, True, False, True]
     assert all(beat.startswith(b": ping\n\n") for beat in beats)
     assert beats[2].endswith(b'data: {"type":"keepalive","sequence_number":2}\n\n')
+
+
+def test_a_call_that_was_cut_is_not_done() -> None:
+    broke = Failed(UpstreamBroke("It broke.").info, Timings())
+    cut = [call(0, id="c1", name="f"), call(0, '{"path":"/etc')]
+    found = stream([PROMPT, OutputDelta("I look."), *cut, broke], reasoning="none")
+    assert [event["type"].removeprefix("response.") for event in found[-5:]] == [
+        "output_item.done",  # the message's, because the call began
+        "output_item.added",
+        "function_call_arguments.delta",
+        "error",
+        "failed",
+    ]
+    assert outline(found[-1]["response"]["output"]) == [("message", "I look.")]
+
+
+def test_a_text_that_was_cut_is_not_done_but_in_the_output() -> None:
+    broke = Failed(UpstreamBroke("It broke.").info, Timings())
+    found = stream([PROMPT, OutputDelta("The ans"), broke], reasoning="none")
+    assert [e["type"] for e in found[-3:-1]] == ["response.output_text.delta", "error"]
+    [message] = found[-1]["response"]["output"]
+    assert (message["status"], message["content"][0]["text"]) == ("incomplete", "The ans")
 
 
 def test_a_429_fails_the_response_with_rate_limit_exceeded() -> None:

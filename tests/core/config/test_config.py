@@ -138,6 +138,14 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
             {"KEY": "a\nb"},
             "upstreams[0]: 'api_key' can't be sent in a header.",
         ),
+        *(
+            (
+                UPSTREAM + f'headers = {{ "{name}" = "1" }}',
+                {},
+                f"upstreams[0]: '{name}' can't be sent in a header.",
+            )
+            for name in ("A:", "A B", "(A)")
+        ),
         (
             UPSTREAM + 'headers = { "X-A" = "ü" }',
             {},

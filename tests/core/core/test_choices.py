@@ -1,4 +1,4 @@
-"""Several choices: each has its own machine, and one end comes for all."""
+"""Several choices: each has its own turn, and all have one end."""
 
 import json
 from typing import Any
@@ -48,7 +48,7 @@ def text(events: list[Event], index: int, kind: type[Event]) -> str:
     return "".join(event.text for event in own if type(event) is kind)
 
 
-def test_each_choice_is_split_for_itself() -> None:
+def test_each_choice_is_split_separately() -> None:
     events = run(*STREAM)
     assert (text(events, 0, ReasoningDelta), text(events, 0, OutputDelta)) == ("a", "A")
     assert (text(events, 1, ReasoningDelta), text(events, 1, OutputDelta)) == ("b", "B")
@@ -63,7 +63,7 @@ def test_a_failure_comes_once_and_last() -> None:
     assert type(events[-1]) is Failed
 
 
-def test_in_openai_chunks() -> None:
+def test_openai_chunks_have_the_index_of_their_choice() -> None:
     frames = DIALECTS["openai"](ANSWER).encode(1, run(*STREAM))
     datas = [event.data for event in sseclient.SSEClient([frames]).events()]
     chunks = [json.loads(data) for data in datas[:-1]]
@@ -78,7 +78,7 @@ def test_in_openai_chunks() -> None:
         assert [c["finish_reason"] for c in own if c["finish_reason"]] == [reason]
 
 
-def test_not_streamed() -> None:
+def test_a_non_streamed_answer_has_every_choice() -> None:
     completion = Completion(ANSWER)
     completion.add(run(*STREAM))
     choices = completion.body()["choices"]

@@ -17,6 +17,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     Timings,
     Tokens,
     ToolCallDelta,
@@ -29,7 +30,7 @@ text = st.text(st.characters())  # lone surrogates too: models send them
 count = st.integers(0, 2**53)
 maybe_count = st.none() | count
 value: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | count | st.floats(allow_nan=False) | text,
+    st.none() | st.booleans() | count | st.floats(allow_nan=False, allow_infinity=False) | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=6,
 )
@@ -60,6 +61,7 @@ one: st.SearchStrategy[Event] = st.one_of(
     st.builds(ReasoningDelta, text),
     st.builds(SummaryDelta, text),
     st.builds(ReasoningSummary, text, text),
+    st.builds(Thoughts, text),
     st.builds(OutputDelta, text),
     st.builds(ToolCallDelta, members),
     st.builds(Extra, members, members, members),
@@ -74,6 +76,11 @@ def test_events_decode_to_equal_events(events: list[Event]) -> None:
     stored = encode_events(events)
     assert stored.isascii()
     assert decode_events(stored) == events
+
+
+def test_infinity_is_stored_as_null_like_it_is_sent() -> None:
+    stored = encode_events([ToolCallDelta({"weight": float("-inf")})])
+    assert decode_events(stored) == [ToolCallDelta({"weight": None})]
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'[{"type":"Unknown"}]', b'[{"text":"no type"}]'])

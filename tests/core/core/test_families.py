@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
-from gateway.core.families import FAMILIES, Families, Family, Segment, SegmentKind, thinking_is_off
+from gateway.core.families import FAMILIES, Families, Family, Segment, SegmentKind
 from gateway.core.families.splitter import Exit, Gate, Grammar, Splitter, Text
 from tests.core.cuts import cut, every_cut, places
 
@@ -13,11 +13,14 @@ BY_NAME = {family.name: family for family in FAMILIES}
 
 
 def segments(
-    family: Family, pieces: list[str], starts_inside: bool | None = None, stopped: bool = True
+    family: Family,
+    pieces: list[str],
+    starts_inside: bool | None = None,
+    unmarked_is_answer: bool = True,
 ) -> list[Segment]:
     splitter = family.splitter(starts_inside)
     found = [segment for piece in pieces for segment in splitter.feed(piece)]
-    found += splitter.close(stopped=stopped)
+    found += splitter.close(unmarked_is_answer=unmarked_is_answer)
     assert all(segment.text and segment.kind is not SegmentKind.MARKUP for segment in found)
     return found
 
@@ -53,7 +56,7 @@ def test_the_example_in_the_documentation_of_grammars() -> None:
     assert splitter.feed("nk>2 < 3") == [Segment(SegmentKind.REASONING, "2 < 3")]
     assert splitter.feed("\n</think>\n") == []
     assert splitter.feed("No <think>.") == [Segment(SegmentKind.ANSWER, "No <think>.")]
-    assert splitter.close(stopped=True) == []
+    assert splitter.close(unmarked_is_answer=True) == []
 
 
 TAGS = BY_NAME["tags"]
@@ -111,9 +114,9 @@ def test_reasoning_that_the_template_opened(text: str, reasoning: str, answer: s
 
 def test_a_missing_end_marker() -> None:
     text = "No marker was ever seen."
-    assert split(OPENED, text, stopped=True) == ("", text)
-    assert split(OPENED, text, stopped=False) == (text, "")
-    assert split(TAGS, text, starts_inside=True, stopped=False) == (text, "")
+    assert split(OPENED, text, unmarked_is_answer=True) == ("", text)
+    assert split(OPENED, text, unmarked_is_answer=False) == (text, "")
+    assert split(TAGS, text, starts_inside=True, unmarked_is_answer=False) == (text, "")
     assert split(OPENED, text, starts_inside=False) == ("", text)
 
 
@@ -170,8 +173,8 @@ class TestEveryBlockOfEveryFamily:
         assert split(family, f"{start}\n\n{end}It is 42.") == ("", "It is 42.")
 
     def test_cut_off_by_length(self, family: Family, start: str, end: str) -> None:
-        assert split(family, f"{start}2 < 3", stopped=False) == ("2 < 3", "")
-        assert split(family, "2 < 3", starts_inside=True, stopped=False) == ("2 < 3", "")
+        assert split(family, f"{start}2 < 3", unmarked_is_answer=False) == ("2 < 3", "")
+        assert split(family, "2 < 3", starts_inside=True, unmarked_is_answer=False) == ("2 < 3", "")
 
     def test_an_unfinished_end_marker_is_text(self, family: Family, start: str, end: str) -> None:
         almost = end[:-1]
@@ -347,9 +350,18 @@ def test_an_unopened_end_marker_is_dropped_and_reported(text: str, answer: str) 
     for pieces in every_cut(text):
         splitter = TAGS.splitter()
         found = [s for piece in pieces for s in splitter.feed(piece)]
-        found += splitter.close(stopped=True)
+        found += splitter.close(unmarked_is_answer=True)
         assert "".join(s.text for s in found) == answer
         assert splitter.saw_unopened_end
+
+
+@pytest.mark.parametrize(
+    "text", ["Hi</think>\n\n", "Hi\n</think>", "</think>", "a</think>b</think>"]
+)
+def test_an_unopened_end_marker_that_no_text_follows_is_text(text: str) -> None:
+    """It ended nothing; servers leave it behind before a tool call."""
+    reasoning, answer = split(TAGS, text)
+    assert (reasoning, answer) == ("", text.replace("a</think>", "a"))
 
 
 @pytest.mark.parametrize(
@@ -358,7 +370,7 @@ def test_an_unopened_end_marker_is_dropped_and_reported(text: str, answer: str) 
 def test_other_end_markers_are_not_reported_as_unopened(text: str) -> None:
     splitter = TAGS.splitter()
     splitter.feed(text)
-    splitter.close(stopped=True)
+    splitter.close(unmarked_is_answer=True)
     assert not splitter.saw_unopened_end
 
 
@@ -369,17 +381,17 @@ def markers(family: Family) -> list[str]:
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-@given(data=st.data(), places=places, starts_inside=st.booleans(), stopped=st.booleans())
+@given(data=st.data(), places=places, starts_inside=st.booleans(), answer=st.booleans())
 def test_no_cut_changes_the_result_and_no_character_is_lost(
-    family: Family, data: st.DataObject, places: list[int], starts_inside: bool, stopped: bool
+    family: Family, data: st.DataObject, places: list[int], starts_inside: bool, answer: bool
 ) -> None:
     marks = markers(family)
     fragments = st.sampled_from([*marks, *(m[:-1] for m in marks), "\n", " ", "a", "<", "b. "])
     text = "".join(data.draw(st.lists(fragments, max_size=12)))
-    whole = run(family, [text], starts_inside, stopped)
-    assert run(family, cut(text, places), starts_inside, stopped) == whole
+    whole = run(family, [text], starts_inside, answer)
+    assert run(family, cut(text, places), starts_inside, answer) == whole
 
-    found = segments(family, [text], starts_inside, stopped)
+    found = segments(family, [text], starts_inside, answer)
     kept = "".join(s.text for s in found if s.kind is not SegmentKind.RECLASSIFIED)
     rest = iter(text)
     assert all(character in rest for character in kept), "made up or out of order"
@@ -453,52 +465,59 @@ def test_time_is_linear(unit: str) -> None:
     text = unit * (10_000_000 // len(unit))
     pieces = [text[i : i + 1000] for i in range(0, len(text), 1000)]
     for starts_inside in (False, True):
-        reasoning, answer = run(TAGS, pieces, starts_inside, stopped=False)
+        reasoning, answer = run(TAGS, pieces, starts_inside, unmarked_is_answer=False)
         assert len(reasoning) + len(answer) >= len(text) - len("<think>")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"chat_template_kwargs": {"enable_thinking": False}},
-        {"chat_template_kwargs": {"thinking": False}},
-        {"reasoning_effort": "none"},
-        {"think": False},
-        {"reasoning": {"enabled": False}},
-        {"thinking": {"type": "disabled"}},
-    ],
-)
-def test_a_request_that_turns_thinking_off_starts_outside(body: dict[str, object]) -> None:
-    assert thinking_is_off(body)
-    families = Families(Config())
-    splitter = families.splitter("u", "deepseek-r1", body, None)
-    assert splitter.feed("It is 4.") == [Segment(SegmentKind.ANSWER, "It is 4.")]
-    explicit = families.splitter("u", "deepseek-r1", body, True)
-    assert explicit.feed("I think.") == [Segment(SegmentKind.REASONING, "I think.")]
+OTHERS = [family for family in FAMILIES if family.name != "tags"]
+
+
+@pytest.mark.parametrize("family", OTHERS, ids=lambda family: family.name)
+@pytest.mark.parametrize("inside", [False, True], ids=["", "opened"])
+def test_the_general_tags_count_at_the_head_for_every_family(family: Family, inside: bool) -> None:
+    for start, end in blocks(TAGS):
+        for text in (f"{start}plan{end}It is 42.", f"\n{start}\nplan\n{end}\n\nIt is 42."):
+            assert run(family, [text], inside) == ("plan", "It is 42.")
+    assert split(family, "<think>plan</think>It is 42.", starts_inside=inside) == (
+        "plan",
+        "It is 42.",
+    )
+
+
+def test_general_tags_further_down_are_text() -> None:
+    text = "Write <thinking>x</thinking> so."
+    assert split(BY_NAME["gemini"], text) == ("", text)
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("text", "reasoning"),
     [
-        {},
-        {"chat_template_kwargs": {"enable_thinking": True}},
-        {"chat_template_kwargs": None, "reasoning": 1, "thinking": "x", "think": None},
-        {"reasoning_effort": "low", "thinking": {"type": "enabled"}},
+        ("<think>a.</think><think>\n\nb</think>c", "a.\n\nb"),
+        ("<think>\na.\n\n</think><think>b</think>\nc", "a.\n\nb"),
+        ("<think>a.\n</think><think>\nb\n</think>\n\nc", "a.\n\nb"),
+        ("<think>a.</think>\n<think>\nb</think>c", "a.b"),
+        ("<think>a.\n</think>\n<think>b</think>c", "a.b"),
+        ("<think>\n</think><think>\nb</think>c", "b"),
     ],
 )
-def test_other_requests_leave_thinking_on(body: dict[str, object]) -> None:
-    assert not thinking_is_off(body)
+def test_newlines_between_blocks_without_a_gap_are_content(text: str, reasoning: str) -> None:
+    """Some servers put each chunk of the reasoning into tags of its own."""
+    assert split(TAGS, text) == (reasoning, "c")
+    assert split(TAGS, text.replace("think>", "reasoning>")) == (reasoning, "c")
 
 
-def test_starting_inside_is_remembered_per_model_and_upstream() -> None:
-    families = Families(Config())
-    assert families.remember_starts_inside("u", "mine")
-    assert not families.remember_starts_inside("u", "mine")
+@pytest.mark.parametrize("text", ['{"a": 1}', "[1]", "```json\n[1]\n```", ' {"a": "</think>"}'])
+def test_text_that_begins_like_json_is_the_answer_where_json_was_asked_for(text: str) -> None:
+    for pieces in every_cut(text):
+        splitter = OPENED.splitter(json_answer=True)
+        found = [s for piece in pieces for s in splitter.feed(piece)]
+        found += splitter.close(unmarked_is_answer=False)
+        assert {s.kind for s in found} == {SegmentKind.ANSWER}
+        assert "".join(s.text for s in found) == text
 
-    def first(upstream: str, model: str, option: bool | None = None) -> SegmentKind:
-        return families.splitter(upstream, model, {}, option).feed("text")[0].kind
 
-    assert first("u", "mine") is SegmentKind.REASONING
-    assert first("u", "mine", False) is SegmentKind.ANSWER
-    assert first("u", "other") is SegmentKind.ANSWER
-    assert first("v", "mine") is SegmentKind.ANSWER
+def test_reasoning_before_json_is_reasoning() -> None:
+    splitter = OPENED.splitter(json_answer=True)
+    assert splitter.feed("I think.</think>{}")[0] == Segment(SegmentKind.REASONING, "I think.")
+    splitter = OPENED.splitter(json_answer=True)
+    assert splitter.feed("[THINK]a[/THINK]b")[0] == Segment(SegmentKind.REASONING, "a")

@@ -1,10 +1,13 @@
 """The fields in which servers label reasoning, as each server sends them."""
 
+import json
 from typing import Any
 
 import pytest
 
+from gateway.apis import DIALECTS, Answer
 from gateway.core.events import Extra, OutputDelta, ReasoningDelta
+from tests.core.cuts import every_cut
 from tests.core.scripted import DONE, FINISH, delta, lines, make_turn, run, text
 
 THOUGHT = {"google": {"thought": True}}
@@ -93,6 +96,24 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
             "ab",
             "c",
         ),
+        # A flag beside a signature is on the answer.
+        (
+            [
+                {
+                    "content": "c",
+                    "extra_content": {"google": {"thought": True, "thought_signature": "c2ln"}},
+                }
+            ],
+            "",
+            "c",
+        ),
+        # Texts without a type in a content list, and members that are empty in every delta.
+        ([{"content": ["c", {"type": "text", "text": "d"}, {"type": "reference"}]}], "", "cd"),
+        (
+            [{"reasoning": "a", "refusal": ""}, {"content": "c", "refusal": "", "audio": ""}],
+            "a",
+            "c",
+        ),
         # GitHub Copilot.
         ([{"reasoning_text": "a", "reasoning_opaque": "x"}, {"content": "c"}], "a", "c"),
         # Groq with `raw`, and others, leave the markers in the text.
@@ -110,3 +131,80 @@ def test_labelled_reasoning_and_content(
     events = run(make_turn("raw"), lines(*(delta(**d) for d in deltas), FINISH, DONE))
     assert (text(events, ReasoningDelta), text(events, OutputDelta)) == (reasoning, content)
     assert not any(type(event) is Extra for event in events)
+
+
+@pytest.mark.parametrize("model", ["gemma-4-31b-it", "gemini-3", "any", "deepseek-v3.2"])
+def test_flags_and_tags_of_thoughts_may_be_cut_anywhere(model: str) -> None:
+    for text_ in ("<thought>plan", "\n<thought>\nplan", "plan"):
+        for pieces in every_cut(text_):
+            deltas = [{"content": piece, "extra_content": THOUGHT} for piece in pieces]
+            end = ["</tho", "ught>", "It is", " 4."] if "<" in text_ else ["It is", " 4."]
+            frames = [*(delta(**d) for d in deltas), *(delta(content=piece) for piece in end)]
+            events = run(make_turn("raw", model), *[lines(frame) for frame in [*frames, FINISH]])
+            found = (text(events, ReasoningDelta), text(events, OutputDelta))
+            assert found == ("plan", "It is 4."), pieces
+
+
+# What the gateway does not know passes through the chat formats.
+
+MEMBERS = {"provider": "P", "citations": ["a"], "timings": {"n": 1}, "usage": None, "empty": ""}
+UNKNOWN = [
+    {**delta(content="a"), **MEMBERS},
+    {**delta(content="b"), **MEMBERS, "citations": ["a", "b"], "obfuscation": "x"},
+    {
+        "choices": [
+            {"index": 0, "delta": {}, "finish_reason": "stop", "native_finish_reason": "STOP"}
+        ],
+        "x_groq": {"usage": {"completion_tokens": 2}},
+    },
+    DONE,
+]
+PASSED_ON = {
+    "provider": "P",
+    "citations": ["a", "b"],
+    "timings": {"n": 1},
+    "x_groq": {"usage": {"completion_tokens": 2}},
+}
+
+
+@pytest.mark.parametrize("format", ["openai", "phased"])
+@pytest.mark.parametrize("one_read", [True, False])
+def test_unknown_members_pass_through_once(format: str, one_read: bool) -> None:
+    reads = [lines(*UNKNOWN)] if one_read else [lines(frame) for frame in UNKNOWN]
+    events = run(make_turn(), *reads)
+    dialect = DIALECTS[format](Answer(id="a", model="m", created=1))
+    stream = dialect.begin() + dialect.encode(1, events)
+    datas = [line[6:] for line in stream.decode().split("\n") if line.startswith("data: {")]
+    chunks = [json.loads(data) for data in datas]
+    for name, value in PASSED_ON.items():
+        if (name, format) == ("timings", "phased"):
+            name = "upstream_timings"
+        given = [chunk[name] for chunk in chunks if name in chunk]
+        assert given[-1] == value
+        assert len(given) <= 2
+    assert chunks[-1]["choices"][0]["native_finish_reason"] == "STOP"
+    assert not any("obfuscation" in chunk or "empty" in chunk for chunk in chunks)
+    assert events[-1].usage == {"completion_tokens": 2}
+
+
+def test_unknown_members_are_in_the_answer_in_one_piece() -> None:
+    whole = DIALECTS["openai"].non_streamed(Answer(id="a", model="m", created=1))
+    whole.add(run(make_turn(), lines(*UNKNOWN)))
+    body = whole.body()
+    assert {name: body[name] for name in PASSED_ON} == PASSED_ON
+    assert body["choices"][0]["native_finish_reason"] == "STOP"
+
+
+def test_the_upstreams_timings_stand_beside_the_gateways_in_events() -> None:
+    dialect = DIALECTS["events"](Answer(id="a", model="m", created=1))
+    done = dialect.encode(1, run(make_turn(), lines(*UNKNOWN))).decode().split("data: ")[-1]
+    assert json.loads(done)["upstream_timings"] == {"n": 1}
+
+
+def test_frames_with_unknown_members_that_do_not_change_take_the_fast_path() -> None:
+    frames = [{**delta(content=text), "provider": "P"} for text in "abcd"]
+    turn = make_turn()
+    turn.start(0)
+    for frame in frames[:3]:
+        turn.feed(lines(frame), 1)
+    assert turn.steady_state() is not None

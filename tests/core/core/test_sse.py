@@ -1,4 +1,4 @@
-"""The decoder follows the WHATWG algorithm, however the lines were dealt out."""
+"""The decoder follows the WHATWG algorithm, however the lines are split into reads."""
 
 import json
 
@@ -7,11 +7,11 @@ import sseclient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.sse import Decoder, Message, comment, frame, quote
+from gateway.core.sse import Decoder, Message, comment, dumps, frame, quote
 
 
 def decode(stream: bytes) -> list[Message]:
-    """Decodes whole, a line at a time, and with more behind it; all must agree."""
+    """Decodes the stream at once, line by line, and with more after it; the results must agree."""
     lines = stream.splitlines()
     whole = Decoder().feed(lines)
     singly = Decoder()
@@ -40,18 +40,20 @@ def decode(stream: bytes) -> list[Message]:
         (b"data: a\r\n\r\ndata: b\r\n\r\n", [("", b"a", None), ("", b"b", None)]),
     ],
 )
-def test_decodes(stream: bytes, messages: list[tuple[str, bytes, str | None]]) -> None:
+def test_a_stream_is_decoded_as_specified(
+    stream: bytes, messages: list[tuple[str, bytes, str | None]]
+) -> None:
     assert [tuple(message) for message in decode(stream)] == messages
 
 
-def test_a_last_message_without_its_blank_line_is_not_lost() -> None:
+def test_a_last_message_without_a_blank_line_is_not_lost() -> None:
     decoder = Decoder()
     assert decoder.feed([b"data: last words"]) == []
     assert decoder.close() == [Message("", b"last words", None)]
 
 
 @given(st.text(), st.sampled_from(["", "phase", "done"]), st.sampled_from(["", "7"]))
-def test_what_is_framed_is_decoded_again_by_us_and_by_others(
+def test_a_frame_is_decoded_to_its_text_here_and_by_sseclient(
     text: str, event: str, id: str
 ) -> None:
     framed = comment("ping") + frame(quote(text), event, id)
@@ -62,12 +64,20 @@ def test_what_is_framed_is_decoded_again_by_us_and_by_others(
 
 
 @given(st.text())
-def test_a_frame_is_ascii_and_its_data_one_line(text: str) -> None:
+def test_a_frame_is_ascii_with_one_data_line(text: str) -> None:
     framed = frame(quote(text))
     assert framed.isascii()
     assert framed.count(b"\n") == 2
     assert b"\r" not in framed
 
 
-def test_lone_surrogates_pass() -> None:
+def test_lone_surrogates_are_kept() -> None:
     assert json.loads(quote("\ud83d") + "") == "\ud83d"
+
+
+def test_infinity_and_nan_become_null() -> None:
+    value = {"a": [float("-inf"), {"b": float("nan")}, 1.5], "c": "NaN"}
+    assert json.loads(dumps(value), parse_constant=pytest.fail) == {
+        "a": [None, {"b": None}, 1.5],
+        "c": "NaN",
+    }

@@ -1,4 +1,4 @@
-"""A turn's events: their order, their text, their end."""
+"""A turn's events: order, text and end."""
 
 import json
 from typing import Any
@@ -86,35 +86,35 @@ def test_the_phases_of_a_turn() -> None:
         ("none", [PromptSummary, OutputDelta, Done]),
     ],
 )
-def test_each_mode_shows_what_it_says(mode: str, kinds: list[type[Event]]) -> None:
+def test_the_reasoning_option_selects_the_events(mode: str, kinds: list[type[Event]]) -> None:
     events = run(make_turn(mode), lines(*GREETING, FINISH, DONE))
     assert [type(event) for event in events] == kinds
 
 
-def test_no_reasoning_is_said() -> None:
+def test_missing_reasoning_is_reported() -> None:
     events = run(make_turn(), lines(*contents("Hi"), FINISH, DONE))
     assert events[1:3] == [ReasoningSummary(NOT_DETECTED, NOT_DETECTED), OutputDelta("Hi")]
 
 
-def test_an_empty_block_is_no_reasoning() -> None:
+def test_an_empty_block_counts_as_no_reasoning() -> None:
     events = run(make_turn(), lines(*contents("<think>\n\n</think>Hi"), FINISH, DONE))
     assert text(events, ReasoningSummary) == NOT_DETECTED
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
-def test_labelled_fields_turn_the_search_for_markers_off(field: str) -> None:
+def test_markers_are_not_searched_beside_labelled_fields(field: str) -> None:
     frames = [delta(**{field: THOUGHT}), *contents("<think>", " is a tag"), FINISH, DONE]
     events = run(make_turn("raw"), lines(*frames))
     assert text(events, ReasoningDelta) == THOUGHT
     assert text(events, OutputDelta) == "<think> is a tag"
 
 
-def test_both_labelled_names_at_once_count_once() -> None:
+def test_a_text_under_both_labelled_names_counts_once() -> None:
     events = run(make_turn("raw"), lines(delta(reasoning="a", reasoning_content="a"), FINISH))
     assert text(events, ReasoningDelta) == "a"
 
 
-def test_an_empty_labelled_field_means_nothing() -> None:
+def test_an_empty_labelled_field_is_ignored() -> None:
     frames = [delta(reasoning_content="", content="<think>a</think>"), *contents("b"), FINISH]
     events = run(make_turn("raw"), lines(*frames))
     assert (text(events, ReasoningDelta), text(events, OutputDelta)) == ("a", "b")
@@ -127,7 +127,7 @@ def test_white_space_before_a_labelled_field_is_kept_for_the_answer() -> None:
     assert text(events, OutputDelta) == "\nb"
 
 
-def test_reasoning_after_the_answer_began_is_trace_only() -> None:
+def test_reasoning_after_the_answer_began_is_only_in_the_trace() -> None:
     frames = [delta(reasoning="a"), delta(content="b"), delta(reasoning="c"), delta(content="d")]
     assert text(run(make_turn("raw"), lines(*frames, FINISH)), ReasoningDelta) == "ac"
     events = run(make_turn("both"), lines(*frames, FINISH))
@@ -163,17 +163,17 @@ def test_the_arguments_of_a_tool_call_count_as_output() -> None:
         ({"matched_stop": 151645}, None),
     ],
 )
-def test_the_stop_sequence_that_was_met(said: dict[str, Any], expected: str | None) -> None:
+def test_the_stop_sequence_is_reported(said: dict[str, Any], expected: str | None) -> None:
     last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", **said}]}
     assert run(make_turn(), lines(*contents("a"), last, DONE))[-1].stop_sequence == expected
 
 
-def test_fields_that_are_not_known_go_through() -> None:
+def test_unknown_delta_fields_pass_through() -> None:
     frames = [delta(content="a", refusal="no", role="assistant", audio=None), FINISH]
     assert Extra({"refusal": "no"}) in run(make_turn(), lines(*frames))
 
 
-def test_what_holds_for_the_whole_answer_is_said_once() -> None:
+def test_fields_of_the_whole_answer_come_once() -> None:
     marks = {"system_fingerprint": "fp_1", "service_tier": None}
     frames = [{**delta(content=text), **marks} for text in "abc"]
     for turn, reads in ((make_turn(), [lines(*frames, FINISH, DONE)]), (make_turn(), frames)):
@@ -197,7 +197,7 @@ def with_logprobs(**fields: Any) -> dict[str, Any]:
         ([("content", text) for text in ("<think>", "I", "</think>", "4", ".")], "I", "4."),
     ],
 )
-def test_logprobs_follow_their_text_and_never_spell_a_hidden_trace(
+def test_logprobs_of_hidden_reasoning_are_hidden(
     said: list[tuple[str, str]], thought: str, answered: str
 ) -> None:
     def tokens(mode: ReasoningMode, *reads: list[bytes]) -> set[str]:
@@ -212,41 +212,41 @@ def test_logprobs_follow_their_text_and_never_spell_a_hidden_trace(
 
 
 @pytest.mark.parametrize("field", [{"refusal": "No."}, {"function_call": {"name": "f"}}])
-def test_a_refusal_is_an_answer(field: dict[str, Any]) -> None:
+def test_a_refusal_or_function_call_ends_the_reasoning(field: dict[str, Any]) -> None:
     events = run(make_turn(), lines(delta(reasoning="I think."), delta(**field), FINISH, DONE))
     assert [type(e) for e in events][1:3] == [ReasoningSummary, Extra]
 
 
-def test_reasoning_mirrors_do_not_leak() -> None:
+def test_copies_of_the_reasoning_do_not_leak() -> None:
     details = [{"type": "reasoning.text", "text": "secret"}]
     events = run(make_turn(), lines(delta(reasoning="secret", reasoning_details=details), FINISH))
     assert not any(type(event) is Extra for event in events)
 
 
-def test_cut_off_by_length_the_answer_is_empty() -> None:
+def test_reasoning_cut_off_by_length_leaves_the_answer_empty() -> None:
     events = run(make_turn("both"), lines(*contents("<think>a b"), finish("length"), DONE))
     assert [type(e) for e in events[1:]] == [ReasoningDelta, ReasoningSummary, Done]
     assert events[-1].finish_reason == "length"
 
 
-def test_a_believed_reasoning_without_a_marker_was_the_answer() -> None:
+def test_text_of_a_model_that_starts_inside_is_the_answer_if_no_marker_comes() -> None:
     events = run(make_turn(model="deepseek-r1"), lines(*contents("It ", "is 4."), FINISH, DONE))
     check_order(events)
     assert text(events, OutputDelta) == "It is 4."
     assert text(events, ReasoningSummary) == NOT_DETECTED
 
 
-# Ends, good and bad.
+# How a turn ends.
 
 
 @pytest.mark.parametrize("end", [[FINISH], [FINISH, DONE], [DONE]])
-def test_a_finish_reason_or_done_make_a_stream_whole(end: list[object]) -> None:
+def test_a_finish_reason_or_done_completes_a_stream(end: list[object]) -> None:
     events = run(make_turn(), lines(*contents("Hi"), *end))
     assert type(events[-1]) is Done
     assert events[-1].finish_reason == "stop"
 
 
-def test_a_stream_that_is_cut_fails_and_all_text_before_is_there() -> None:
+def test_a_stream_that_breaks_off_fails_after_all_its_text() -> None:
     events = run(make_turn("raw"), lines(*contents("<think>a</think>b", "c")))
     check_order(events)
     assert text(events, OutputDelta) == "bc"
@@ -254,8 +254,8 @@ def test_a_stream_that_is_cut_fails_and_all_text_before_is_there() -> None:
 
 
 @pytest.mark.parametrize("none", ["", "null"])
-def test_a_finish_reason_that_names_none_ends_nothing(none: str) -> None:
-    """Some servers send it with each text; a marker may still be cut by two of them."""
+def test_an_empty_finish_reason_does_not_end_the_answer(none: str) -> None:
+    """Some servers send one with each delta, also between the halves of a marker."""
     said = [
         {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": none}]}
         for text in ("<thi", "nk>a</th", "ink>b", "c")
@@ -268,13 +268,13 @@ def test_a_finish_reason_that_names_none_ends_nothing(none: str) -> None:
     assert type(run(make_turn("raw"), lines(*said, FINISH))[-1]) is Done
 
 
-def test_what_was_held_back_comes_out_before_a_failure() -> None:
+def test_held_back_text_comes_out_before_a_failure() -> None:
     events = run(make_turn(), lines(*contents("<thi")))
     assert events[-2] == OutputDelta("<thi")
     assert type(events[-1]) is Failed
 
 
-def test_a_failure_from_outside() -> None:
+def test_a_failure_outside_the_turn_ends_it() -> None:
     turn = make_turn("raw")
     events = run(turn, lines(*contents("<think>a</thi")), close=False)
     error = UpstreamTimeout("It fell silent.", code="upstream_idle_timeout")
@@ -285,14 +285,14 @@ def test_a_failure_from_outside() -> None:
     assert turn.ended
 
 
-def test_a_model_that_had_finished_is_not_taken_down() -> None:
+def test_a_failure_after_the_finish_reason_is_ignored() -> None:
     turn = make_turn()
     events = run(turn, lines(*contents("Hi"), FINISH), close=False)
     events += turn.fail(UpstreamTimeout("It did not hang up."), 9)
     assert type(events[-1]) is Done
 
 
-def test_the_finish_reason_of_an_upstream_that_was_given_up_is_forgotten() -> None:
+def test_the_finish_reason_of_a_failed_attempt_is_dropped() -> None:
     turn = make_turn()
     assert run(turn, lines(FINISH), close=False)[1:] == []
     turn.call("another", "any")
@@ -359,12 +359,12 @@ def test_a_named_error_event_is_a_failure() -> None:
         {"type": "ping"},
     ],
 )
-def test_odd_frames_are_survived(frame: object) -> None:
+def test_odd_frames_are_ignored(frame: object) -> None:
     events = run(make_turn(), lines(*contents("Hi"), frame, *contents("!"), FINISH, DONE))
     assert (text(events, OutputDelta), type(events[-1])) == ("Hi!", Done)
 
 
-def test_broken_utf8_and_lone_surrogates() -> None:
+def test_invalid_utf8_and_lone_surrogates_pass() -> None:
     halves = [rb'{"choices":[{"delta":{"content":"\ud83d"}}]}', *contents("\ude00")]
     broken = b'{"choices":[{"delta":{"content":"a\xff"}}]}'
     events = run(make_turn(), lines(*halves, broken, FINISH))
@@ -372,7 +372,7 @@ def test_broken_utf8_and_lone_surrogates() -> None:
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_one_json_body_in_place_of_a_stream(indent: int | None) -> None:
+def test_a_json_body_is_read_like_a_stream(indent: int | None) -> None:
     message = {"role": "assistant", "content": f"<think>{THOUGHT}</think>Hi"}
     body = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"x": 1}}
     events = run(make_turn(), json.dumps(body, indent=indent).encode().splitlines())
@@ -381,12 +381,12 @@ def test_one_json_body_in_place_of_a_stream(indent: int | None) -> None:
     assert events[-1].usage == {"x": 1}
 
 
-def test_a_json_body_with_an_error() -> None:
+def test_a_json_body_with_an_error_is_a_failure() -> None:
     events = run(make_turn(), [b'{"error": {"message": "boom"}}'])
     assert events[-1].error.message == "boom"
 
 
-def test_a_body_that_is_no_stream_at_all() -> None:
+def test_a_body_that_is_neither_json_nor_a_stream_is_a_failure() -> None:
     assert type(run(make_turn(), [b"<html>", b"nope", b"</html>"])[-1]) is Failed
 
 
@@ -407,7 +407,7 @@ pieces_of_text = st.lists(
     end=st.sampled_from([[FINISH, DONE], [finish("length")], []]),
     model=st.sampled_from(["any", "deepseek-r1"]),
 )
-def test_no_cut_into_reads_changes_the_events(
+def test_how_reads_are_split_does_not_change_the_events(
     pieces: list[str], where: list[int], mode: str, end: list[object], model: str
 ) -> None:
     stream = lines(*contents(*pieces), *end)
@@ -429,7 +429,9 @@ def test_no_cut_into_reads_changes_the_events(
 
 
 @given(pieces=pieces_of_text, where=places)
-def test_no_tokenization_changes_the_text(pieces: list[str], where: list[int]) -> None:
+def test_how_text_is_split_into_deltas_does_not_change_it(
+    pieces: list[str], where: list[int]
+) -> None:
     whole = "".join(pieces)
     first = run(make_turn("both"), lines(*contents(whole), FINISH))
     again = run(make_turn("both"), lines(*contents(*cut(whole, where)), FINISH))
@@ -444,24 +446,24 @@ def test_no_tokenization_changes_the_text(pieces: list[str], where: list[int]) -
 @pytest.mark.parametrize(
     "endless",
     [[b'data: {"choices":', *[b"data: " + b" " * 94] * 9], [b'{"choices":', *[b" " * 99] * 9]],
-    ids=["an event", "a body that is no stream"],
+    ids=["an event", "a body that is not a stream"],
 )
-def test_what_does_not_end_is_not_kept(
+def test_memory_for_an_endless_event_is_bounded(
     monkeypatch: pytest.MonkeyPatch, endless: list[bytes]
 ) -> None:
     monkeypatch.setattr("gateway.upstreams.chat_reader.MAX_EVENT_BYTES", 5000)
     is_stream = endless[0].startswith(b"data")
     turn = make_turn()
-    said = turn.start(0)
+    events = turn.start(0)
     turn.call("a", "any")
     if is_stream:
-        said += turn.feed(lines(*contents("one"), "x" * 4000), 1)
+        events += turn.feed(lines(*contents("one"), {"x": "x" * 4000}), 1)
     for _ in range(5):
-        said += turn.feed(endless, 1)
+        events += turn.feed(endless, 1)
         assert turn.fault is None
-    said += turn.feed(endless, 1)
+    events += turn.feed(endless, 1)
     assert turn.fault is not None
     assert turn.fault.code == "upstream_bad_chunk"
-    said += turn.fail(turn.fault, 1)
-    assert isinstance(said[-1], Failed)
-    assert text(said, OutputDelta) == ("one" if is_stream else "")
+    events += turn.fail(turn.fault, 1)
+    assert isinstance(events[-1], Failed)
+    assert text(events, OutputDelta) == ("one" if is_stream else "")

@@ -43,8 +43,17 @@ def upstream(name: str, **settings: Any) -> UpstreamConfig:
     return UpstreamConfig(name=name, url=f"http://{name}.test", **settings)
 
 
-def make_pool(*upstreams: UpstreamConfig, failures: int = FAILURES) -> Pool:
-    return Pool(upstreams, breaker_failures=failures, breaker_open_s=OPEN_S)
+def make_pool(
+    *upstreams: UpstreamConfig, failures: int = FAILURES, last: int = 0, retries: int = 10**6
+) -> Pool:
+    """last: calls at once to an upstream that is out, when all are. retries: always allowed."""
+    return Pool(
+        upstreams,
+        breaker_failures=failures,
+        breaker_open_s=OPEN_S,
+        last_resort_calls=last,
+        min_retries=retries,
+    )
 
 
 def refusal(status: int, retry_after_s: int | None = None) -> UpstreamRefused:
@@ -161,8 +170,9 @@ def test_retry_after_is_obeyed() -> None:
     pool = make_pool(upstream("a"), upstream("b", models=("x",)))
     pool.pick("m", 100).fail(refusal(503, 7), 100)
     for model in ("m", "another"):
-        with pytest.raises(UpstreamRefused, match="It said no") as caught:
+        with pytest.raises(UpstreamRefused) as caught:
             pool.pick(model, 103.5)
+        assert "It said no" not in caught.value.message  # it said so to another caller
         assert (caught.value.upstream_status, caught.value.retry_after_s) == (503, 4)
     assert pool.pick("x", 103.5).upstream == "b"
     assert pool.pick("m", 107).upstream == "a"
@@ -222,7 +232,30 @@ def test_only_the_first_end_of_a_lease_counts() -> None:
     lease.fail(DEAD, 0)
     lease.drop()
     lease.note_output()
-    assert pool.statuses(0) == [("a", "closed", 0, True)]
+    assert pool.statuses(0) == [("a", "closed", 0, True, False)]
+
+
+def test_a_refused_key_shows_until_the_upstream_accepts_a_request() -> None:
+    pool = make_pool(upstream("a"))
+
+    def refused() -> bool:
+        [status] = pool.statuses(0)
+        return status.key_refused
+
+    pool.pick("m", 0).fail(refusal(401), 0)
+    assert refused()
+    pool.pick("m", 0).fail(refusal(500), 0)
+    assert refused()
+    pool.pick("m", 0).note_output()
+    assert not refused()
+
+
+def test_upstreams_that_share_a_key() -> None:
+    keys = {"a": "k", "b": "k", "c": "other", "d": None}
+    pool = make_pool(*(upstream(name, api_key=key) for name, key in keys.items()))
+    assert pool.sharing_key("a") == ["a", "b"]
+    assert pool.sharing_key("c") == ["c"]
+    assert pool.sharing_key("d") == []
 
 
 # --- Blame ----------------------------------------------------------------------------------------
@@ -239,6 +272,7 @@ def test_only_the_first_end_of_a_lease_counts() -> None:
         *[(refusal(status), True, True) for status in (500, 502, 503, 504, 529)],
         *[(refusal(status), True, False) for status in (302, 401, 402, 403, 408, 429)],
         *[(refusal(status), False, False) for status in (400, 404, 409, 413, 422)],
+        (UpstreamRefused(403, "", cause="content"), False, False),
         (BadRequest(""), False, False),
         (ClientLeft(""), False, False),
     ],
@@ -338,6 +372,90 @@ def test_the_breaker_works_without_a_pool() -> None:
     assert not breaker.allows(2)
     breaker.succeed(generation)
     assert breaker.state(2) == "closed"
+
+
+# --- The last resort, retries, slow start ---------------------------------------------------------
+
+
+def test_the_last_upstream_is_tried_although_its_breaker_is_open() -> None:
+    pool = make_pool(upstream("a"), last=2)
+    break_down(pool, 0)
+    assert pool.statuses(1)[0].breaker == "open"
+    first, second = pool.pick("m", 1), pool.pick("m", 1)
+    with pytest.raises(NoUpstream):
+        pool.pick("m", 1)  # no more at once
+    first.fail(DEAD, 1)
+    third = pool.pick("m", 1)
+    third.note_output()
+    assert pool.statuses(1)[0].breaker == "closed"
+    for lease in (second, third):
+        lease.drop()
+    assert [pool.pick("m", 1).upstream for _ in range(9)] == ["a"] * 9
+
+
+def test_one_callers_retry_after_keeps_nobody_from_the_last_upstream() -> None:
+    pool = make_pool(upstream("a"), last=5)
+    pool.pick("m", 0).fail(refusal(429, 600), 0)
+    assert pool.pick("m", 1).upstream == "a"
+    assert pool.has_usable(1)
+
+
+def test_of_several_upstreams_the_one_that_is_back_first_is_the_last_resort() -> None:
+    pool = make_pool(upstream("a"), upstream("b", priority=2), upstream("c", priority=3), last=1)
+    break_down(pool, 0)
+    assert {pool.pick("m", 1).upstream for _ in range(3)} == {"b"}
+    break_down(pool, 10)
+    break_down(pool, 20)
+    assert [pool.pick("m", 21).upstream for _ in range(3)] == ["a", "b", "c"]
+
+
+def test_a_last_resort_is_no_second_attempt_and_never_unhealthy_or_full() -> None:
+    pool = make_pool(upstream("a", max_streams=1), last=5)
+    break_down(pool, 0, FAILURES)
+    with pytest.raises(NoUpstream):
+        pool.pick("m", 1, ["b"])
+    held = pool.pick("m", 1)
+    with pytest.raises(NoUpstream):
+        pool.pick("m", 1)
+    held.drop()
+    pool.set_healthy("a", False)
+    with pytest.raises(NoUpstream):
+        pool.pick("m", 1)
+    assert not pool.has_usable(1)
+
+
+def test_second_attempts_are_a_fifth_of_the_open_streams_at_most() -> None:
+    pool = make_pool(upstream("a"), upstream("b"), retries=10)
+    first = [pool.pick("m", 0) for _ in range(100)]
+    retries = [pool.pick("m", 0, ["a"]) for _ in range(25)]  # of 125
+    with pytest.raises(NoUpstream):
+        pool.pick("m", 0, ["a"])
+    retries[0].note_output()
+    retries[1].drop()
+    retries += [pool.pick("m", 0, ["a"]) for _ in range(2)]
+    for lease in [*first, *retries]:
+        lease.drop()
+    assert all(pool.pick("m", 0, ["a"]) for _ in range(10))
+
+
+def test_the_load_on_an_upstream_grows_slowly_after_its_breaker_has_closed() -> None:
+    pool = Pool(
+        [upstream("a"), upstream("b")],
+        breaker_failures=1,
+        breaker_open_s=OPEN_S,
+        slow_start_s=OPEN_S,
+    )
+    pool.pick("m", 0).fail(DEAD, 0)
+    pool.pick("m", 1).drop()
+    pool.pick("m", OPEN_S).drop()
+    trial = pool.pick("m", OPEN_S)
+    trial.note_output()
+    leases = [pool.pick("m", OPEN_S) for _ in range(100)]
+    assert sum(lease.upstream == "a" for lease in leases) <= 12
+    for lease in [trial, *leases]:
+        lease.drop()
+    later = [pool.pick("m", 2.5 * OPEN_S).upstream for _ in range(100)]
+    assert Counter(later) == {"a": 50, "b": 50}
 
 
 # --- As a state machine ---------------------------------------------------------------------------
@@ -510,7 +628,7 @@ class AnyPool(RuleBasedStateMachine):
         if not hasattr(self, "pool"):
             return
         assert self.pool.statuses(self.now) == [
-            (name, expected.state(self.now), len(expected.leases), expected.healthy)
+            (name, expected.state(self.now), len(expected.leases), expected.healthy, False)
             for name, expected in self.expected.items()
         ]
         assert self.pool.has_usable(self.now) is any(

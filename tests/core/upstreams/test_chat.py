@@ -1,11 +1,13 @@
 """The contract of every kind of upstream."""
 
+import json
 from typing import Any, get_args
 
 import pytest
 
 from gateway.config import UpstreamConfig, UpstreamKind
 from gateway.upstreams import UPSTREAMS
+from gateway.upstreams.chat import ChatUpstream
 
 URL = "http://models.test/v1"
 
@@ -30,6 +32,18 @@ def test_requests_go_to_the_configured_url_with_key_and_headers(upstream: Any) -
         assert call.headers["X-Team"] == "search"
 
 
+def test_a_query_of_the_url_goes_with_every_request() -> None:
+    """Azure wants `?api-version=…`."""
+    for path in ("", "/chat/completions"):
+        url = f"http://a.test/openai/v1{path}?api-version=2026-01-01&b=%20c"
+        made = ChatUpstream(UpstreamConfig(name="a", url=url))
+        query = "?api-version=2026-01-01&b=%20c"
+        assert made.completion({}, "m", "id").url == (
+            f"http://a.test/openai/v1/chat/completions{query}"
+        )
+        assert made.models("id").url == f"http://a.test/openai/v1/models{query}"
+
+
 def test_comments_and_blank_lines_give_no_parts(upstream: Any) -> None:
     reader = upstream.reader()
     assert reader.feed([b"", b": a comment"]) == []
@@ -47,3 +61,20 @@ def test_a_refusal_has_its_status_and_a_message(upstream: Any, status: int) -> N
     refused = upstream.refusal(status, {}, b"<html>no</html>")
     assert refused.upstream_status == status
     assert refused.message.endswith(".")
+
+
+def test_members_are_named_as_the_upstream_wants_them() -> None:
+    def sent(body: dict[str, Any], **settings: Any) -> dict[str, Any]:
+        call = ChatUpstream(UpstreamConfig(name="a", url=URL, **settings)).completion(body, "", "r")
+        return json.loads(call.body or b"")
+
+    usual = {"stream": True, "stream_options": {"include_usage": True}}
+    assert sent({"max_tokens": 5}) == {"max_tokens": 5, **usual}
+    assert sent({}, stream_options=False) == {"stream": True}
+    assert sent({"stream_options": {"a": 1}}, stream_options=False) == {"stream": True}
+    assert sent({"max_tokens": 5}, max_completion_tokens=True) == {
+        "max_completion_tokens": 5,
+        **usual,
+    }
+    both = {"max_tokens": 5, "max_completion_tokens": 6}
+    assert sent(both, max_completion_tokens=True) == {"max_completion_tokens": 6, **usual}

@@ -98,7 +98,7 @@ odd = st.sampled_from(
     ]
 )
 split_character = st.just([steady("~").replace(b"~", b"\xc3"), steady("~").replace(b"~", b"\xa9")])
-"""Half a character in one frame and half in the next: each is broken by itself."""
+"""Half a character in one frame and half in the next: neither is valid alone."""
 frames = st.lists(
     st.builds(lambda text: [steady(text)], plain)
     | st.builds(lambda text: [steady(json.dumps(text)[1:-1])], st.text())
@@ -144,7 +144,7 @@ def test_no_cut_of_a_steady_stream_changes_its_text(texts: list[str], at: list[i
 
 
 def _whole_lines(pieces: list[bytes]) -> list[list[bytes]]:
-    """As the transport does it: what a piece completes."""
+    """Returns the lines that a piece completes, as the transport does."""
     found, rest = [], b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")

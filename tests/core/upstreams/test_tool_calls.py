@@ -1,9 +1,11 @@
-"""Tool calls are told apart, however servers number them."""
+"""Tool calls are kept apart, however servers number them."""
 
+import json
 from typing import Any
 
 import pytest
 
+from gateway.apis import DIALECTS, Answer
 from gateway.core.events import ToolCallDelta
 from tests.core.scripted import DONE, delta, finish, lines, make_turn, run
 
@@ -103,6 +105,113 @@ def test_arguments_from_one_read_are_joined_into_one_delta() -> None:
 
 def test_deltas_with_other_members_are_not_joined() -> None:
     signed = {**call_delta(0, None, None, "}"), "extra_content": {"signature": "s"}}
-    odd = [{"index": 0, "function": 1}, {"index": 0, "function": {"arguments": 1}}, {"index": 0}]
+    odd = [{"index": 0, "function": 1}, {"index": 0}]
     deltas = [call_delta(0, "x", "f", "{"), signed, *odd]
     assert deltas_out(*deltas, one_read=True) == deltas
+
+
+# Every way in which servers send one call, in every format.
+
+ID = {"index": 0, "id": "call_1", "type": "function"}
+PIECES: dict[str, list[dict[str, Any]]] = {
+    "the name in every delta": [
+        {**ID, "function": {"name": "get_weather", "arguments": '{"a"'}},
+        {**ID, "function": {"name": "get_weather", "arguments": ": 1"}},
+        {**ID, "function": {"name": "get_weather", "arguments": "}"}},
+    ],
+    "the name in pieces": [
+        {**ID, "function": {"name": "get_", "arguments": ""}},
+        {"index": 0, "function": {"name": "weather", "arguments": '{"a": 1}'}},
+    ],
+    "empty members later": [
+        {**ID, "function": {"name": "get_weather", "arguments": '{"a"'}},
+        {"index": 0, "id": "", "type": "", "function": {"name": "", "arguments": ": 1}"}},
+        {"index": 0, "id": None, "type": None, "function": {"name": None, "arguments": None}},
+    ],
+    "the id later": [
+        {"index": 0, "id": "", "function": {"name": "get_weather"}},
+        {**ID, "function": {"arguments": '{"a": 1}'}},
+    ],
+    "arguments as an object": [{**ID, "function": {"name": "get_weather", "arguments": {"a": 1}}}],
+}
+
+
+TOOLS = {"tools": [{"type": "function", "name": "f"}]}
+
+
+def frames_of(deltas: list[dict[str, Any]]) -> list[Any]:
+    return [*(delta(tool_calls=[item]) for item in deltas), finish("tool_calls"), DONE]
+
+
+def final(format: str, frames: list[Any], *, one_read: bool) -> dict[str, Any]:
+    """Returns the non-streamed answer in this format."""
+    reads = [lines(*frames)] if one_read else [lines(frame) for frame in frames]
+    whole = DIALECTS[format].non_streamed(Answer(id="a", model="m", created=1, echo=TOOLS))
+    whole.add(run(make_turn(), *reads))
+    assert whole.error is None
+    return whole.body()
+
+
+@pytest.mark.parametrize("deltas", PIECES.values(), ids=list(PIECES))
+@pytest.mark.parametrize("one_read", [True, False], ids=["one read", "a read each"])
+def test_one_call_in_every_format(deltas: list[dict[str, Any]], one_read: bool) -> None:
+    frames = frames_of(deltas)
+    [choice] = final("openai", frames, one_read=one_read)["choices"]
+    function = {"name": "get_weather", "arguments": '{"a": 1}'}
+    assert choice["message"]["tool_calls"] == [
+        {"id": "call_1", "type": "function", "function": function}
+    ]
+    item = final("responses", frames, one_read=one_read)["output"][-1]
+    assert (item["call_id"], item["name"], item["arguments"]) == ("call_1", *function.values())
+    block = final("messages", frames, one_read=one_read)["content"][-1]
+    assert (block["id"], block["name"], block["input"]) == ("call_1", "get_weather", {"a": 1})
+
+
+CUSTOM = [
+    {"index": 0, "id": "c", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}},
+    {"index": 0, "custom": {"input": ' "x"\n'}},
+]
+
+
+def test_a_custom_call_keeps_its_input() -> None:
+    frames = frames_of(CUSTOM)
+    [call] = final("openai", frames, one_read=False)["choices"][0]["message"]["tool_calls"]
+    assert call == {
+        "id": "c",
+        "type": "custom",
+        "custom": {"name": "patch", "input": '*** Begin "x"\n'},
+    }
+    item = final("responses", frames, one_read=False)["output"][-1]
+    assert (item["name"], json.loads(item["arguments"])) == ("patch", {"input": '*** Begin "x"\n'})
+    block = final("messages", frames, one_read=False)["content"][-1]
+    assert (block["name"], block["input"]) == ("patch", {"input": '*** Begin "x"\n'})
+
+
+def test_a_call_of_the_old_kind_keeps_its_arguments() -> None:
+    pieces = [{"name": "f", "arguments": '{"a"'}, {"arguments": ": 1}"}]
+    frames = [*(delta(function_call=piece) for piece in pieces), finish("function_call"), DONE]
+    message = final("openai", frames, one_read=False)["choices"][0]["message"]
+    assert message["function_call"] == {"name": "f", "arguments": '{"a": 1}'}
+    item = final("responses", frames, one_read=False)["output"][-1]
+    assert (item["name"], item["arguments"]) == ("f", '{"a": 1}')
+    block = final("messages", frames, one_read=False)["content"][-1]
+    assert (block["name"], block["input"]) == ("f", {"a": 1})
+    whole = [delta(function_call={"name": "f", "arguments": {"a": 1}}), finish("function_call")]
+    message = final("openai", whole, one_read=True)["choices"][0]["message"]
+    assert message["function_call"] == {"name": "f", "arguments": '{"a": 1}'}
+
+
+def test_objects_in_pieces_are_merged_member_by_member() -> None:
+    pieces = [
+        {"id": "audio_1", "transcript": "Hi "},
+        {"id": "audio_1", "transcript": "there", "data": "AA"},
+        {"data": "BB", "expires_at": 7},
+    ]
+    frames = [*(delta(audio=piece) for piece in pieces), finish("stop"), DONE]
+    message = final("openai", frames, one_read=False)["choices"][0]["message"]
+    assert message["audio"] == {
+        "id": "audio_1",
+        "transcript": "Hi there",
+        "data": "AABB",
+        "expires_at": 7,
+    }

@@ -1,4 +1,4 @@
-// The AI SDK, newest and oldest, by every door that it has a provider for.
+// The AI SDK, newest and oldest, on every API that it has a provider for.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
@@ -14,8 +14,8 @@ import {
   WEATHER,
 } from "./expected.mjs";
 
-// Door → a provider of models there, from the package whose name has this ending.
-const DOORS = {
+// API → its provider of models, from the package whose name has this ending.
+const PROVIDERS = {
   chat: async (gateway, ending) => {
     const { createOpenAICompatible } = await import(`@ai-sdk/openai-compatible${ending}`);
     const settings = { name: "gateway", baseURL: `${gateway}/openai/v1`, includeUsage: true };
@@ -31,7 +31,7 @@ const DOORS = {
   },
 };
 
-// What a request needs so that reasoning is shown.
+// The options with which a request gets summaries.
 const OPTIONS = {
   chat: {},
   responses: { openai: { reasoningSummary: "auto", forceReasoning: true, store: false } },
@@ -47,21 +47,21 @@ for (const { version, endings } of VERSIONS) {
   const ai = await import(version);
   const onError = () => {}; // by default it logs
 
-  for (const [door, connect] of Object.entries(DOORS)) {
+  for (const [api, connect] of Object.entries(PROVIDERS)) {
     // Version 5 asks for a summary only from models with OpenAI's names.
-    const gateway = version === "ai-5" && door === "responses" ? ALWAYS : GATEWAY;
-    const provider = await connect(gateway, endings[door]);
+    const gateway = version === "ai-5" && api === "responses" ? ALWAYS : GATEWAY;
+    const provider = await connect(gateway, endings[api]);
     const ask = (model, more = {}) => ({
       model: provider(model),
       prompt: "hi",
       maxRetries: 0,
-      providerOptions: OPTIONS[door],
+      providerOptions: OPTIONS[api],
       onError,
       ...more,
     });
     const partsOf = (result) => Array.fromAsync(result.fullStream);
 
-    suite(`${version}, ${door}`, { concurrency: 8 }, () => {
+    suite(`${version}, ${api}`, { concurrency: 8 }, () => {
       test("reasoning streams before the text", async () => {
         const result = ai.streamText(ask(MODEL));
         const kinds = (await partsOf(result)).map((part) => part.type);
@@ -73,14 +73,14 @@ for (const { version, endings } of VERSIONS) {
         assert.equal((await result.usage).outputTokens, 23);
       });
 
-      test("heartbeats are no part of the answer", async () => {
-        const patient = (await connect(ALWAYS, endings[door]))(PAUSES);
+      test("heartbeats do not change the answer", async () => {
+        const patient = (await connect(ALWAYS, endings[api]))(PAUSES);
         const parts = await partsOf(ai.streamText(ask("", { model: patient })));
         assert.ok(!parts.some((part) => part.type === "error"));
         assert.equal(parts.map((part) => (part.type === "text-delta" ? part.text : "")).join(""), ANSWER);
       });
 
-      test("an answer in one piece", async () => {
+      test("a non-streamed answer has reasoning and text", async () => {
         const result = await ai.generateText(ask(MODEL));
         assert.equal(result.text, ANSWER);
         assert.ok(result.reasoningText.includes(SUMMARY));
@@ -89,7 +89,7 @@ for (const { version, endings } of VERSIONS) {
       });
 
       for (const how of ["streamText", "generateText"]) {
-        test(`a tool is run and its result is answered: ${how}`, async () => {
+        test(`a tool is called and its result is answered: ${how}`, async () => {
           const asked = [];
           const getWeather = ai.tool({
             inputSchema: ai.jsonSchema(WEATHER),
@@ -119,7 +119,7 @@ for (const { version, endings } of VERSIONS) {
       }
 
       for (const [model, [status, words]] of Object.entries(REFUSED)) {
-        test(`a refusal has its status: ${model}`, async () => {
+        test(`a refusal raises with its status: ${model}`, async () => {
           const failed = (error) => error.statusCode === status && words.test(error.message);
           await assert.rejects(ai.generateText(ask(model)), failed);
           const [error] = (await partsOf(ai.streamText(ask(model)))).filter((part) => part.type === "error");
@@ -127,8 +127,8 @@ for (const { version, endings } of VERSIONS) {
         });
       }
 
-      test("a rate limit is retried, then it is raised", async () => {
-        const busy = (await connect(COUNTED, endings[door]))("always-busy");
+      test("a rate limit is retried, then raised", async () => {
+        const busy = (await connect(COUNTED, endings[api]))("always-busy");
         const began = Date.now();
         await assert.rejects(ai.generateText(ask("", { model: busy, maxRetries: 1 })), /Slow down/);
         assert.ok(Date.now() - began >= 1000, "it waits for as long as Retry-After says");

@@ -1,4 +1,4 @@
-// Anthropic's Node SDK on the Messages door, newest and oldest.
+// Anthropic's Node SDK on the Messages API, newest and oldest.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
@@ -44,7 +44,7 @@ for (const version of ["@anthropic-ai/sdk", "@anthropic-ai/sdk-old"]) {
       assert.deepEqual(said, SHOWN.map(([, text]) => text));
     });
 
-    test("the stream helper gathers the final message", async () => {
+    test("the stream helper collects the final message", async () => {
       const stream = client.messages.stream(asked(MODEL));
       const heard = { thinking: "", text: "" };
       stream.on("thinking", (delta) => (heard.thinking += delta));
@@ -56,12 +56,12 @@ for (const version of ["@anthropic-ai/sdk", "@anthropic-ai/sdk-old"]) {
       assert.equal(message.usage.output_tokens, 23);
     });
 
-    test("heartbeats are no part of the answer", async () => {
+    test("heartbeats do not change the answer", async () => {
       const patient = new Anthropic({ baseURL: ALWAYS, apiKey: "unused" });
       assert.equal(await patient.messages.stream(asked(PAUSES)).finalText(), ANSWER);
     });
 
-    test("an answer in one piece", async () => {
+    test("a non-streamed answer has its summary and text", async () => {
       const message = await client.messages.create(asked(MODEL));
       assert.deepEqual(blocks(message), SHOWN);
       assert.ok(message.content[0].signature);
@@ -97,7 +97,7 @@ for (const version of ["@anthropic-ai/sdk", "@anthropic-ai/sdk-old"]) {
 
     for (const [model, [status, words]] of Object.entries(REFUSED)) {
       for (const stream of [true, false]) {
-        test(`a refusal has its status: ${model}, ${stream ? "streamed" : "in one piece"}`, () =>
+        test(`a refusal raises with its status: ${model}, ${stream ? "streamed" : "non-streamed"}`, () =>
           assert.rejects(client.messages.create(asked(model, { stream })), (error) => {
             assert.equal(error.status, status);
             assert.match(error.message, words);
@@ -107,7 +107,7 @@ for (const version of ["@anthropic-ai/sdk", "@anthropic-ai/sdk-old"]) {
       }
     }
 
-    test("a rate limit is retried, then it is raised", async () => {
+    test("a rate limit is retried, then raised", async () => {
       const began = Date.now();
       const retrying = new Anthropic({ baseURL: COUNTED, apiKey: "unused", maxRetries: 1 });
       const request = retrying.messages.create(asked("always-busy"));

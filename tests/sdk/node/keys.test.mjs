@@ -1,4 +1,4 @@
-// A gateway that wants a key: every SDK raises what it raises for a 401, at once.
+// A gateway with API keys: with a wrong key, every SDK raises its error for a 401 without a retry.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { ANSWER, HI, KEY, KEYED, MODEL } from "./expected.mjs";
@@ -30,7 +30,7 @@ for (const version of ["@anthropic-ai/sdk", "@anthropic-ai/sdk-old"]) {
   };
   refuses(version, calls, client, Anthropic.AuthenticationError);
 
-  test(`${version}: the key as bearer`, async () => {
+  test(`${version}: the right key as a bearer token gets an answer`, async () => {
     const bearer = new Anthropic({ baseURL: KEYED, apiKey: null, authToken: KEY });
     assert.equal((await bearer.messages.create(request)).content.at(-1).text, ANSWER);
   });
@@ -39,7 +39,7 @@ for (const version of ["@anthropic-ai/sdk", "@anthropic-ai/sdk-old"]) {
 function refuses(version, calls, client, AuthenticationError) {
   suite(version, () => {
     for (const [name, call] of Object.entries(calls)) {
-      test(`${name}: a wrong key`, () =>
+      test(`${name}: a wrong key raises`, () =>
         assert.rejects(call(client(WRONG)), (error) => {
           assert.ok(error instanceof AuthenticationError);
           assert.equal(error.status, 401);
@@ -48,7 +48,7 @@ function refuses(version, calls, client, AuthenticationError) {
           return true;
         }));
 
-      test(`${name}: the key`, () => call(client(KEY)));
+      test(`${name}: the right key gets an answer`, () => call(client(KEY)));
     }
   });
 }
@@ -66,20 +66,20 @@ for (const version of ["ai", "ai-5"]) {
   const ai = await import(version);
 
   suite(version, () => {
-    for (const [door, [name, old, make]] of Object.entries(PROVIDERS)) {
+    for (const [api, [name, old, make]] of Object.entries(PROVIDERS)) {
       const ask = async (key) => {
         const provider = await import(`@ai-sdk/${name}${version === "ai" ? "" : old}`);
         return { model: make(provider, key)(MODEL), prompt: "hi", maxRetries: 2, onError() {} };
       };
       const refused = (error) => error.statusCode === 401 && UNKNOWN.test(error.message);
 
-      test(`${door}: a wrong key`, async () => {
+      test(`${api}: a wrong key raises`, async () => {
         await assert.rejects(ai.generateText(await ask(WRONG)), refused);
         const parts = await Array.fromAsync(ai.streamText(await ask(WRONG)).fullStream);
         assert.ok(refused(parts.find((part) => part.type === "error").error));
       });
 
-      test(`${door}: the key`, async () => {
+      test(`${api}: the right key gets an answer`, async () => {
         assert.equal((await ai.generateText(await ask(KEY))).text, ANSWER);
       });
     }

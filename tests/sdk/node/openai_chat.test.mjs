@@ -1,4 +1,4 @@
-// openai-node on the chat completions door, newest and oldest.
+// openai-node on the chat completions API, newest and oldest.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
@@ -33,7 +33,7 @@ for (const version of ["openai", "openai-5"]) {
       assert.equal(deltas[0].role, "assistant");
     });
 
-    test("the stream helper gathers the final completion", async () => {
+    test("the stream helper collects the final completion", async () => {
       const stream = client.chat.completions.stream({
         model: MODEL,
         messages: HI,
@@ -48,20 +48,20 @@ for (const version of ["openai", "openai-5"]) {
       assert.equal((await stream.totalUsage()).completion_tokens, 23);
     });
 
-    test("heartbeats are no part of the answer", async () => {
+    test("heartbeats do not change the answer", async () => {
       const patient = new OpenAI({ baseURL: `${ALWAYS}/openai/v1`, apiKey: "unused" });
       const stream = patient.chat.completions.stream({ model: PAUSES, messages: HI });
       assert.equal(await stream.finalContent(), ANSWER);
     });
 
-    test("an answer in one piece", async () => {
+    test("a non-streamed answer has its summary and text", async () => {
       const completion = await ask(MODEL, { stream: false });
       assert.equal(completion.choices[0].message.content, ANSWER);
       assert.equal(completion.choices[0].message.reasoning_content, SUMMARY);
       assert.equal(completion.usage.total_tokens, 24);
     });
 
-    test("a tool is run and its result is answered", async () => {
+    test("a tool is called and its result is answered", async () => {
       const asked = [];
       const tool = {
         type: "function",
@@ -85,7 +85,7 @@ for (const version of ["openai", "openai-5"]) {
       assert.deepEqual(asked, [{ location: "Paris", unit: "celsius" }]);
     });
 
-    test("a tool call in one piece", async () => {
+    test("a non-streamed tool call is complete", async () => {
       const completion = await ask("tool-call@tps=0", { stream: false, tools: [TOOL] });
       const [call] = completion.choices[0].message.tool_calls;
       assert.equal(completion.choices[0].finish_reason, "tool_calls");
@@ -105,7 +105,7 @@ for (const version of ["openai", "openai-5"]) {
 
     for (const [model, [status, words]] of Object.entries(REFUSED)) {
       for (const stream of [true, false]) {
-        test(`a refusal has its status: ${model}, ${stream ? "streamed" : "in one piece"}`, () =>
+        test(`a refusal raises with its status: ${model}, ${stream ? "streamed" : "non-streamed"}`, () =>
           assert.rejects(ask(model, { stream }), (error) => {
             assert.equal(error.status, status);
             assert.match(error.message, words);
@@ -115,7 +115,7 @@ for (const version of ["openai", "openai-5"]) {
       }
     }
 
-    test("a rate limit is retried, then it is raised", async () => {
+    test("a rate limit is retried, then raised", async () => {
       const began = Date.now();
       const retrying = new OpenAI({ baseURL: `${COUNTED}/openai/v1`, apiKey: "unused", maxRetries: 1 });
       const request = retrying.chat.completions.create({ model: "always-busy", messages: HI });

@@ -1,4 +1,4 @@
-// openai-node on the Responses door, newest and oldest.
+// openai-node on the Responses API, newest and oldest.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
@@ -38,7 +38,7 @@ for (const version of ["openai", "openai-5"]) {
       assert.deepEqual(said, [...SUMMARIES, ANSWER]);
     });
 
-    test("the stream helper gathers the final response", async () => {
+    test("the stream helper collects the final response", async () => {
       const stream = client.responses.stream(asked(MODEL));
       let text = "";
       stream.on("response.output_text.delta", ({ delta }) => (text += delta));
@@ -50,13 +50,13 @@ for (const version of ["openai", "openai-5"]) {
       assert.equal(response.usage.output_tokens_details.reasoning_tokens, 16);
     });
 
-    test("heartbeats are no part of the answer", async () => {
+    test("heartbeats do not change the answer", async () => {
       const patient = new OpenAI({ baseURL: `${ALWAYS}/v1`, apiKey: "unused" });
       const response = await patient.responses.stream(asked(PAUSES)).finalResponse();
       assert.equal(response.output[1].content[0].text, ANSWER);
     });
 
-    test("an answer in one piece", async () => {
+    test("a non-streamed answer has its summary and text", async () => {
       const response = await client.responses.create(asked(MODEL));
       assert.equal(response.output_text, ANSWER);
       assert.deepEqual(summaries(response), SUMMARIES);
@@ -88,7 +88,7 @@ for (const version of ["openai", "openai-5"]) {
 
     for (const [model, [status, words]] of Object.entries(REFUSED)) {
       for (const stream of [true, false]) {
-        test(`a refusal has its status: ${model}, ${stream ? "streamed" : "in one piece"}`, () =>
+        test(`a refusal raises with its status: ${model}, ${stream ? "streamed" : "non-streamed"}`, () =>
           assert.rejects(client.responses.create(asked(model, { stream })), (error) => {
             assert.equal(error.status, status);
             assert.match(error.message, words);
@@ -98,7 +98,7 @@ for (const version of ["openai", "openai-5"]) {
       }
     }
 
-    test("a rate limit is retried, then it is raised", async () => {
+    test("a rate limit is retried, then raised", async () => {
       const began = Date.now();
       const retrying = new OpenAI({ baseURL: `${COUNTED}/v1`, apiKey: "unused", maxRetries: 1 });
       const request = retrying.responses.create(asked("always-busy"));

@@ -1,0 +1,167 @@
+"""Makes the items of a Responses request readable: what is not known is told as text or left out.
+
+The newest message of the user is not touched, so that it is refused when it can't be read.
+
+Calls of other tools, with a `call_id` and a result in an item of their own, become function calls:
+`local_shell_call` and `local_shell_call_output`, for example. What a model can't learn from is left
+out: web searches, images that were generated, lists of tools.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.apis.content import cannot_read
+from gateway.apis.history import valid_arguments
+from gateway.apis.responses.input_items import (
+    InputFile,
+    InputImage,
+    InputPart,
+    ReasoningText,
+    SummaryText,
+)
+from gateway.core.sse import dumps
+
+_OTHER_ROLES = ("assistant", "system", "developer")
+_NOT_ARGUMENTS = frozenset({"id", "type", "call_id", "status", "name"})
+"""Members of a call that are not its arguments."""
+
+
+def readable_items(items: Sequence[Any]) -> list[tuple[int, Any]]:
+    """Returns the items that can be read, each with its number in the request.
+
+    If no item could, all are returned, so that the error names what is wrong with them.
+    """
+    newest = max((at for at, item in enumerate(items) if _is_users(item)), default=-1)
+    found = [
+        (at, readable)
+        for at, item in enumerate(items)
+        for readable in ([item] if at == newest else _readable(item))
+    ]
+    return found or [*enumerate(items)]
+
+
+def _is_users(item: Any) -> bool:
+    if not isinstance(item, dict):
+        return True
+    return (item.get("type") or "message") == "message" and item.get("role") not in _OTHER_ROLES
+
+
+def _readable(item: Any) -> Iterator[dict[str, Any]]:
+    """Yields what takes the place of an item: itself, items that say the same, or nothing."""
+    if not isinstance(item, dict):
+        return
+    type = item.get("type") or "message"
+    call_id = item.get("call_id")
+    if type in ("reasoning", "item_reference"):
+        yield item
+    elif type == "message":
+        content = _readable_content(item.get("content"))
+        if item.get("role") in ("user", *_OTHER_ROLES) and content:
+            texts_only = item["role"] != "user"
+            yield {**item, "content": _texts(content) if texts_only else content}
+    elif type == "mcp_call":
+        yield from _mcp_call(item)
+    elif not isinstance(type, str) or not isinstance(call_id, str):
+        return
+    elif type == "function_call":
+        if isinstance(item.get("name"), str):
+            yield {**item, "arguments": valid_arguments(item.get("arguments"))}
+    elif type == "custom_tool_call":
+        if isinstance(item.get("name"), str):
+            yield {**item, "input": _text(item.get("input"))}
+    elif type.endswith("_output"):
+        yield {"type": "function_call_output", "call_id": call_id, "output": _output(item)}
+    elif type.endswith("_call"):
+        yield _call_of(item, type.removesuffix("_call"), call_id)
+
+
+def _mcp_call(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the call and the result of a tool that ran at OpenAI."""
+    id, name = item.get("id"), item.get("name")
+    if isinstance(id, str) and isinstance(name, str):
+        arguments = valid_arguments(item.get("arguments"))
+        yield {"type": "function_call", "call_id": id, "name": name, "arguments": arguments}
+        result = _text(item.get("output") or item.get("error"))
+        yield {"type": "function_call_output", "call_id": id, "output": result}
+
+
+def _call_of(item: dict[str, Any], default_name: str, call_id: str) -> dict[str, Any]:
+    name = item.get("name")
+    arguments = {key: value for key, value in item.items() if key not in _NOT_ARGUMENTS}
+    return {
+        "type": "function_call",
+        "call_id": call_id,
+        "name": name if isinstance(name, str) and name else default_name,
+        "arguments": valid_arguments(arguments),
+    }
+
+
+def _output(item: dict[str, Any]) -> str | list[dict[str, Any]]:
+    output = item.get("output")
+    if isinstance(output, list):
+        return _readable_parts(output)
+    if isinstance(output, dict) and isinstance(url := output.get("image_url"), str):
+        return [{"type": "input_image", "image_url": url}]
+    return _text(output)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else dumps(value)
+
+
+def _readable_content(content: Any) -> Any:
+    return _readable_parts(content) if isinstance(content, list) else _text(content)
+
+
+def _readable_parts(parts: list[Any]) -> list[dict[str, Any]]:
+    found = (_readable_part(part) for part in parts)
+    return [part for part in found if part is not None]
+
+
+def _readable_part(part: Any) -> dict[str, Any] | None:
+    """Returns the part if it can be read, else a text that takes its place, or None."""
+    if not isinstance(part, dict):
+        return _input_text(part) if isinstance(part, str) else None
+    try:
+        value = msgspec.convert(part, InputPart)
+    except msgspec.ValidationError:
+        return _told(part)
+    match value:
+        case InputImage(None) | InputFile(None, _, None, _) | InputFile(_, _, _, str()):
+            return _told(part)
+        case ReasoningText() | SummaryText():
+            return None
+    return part
+
+
+def _told(part: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns a text that says what a model can know of a part, or None."""
+    text = part.get("text")
+    if isinstance(text, str):
+        return _input_text(text)
+    type = part.get("type")
+    if not isinstance(type, str) or not type.startswith("input_"):
+        return None
+    names = (part.get("filename"), part.get("file_url"), part.get("file_id"))
+    name = next((name for name in names if isinstance(name, str) and name), "")
+    return _input_text(cannot_read(f"{type.removeprefix('input_')} {name}".strip()))
+
+
+def _texts(content: Any) -> Any:
+    """Returns the content of a message that can hold only text."""
+    if isinstance(content, str):
+        return content
+    return [
+        part
+        if "text" in part or "refusal" in part
+        else _input_text(cannot_read(str(part["type"]).removeprefix("input_")))
+        for part in content
+    ]
+
+
+def _input_text(text: str) -> dict[str, Any]:
+    return {"type": "input_text", "text": text}

@@ -1,0 +1,61 @@
+"""Seals what a model thought, so that clients can hand it back without reading or changing it.
+
+Some models refuse a conversation in which they called a tool and their reasoning is missing. A
+client gets it in the field that its API has for such a thing: the `signature` of a thinking block,
+or the `encrypted_content` of a reasoning item. A seal holds for one model.
+"""
+
+import base64
+import secrets
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.core.turn import MAX_THOUGHT_CHARS
+
+_PREFIX = "gw1."
+_NONCE_BYTES = 12
+_MAX_SEAL_CHARS = 512 * 1024
+_MAX_BYTES = 4 * MAX_THOUGHT_CHARS
+"""A character has at most four bytes."""
+
+
+class Sealer:
+    """Seals with the first key, and opens with any."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """keys: each of 32 bytes."""
+        self._ciphers = [AESGCM(key) for key in keys]
+
+    def seal(self, model: str, thoughts: str) -> str:
+        """Returns the end of the thoughts as a text that only :meth:`open` can read."""
+        data = zlib.compress(thoughts[-MAX_THOUGHT_CHARS:].encode("utf-8", "replace"))
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._ciphers[0].encrypt(nonce, data, model.encode("utf-8", "replace"))
+        return _PREFIX + base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
+
+    def open(self, model: str, seal: str) -> str | None:
+        """Returns the thoughts, or None: it is no seal of this gateway for this model."""
+        if not seal.startswith(_PREFIX) or len(seal) > _MAX_SEAL_CHARS:
+            return None
+        try:
+            raw = base64.urlsafe_b64decode(seal.removeprefix(_PREFIX).encode("ascii"))
+        except ValueError:
+            return None
+        nonce, sealed = raw[:_NONCE_BYTES], raw[_NONCE_BYTES:]
+        for cipher in self._ciphers:
+            try:
+                data = cipher.decrypt(nonce, sealed, model.encode("utf-8", "replace"))
+            except (InvalidTag, ValueError):
+                continue
+            return zlib.decompressobj().decompress(data, _MAX_BYTES).decode("utf-8", "replace")
+        return None
+
+
+@lru_cache(maxsize=4)
+def sealer(keys: tuple[bytes, ...]) -> Sealer:
+    """Returns the sealer with these keys."""
+    return Sealer(keys)

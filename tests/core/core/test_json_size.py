@@ -1,0 +1,68 @@
+"""JSON texts with too many values are recognized before they are decoded."""
+
+import json
+from collections.abc import Callable
+from time import process_time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.json_size import has_too_many_values
+
+LIMIT = 50
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(alphabet='a",[{}]:\\\n', max_size=80),
+    lambda inner: st.lists(inner, max_size=20) | st.dictionaries(st.text(), inner, max_size=20),
+    max_leaves=100,
+)
+
+
+def values_in(value: Any) -> int:
+    if isinstance(value, list):
+        return 1 + sum(map(values_in, value))
+    if isinstance(value, dict):
+        return 1 + sum(map(values_in, value.values()))
+    return 1
+
+
+def strings_in(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(strings_in, value))
+    if isinstance(value, dict):
+        return len(value) + sum(map(strings_in, value.values()))
+    return isinstance(value, str)
+
+
+@given(VALUES)
+def test_texts_count_as_one_value_whatever_they_hold(value: Any) -> None:
+    data = json.dumps(value, separators=(",", ":")).encode()
+    if values_in(value) > 2 * LIMIT + 1:
+        assert has_too_many_values(data, LIMIT)
+    if 2 * values_in(value) <= LIMIT and strings_in(value) <= LIMIT:
+        assert not has_too_many_values(data, LIMIT)
+
+
+SHAPES: dict[str, Callable[[int], bytes]] = {
+    "empty lists": lambda size: b"[" + b"[]," * (size // 3) + b"1]",
+    "strings": lambda size: b"[" + b'"",' * (size // 3) + b"1]",
+    "commas in a text": lambda size: b'"' + b"," * size + b'"',
+    "quotes in a text": lambda size: b'"' + b'\\"' * (size // 2) + b'"',
+    "backslashes in a text": lambda size: b'"' + b"\\\\," * (size // 3) + b'"',
+    "an open text": lambda size: b'["' + b'\\",' * (size // 3),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_twice_the_bytes_take_twice_the_time(shape: str) -> None:
+    def seconds(size: int) -> float:
+        data = SHAPES[shape](size)
+        times = []
+        for _ in range(5):
+            began = process_time()
+            has_too_many_values(data)
+            times.append(process_time() - began)
+        return min(times)
+
+    assert seconds(4_000_000) < 3.5 * seconds(2_000_000) + 0.002

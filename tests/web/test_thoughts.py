@@ -1,0 +1,176 @@
+"""Models that want their own reasoning back get it, from what clients hand back or from memory."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import responses
+from flask.testing import FlaskClient
+
+from gateway.apis.seal import Sealer
+from gateway.config import UpstreamConfig
+from gateway.config.keys import KeyConfig
+from gateway.core.turn import MAX_THOUGHT_CHARS
+from tests.core.scripted import DONE, delta, finish
+from tests.web.conftest import UPSTREAM, answers, typed_events
+
+MODEL = "deepseek-v3.2"
+TRACE = "I need the time. I call the tool."
+KEY = "00" * 32
+USER = {"role": "user", "content": "What time is it?"}
+CALL = {"index": 0, "id": "c1", "function": {"name": "now", "arguments": "{}"}}
+TURN = [delta(reasoning_content=TRACE), delta(tool_calls=[CALL]), finish("tool_calls"), DONE]
+TOOL_USE = {"type": "tool_use", "id": "c1", "name": "now", "input": {}}
+RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1"}]}
+
+
+def messages(client: FlaskClient, *history: Any, **body: Any) -> Any:
+    asked = {"model": MODEL, "max_tokens": 9, "thinking": {"type": "adaptive"}, **body}
+    asked["messages"] = [USER, *history]
+    return client.post("/v1/messages", json=asked, buffered=True)
+
+
+def handed_back(upstream: responses.RequestsMock) -> list[str | None]:
+    """The reasoning of each assistant message that the upstream got last."""
+    body = json.loads(upstream.calls[-1].request.body)
+    assistant = [m for m in body["messages"] if m["role"] == "assistant"]
+    assert all(
+        m.keys() <= {"role", "content", "tool_calls", "reasoning_content"} for m in assistant
+    )
+    return [message.get("reasoning_content") for message in assistant]
+
+
+def signature(client: FlaskClient, upstream: responses.RequestsMock) -> str:
+    answers(upstream, *TURN)
+    content = messages(client).get_json()["content"]
+    return str([block for block in content if block["type"] == "thinking"][-1]["signature"])
+
+
+def thinking(sealed: str, text: str = "A summary.") -> dict[str, Any]:
+    block = {"type": "thinking", "thinking": text, "signature": sealed}
+    return {"role": "assistant", "content": [block, TOOL_USE]}
+
+
+def test_a_signature_holds_the_models_reasoning(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    sealed = signature(make_client(seal_key=KEY), upstream)
+    assert TRACE not in sealed
+    # Another worker, which has no memory of the call.
+    assert messages(make_client(seal_key=KEY), thinking(sealed), RESULT).status_code == 200
+    assert handed_back(upstream) == [TRACE]
+
+
+def test_a_streamed_signature_holds_the_models_reasoning(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *TURN)
+    found = typed_events(messages(make_client(seal_key=KEY), stream=True))
+    deltas = [e["delta"] for e in found if e["type"] == "content_block_delta"]
+    sealed = [d["signature"] for d in deltas if d["type"] == "signature_delta"][-1]
+    assert Sealer([bytes.fromhex(KEY)]).open(MODEL, sealed) == TRACE
+
+
+@pytest.mark.parametrize("include", [True, False])
+def test_encrypted_content_holds_the_models_reasoning(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock, include: bool
+) -> None:
+    answers(upstream, *TURN)
+    body: dict[str, Any] = {"model": MODEL, "input": [USER], "reasoning": {"summary": "auto"}}
+    body["include"] = ["reasoning.encrypted_content"] * include
+
+    def ask(client: FlaskClient, stream: bool) -> Any:
+        return client.post("/v1/responses", json={**body, "stream": stream}, buffered=True)
+
+    output = ask(make_client(seal_key=KEY), False).get_json()["output"]
+    streamed = typed_events(ask(make_client(seal_key=KEY), True))[-1]["response"]["output"]
+    assert [[("encrypted_content" in i) for i in items] for items in (output, streamed)] == [
+        [include, False]
+    ] * 2
+    result = {"type": "function_call_output", "call_id": "c1", "output": "12:00"}
+    body["input"] = [USER, *output, result]
+    assert ask(make_client(seal_key=KEY), False).status_code == 200
+    assert handed_back(upstream) == [TRACE if include else None]
+
+
+def test_a_seal_that_does_not_open_is_left_out(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    sealed = signature(make_client(seal_key=KEY), upstream)
+    for broken in (sealed[:-8] + "AAAAAAA=", sealed[:20], "gw1.é", "bXNnXzEuMQ==", ""):
+        client = make_client(seal_key=KEY)
+        assert messages(client, thinking(broken), RESULT).status_code == 200
+        assert handed_back(upstream) == [None]
+    for client, model in (
+        (make_client(seal_key="11" * 32), MODEL),
+        (make_client(seal_key=KEY), "deepseek-v4"),
+    ):
+        assert messages(client, thinking(sealed), RESULT, model=model).status_code == 200
+        assert handed_back(upstream) == [None]
+    rotated = make_client(seal_key="11" * 32 + "," + KEY)
+    messages(rotated, thinking(sealed), RESULT)
+    assert handed_back(upstream) == [TRACE]
+
+
+@pytest.mark.parametrize(
+    ("model", "setting", "expected"),
+    [
+        ("org/DeepSeek-V3.2-Exp", "auto", TRACE),
+        ("kimi-k2-thinking", "auto", TRACE),
+        ("glm-4.7", "auto", TRACE),
+        ("minimax-m2", "auto", TRACE),
+        ("deepseek-r1", "auto", None),
+        ("qwen3-8b", "auto", None),
+        ("qwen3-8b", "always", TRACE),
+        ("deepseek-v3.2", "never", None),
+    ],
+)
+def test_the_family_and_the_upstream_say_who_wants_its_reasoning_back(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    model: str,
+    setting: Any,
+    expected: str | None,
+) -> None:
+    answers(upstream, *TURN)
+    server = UpstreamConfig(name="a", url=UPSTREAM, reasoning_back=setting)
+    client = make_client(upstreams=(server,))
+    messages(client, model=model)
+    messages(client, {"role": "assistant", "content": [TOOL_USE]}, RESULT, model=model)
+    assert handed_back(upstream) == [expected]
+
+
+def chat(client: FlaskClient, *history: Any, key: str = "a") -> Any:
+    body = {"model": MODEL, "messages": [USER, *history]}
+    headers = {"Authorization": f"Bearer {key}"}
+    return client.post("/openai/v1/chat/completions", json=body, headers=headers, buffered=True)
+
+
+def test_thoughts_are_remembered_by_the_call_they_led_to_for_an_hour(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *TURN)
+    now = [100.0]
+    keys = (KeyConfig(name="a", key="a"), KeyConfig(name="b", key="b"))
+    client = make_client(clock=lambda: now[0], keys=keys)
+    message = chat(client).get_json()["choices"][0]["message"]
+    history = (
+        {"role": "assistant", "tool_calls": message["tool_calls"], "reasoning_content": "Ours."},
+        {"role": "tool", "tool_call_id": "c1", "content": "12:00"},
+    )
+    chat(client, *history)
+    assert handed_back(upstream) == [TRACE]
+    chat(client, *history, key="b")
+    assert handed_back(upstream) == [None], "another client named the same id"
+    now[0] += 3601
+    chat(client, *history)
+    assert handed_back(upstream) == [None]
+
+
+def test_a_seal_keeps_the_end_of_long_thoughts() -> None:
+    sealer = Sealer([b"k" * 32])
+    sealed = sealer.seal("m", "a" * MAX_THOUGHT_CHARS + "é\ud800")
+    opened = sealer.open("m", sealed)
+    assert opened == "a" * (MAX_THOUGHT_CHARS - 2) + "é?"
+    assert sealer.seal("m", "a") != sealer.seal("m", "a")

@@ -76,17 +76,16 @@ SHAPES: dict[str, tuple[str, int, Callable[[int], dict[str, Any]]]] = {
 def test_twice_the_request_takes_twice_the_time(shape: str) -> None:
     api, size, make = SHAPES[shape]
 
-    def seconds(n: int) -> float:
-        data = json.dumps({"model": "x", **make(n)}).encode()
-        times = []
-        for _ in range(3):
-            began = process_time()
-            request = READ[api](read_json(data), None, CONFIG)
-            prompt_of(request.body["messages"])
-            times.append(process_time() - began)
-        return min(times)
+    def seconds(data: bytes) -> float:
+        began = process_time()
+        request = READ[api](read_json(data), None, CONFIG)
+        prompt_of(request.body["messages"])
+        return process_time() - began
 
-    one, two = seconds(size // 2), seconds(size)
+    half, whole = (json.dumps({"model": "x", **make(n)}).encode() for n in (size // 2, size))
+    # A collection of garbage or a full cache slows some runs down: the fastest of each counts.
+    pairs = [(seconds(half), seconds(whole)) for _ in range(7)]
+    one, two = (min(times) for times in zip(*pairs, strict=True))
     assert two < 3.2 * one + 0.01, (one, two)
 
 

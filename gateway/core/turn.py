@@ -310,8 +310,8 @@ class Turn:
                 self._call_ids += [id for call in calls if isinstance(id := call.get("id"), str)]
             case Other(delta, choice, chunk):
                 self._take_extra(Extra(delta, choice, chunk))
-            case Usage(usage):
-                self._stats.usage = usage
+            case Usage(usage, in_extension):
+                self._stats.take_usage(usage, in_extension=in_extension)
             case Finish(reason, stop_sequence):
                 self._take_finish(reason, stop_sequence)
             case End(in_one_piece):
@@ -463,6 +463,7 @@ class Turn:
                 stats.tokens(),
                 self._stop_sequence,
                 stats.summarizer_usage,
+                stats.usage_in_extension,
             )
         )
 

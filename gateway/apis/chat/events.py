@@ -7,7 +7,6 @@ import msgspec
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
-from gateway.apis.tool_calls import legacy_call
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -41,12 +40,21 @@ class EventsDialect(Dialect):
 
     def _name_and_data(self, event: Event) -> Iterator[tuple[str, str]]:
         match event:
-            case Extra(chunk=chunk):
+            case Extra(delta=delta, chunk=chunk):
                 self._upstream_timings = chunk.get("timings", self._upstream_timings)
+                # The format has no event for other unknown members of a delta.
+                if isinstance(function := delta.get("function_call"), dict):
+                    yield self._function_call(function)
             case Done() if self._upstream_timings is not None:
                 yield "done", dumps(_done(event) | {"upstream_timings": self._upstream_timings})
                 return
         yield from _name_and_data(event)
+
+    def _function_call(self, function: dict[str, Any]) -> tuple[str, str]:
+        """OpenAI's old form of a call: as it is where the request has the old form too."""
+        if self.answer.echo.get("functions"):
+            return "function_call_delta", dumps(function)
+        return "tool_call_delta", dumps(_tool_call({"index": 0, "function": function}))
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return frame(f'{{"elapsed_ms":{elapsed_ms}}}', "heartbeat")
@@ -71,10 +79,7 @@ def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
             yield "done", dumps(_done(event))
         case Failed(error):
             yield "failed", dumps(error.body())
-        case Extra(delta):  # the format has no event for unknown delta fields
-            if (legacy := legacy_call(delta)) is not None:
-                yield "tool_call_delta", dumps(_tool_call(legacy))
-        case Thoughts() | ChoiceEvent():
+        case Extra() | Thoughts() | ChoiceEvent():
             pass  # neither has a place: there is only one choice
 
 

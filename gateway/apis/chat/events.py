@@ -1,6 +1,6 @@
 """`events`: named events with ids, for clients written for the gateway."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -32,26 +32,42 @@ class EventsDialect(Dialect):
         self._upstream_timings: Any = None
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
-        return b"".join(
-            frame(data, name, str(number + offset))
-            for offset, event in enumerate(events)
-            for name, data in self._name_and_data(event)
-        )
+        found = enumerate(map(self._name_and_data, events), number)
+        return b"".join([frame(named[1], named[0], str(at)) for at, named in found if named])
 
-    def _name_and_data(self, event: Event) -> Iterator[tuple[str, str]]:
+    def _name_and_data(self, event: Event) -> tuple[str, str] | None:
+        """Returns the name and the data of an event, or None if the format has no place for it."""
         match event:
-            case Extra(delta=delta, chunk=chunk):
+            case OutputDelta(text):
+                return "final_output_delta", _text(text)
+            case ReasoningDelta(text):
+                return "reasoning_delta", _text(text)
+            case SummaryDelta(line):
+                return "reasoning_summary_delta", _text(line + "\n")
+            case ReasoningSummary(text):
+                return "reasoning_summary", _text(text)
+            case PromptSummary(text, ttft_ms):
+                return "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms})
+            case ToolCallDelta(call):
+                return "tool_call_delta", dumps(_tool_call(call))
+            case Done():
+                return "done", dumps(_done(event, self._upstream_timings))
+            case Failed(error):
+                return "failed", dumps(error.body())
+            case Extra(delta, chunk=chunk):
                 self._upstream_timings = chunk.get("timings", self._upstream_timings)
-                # The format has no event for other unknown members of a delta.
-                if isinstance(function := delta.get("function_call"), dict):
-                    yield self._function_call(function)
-            case Done() if self._upstream_timings is not None:
-                yield "done", dumps(_done(event) | {"upstream_timings": self._upstream_timings})
-                return
-        yield from _name_and_data(event)
+                return self._extra(delta)
+            case Thoughts() | ChoiceEvent():
+                return None  # neither has a place: there is only one choice
 
-    def _function_call(self, function: dict[str, Any]) -> tuple[str, str]:
-        """OpenAI's old form of a call: as it is where the request has the old form too."""
+    def _extra(self, delta: dict[str, Any]) -> tuple[str, str] | None:
+        """Of other members, only OpenAI's old form of a tool call has an event.
+
+        It keeps its form where the request has the old form too.
+        """
+        function = delta.get("function_call")
+        if not isinstance(function, dict):
+            return None
         if self.answer.echo.get("functions"):
             return "function_call_delta", dumps(function)
         return "tool_call_delta", dumps(_tool_call({"index": 0, "function": function}))
@@ -60,35 +76,13 @@ class EventsDialect(Dialect):
         return frame(f'{{"elapsed_ms":{elapsed_ms}}}', "heartbeat")
 
 
-def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
-    """Yields the name and the data of an event, or nothing if the format has no place for it."""
-    match event:
-        case OutputDelta(text):
-            yield "final_output_delta", _text(text)
-        case ReasoningDelta(text):
-            yield "reasoning_delta", _text(text)
-        case SummaryDelta(line):
-            yield "reasoning_summary_delta", _text(line + "\n")
-        case ReasoningSummary(text):
-            yield "reasoning_summary", _text(text)
-        case PromptSummary(text, ttft_ms):
-            yield "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms})
-        case ToolCallDelta(call):
-            yield "tool_call_delta", dumps(_tool_call(call))
-        case Done():
-            yield "done", dumps(_done(event))
-        case Failed(error):
-            yield "failed", dumps(error.body())
-        case Extra() | Thoughts() | ChoiceEvent():
-            pass  # neither has a place: there is only one choice
-
-
-def _done(done: Done) -> dict[str, Any]:
-    return {
+def _done(done: Done, upstream_timings: Any) -> dict[str, Any]:
+    data = {
         "finish_reason": done.finish_reason,
         "usage": done.total_usage,
         "timings": msgspec.to_builtins(done.timings),
     }
+    return data if upstream_timings is None else {**data, "upstream_timings": upstream_timings}
 
 
 def _text(text: str) -> str:

@@ -19,6 +19,7 @@ MODELS describes each:
               tags-thinking mock-magistral mock-natural long-thinking tool-call tool-calls unicode
     summaries summarizer summarizer-invents (slow: summarizer@delay=9; failing: error-500)
     timing    slow-start silent bursts
+    agents    agent deepseek-v4-agent agent-cut
     endings   cut cut-thinking never-ends-thinking error-in-stream
     errors    error-400 error-401 error-500 rate-limited
     wire      garbage crlf html json-body

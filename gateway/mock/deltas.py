@@ -12,10 +12,13 @@ from gateway.mock.frames import Delta, split_tokens
 from gateway.mock.models import Script
 from gateway.mock.replies import tool_reply
 from gateway.mock.request import ChatRequest, Parameters, Playback, Tool
+from gateway.mock.texts import AGENT_ANSWER, AGENT_STEP
 
 
 def make_deltas(request: ChatRequest, script: Script, playback: Playback) -> list[Delta]:
     """The whole answer, one token in each delta."""
+    if script.steps:
+        return agent_deltas(request, script)
     last = request.messages[-1]
     calls = script.tool_calls if last.role != "tool" else 0
     if calls:
@@ -31,6 +34,29 @@ def make_deltas(request: ChatRequest, script: Script, playback: Playback) -> lis
     return deltas + tool_deltas(request.tools, calls)
 
 
+def agent_deltas(request: ChatRequest, script: Script) -> list[Delta]:
+    """One step of an agent: a command that a tool runs, or the answer."""
+    step = request.step
+    tool = next(filter(command_of, request.tools or []), None)
+    is_last = step >= script.steps or tool is None
+    reasoning, answer = AGENT_ANSWER if is_last else AGENT_STEP
+    deltas = [*text_deltas("content", answer.format(step=step), False)]
+    if script.markup:
+        before, after, key = script.markup
+        text = before + reasoning.format(step=step + 1) + after
+        deltas[:0] = text_deltas(key, text, True)
+    if tool is None or is_last:
+        return deltas
+    pieces = call_pieces(0, tool, f"echo step {step + 1}")
+    return deltas + [Delta("tool_calls", [piece]) for piece in pieces]
+
+
+def command_of(tool: Tool) -> str | None:
+    """The tool's argument that holds a shell command, by its name."""
+    parameters = tool.function.parameters or Parameters()
+    return next((name for name in ("command", "cmd") if name in parameters.properties), None)
+
+
 @lru_cache(maxsize=64)  # a load test asks for the same text in every stream
 def text_deltas(key: str, text: str, reasoning: bool) -> tuple[Delta, ...]:
     return tuple(Delta(key, token, 1, reasoning) for token in split_tokens(text))
@@ -44,12 +70,20 @@ def tool_deltas(tools: list[Tool] | None, calls: int) -> list[Delta]:
     return [Delta("tool_calls", [piece]) for piece in interleaved if piece]
 
 
-def call_pieces(index: int, tool: Tool | None) -> list[dict[str, Any]]:
-    """A tool call as a stream has it: the id and the name, then the arguments token by token."""
-    name, arguments = "get_weather", {"location": "Paris", "unit": "celsius"}
+def call_pieces(index: int, tool: Tool | None, command: str = "") -> list[dict[str, Any]]:
+    """A tool call as a stream has it: the id and the name, then the arguments token by token.
+
+    command: for the argument that holds one; then the others are the required ones.
+    """
+    name = "get_weather"
+    arguments: dict[str, Any] = {"location": "Paris", "unit": "celsius"}
     if tool:
         name, parameters = tool.function.name, tool.function.parameters or Parameters()
         arguments = {key: sample(schema) for key, schema in parameters.properties.items()}
+        if command and (holder := command_of(tool)):
+            arguments = {key: arguments[key] for key in parameters.required if key in arguments}
+            is_list = parameters.properties[holder].get("type") == "array"
+            arguments[holder] = command.split() if is_list else command
     opening = {"name": name, "arguments": ""}
     pieces = [{"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": opening}]
     tokens = split_tokens(json.dumps(arguments))

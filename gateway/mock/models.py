@@ -10,6 +10,7 @@ from gateway.mock.faults import (
     add_garbage,
     cut_answer,
     cut_reasoning,
+    cut_second_call,
     fail_in_stream,
     split_surrogates,
     with_crlf,
@@ -58,6 +59,12 @@ class Script(msgspec.Struct, frozen=True):
     playback: dict[str, Any] = {}
     """The model's own defaults for the settings of Playback."""
     tool_calls: int = 0
+    steps: int = 0
+    """How many times an agent's model calls a tool that runs commands, before it answers."""
+    is_strict: bool = False
+    """Refuses conversations as strict servers do."""
+    wants_reasoning: bool = False
+    """Refuses also those in which the reasoning behind a tool call is missing."""
     fault: Callable[[Plan], Plan] = unchanged_plan
     rewrite_frame: Callable[[bytes], bytes] = unchanged_frame
     never_streams: bool = False
@@ -94,6 +101,24 @@ MODELS: Mapping[str, Script] = {
     "long-thinking": Script("some hundred words of reasoning in several steps", long_reply),
     "tool-call": Script("thinks, then calls the first of the request's tools", tool_calls=1),
     "tool-calls": Script("calls two tools; the pieces of the calls take turns", tool_calls=2),
+    "agent": Script(
+        "strict about conversations; runs two commands in turn, then answers",
+        steps=2,
+        is_strict=True,
+    ),
+    "deepseek-v4-agent": Script(
+        "the same; labels its reasoning, and wants it back",
+        markup=Markup(key="reasoning_content"),
+        steps=2,
+        is_strict=True,
+        wants_reasoning=True,
+    ),
+    "agent-cut": Script(
+        "the same as agent; the connection ends in the middle of the second call",
+        steps=2,
+        is_strict=True,
+        fault=cut_second_call,
+    ),
     "unicode": Script("U+2028, an emoji cut in two …", unicode_reply, fault=split_surrogates),
     "summarizer": Script("sums up reasoning, for SUMMARIZER_MODEL", summary_reply, None),
     "summarizer-invents": Script("the same with an invented number", invented_summary, None),

@@ -16,6 +16,7 @@ from gateway.mock.frames import Frame, encode
 from gateway.mock.local_answer import make_local_frames
 from gateway.mock.models import MODELS, Script
 from gateway.mock.request import ChatRequest, Playback, Sampling, convert, read_request
+from gateway.mock.strict import check_conversation
 
 if TYPE_CHECKING:
     from gateway.mock.local_model import LocalModel
@@ -85,6 +86,8 @@ def answer_with_script(
     chat_request: ChatRequest, script: Script, playback: Playback, stats: dict[str, Any]
 ) -> Response:
     """The scripted answer, page or error, after the playback's delay."""
+    if script.is_strict:
+        check_conversation(chat_request.messages, script.wants_reasoning)
     status, headers, kind = 200, {"Cache-Control": "no-cache"}, JSON
     frames: Iterator[Frame]
     if script.error:

@@ -175,3 +175,15 @@ UNICODE = Reply(
     "你好，世界！Grüße, Ελλάδα, नमस्ते.\u2028After U+2028 the line goes on.\n\n"
     "Emoji: 😀 👩\u200d👩\u200d👧 🇯🇵 👍🏽. مرحبا بالعالم, and e\u0301 is two code points. Done ✅.",
 )
+
+AGENT_STEP = Reply(
+    "The task needs a look at the machine before anything can be said about it. "
+    "A command shows what is there, so I run command number {step} and read what it prints. "
+    "After that I can decide what comes next.",
+    "",
+)
+AGENT_ANSWER = Reply(
+    "All commands have run, and each of them printed what it should. "
+    "Nothing is left to do, so I can report the result in one line.",
+    "Done after {step} commands.",
+)

@@ -11,6 +11,7 @@ GatewayError
 │   ├── NotFound           404
 │   │   └── UnknownModel   no upstream serves the model
 │   ├── MethodNotAllowed   405
+│   ├── NoWebSocket        426: the client wants to speak over a WebSocket
 │   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
@@ -196,6 +197,14 @@ class UnknownModel(NotFound):
 class MethodNotAllowed(CallerError):
     status = 405
     code = "method_not_allowed"
+
+
+class NoWebSocket(CallerError):
+    status = 426
+    code = "no_websocket"
+
+    def __init__(self) -> None:
+        super().__init__("The gateway does not speak WebSocket; send the request with POST.")
 
 
 class RequestTimeout(CallerError):

@@ -139,15 +139,17 @@ class Schema(NamedTuple):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A path of an API beside those that answer with a model."""
+    """A path of an API beside `Api.paths`."""
 
     path: str
     """`{id}` stands for a segment."""
     methods: tuple[str, ...]
     summary: str
     """What it is for, in the OpenAPI document."""
-    answer: Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]
+    answer: Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]] | None = None
     """The JSON answer, from the request's body ({} if it is not read) and the path's segments."""
+    read: "Callable[[dict[str, Any], str | None, Config], ChatRequest] | None" = None
+    """In place of `answer`: reads the body as a request for the model, as :attr:`Api.read` does."""
     schema: Schema | None = None
     """The answer's; None: it never succeeds."""
     reads_body: bool = False

@@ -92,6 +92,8 @@ def _add_api(blueprint: Blueprint, api: Api, inference: Inference) -> None:
     def add(endpoint: Endpoint) -> None:
         def answer(**segments: str) -> Response:
             request = current_request()
+            if endpoint.answer is None:
+                return inference.answer(api, request, None, endpoint.read)
             body = inference.read_body(request) if endpoint.reads_body else {}
             return _json(endpoint.answer(body, segments), endpoint.headers)
 

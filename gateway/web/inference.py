@@ -74,14 +74,20 @@ class Inference:
     def _seal(self, asked: ChatRequest) -> Callable[[str], str]:
         return partial(sealer(self._config.seal_keys).seal, asked.model)
 
-    def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
+    def answer(
+        self,
+        api: Api,
+        request: GatewayRequest,
+        format: str | None,
+        read: Callable[[dict[str, Any], str | None, Config], ChatRequest] | None = None,
+    ) -> Response:
         """Reads the request, starts the run and answers, streamed or not.
 
-        format: the one that the path names, if it does.
+        format: the one that the path names, if it does. read: in place of the API's own.
         """
         body = self.read_body(request, format)
         request.dialect = api.format_of(body, format, self._config)
-        asked = self._turns.resolve_options(api.read(body, format, self._config))
+        asked = self._turns.resolve_options((read or api.read)(body, format, self._config))
         asked = self._turns.recall(asked, request.principal)
         if len(asked.model) > _MAX_MODEL_CHARS:
             raise BadRequest(

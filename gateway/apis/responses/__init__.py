@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.apis.base import Api, Endpoint, Schema, StreamFormat
-from gateway.apis.responses.request import ResponsesBody, read_responses
+from gateway.apis.responses.request import ResponsesBody, read_compact, read_responses
 from gateway.apis.responses.stream import ResponsesDialect
 from gateway.apis.schemas import COUNT, OBJECT, OPENAI_ERROR, STRING, list_of, object_of
 from gateway.errors import NotFound
@@ -31,6 +31,14 @@ _RESPONSE = object_of(
         ),
     }
 )
+_COMPACTION = object_of(
+    {
+        "id": STRING,
+        "object": {"const": "response.compaction"},
+        "created_at": COUNT,
+        "output": list_of(object_of({"type": {"enum": ["message", "compaction"]}})),
+    }
+)
 _STORES_NONE = "The gateway stores no responses"
 
 
@@ -48,6 +56,14 @@ RESPONSES = Api(
     answer=Schema("Response", _RESPONSE),
     error=OPENAI_ERROR,
     endpoints=(
+        Endpoint(
+            "/v1/responses/compact",
+            ("POST",),
+            "A summary that takes the place of a conversation",
+            read=read_compact,
+            schema=Schema("Compaction", _COMPACTION),
+            reads_body=True,
+        ),
         Endpoint("/v1/responses/{id}", ("GET", "DELETE"), _STORES_NONE, _not_stored),
         Endpoint("/v1/responses/{id}/cancel", ("POST",), _STORES_NONE, _not_stored),
         Endpoint("/v1/responses/{id}/input_items", ("GET",), _STORES_NONE, _not_stored),

@@ -14,9 +14,15 @@ from gateway.apis.base import ChatRequest, Options
 from gateway.apis.history import take_thoughts, with_one_system_message, without_reasoning
 from gateway.apis.json import convert, unsupported
 from gateway.apis.members import for_servers
+from gateway.apis.responses.compaction import (
+    asks_for_compaction,
+    kept_messages,
+    with_instruction,
+    with_trigger,
+)
 from gateway.apis.responses.history import readable_items
 from gateway.apis.responses.input_items import chat_messages
-from gateway.apis.responses.stream import COMPLETED_AT_LENGTH
+from gateway.apis.responses.stream import COMPACTION, COMPLETED_AT_LENGTH, KEPT_MESSAGES
 from gateway.apis.responses.tools import Tool, chat_tools, flat_name, is_known
 from gateway.apis.seal import sealer
 from gateway.config import Config, ReasoningMode, SummaryRule
@@ -152,9 +158,17 @@ def read_responses(body: dict[str, Any], _path_format: str | None, config: Confi
     if not asked:
         raise BadRequest("input must hold a text or at least one item.", param="input")
     options = _options(request, body, config.responses_summary)
+    compacts = asks_for_compaction(asked)
+    if compacts:
+        asked = with_instruction(asked)
+        options = msgspec.structs.replace(options, reasoning="none")
     open_seal = partial(sealer(config.seal_keys).open, request.model or "")
     conversation = _conversation(request, asked, open_seal)
     chat = _chat_request(request, body, conversation)
+    if compacts:
+        chat.pop("response_format", None)
+        if "tools" in chat:  # they stay, for the server's prefix cache
+            chat["tool_choice"] = "none"
     chat["messages"], thoughts = take_thoughts(chat["messages"])
     return ChatRequest(
         dialect="responses",
@@ -164,11 +178,22 @@ def read_responses(body: dict[str, Any], _path_format: str | None, config: Confi
         body=chat,
         conversation=conversation,
         thoughts=thoughts,
-        seals_thoughts=_SEALED_REASONING in (request.include or ()),
+        seals_thoughts=_SEALED_REASONING in (request.include or ()) and not compacts,
         echo=_echo(request, body, options)
-        | {COMPLETED_AT_LENGTH: config.responses_at_length == "completed"},
+        | {COMPLETED_AT_LENGTH: config.responses_at_length == "completed", COMPACTION: compacts},
         prompt_tokens=estimate_prompt(chat),
     )
+
+
+def read_compact(body: dict[str, Any], path_format: str | None, config: Config) -> ChatRequest:
+    """Returns the checked request to /compact. Raises BadRequest or NotFound."""
+    items = body.get("input")
+    if not isinstance(items, str | list) or not items:
+        raise BadRequest("input must hold a text or at least one item.", param="input")
+    body = body | {"input": with_trigger(items), "stream": False}
+    request = read_responses(body, path_format, config)
+    echo = {**request.echo, KEPT_MESSAGES: kept_messages(items)}
+    return msgspec.structs.replace(request, echo=echo)
 
 
 def _with_known_tools(body: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,10 @@ There are no ids: openai-python raises at a comment that follows one.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from gateway.apis.base import Answer, Dialect
+from gateway.apis.responses.compaction import compaction_item
 from gateway.apis.responses.output_items import EventWriter, OutputItems
 from gateway.apis.tool_calls import legacy_call
 from gateway.apis.usage import TokenCounts, token_counts
@@ -36,7 +39,7 @@ from gateway.core.events import (
 )
 from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import comment, dumps, frame, quote
-from gateway.errors import ErrorInfo
+from gateway.errors import ErrorInfo, UpstreamBroke
 
 _KEEPALIVE_MS = 60_000
 """Some clients give up after five minutes without an event; comments do not count."""
@@ -69,6 +72,11 @@ Strict clients want a number for each sampling parameter; these are OpenAI's def
 
 COMPLETED_AT_LENGTH = "completed_at_length"
 """A key of `Answer.echo`: an answer that was cut by its length counts as completed."""
+COMPACTION = "compaction"
+"""A key of `Answer.echo`: the answer is the summary that an item `compaction` holds."""
+KEPT_MESSAGES = "kept_messages"
+"""A key of `Answer.echo`: the messages that the answer of /compact has beside that item."""
+_OWN_KEYS = (COMPLETED_AT_LENGTH, COMPACTION, KEPT_MESSAGES)
 
 
 class _NullWriter:
@@ -96,13 +104,20 @@ class ResponseObject:
             "model": answer.model,
             "output": self._items.output,
             **_DEFAULTS,
-            **{name: value for name, value in answer.echo.items() if name != COMPLETED_AT_LENGTH},
+            **{name: value for name, value in answer.echo.items() if name not in _OWN_KEYS},
         }
+        self._compaction: list[str] | None = [] if answer.echo.get(COMPACTION) else None
+        """The texts of the summary, in a compaction."""
         self.error: ErrorInfo | None = None
 
     def body(self) -> dict[str, Any]:
         """Returns the `response` object in its present state."""
-        return self._body
+        kept = self._answer.echo.get(KEPT_MESSAGES)
+        if kept is None:
+            return self._body
+        own = {name: self._body[name] for name in ("id", "created_at", "model", "usage")}
+        output = [*kept, *self._items.output]
+        return {**own, "object": "response.compaction", "output": output}
 
     def add(self, events: Sequence[Event]) -> None:
         """Adds the next events."""
@@ -112,6 +127,12 @@ class ResponseObject:
     def _add(self, event: Event) -> None:
         items = self._items
         match event:
+            case OutputDelta(text) if self._compaction is not None:
+                self._compaction.append(text)
+            case Done() if self._compaction is not None:
+                self._finish_compaction(event, "".join(self._compaction).strip())
+            case ToolCallDelta() | Extra() if self._compaction is not None:
+                pass
             case OutputDelta(text):
                 items.add_text(text)
             case ReasoningDelta(text):
@@ -150,6 +171,14 @@ class ResponseObject:
             self._items.add_logprobs(logprobs)
         if "service_tier" in extra.chunk:
             self._body["service_tier"] = extra.chunk["service_tier"]
+
+    def _finish_compaction(self, done: Done, summary: str) -> None:
+        if not summary:
+            self._fail(UpstreamBroke("The model wrote no summary of the conversation.").info)
+            return
+        self._items.add_whole(compaction_item(f"cmp_{self._answer.id}", summary))
+        # A summary that was cut by its length is better than none.
+        self._finish(msgspec.structs.replace(done, finish_reason="stop"))
 
     def _finish(self, done: Done) -> None:
         incomplete_reason = _INCOMPLETE_REASONS.get(done.finish_reason)

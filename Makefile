@@ -2,7 +2,8 @@
 # make quick    runs tests/core and tests/web without the longest, in under a minute; needs only
 #               requirements.txt
 # make test     runs every check and test; each part runs even if an earlier one failed
-# make test-real   runs the tests with real models, llama.cpp and Open WebUI, and installs these
+# make test-real   runs the tests with real models, llama.cpp, Open WebUI and coding agents, and
+#               installs these
 # make lowest   runs tests/core and tests/web on the lowest versions that requirements.txt allows
 # make coverage    shows which branches of gateway/ tests/core and tests/web reach
 # make format   formats the code and applies ruff's fixes
@@ -67,6 +68,7 @@ test-real:
 	$(REAL)/bin/pip $(PIP_INSTALL) -r requirements-real.txt
 	test -x $(WEBUI)/bin/python || $(PYTHON) -m venv $(WEBUI)
 	$(WEBUI)/bin/pip $(PIP_INSTALL) -r requirements-webui.txt
+	cd tests/real/agents && $(abspath $(REAL))/bin/npm ci --no-audit --no-fund --loglevel=error
 	OPEN_WEBUI=$(abspath $(WEBUI))/bin/open-webui $(REAL)/bin/pytest tests/real
 
 check: $(VENV)/.dev
@@ -121,4 +123,4 @@ $(NODE_PACKAGES): tests/sdk/node/package-lock.json | $(VENV)/.dev
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(REAL) $(WEBUI) $(LOWEST) .coverage tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(REAL) $(WEBUI) $(LOWEST) .coverage tests/sdk/node/node_modules tests/real/agents/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -133,7 +133,8 @@ def tested_agents_table() -> str:
     """The tested agents as a Markdown table; tests/real/test_agents.py asserts what it says."""
     pins = json.loads((ROOT / "tests/real/agents/package.json").read_text())["dependencies"]
     rows = [
-        "| agent | version | API | streamed | tools | summary shown | history right | error shown |",
+        "| agent | version | API | streamed | tools | summary shown | history right "
+        "| error shown |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for agent in _AGENTS:

@@ -8,7 +8,8 @@ turn comes, so nothing is lost. The first block stops
 
 - when another block follows it, if it is text or thinking;
 - when another block follows it and its arguments are a complete JSON object, if it is a tool call;
-- at once, if it is the prompt summary, which never grows;
+- at once, if it is the prompt summary or a line of the reasoning summary, which never grow: Claude
+  Code shows a thinking block when it stops;
 - at the end of the answer, in any case; not when the answer fails.
 
 A tool call starts with its first arguments, because its name may arrive in pieces before them.
@@ -127,6 +128,7 @@ class ContentBlocks:
         self._calls: dict[int, _Block] = {}
         self._index = 0
         self._thoughts = ""
+        self._has_thinking = False
         self.has_tool_use = False
         self.has_refusal = False
         """The upstream sent a `refusal`."""
@@ -141,7 +143,7 @@ class ContentBlocks:
             case SummaryDelta(line):
                 # In `both` the trace streams in one block, and the summary follows it in another.
                 if self._answer.reasoning == "summary":
-                    self._add_text("thinking", "summary", f"{line}\n\n")
+                    self._add_whole("line", f"{line}\n\n")
             case ReasoningSummary(text, closing):
                 paragraph = text if self._answer.reasoning == "both" else closing
                 if paragraph:
@@ -150,8 +152,7 @@ class ContentBlocks:
                 if self._omits_thinking:
                     self._add_text("thinking", "omitted", "")
                 elif self._answer.reasoning != "none":
-                    self._add_text("thinking", "prompt", f"{text}\n\n")
-                    self._queue[-1].never_grows = True
+                    self._add_whole("prompt", f"{text}\n\n")
             case ToolCallDelta(call):
                 self._add_call(call)
             case Extra(delta):
@@ -164,6 +165,10 @@ class ContentBlocks:
                     self._add_call(legacy)
             case Thoughts(text):
                 self._thoughts = text
+                is_open = bool(self._queue) and self._queue[-1].type == "thinking"
+                if self._has_thinking and not is_open:
+                    # The blocks of all lines have stopped: one without text gets the seal.
+                    self._add_text("thinking", "seal", "")
             case Done() | Failed() | ChoiceEvent():
                 pass  # close() ends the answer, and there is only one choice
         return self._advance(closing=False)
@@ -182,6 +187,14 @@ class ContentBlocks:
             self._queue.append(_Block(type, key))
         if text:
             self._queue[-1].pending.append(text)
+
+    def _add_whole(self, key: Hashable, text: str) -> None:
+        """Adds a thinking block that never grows."""
+        block = _Block("thinking", key)
+        block.pending.append(text)
+        block.never_grows = True
+        self._queue.append(block)
+        self._has_thinking = True
 
     def _add_call(self, call: dict[str, Any]) -> None:
         index = call["index"]

@@ -1,16 +1,18 @@
 """`messages`: the answers of Anthropic's Messages API.
 
-Block 0 is a thinking block with the prompt summary. Block 1 is a thinking block with the reasoning
-summary, which grows while the model thinks; in `raw` it has the trace instead, and in `both` it has
-the trace and block 2 the summary. Then come text and tool calls. For example:
+Block 0 is a thinking block with the prompt summary. Each line of the reasoning summary is another
+one, which stops at once; in `raw` a single one has the trace instead, and in `both` that one has
+the trace and block 2 the summary. Then come text and tool calls. The last thinking block has the
+seal; it has no text if the blocks of all lines have stopped before. For example:
 
     message_start, ping
     content_block_start 0        thinking
     content_block_delta 0        thinking_delta: "What is 2+2?\\n\\n"
     content_block_delta 0        signature_delta
     content_block_stop 0
-    content_block_start 1 …      thinking: "I add.\\n\\n", "It is 4.\\n\\n"
-    content_block_start 2 …      text: "The answer is 4."
+    content_block_start 1 …      thinking: "I add.\\n\\n"
+    content_block_start 2 …      thinking: "It is 4.\\n\\n"
+    content_block_start 3 …      text: "The answer is 4."
     message_delta                stop_reason, usage
     message_stop
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.apis import DIALECTS, Answer, Dialect
 from gateway.apis.messages import MESSAGES
+from gateway.apis.messages.content_blocks import BlockDelta, BlockStart, BlockStop, ContentBlocks
 from gateway.apis.messages.stream import MessageObject
 from gateway.config import ReasoningMode
 from gateway.core.events import (
@@ -22,6 +23,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     Timings,
     Tokens,
     ToolCallDelta,
@@ -235,11 +237,37 @@ def blocks_of(events: Sequence[Event], mode: ReasoningMode, **echo: Any) -> list
     return [(b["type"], b.get(b["type"], b.get("input"))) for b in content]
 
 
-def test_the_summary_grows_in_a_block_of_its_own() -> None:
+def test_each_line_of_the_summary_has_a_block_of_its_own() -> None:
     assert blocks_of(without_trace(THOUGHTS), "summary") == [
         ("thinking", "What is 2+2?\n\n"),
-        ("thinking", "I add.\n\nIt is 4.\n\n"),
+        ("thinking", "I add.\n\n"),
+        ("thinking", "It is 4.\n\n"),
     ]
+
+
+def test_the_block_of_a_line_stops_with_the_line() -> None:
+    blocks = ContentBlocks(Answer("1", "m", 0))
+    assert blocks.add(SummaryDelta("I add.")) == [
+        BlockStart(0, {"type": "thinking"}),
+        BlockDelta(0, "I add.\n\n"),
+        BlockStop(0),
+    ]
+
+
+@pytest.mark.parametrize(("closing", "last"), [("It is 4.", "It is 4.\n\n"), ("", "")])
+def test_the_last_thinking_block_has_the_seal(closing: str, last: str) -> None:
+    events = [SummaryDelta("I add."), ReasoningSummary("", closing), Thoughts("thought")]
+    answer = Answer("1", "m", 0, seal=lambda thoughts: f"sealed {thoughts}")
+    message = MessageObject(answer)
+    message.add([PromptSummary("?", 1), *events, OutputDelta("4."), DONE])
+    *_, block, text = message.body()["content"]
+    assert block == {"type": "thinking", "thinking": last, "signature": "sealed thought"}
+    assert text == {"type": "text", "text": "4."}
+
+
+def test_an_answer_without_thinking_has_no_block_for_the_seal() -> None:
+    events = [PromptSummary("?", 1), Thoughts("thought"), OutputDelta("4.")]
+    assert blocks_of(events, "none") == [("text", "4.")]
 
 
 def without_trace(events: list[Event]) -> list[Event]:

@@ -63,8 +63,9 @@ def on_starting(server):
     server.signal = _second_term_quits(server.signal)
     if configured := os.environ.get(_METRICS_DIR):
         Path(configured).mkdir(parents=True, exist_ok=True)
-        for stale in Path(configured).glob("*.db"):
-            stale.unlink()
+        for pattern in ("*.db", "worker_*"):
+            for stale in Path(configured).glob(pattern):
+                stale.unlink()
     else:
         server.metrics_dir = os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix="gateway-metrics-")
 
@@ -122,12 +123,13 @@ def post_fork(server, worker):
 
 
 def child_exit(server, worker):
-    """Removes the gauges of a worker that has ended; its counters stay.
+    """Removes the gauges and the view of a worker that has ended; its counters stay.
 
     prometheus_client's mark_process_dead does the same, but importing it here would load modules
     that gevent has to patch first.
     """
     if worker.age == math.inf:
         server.num_workers -= 1
-    for live_gauge in Path(os.environ[_METRICS_DIR]).glob(f"gauge_live*_{worker.number}.db"):
-        live_gauge.unlink(missing_ok=True)
+    for pattern in (f"gauge_live*_{worker.number}.db", f"worker_{worker.number}.*"):
+        for file in Path(os.environ[_METRICS_DIR]).glob(pattern):
+            file.unlink(missing_ok=True)

@@ -8,11 +8,12 @@ from flask import Flask
 
 import gateway
 from gateway.apis import APIS, Api, dialects_of
-from gateway.config import Config, UpstreamConfig, worker_number
+from gateway.config import Config, UpstreamConfig, runtime_directory, worker_number
 from gateway.core.families import Families
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
 from gateway.observe.log import make_logger
 from gateway.observe.metrics import Metrics
+from gateway.observe.worker_views import WorkerViews
 from gateway.relay.pump import Pump
 from gateway.relay.relay import Relay
 from gateway.relay.summary_writer import SummaryWriter
@@ -74,7 +75,8 @@ def create_app(
     writer = SummaryWriter(config, *make_client(server), families, clock) if server else None
     turns = TurnFactory(upstreams, families, summarizers, metrics, log, ThoughtMemory(clock))
     pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
-    relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
+    views = WorkerViews(worker_number(), runtime_directory())
+    relay = Relay(config, pool, pump, clock, log, metrics, views, turns.learn)
     dialects = dialects_of(apis)
     waiting = WaitingRequests(config.max_waiting)
     inference = Inference(config, dialects, turns, relay, waiting)
@@ -86,7 +88,7 @@ def create_app(
 
     app.register_blueprint(api.make_blueprint(config, apis, inference, model_list, families, clock))
     app.register_blueprint(
-        ops.make_blueprint(apis, relay, pool, metrics, clock, gateway.__version__)
+        ops.make_blueprint(apis, relay, pool, metrics, views, clock, gateway.__version__)
     )
     app.register_blueprint(page.make_blueprint(apis, gateway.__version__, summarizers.per_request))
     register_error_handlers(app, dialects, log, metrics)

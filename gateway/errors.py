@@ -257,6 +257,8 @@ class UpstreamError(GatewayError):
     type = "upstream_error"
     code = "upstream_failed"
     blame: Blame = "upstream"
+    was_reached = True
+    """The upstream had accepted the connection."""
 
 
 class UpstreamRefused(UpstreamError):
@@ -320,6 +322,7 @@ class UpstreamRefused(UpstreamError):
 
 class UpstreamUnreachable(UpstreamError):
     code = "upstream_unreachable"
+    was_reached = False
 
 
 class UpstreamBroke(UpstreamError):

@@ -2,7 +2,7 @@
 
 from gateway.config.keys import ANONYMOUS, KeyConfig, Principal
 from gateway.config.models import ModelConfig
-from gateway.config.settings import Config, setting_names, worker_number
+from gateway.config.settings import Config, runtime_directory, setting_names, worker_number
 from gateway.config.upstreams import UpstreamConfig, UpstreamKind
 from gateway.config.values import (
     Detail,
@@ -29,6 +29,7 @@ __all__ = [
     "UpstreamKind",
     "is_glob",
     "plain_name",
+    "runtime_directory",
     "setting_names",
     "worker_number",
 ]

@@ -172,7 +172,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Seconds, Meta(description="Time that open streams have to finish after SIGTERM.")
     ] = 120
     breaker_failures: Annotated[
-        Count, Meta(description="Failures in a row that open an upstream's breaker.")
+        Count, Meta(description="Failures in a row that open a breaker of an upstream.")
     ] = 5
     breaker_open_s: Annotated[
         Seconds,
@@ -406,6 +406,11 @@ def worker_number() -> int | None:
     """Returns the number that gunicorn.conf.py gave this worker; None outside gunicorn."""
     number = os.environ.get("GATEWAY_WORKER")
     return int(number) if number else None
+
+
+def runtime_directory() -> str | None:
+    """Returns the directory that the workers of one gunicorn share; None outside gunicorn."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or None
 
 
 def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:

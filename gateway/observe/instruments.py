@@ -29,6 +29,7 @@ class Instrument(msgspec.Struct, frozen=True, eq=False):
 
 
 _MODEL = ("family", "upstream")
+_IN_WORKER = ("upstream", "worker")
 TURNS = Instrument(
     "counter",
     "gateway_turns_total",
@@ -133,9 +134,29 @@ ATTEMPTS = Instrument(
 BREAKER = Instrument(
     "gauge",
     "gateway_breaker_state",
-    "An upstream's circuit breaker: 0 closed, 1 half-open, 2 open; the highest of all workers",
-    ("upstream",),
+    "The worst of an upstream's circuit breakers in a worker: 0 closed, 1 half-open, 2 open",
+    _IN_WORKER,
     multiprocess_mode="livemax",
+)
+UPSTREAM_IN_ORDER = Instrument(
+    "gauge",
+    "gateway_upstream_in_order",
+    "1 while an upstream passes its health check, can be reached and accepts the gateway's key, as "
+    "a worker sees it; else 0",
+    _IN_WORKER,
+)
+UPSTREAM_STREAMS = Instrument(
+    "gauge",
+    "gateway_upstream_open_streams",
+    "A worker's open streams at an upstream",
+    _IN_WORKER,
+)
+MODELS_OUT = Instrument(
+    "gauge",
+    "gateway_upstream_models_out",
+    "Models for which a worker does not ask an upstream, for some callers or all: a breaker is not "
+    "closed, or the upstream has asked to wait",
+    _IN_WORKER,
 )
 STARTS_INSIDE = Instrument(
     "counter",
@@ -170,6 +191,9 @@ INSTRUMENTS = (
     HEARTBEATS,
     ATTEMPTS,
     BREAKER,
+    UPSTREAM_IN_ORDER,
+    UPSTREAM_STREAMS,
+    MODELS_OUT,
     STARTS_INSIDE,
     SUMMARIZER_CALLS,
     SUMMARIZER_TOKENS,

@@ -127,6 +127,7 @@ class Metrics:
             reserve_files(on_lost)
         self.writes = WorkerWrites()
         self._is_alone = worker is None
+        self._worker = worker or 0
         # prometheus_client 0.26 reads this undocumented global whenever it makes a metric or a
         # label. It sets it at import from PROMETHEUS_MULTIPROC_DIR and names the files by process
         # id; by worker number, a replacement worker goes on in the files of the one before.
@@ -198,9 +199,18 @@ class Metrics:
         """Counts a model of this upstream that was found to start inside its reasoning."""
         self._series(instruments.STARTS_INSIDE, upstream).inc()
 
-    def set_breaker(self, upstream: str, state: str) -> None:
-        """Sets the state of an upstream's breaker: `closed`, `half_open` or `open`."""
-        self._series(instruments.BREAKER, upstream).set(_BREAKER_VALUES[state])
+    def set_upstream(
+        self, upstream: str, *, breaker: str, in_order: bool, open_streams: int, models_out: int
+    ) -> None:
+        """Sets what this worker knows about an upstream.
+
+        breaker: `closed`, `half_open` or `open`. models_out: how many it is not asked for.
+        """
+        labels = upstream, str(self._worker)
+        self._series(instruments.BREAKER, *labels).set(_BREAKER_VALUES[breaker])
+        self._series(instruments.UPSTREAM_IN_ORDER, *labels).set(in_order)
+        self._series(instruments.UPSTREAM_STREAMS, *labels).set(open_streams)
+        self._series(instruments.MODELS_OUT, *labels).set(models_out)
 
     def set_stream_limit(self, streams: int) -> None:
         """Sets how many turns can be in progress at once in this worker."""

@@ -176,7 +176,7 @@ class Pump:
         now = self._clock()
         self._fail_lease(run, error, now)
         try:
-            lease = self._pool.pick(run.request.model, now, tried)
+            lease = self._pool.pick(run.request.model, now, tried, run.context.caller)
         except GatewayError:
             return False  # the error itself says more than that no upstream is left
         run.failed_attempts[run.lease.upstream] = error.code

@@ -11,8 +11,10 @@ from gateway.core.choices import Choices
 from gateway.core.turn import Turn
 from gateway.errors import Draining, Full, KeyLimit, ModelNotAllowed
 from gateway.observe.metrics import Metrics, WriteStats
+from gateway.observe.worker_views import WorkerViews
 from gateway.relay.delivery import Delivery
 from gateway.relay.pump import Pump
+from gateway.relay.reporter import Reporter
 from gateway.relay.run import RequestContext, Run
 from gateway.relay.sweeper import Sweeper
 from gateway.routing.pool import Pool
@@ -33,6 +35,7 @@ class Relay:
         clock: Callable[[], float],
         log: Any,
         metrics: Metrics,
+        views: WorkerViews,
         on_run_ended: Callable[[Run], None],
     ) -> None:
         """on_run_ended: called with each run that is over, however it ended."""
@@ -48,9 +51,9 @@ class Relay:
         self._on_run_ended = on_run_ended
         metrics.set_stream_limit(config.max_streams)
         self._runs: dict[str, Run] = {}
-        self._breaker_states: dict[str, str] = {}
-        self._sweeper = Sweeper(config, self._runs, clock, self.update_metrics)
-        self.update_metrics()
+        self.reporter = Reporter(pool, self._runs, clock, log, metrics, views)
+        self._sweeper = Sweeper(config, self._runs, clock, self.reporter.update)
+        self.reporter.update()
 
     @property
     def drain_timeout_s(self) -> float:
@@ -78,7 +81,7 @@ class Relay:
         if len(self._runs) >= self._config.max_streams:
             raise Full("The gateway serves as many streams as it can; try again in a moment.")
         self._check_limits(context.principal, request.model)
-        lease = self._pool.pick(request.model, self._clock())
+        lease = self._pool.pick(request.model, self._clock(), caller=context.caller)
         try:
             turn.call(lease.upstream, lease.model)
             run = Run(id, request, context, turn, lease)
@@ -121,7 +124,7 @@ class Relay:
         self._log.info("turn", stream=run.id, **record)
         self._metrics.count_turn(record)
         if not self._runs:
-            self.update_metrics()  # the sweeper has stopped
+            self.reporter.update()  # the sweeper has stopped
         self._on_run_ended(run)
 
     def stop(self) -> None:
@@ -137,14 +140,3 @@ class Relay:
     def run_in_thread(self, work: Callable[[], bytes]) -> bytes:
         """Runs a long computation in a thread, so that the streams go on."""
         return cast(bytes, gevent.get_hub().threadpool.apply(work))
-
-    def update_metrics(self) -> None:
-        """Tells the metrics what is not counted as it happens."""
-        self._metrics.flush(len(self._runs))
-        for status in self._pool.statuses(self._clock()):
-            name, state = status.name, status.breaker
-            if (known := self._breaker_states.get(name)) != state:
-                self._breaker_states[name] = state
-                self._metrics.set_breaker(name, state)
-                if known is not None:
-                    self._log.warning("breaker", upstream=name, state=state)

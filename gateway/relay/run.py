@@ -40,6 +40,8 @@ class RequestContext:
     """The client, as its key names it."""
     client: socket.socket | None
     """The client's connection, to notice that the client has left."""
+    caller: str = ""
+    """Names the client for the breakers: by its key, or by its address where there are no keys."""
 
 
 class Run:

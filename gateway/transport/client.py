@@ -74,7 +74,9 @@ class Transport:
                 raise Full("The gateway can open no more connections.") from error
             for foreign, ours, message, code in _CONNECT_ERRORS:
                 if isinstance(error, foreign):
-                    raise ours(message, code=code) from error
+                    failure = ours(message, code=code)
+                    failure.was_reached = _was_connected(error)
+                    raise failure from error
             raise
 
     def _send(self, call: Call, read_timeout_s: float | None) -> requests.Response:
@@ -194,6 +196,16 @@ def _was_hung_up(error: requests.ConnectionError) -> bool:
     cause = error.args[0] if error.args else None
     reason = cause.args[-1] if isinstance(cause, urllib3.exceptions.ProtocolError) else None
     return isinstance(reason, ConnectionError)
+
+
+def _was_connected(error: requests.RequestException) -> bool:
+    """Whether the connection had been made before this error."""
+    if isinstance(error, requests.ConnectTimeout):
+        return False
+    cause = error.args[0] if error.args else None
+    return isinstance(error, requests.Timeout) or isinstance(
+        cause, urllib3.exceptions.ProtocolError
+    )
 
 
 def _is_out_of_files(error: BaseException | None) -> bool:

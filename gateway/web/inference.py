@@ -11,7 +11,7 @@ from flask import Response
 from gateway.apis import Answer, Api, ChatRequest, Dialect, NonStreamedAnswer
 from gateway.apis.json import read_json
 from gateway.apis.seal import sealer
-from gateway.config import Config
+from gateway.config import ANONYMOUS, Config
 from gateway.core.events import Done
 from gateway.core.sse import dumps
 from gateway.errors import BadRequest, TurnFailed, UnsupportedMedia
@@ -102,13 +102,21 @@ class Inference:
             prompt_tokens=asked.prompt_tokens,
         )
         client = request.environ.get("gunicorn.socket")
-        context = RequestContext(request.id, request.started, request.principal, client)
+        context = RequestContext(
+            request.id, request.started, request.principal, client, _caller_of(request)
+        )
         turn = self._turns.make(asked, request.started, request.principal)
         delivery = self._relay.open(stream_id, asked, context, turn)
         if asked.stream:
             socket = self._relay.response_socket(request.environ)
             return _streamed(delivery, dialect(answer), socket)
         return _not_streamed(delivery, dialect.non_streamed(answer))
+
+
+def _caller_of(request: GatewayRequest) -> str:
+    """The name of the client's key; without keys, its address."""
+    principal = request.principal
+    return principal.name if principal is not ANONYMOUS else f"at {request.remote_addr}"
 
 
 def _streamed(delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> Response:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify
 from gateway.apis import Api
 from gateway.core.sse import dumps
 from gateway.observe.metrics import CONTENT_TYPE, Metrics
+from gateway.observe.worker_views import WorkerViews
 from gateway.relay.relay import Relay
 from gateway.routing.pool import Pool
 from gateway.web.openapi.document import document
@@ -18,6 +19,7 @@ def make_blueprint(
     relay: Relay,
     pool: Pool,
     metrics: Metrics,
+    views: WorkerViews,
     clock: Callable[[], float],
     version: str,
 ) -> Blueprint:
@@ -32,12 +34,14 @@ def make_blueprint(
 
     @ops.get("/health")
     def health() -> Response:
+        relay.reporter.publish()
         return jsonify(
             status="ok",
             version=version,
             uptime_s=round(clock() - started, 3),
             open_streams=relay.open_streams,
-            upstreams=[status._asdict() for status in pool.statuses(clock())],
+            upstreams=[status.as_dict() for status in pool.statuses(clock())],
+            workers=views.all(),
         )
 
     @ops.get("/ready")
@@ -50,7 +54,7 @@ def make_blueprint(
 
     @ops.get("/metrics")
     def read_metrics() -> Response:
-        relay.update_metrics()
+        relay.reporter.update()
         return Response(relay.run_in_thread(metrics.text), content_type=CONTENT_TYPE)
 
     @ops.get("/openapi.json")

@@ -143,7 +143,7 @@ TURNS = [grows("gateway_turns_total", 'upstream="a",end="done",blame="none"', 60
 HEALTHY = [
     stays("up", 'job="reasoning-gateway",instance="g"', 1),
     *TURNS,
-    stays("gateway_breaker_state", 'upstream="a"', 0),
+    stays("gateway_breaker_state", 'upstream="a",worker="0"', 0),
     stays("gateway_open_streams", 'instance="g"', 100),
     stays("gateway_stream_limit", 'instance="g"', 2000),
     grows("gateway_turn_errors_total", 'code="client_left"', 30),
@@ -156,7 +156,7 @@ FAULTS: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
     ),
     "GatewayBreakerOpen": (
         {"upstream": "a"},
-        [stays("gateway_breaker_state", 'upstream="a",instance="g"', 2)],
+        [stays("gateway_breaker_state", 'upstream="a",worker="0",instance="g"', 2)],
     ),
     "GatewayUpstreamFailing": (
         {"upstream": "a"},

@@ -53,6 +53,36 @@ MODEL_LIST = Schema(
         }
     ),
 )
+_BREAKER = {"enum": ["closed", "open", "half_open"]}
+_BOOLEAN = {"type": "boolean"}
+_UPSTREAMS = list_of(
+    object_of(
+        {
+            "name": STRING,
+            "breaker": {**_BREAKER, "description": "The worst of its breakers."},
+            "open_streams": COUNT,
+            "healthy": _BOOLEAN,
+            "key_refused": _BOOLEAN,
+            "reachable": _BOOLEAN,
+            "models": {
+                **list_of(
+                    object_of(
+                        {
+                            "model": STRING,
+                            "breaker": _BREAKER,
+                            "paused": _BOOLEAN,
+                            "callers": {
+                                "type": ["integer", "null"],
+                                "description": "How many callers it concerns; null: all.",
+                            },
+                        }
+                    )
+                ),
+                "description": "Models that it is not asked for, or that are on trial.",
+            },
+        }
+    )
+)
 HEALTH = Schema(
     "Health",
     object_of(
@@ -61,17 +91,20 @@ HEALTH = Schema(
             "version": STRING,
             "uptime_s": {"type": "number"},
             "open_streams": COUNT,
-            "upstreams": list_of(
-                object_of(
-                    {
-                        "name": STRING,
-                        "breaker": {"enum": ["closed", "open", "half_open"]},
-                        "open_streams": COUNT,
-                        "healthy": {"type": "boolean"},
-                        "key_refused": {"type": "boolean"},
-                    }
-                )
-            ),
+            "upstreams": _UPSTREAMS,
+            "workers": {
+                **list_of(
+                    object_of(
+                        {
+                            "worker": COUNT,
+                            "age_s": {"type": "number"},
+                            "open_streams": COUNT,
+                            "upstreams": _UPSTREAMS,
+                        }
+                    )
+                ),
+                "description": "The views of all workers of this host.",
+            },
         }
     ),
 )

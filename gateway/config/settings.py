@@ -128,7 +128,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Seconds, Meta(description="Seconds of silence after which a stream gets a heartbeat.")
     ] = 15
     connect_timeout_s: Annotated[
-        Seconds, Meta(description="Limit for the connection to the upstream.")
+        Seconds,
+        Meta(description="Limit for the connection to the upstream, with the lookup of its name."),
     ] = 5
     first_byte_timeout_s: Annotated[
         Seconds, Meta(description="Limit for the first byte of the upstream's answer.")

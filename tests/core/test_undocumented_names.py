@@ -130,6 +130,8 @@ USES = [
     Use(CLIENT, "num_connections", "urllib3", lambda: urllib3.HTTPConnectionPool("127.0.0.1")),
     # Connections of our own classes.
     Use(SESSION, "is_connected", "urllib3", lambda: urllib3.connection.HTTPConnection),
+    Use(SESSION, "_new_conn", "urllib3", lambda: urllib3.connection.HTTPSConnection),
+    Use(SESSION, "_dns_host", "urllib3", lambda: urllib3.connection.HTTPConnection("a")),
     Use(SESSION, "_read_status", "python", lambda: http.client.HTTPResponse),
     Use(SESSION, "response_class", "python", lambda: urllib3.connection.HTTPConnection),
     Use(SESSION, "ConnectionCls", "urllib3", lambda: urllib3.HTTPConnectionPool),

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -53,7 +54,7 @@ def _allow_files(needed):
 
 
 # Two sockets per stream, and some files of the worker's own.
-_allow_files(2 * _config.max_streams + 300)
+_allow_files(2 * _config.max_streams + 350)
 
 _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -61,6 +62,7 @@ _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 def on_starting(server):
     """Prepares an empty directory for the workers' metrics: the configured one, or a new one."""
     server.signal = _second_term_quits(server.signal)
+    server.admin_socket = _open_admin_listener(server.log)
     if configured := os.environ.get(_METRICS_DIR):
         Path(configured).mkdir(parents=True, exist_ok=True)
         for pattern in ("*.db", "worker_*"):
@@ -68,6 +70,25 @@ def on_starting(server):
                 stale.unlink()
     else:
         server.metrics_dir = os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix="gateway-metrics-")
+
+
+def _open_admin_listener(log):
+    """Opens the listener of ADMIN_BIND, which all workers inherit.
+
+    It is none of gunicorn's listeners, so `-b` does not replace it.
+    """
+    if _config.admin_address is None:
+        return None
+    host, port = _config.admin_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
+    try:
+        listener = socket.create_server((host, port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        sys.exit(f"gateway: ADMIN_BIND: can't listen at {_config.admin_bind}: {error.strerror}.")
+    host, port = listener.getsockname()[:2]
+    log.info("Health and metrics at: http://%s:%s", f"[{host}]" if ":" in host else host, port)
+    return listener
 
 
 def _second_term_quits(handle):
@@ -120,6 +141,7 @@ def post_fork(server, worker):
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     os.environ["GATEWAY_WORKER"] = str(worker.number)
+    worker.admin_socket = server.admin_socket
 
 
 def child_exit(server, worker):

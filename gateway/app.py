@@ -88,7 +88,10 @@ def create_app(
 
     app.register_blueprint(api.make_blueprint(config, apis, inference, model_list, families, clock))
     app.register_blueprint(
-        ops.make_blueprint(apis, relay, pool, metrics, views, clock, gateway.__version__)
+        ops.make_blueprint(
+            *(apis, relay, pool, metrics, views, clock, gateway.__version__),
+            has_admin=config.admin_bind is not None,
+        )
     )
     app.register_blueprint(page.make_blueprint(apis, gateway.__version__, summarizers.per_request))
     register_error_handlers(app, dialects, log, metrics)

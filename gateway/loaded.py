@@ -19,7 +19,8 @@ _loaded: list[Config] = []
 def reload_config() -> ConfigError | None:
     """Reads the settings. If they are invalid, keeps the previous ones and returns the error.
 
-    HOST and PORT stay as they were: gunicorn's master ends when it can't listen at a new address.
+    HOST, PORT and ADMIN_BIND stay as they were: gunicorn's master ends when it can't listen at a
+    new address.
     Raises ConfigError when there are no previous settings.
     """
     try:
@@ -31,7 +32,8 @@ def reload_config() -> ConfigError | None:
             raise
         return error
     if _loaded:
-        config = replace(config, host=_loaded[0].host, port=_loaded[0].port)
+        first = _loaded[0]
+        config = replace(config, host=first.host, port=first.port, admin_bind=first.admin_bind)
     _loaded[:] = [config]
     return None
 

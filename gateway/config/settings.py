@@ -33,6 +33,7 @@ from gateway.config.values import (
     check_origins,
     is_header_value,
     items_of,
+    parse_bind,
 )
 from gateway.errors import ConfigError
 
@@ -79,6 +80,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = None
     host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port that the gateway listens on.")] = 8080
+    admin_bind: Annotated[
+        str | None,
+        Meta(
+            description="Address and port of a listener for operators, as `127.0.0.1:9090`. "
+            "`/metrics` and the details of `/health` are then only there, even when clients hold "
+            "all connections."
+        ),
+    ] = None
     mock_port: Annotated[Port, Meta(description="The port that `mock_upstream.py` listens on.")] = (
         9000
     )
@@ -259,6 +268,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             check_origins("ALLOWED_ORIGINS", self.origins)
         if self.allowed_hosts is not None:
             check_hosts("ALLOWED_HOSTS", self.hosts)
+        if self.admin_bind is not None:
+            _, port = parse_bind("ADMIN_BIND", self.admin_bind)
+            if port == self.port != 0:
+                raise ValueError("ADMIN_BIND needs a port other than PORT")
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.upstream_ca_file is not None:
             check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)
@@ -277,6 +290,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def client_keys(self) -> tuple[str, ...]:
         """The client keys; () means that no key is needed."""
         return items_of(self.api_keys)
+
+    @property
+    def admin_address(self) -> tuple[str, int] | None:
+        """The address and port of ADMIN_BIND."""
+        return None if self.admin_bind is None else parse_bind("ADMIN_BIND", self.admin_bind)
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -65,6 +65,20 @@ def check_hosts(name: str, hosts: tuple[str, ...]) -> None:
             raise ValueError(f"{name}: {host!r} is not a name like 'chat.example', without a port")
 
 
+def parse_bind(name: str, text: str) -> tuple[str, int]:
+    """Returns the host and the port to listen on. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):  # an IPv6 address
+        host = host[1:-1]
+    elif ":" in host:
+        colon = ""
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) <= 65535):
+        raise ValueError(
+            f"{name} must be an address and a port like '127.0.0.1:9090', not {text!r}"
+        )
+    return host, int(port)
+
+
 def check_address(name: str, address: str) -> None:
     """Raises ValueError if it is not an http or https address."""
     try:

@@ -25,6 +25,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from gateway.errors import MalformedRequest, RequestTimeout, TooManyWaiting
 from gateway.loaded import loaded_config
+from gateway.server.admin import AdminListener, AdminSocket
 from gateway.server.body import discard_body, has_unread_body
 from gateway.server.listener import start_listening, stop_listening
 from gateway.server.malformed import refusal_of, refuse
@@ -53,6 +54,9 @@ class Worker(GeventWorker):
     """Serves until the worker has to stop, then lets open streams finish."""
 
     open_requests = 0
+    admin_socket: Any = None
+    """The listener of ADMIN_BIND, if there is one; gunicorn.conf.py sets it."""
+    _admin: AdminListener | None = None
 
     def run(self) -> None:
         """Replaces GeventWorker.run. The worker exits when this returns."""
@@ -72,6 +76,10 @@ class Worker(GeventWorker):
             start_listening(listener, self.handle, self._connections, shared=self.cfg.workers > 1)
             for listener in self.sockets
         ]
+        if self.admin_socket is not None:
+            shared = self.cfg.workers > 1
+            self._admin = AdminListener(self.admin_socket, super().handle, shared=shared)
+            servers.append(self._admin.server)
         while self.alive:  # gunicorn's SIGTERM handler sets it to False
             self._tick()
         for server in servers:
@@ -145,7 +153,12 @@ class Worker(GeventWorker):
         self.open_requests += 1
         if not has_unread_body(req):
             self._waiting.end()
-        client = ResponseSocket(sock) if type(sock) is gevent.socket.socket else sock  # not for TLS
+        is_admin = self._admin is not None and listener_name == self._admin.address
+        client = sock
+        if type(sock) is gevent.socket.socket:  # not for TLS
+            client = AdminSocket(sock) if is_admin else ResponseSocket(sock)
+        if is_admin:
+            req.force_close()
         try:
             super().handle_request(listener_name, req, client, addr)
         except TimeoutError as error:  # TCP_USER_TIMEOUT; gunicorn would log a traceback
@@ -157,6 +170,8 @@ class Worker(GeventWorker):
                     client.flush()
             was_read = discard_body(req, sock)
             self._waiting.end()
+        if is_admin:
+            raise StopIteration
         if was_read and req.unreader.buf.tell():
             gevent.sleep(0)  # the next request is here already: let others run first
         elif not was_read or not self._wait_for_request(sock):

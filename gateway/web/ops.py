@@ -7,11 +7,16 @@ from flask import Blueprint, Response, jsonify
 
 from gateway.apis import Api
 from gateway.core.sse import dumps
+from gateway.errors import NotFound
 from gateway.observe.metrics import CONTENT_TYPE, Metrics
 from gateway.observe.worker_views import WorkerViews
 from gateway.relay.relay import Relay
 from gateway.routing.pool import Pool
+from gateway.server.admin import is_admin
 from gateway.web.openapi.document import document
+from gateway.web.request import current_request
+
+_ADMIN_PATHS = ("/health", "/ready", "/metrics")
 
 
 def make_blueprint(
@@ -22,8 +27,12 @@ def make_blueprint(
     views: WorkerViews,
     clock: Callable[[], float],
     version: str,
+    has_admin: bool,
 ) -> Blueprint:
-    """The routes, bound to the services they report on."""
+    """The routes, bound to the services they report on.
+
+    has_admin: operators have a listener of their own.
+    """
     ops = Blueprint("ops", __name__)
     started = clock()
 
@@ -32,8 +41,23 @@ def make_blueprint(
         """Building it takes 10 ms."""
         return dumps(document(version, apis))
 
+    def is_for_operators() -> bool:
+        return not has_admin or is_admin(current_request().environ)
+
+    @ops.before_app_request
+    def check_listener() -> None:
+        """The operators' listener serves nothing else, and is the only one with the metrics."""
+        request = current_request()
+        if is_admin(request.environ):
+            if request.path not in _ADMIN_PATHS:
+                raise NotFound("This listener serves only /health, /ready and /metrics.")
+        elif has_admin and request.path == "/metrics":
+            raise NotFound("The metrics are at the address of ADMIN_BIND.")
+
     @ops.get("/health")
     def health() -> Response:
+        if not is_for_operators():
+            return jsonify(status="ok")
         relay.reporter.publish()
         return jsonify(
             status="ok",

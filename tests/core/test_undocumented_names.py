@@ -158,6 +158,7 @@ USES = [
         for name in ("ParseException", "InvalidRequestLine", "InvalidResponseHeader")
     ),
     Use(WORKER, "unreader", "gunicorn", gunicorn_request),
+    Use(WORKER, "force_close", "gunicorn", gunicorn_request),
     Use(WORKER, "buf", "gunicorn", lambda: gunicorn_request().unreader),
     Use(BODY, "body", "gunicorn", gunicorn_request),
     Use(BODY, "failed", "gunicorn", lambda: gunicorn_request().body),

@@ -83,30 +83,32 @@ _UPSTREAMS = list_of(
         }
     )
 )
+_WORKERS = {
+    **list_of(
+        object_of(
+            {
+                "worker": COUNT,
+                "age_s": {"type": "number"},
+                "open_streams": COUNT,
+                "upstreams": _UPSTREAMS,
+            }
+        )
+    ),
+    "description": "The views of all workers of this host.",
+}
 HEALTH = Schema(
     "Health",
-    object_of(
-        {
-            "status": {"const": "ok"},
-            "version": STRING,
-            "uptime_s": {"type": "number"},
-            "open_streams": COUNT,
-            "upstreams": _UPSTREAMS,
-            "workers": {
-                **list_of(
-                    object_of(
-                        {
-                            "worker": COUNT,
-                            "age_s": {"type": "number"},
-                            "open_streams": COUNT,
-                            "upstreams": _UPSTREAMS,
-                        }
-                    )
-                ),
-                "description": "The views of all workers of this host.",
-            },
-        }
-    ),
+    {
+        **object_of(
+            {"status": {"const": "ok"}},
+            version=STRING,
+            uptime_s={"type": "number"},
+            open_streams=COUNT,
+            upstreams=_UPSTREAMS,
+            workers=_WORKERS,
+        ),
+        "description": "With ADMIN_BIND, only the status is for everyone.",
+    },
 )
 READINESS = Schema("Readiness", object_of({"status": STRING}))
 DOCUMENT = Schema("Document", object_of({"openapi": STRING, "info": OBJECT, "paths": OBJECT}))

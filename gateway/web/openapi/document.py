@@ -119,7 +119,13 @@ def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
                 {"503": _answer("No, or not for long", content(json=READINESS))},
             )
         },
-        "/metrics": {"get": _get("What it has done, for Prometheus", content(text=TEXT))},
+        "/metrics": {
+            "get": _get(
+                "What it has done, for Prometheus",
+                content(text=TEXT),
+                {"404": _answer("It is at ADMIN_BIND", content(json=OPENAI_ERROR))},
+            )
+        },
         "/openapi.json": {"get": _get("This document", content(json=DOCUMENT))},
         "/": {"get": _get("The demo page", content(html=TEXT))},
     }

@@ -257,3 +257,29 @@ def test_an_unknown_family_is_named() -> None:
 def test_every_setting_has_a_description(name: str) -> None:
     annotation = Config.__annotations__[name]
     assert any(getattr(meta, "description", None) for meta in annotation.__metadata__)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9090", ("127.0.0.1", 9090)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:9090", ("::1", 9090)),
+    ],
+)
+def test_the_operators_listener_has_an_address_and_a_port(
+    text: str, address: tuple[str, int]
+) -> None:
+    assert Config(admin_bind=text).admin_address == address
+    assert Config().admin_address is None
+
+
+@pytest.mark.parametrize("text", ["9090", ":9090", "a:", "a:x", "::1:9090", "a:65536", "a:-1"])
+def test_an_operators_listener_needs_both(text: str) -> None:
+    with pytest.raises(ValueError, match="ADMIN_BIND must be an address and a port like"):
+        Config(admin_bind=text)
+
+
+def test_the_operators_listener_has_a_port_of_its_own() -> None:
+    with pytest.raises(ValueError, match="ADMIN_BIND needs a port other than PORT"):
+        Config(admin_bind="127.0.0.1:8080")

@@ -79,8 +79,8 @@ def create_app(
     relay = Relay(config, pool, pump, clock, log, metrics, views, turns.learn)
     dialects = dialects_of(apis)
     waiting = WaitingRequests(config.max_waiting)
-    inference = Inference(config, dialects, turns, relay, waiting)
     model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
+    inference = Inference(config, dialects, turns, relay, model_list, waiting)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.waiting"] = waiting

@@ -16,7 +16,8 @@ GatewayError
 │   ├── UnsupportedMedia   415
 │   ├── MalformedRequest   400, 403, 414, 417, 431 or 501: the head of the request can't be read
 │   ├── TooManyWaiting     429: its address has too many requests that are not complete
-│   └── KeyLimit           429: the key is at its stream limit
+│   ├── KeyLimit           429: the key is at its stream limit
+│   └── NotOffered         501: the API has the path, but the gateway does not
 ├── ClientLeft             no fault: the client closed the connection
 │   └── ClientStalled      the client did not read, so the gateway closed the connection
 ├── UpstreamError          the upstream's: 502
@@ -238,6 +239,11 @@ class KeyLimit(CallerError):
     type = "rate_limit_error"
     code = "key_limit"
     retry_after_s = 1
+
+
+class NotOffered(CallerError):
+    status = 501
+    code = "not_offered"
 
 
 class ClientLeft(GatewayError):

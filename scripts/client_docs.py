@@ -72,6 +72,24 @@ _TESTED = (
     TestedClient(
         "langchain-openai", ("langchain-openai",), "Responses", True, True, "test_langchain.py"
     ),
+    TestedClient("ollama-python", ("ollama", "ollama-old"), "Ollama", True, True, "test_ollama.py"),
+    TestedClient(
+        "langchain-ollama", ("langchain-ollama",), "Ollama", True, True, "test_langchain_ollama.py"
+    ),
+    TestedClient(
+        "ollama-js", ("npm:ollama", "npm:ollama-old"), "Ollama", True, True, "ollama.test.mjs"
+    ),
+    TestedClient(
+        "@langchain/ollama", ("npm:@langchain/ollama",), "Ollama", True, True, "ollama.test.mjs"
+    ),
+    TestedClient(
+        "ollama-ai-provider-v2",
+        ("npm:ollama-ai-provider-v2",),
+        "Ollama",
+        True,
+        True,
+        "ollama.test.mjs",
+    ),
     TestedClient("llm", ("llm",), "Responses", True, True, "test_llm.py"),
     TestedClient("Open WebUI", ("open-webui",), "chat", True, True, "test_open_webui.py"),
     TestedClient("curl", (), "chat", True, True, "test_examples.py"),

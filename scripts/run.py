@@ -23,6 +23,7 @@ READY = """
   The model:      {upstream}
   The API:        curl -N {url}/v1/chat/completions -H 'Content-Type: application/json' \\
     -d '{{"messages": [{{"role": "user", "content": "What is 2+2?"}}], "stream": true}}'
+  Ollama's API:   OLLAMA_HOST={url} for what speaks only that
   Ctrl-C stops.
 """
 

@@ -16,6 +16,9 @@ from urllib.request import urlopen
 ROOT = Path(__file__).parent.parent.parent
 START_S = 20.0
 
+_REFUSED_KEY = '"event": "upstream refused the gateway\'s key"'
+"""An error that belongs into the log: some upstreams of the plan answer 401 and 403."""
+
 
 class Gateway:
     """`gunicorn -c gunicorn.conf.py wsgi:app` on a free port; a context manager."""
@@ -83,7 +86,11 @@ class Gateway:
         """Returns errors in the log."""
         words = ("Traceback", '"level": "error"', "[ERROR]", "[CRITICAL]")
         lines = self._log.read_text().splitlines()
-        return [line[:300] for line in lines if any(word in line for word in words)]
+        return [
+            line[:300]
+            for line in lines
+            if any(word in line for word in words) and _REFUSED_KEY not in line
+        ]
 
     def open_files(self) -> int:
         """Returns how many file descriptors the worker has open."""

@@ -19,6 +19,7 @@ from gateway.apis.base import (
 from gateway.apis.chat import CHAT
 from gateway.apis.chat.completion import Completion
 from gateway.apis.messages import MESSAGES
+from gateway.apis.ollama import OLLAMA
 from gateway.apis.responses import RESPONSES
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
     "dialects_of",
 ]
 
-APIS = (CHAT, RESPONSES, MESSAGES)
+APIS = (CHAT, RESPONSES, MESSAGES, OLLAMA)
 """All client APIs, in the order of the documentation."""
 
 

@@ -14,7 +14,7 @@ import msgspec
 from gateway.config import Config, Detail, Format, ReasoningMode
 from gateway.core.events import Event
 from gateway.core.sse import comment, dumps
-from gateway.errors import ErrorInfo
+from gateway.errors import CallerError, ErrorInfo, NotFound
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +52,15 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Members of the request that its dialect repeats or obeys in the answer."""
     prompt_tokens: int = 0
     """An estimate, for dialects that report a count before the upstream has."""
+
+
+class ReadyAnswer(msgspec.Struct, frozen=True):
+    """The answer to a request that needs no run of the model, such as one that only loads it."""
+
+    model: str
+    """Must be served; "" for none."""
+    body: Callable[[int], dict[str, Any]]
+    """The body of the answer, from the Unix time in seconds."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -94,6 +103,9 @@ class Dialect:
     """The message for a body that is not JSON, where the format's contract words it."""
     waits_for_upstream: ClassVar[bool] = False
     """Clients retry on an HTTP status, so the response waits for the upstream's."""
+    cuts_after_error: ClassVar[bool] = False
+    """Some clients overlook an error in the stream, but none a body that is cut off: after an error
+    the connection is closed before the body's end."""
     non_streamed: ClassVar[type[NonStreamedAnswer]]
     """Collects the answer where the client wants no stream."""
 
@@ -122,19 +134,43 @@ KEY_HEADERS = ("Authorization", "x-api-key")
 """Where OpenAI's and Anthropic's clients send their key."""
 
 
+class Schema(NamedTuple):
+    """A JSON schema with its name in the OpenAPI document."""
+
+    name: str
+    schema: dict[str, Any]
+
+
 class StreamFormat(NamedTuple):
     """One way in which an API streams its answer."""
 
     dialect: type[Dialect]
     hint: str
     """What it is, in one sentence, for the demo page."""
+    item: Schema | None = None
+    """The schema of one line, where the stream is not of server-sent events."""
+    on_page: bool = True
+    """The demo page offers it. The page reads server-sent events only."""
 
 
-class Schema(NamedTuple):
-    """A JSON schema with its name in the OpenAPI document."""
+class ServedModel(NamedTuple):
+    """A model that a client may use."""
 
-    name: str
-    schema: dict[str, Any]
+    id: str
+    own_name: str
+    """Its upstream's name for it."""
+
+
+@dataclass(frozen=True)
+class EndpointRequest:
+    """What an endpoint answers from."""
+
+    body: Mapping[str, Any]
+    """{} where the endpoint does not read it."""
+    segments: Mapping[str, str]
+    """The path's segments by their names."""
+    models: Sequence[ServedModel] = ()
+    """The models that the client may use, where the endpoint needs them."""
 
 
 @dataclass(frozen=True)
@@ -146,44 +182,67 @@ class Endpoint:
     methods: tuple[str, ...]
     summary: str
     """What it is for, in the OpenAPI document."""
-    answer: Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]
-    """The JSON answer, from the request's body ({} if it is not read) and the path's segments."""
+    answer: Callable[[EndpointRequest], dict[str, Any]]
+    """The JSON answer. Raises CallerError."""
     schema: Schema | None = None
     """The answer's; None: it never succeeds."""
+    refusal: type[CallerError] = NotFound
+    """What it raises where it never succeeds."""
+    request: Schema | None = None
+    """The body that it reads; None: that of a request for the model."""
     reads_body: bool = False
+    needs_models: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Api:
-    """One row of the table APIS: all that the gateway knows of a client API.
-
-    Routes, refusals, keys, the OpenAPI document, the page and the contract tests follow from it.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One kind of request for the model, at paths of its own."""
 
     name: str
     title: str
     """What a request asks for: "A chat completion"."""
     paths: tuple[str, ...]
     """Where a client posts a request for the model; `{format}` stands for a format's name."""
-    formats: Mapping[str, StreamFormat]
-    """Name of a format → how it streams. The names are unique over all APIs."""
-    read: Callable[[dict[str, Any], str | None, Config], ChatRequest]
+    read: Callable[[dict[str, Any], str | None, Config], ChatRequest | ReadyAnswer]
     """A body, and the format that the path names, as a request. Raises BadRequest."""
     request: type[msgspec.Struct]
     """The type that a body is read with; its schema is in the OpenAPI document."""
     answer: Schema
     """The answer that is not streamed."""
+    other_bodies: tuple[Schema, ...] = ()
+    """Other bodies that the paths take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api(Operation):
+    """One row of the table APIS: all that the gateway knows of a client API.
+
+    Routes, refusals, keys, the OpenAPI document, the page and the contract tests follow from it.
+    """
+
+    formats: Mapping[str, StreamFormat]
+    """Name of a format → how it streams. The names are unique over all APIs."""
     error: Schema
     """The body of a refusal."""
     choose_format: Callable[[dict[str, Any], str | None, Config], str] | None = None
     """The format that a body asks for, even when something else in it is wrong; None: there is
     only one."""
-    other_bodies: tuple[Schema, ...] = ()
-    """Other bodies that the paths take."""
+    other_operations: tuple[Operation, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    takes_any_content_type: bool = False
+    """A body needs no JSON Content-Type: `curl -d` sends none. A browser's request, which has an
+    `Origin`, does: only then does it ask before it sends a body to another site."""
+    prefixes: tuple[str, ...] = ()
+    """Paths below which everything is this API's, so that even a path that does not exist is
+    refused in its words."""
     key_headers: tuple[str, ...] = KEY_HEADERS
     """Headers in which a client may send its key; `Authorization` holds it as a bearer token."""
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """All kinds of requests for the model."""
+        return (self, *self.other_operations)
 
     def format_of(self, body: dict[str, Any], of_path: str | None, config: Config) -> str:
         """The format that a request asks for."""
@@ -192,5 +251,6 @@ class Api:
         return self.choose_format(body, of_path, config)
 
     def has_path(self, path: str) -> bool:
-        """True for this API's paths and those below them."""
-        return any(path == own or path.startswith(f"{own}/") for own in self.paths)
+        """True for this API's paths and prefixes, and for those below them."""
+        paths = [own for operation in self.operations for own in operation.paths]
+        return any(path == own or path.startswith(f"{own}/") for own in (*paths, *self.prefixes))

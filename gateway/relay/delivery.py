@@ -73,6 +73,12 @@ class Delivery:
         self.run.accept()
         self.run.queue.wake()
 
+    def cut_off_failed(self) -> None:
+        """Closes the client's connection, if the answer has failed, before the body has its end."""
+        client = self.run.context.client
+        if isinstance(self._last, Failed) and client is not None:
+            close_connection(client)
+
     def enable_direct_writes(self, socket: ResponseSocket, dialect: Dialect) -> None:
         """From now on, events that find the queue drained are written to the client at once."""
         self._socket, self._dialect = socket, dialect
@@ -152,6 +158,8 @@ class StreamBody:
                 yield frames
                 if socket is not None:
                     delivery.enable_direct_writes(socket, dialect)
+        if dialect.cuts_after_error:
+            delivery.cut_off_failed()
 
     def close(self) -> None:
         """What a WSGI server calls, also when it never iterated."""

@@ -96,9 +96,21 @@ class Relay:
         self._sweeper.wake()
         return delivery
 
-    def _check_limits(self, principal: Principal, model: str) -> None:
+    def served_name(self, model: str, principal: Principal) -> str:
+        """See Pool.served_name."""
+        return self._pool.served_name(model, principal.may_use)
+
+    def check_served(self, model: str, principal: Principal) -> None:
+        """Raises ModelNotAllowed or UnknownModel where a request for the model would."""
+        self._check_allowed(model, principal)
+        self._pool.check_served(model)
+
+    def _check_allowed(self, model: str, principal: Principal) -> None:
         if not principal.may_use(model):
             raise ModelNotAllowed(model, principal.models)
+
+    def _check_limits(self, principal: Principal, model: str) -> None:
+        self._check_allowed(model, principal)
         limit = principal.max_streams
         if limit is not None:
             own = sum(run.context.principal.name == principal.name for run in self._runs.values())

@@ -66,6 +66,13 @@ class ModelList:
             raise next(failures, UpstreamBroke("No upstream has answered yet."))
         return list(found.values())
 
+    def has(self, id: str) -> bool:
+        """Whether an upstream lists a model by exactly this name. Waits like :meth:`models`."""
+        try:
+            return any(model.id == id for model in self.models())
+        except GatewayError:
+            return False
+
     def _of(self, upstream: UpstreamConfig) -> Iterator[ListedModel]:
         """Yields an upstream's models; until it has answered, those that the settings name."""
         name = upstream.name

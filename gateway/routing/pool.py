@@ -9,12 +9,12 @@ No I/O, no clock: `now` is monotonic seconds, always of the same clock.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fnmatch import translate
 from math import ceil
 from typing import Any, NamedTuple
 
-from gateway.config import UpstreamConfig
+from gateway.config import UpstreamConfig, is_glob
 from gateway.errors import (
     AnswerTooLong,
     GatewayError,
@@ -28,6 +28,8 @@ from gateway.errors import (
 from gateway.routing.breaker import State
 from gateway.routing.failures import Breakers, Call, ModelStatus, Pauses, model_statuses
 
+LATEST = ":latest"
+"""The tag that Ollama's clients add to a name without one."""
 _SOON_S = 5.0
 """`Retry-After` to clients when nothing says how long an upstream will be out."""
 LAST_RESORT_CALLS = 5
@@ -105,6 +107,7 @@ class Pool:
         self._retries = Retries(min_retries)
         self._members = sorted(members, key=lambda member: member.config.priority)
         self._by_name = {member.config.name: member for member in members}
+        self._exact = {name.lower() for name in self._known() if not is_glob(name)}
 
     def pick(
         self, model: str, now: float, tried: Collection[str] = (), caller: str = ""
@@ -119,9 +122,7 @@ class Pool:
         If none can be asked, a first attempt may go to an upstream that is out; see
         LAST_RESORT_CALLS. Other attempts are limited; see _RETRY_SHARE.
         """
-        candidates = [member for member in self._members if member.serves(model)]
-        if not candidates:
-            raise UnknownModel(model, self._known())
+        candidates = self._serving(model)
         if tried and self._retries.are_too_many(sum(m.open_streams for m in self._members)):
             raise NoUpstream(ceil(_SOON_S))
         call = Call.of(model, caller)
@@ -147,6 +148,30 @@ class Pool:
         limit = self._last_resort_calls
         able = [m for m in candidates if m.healthy and not m.is_full and m.last_resorts < limit]
         return min(able, key=lambda member: member.retry_in_s(call, now), default=None)
+
+    def served_name(self, model: str, allowed: Callable[[str], bool]) -> str:
+        """The name of the model with or without the tag `:latest`, which means the same.
+
+        It is the name as it stands, if the settings have it; else the first, of that without and
+        that with the tag, that an upstream serves and that is allowed.
+        """
+        bare = model.removesuffix(LATEST)
+        if not bare or model.lower() in self._exact or (bare == model and ":" in model):
+            return model
+        for name in (bare, bare + LATEST):
+            if allowed(name) and any(member.serves(name) for member in self._members):
+                return name
+        return model
+
+    def check_served(self, model: str) -> None:
+        """Raises UnknownModel when no upstream serves the model."""
+        self._serving(model)
+
+    def _serving(self, model: str) -> list["Member"]:
+        found = [member for member in self._members if member.serves(model)]
+        if not found:
+            raise UnknownModel(model, self._known())
+        return found
 
     def has_usable(self, now: float) -> bool:
         """Whether some upstream can be asked: now, soon, or as a last resort."""

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from flask import Blueprint, Response
 
 from gateway.apis import Api, dialects_of
-from gateway.apis.base import KEY_HEADERS, Endpoint
+from gateway.apis.base import KEY_HEADERS, Endpoint, EndpointRequest, Operation, ServedModel
 from gateway.config import Config, Format
 from gateway.core.families import Families
 from gateway.core.sse import dumps
@@ -33,13 +33,17 @@ def make_blueprint(
     """The routes, bound to the services they use."""
     blueprint = Blueprint("api", __name__)
     _add_hooks(blueprint, config, apis, clock)
-    for api in apis:
-        _add_api(blueprint, api, inference)
-    formats = ",".join(get_args(Format))
 
     def allowed() -> list[ListedModel]:
         may_use = current_request().principal.may_use
         return [model for model in model_list.models() if may_use(model.id)]
+
+    def served() -> list[ServedModel]:
+        return [ServedModel(model.id, model.own_name) for model in allowed()]
+
+    for api in apis:
+        _add_api(blueprint, api, inference, served)
+    formats = ",".join(get_args(Format))
 
     @blueprint.get("/v1/models")
     @blueprint.get(f"/<any({formats}):format>/v1/models")
@@ -79,26 +83,38 @@ def _described(families: Families, model: ListedModel) -> dict[str, Any]:
     }
 
 
-def _add_api(blueprint: Blueprint, api: Api, inference: Inference) -> None:
-    """The routes of one row of APIS."""
+def _add_api(
+    blueprint: Blueprint,
+    api: Api,
+    inference: Inference,
+    served: Callable[[], Sequence[ServedModel]],
+) -> None:
+    """The routes of one row of APIS.
 
-    def answer(format: str | None = None) -> Response:
-        return inference.answer(api, current_request(), format)
+    served: the models that the client of the current request may use.
+    """
 
-    for path in api.paths:
-        rule = path.replace("{format}", f"<any({','.join(api.formats)}):format>")
-        blueprint.add_url_rule(rule, f"{api.name} {path}", answer, methods=["POST"])
+    def add_operation(operation: Operation) -> None:
+        def answer(format: str | None = None) -> Response:
+            return inference.answer(api, operation, current_request(), format)
+
+        for path in operation.paths:
+            rule = path.replace("{format}", f"<any({','.join(api.formats)}):format>")
+            blueprint.add_url_rule(rule, f"{api.name} {path}", answer, methods=["POST"])
 
     def add(endpoint: Endpoint) -> None:
         def answer(**segments: str) -> Response:
-            request = current_request()
-            body = inference.read_body(request) if endpoint.reads_body else {}
-            return _json(endpoint.answer(body, segments), endpoint.headers)
+            body = inference.read_body(api, current_request()) if endpoint.reads_body else {}
+            models = served() if endpoint.needs_models else ()
+            request = EndpointRequest(body, segments, models)
+            return _json(endpoint.answer(request), endpoint.headers)
 
         rule = re.sub(r"\{(\w+)\}", r"<\1>", endpoint.path)
         methods = list(endpoint.methods)
         blueprint.add_url_rule(rule, f"{api.name} {endpoint.path}", answer, methods=methods)
 
+    for operation in api.operations:
+        add_operation(operation)
     for endpoint in api.endpoints:
         add(endpoint)
 

@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 from flask import Response
+from msgspec.structs import replace
 
-from gateway.apis import Answer, Api, ChatRequest, Dialect, NonStreamedAnswer
+from gateway.apis import Answer, Api, Dialect, NonStreamedAnswer
+from gateway.apis.base import Operation, ReadyAnswer
 from gateway.apis.json import read_json
 from gateway.apis.seal import sealer
-from gateway.config import ANONYMOUS, Config
+from gateway.config import ANONYMOUS, Config, Principal
 from gateway.core.events import Done
 from gateway.core.sse import dumps
 from gateway.errors import BadRequest, TurnFailed, UnsupportedMedia
@@ -19,6 +21,8 @@ from gateway.relay.delivery import Delivery, StreamBody
 from gateway.relay.relay import Relay
 from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
+from gateway.routing.models import ModelList
+from gateway.routing.pool import LATEST
 from gateway.server.body import BodyBudget, read_body
 from gateway.server.response_socket import ResponseSocket
 from gateway.server.waiting import WaitingRequests
@@ -42,6 +46,7 @@ class Inference:
         dialects: Mapping[str, type[Dialect]],
         turns: TurnFactory,
         relay: Relay,
+        model_list: ModelList,
         waiting: WaitingRequests,
     ) -> None:
         """dialects: by the names of their formats."""
@@ -49,16 +54,23 @@ class Inference:
         self._dialects = dialects
         self._turns = turns
         self._relay = relay
+        self._model_list = model_list
         self._waiting = waiting
         self._budget = BodyBudget()
 
-    def read_body(self, request: GatewayRequest, format: str | None = None) -> dict[str, Any]:
+    def read_body(
+        self, api: Api, request: GatewayRequest, format: str | None = None
+    ) -> dict[str, Any]:
         """The request's JSON object. Raises UnsupportedMedia, BadRequest or a reading error.
 
         format: the one that the path names, which may word its own errors.
         """
         not_json = self._dialects[format].not_json if format is not None else None
-        if not request.is_json:  # a form or a `no-cors` fetch of another page can't say JSON
+        # A form or a `no-cors` fetch of a page of another origin can't send this Content-Type.
+        is_safe = request.is_json or (
+            api.takes_any_content_type and "Origin" not in request.headers
+        )
+        if not is_safe:
             if not_json is not None:
                 raise BadRequest(not_json)
             raise UnsupportedMedia("Send the request as JSON, with Content-Type: application/json.")
@@ -71,32 +83,40 @@ class Inference:
                 body = decode_body(body, coding, config.max_body_bytes)
             return read_json(body, not_json)
 
-    def _seal(self, asked: ChatRequest) -> Callable[[str], str]:
-        return partial(sealer(self._config.seal_keys).seal, asked.model)
+    def _seal(self, model: str) -> Callable[[str], str]:
+        """model: the name that the client uses, with which it will hand the seal back."""
+        return partial(sealer(self._config.seal_keys).seal, model)
 
-    def answer(self, api: Api, request: GatewayRequest, format: str | None) -> Response:
+    def answer(
+        self, api: Api, operation: Operation, request: GatewayRequest, format: str | None
+    ) -> Response:
         """Reads the request, starts the run and answers, streamed or not.
 
         format: the one that the path names, if it does.
         """
-        body = self.read_body(request, format)
+        body = self.read_body(api, request, format)
         request.dialect = api.format_of(body, format, self._config)
-        asked = self._turns.resolve_options(api.read(body, format, self._config))
-        asked = self._turns.recall(asked, request.principal)
-        if len(asked.model) > _MAX_MODEL_CHARS:
+        read = operation.read(body, format, self._config)
+        if len(read.model) > _MAX_MODEL_CHARS:
             raise BadRequest(
                 f"The name of the model is longer than {_MAX_MODEL_CHARS} characters.",
                 param="model",
             )
+        name = self._served_name(read.model, request.principal)
+        if isinstance(read, ReadyAnswer):
+            self._relay.check_served(name, request.principal)
+            return Response(dumps(read.body(int(time.time()))), content_type="application/json")
+        asked = self._turns.resolve_options(replace(read, model=name))
+        asked = self._turns.recall(asked, request.principal)
         stream_id = uuid.uuid4().hex
         dialect = self._dialects[asked.dialect]
         answer = Answer(
             id=stream_id,
-            model=asked.model or "default",
+            model=read.model or "default",
             created=int(time.time()),
             request_id=request.id,
             reasoning=asked.options.reasoning,
-            seal=self._seal(asked) if asked.seals_thoughts else None,
+            seal=self._seal(read.model) if asked.seals_thoughts else None,
             include_usage=asked.include_usage,
             echo=asked.echo,
             prompt_tokens=asked.prompt_tokens,
@@ -111,6 +131,15 @@ class Inference:
             socket = self._relay.response_socket(request.environ)
             return _streamed(delivery, dialect(answer), socket)
         return _not_streamed(delivery, dialect.non_streamed(answer))
+
+    def _served_name(self, model: str, principal: Principal) -> str:
+        """The name by which the model is known here: `m:latest` and `m` are one model.
+
+        Clients of Ollama's API add the tag, also to the names that they take to another API.
+        """
+        if model.endswith(LATEST) and self._model_list.has(model):
+            return model
+        return self._relay.served_name(model, principal)
 
 
 def _caller_of(request: GatewayRequest) -> str:

@@ -237,8 +237,13 @@ def test_gauges_of_a_worker_are_in_files_that_gunicorn_conf_removes(
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     value_class: Any = prometheus_client.values.MultiProcessValue(lambda: 7)
-    value_class("gauge", "g", "g", (), (), "help", multiprocess_mode="livesum").set(1)
-    value_class("counter", "c", "c", (), (), "help").inc(1)
+    gauge = value_class("gauge", "g", "g", (), (), "help", multiprocess_mode="livesum")
+    counter = value_class("counter", "c", "c", (), (), "help")
+    gauge.set(1)
+    counter.inc(1)
+    # Files left open would fail the test that runs when the garbage collector closes them.
+    gauge._file.close()
+    counter._file.close()
     assert [path.name for path in tmp_path.glob("gauge_live*_7.db")] == ["gauge_livesum_7.db"]
     assert (tmp_path / "counter_7.db").exists()
 

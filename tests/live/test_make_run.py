@@ -132,6 +132,16 @@ def test_make_run_serves_until_ctrl_c() -> None:
         assert "Traceback" not in run.output()
 
 
+def test_the_printed_address_serves_a_client_of_ollamas_api() -> None:
+    with make_run() as run:
+        run.wait_for("Ctrl-C stops.")
+        found = re.search(r"OLLAMA_HOST=(\S+)", run.output())
+        assert found
+        tags = requests.get(f"{found[1]}/api/tags", timeout=5).json()
+        assert "default:latest" in [model["name"] for model in tags["models"]]
+        run.ctrl_c()
+
+
 def test_the_printed_curl_command_works() -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")

@@ -16,6 +16,8 @@ from tests.programs import Program
 START_S = 180
 PHASED = "phased"
 """The prefix of models that Open WebUI requests from the gateway's `/v1`."""
+OLLAMA = "ollama"
+"""The prefix of models that Open WebUI requests over Ollama's API."""
 _NO_NETWORK = {"OFFLINE_MODE": "True", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai"}
 """Prevents the check for a new version and the download of an embedding model."""
 
@@ -59,6 +61,21 @@ class OpenWebUI:
             return requests.get(f"{self.url}/health", timeout=60).ok
         except requests.ConnectionError:
             return False
+
+    def connect_ollama(self, gateway_url: str, key: str) -> None:
+        """Adds a connection over Ollama's API, for models with the prefix `ollama.`."""
+        connection = {"enable": True, "key": key, "prefix_id": OLLAMA}
+        updated = requests.post(
+            f"{self.url}/ollama/config/update",
+            headers=self._headers,
+            json={
+                "ENABLE_OLLAMA_API": True,
+                "OLLAMA_BASE_URLS": [gateway_url],
+                "OLLAMA_API_CONFIGS": {"0": connection},
+            },
+            timeout=60,
+        )
+        updated.raise_for_status()
 
     def models(self) -> list[str]:
         """Returns the ids of the models that users can choose."""

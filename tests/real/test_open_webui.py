@@ -17,7 +17,7 @@ from tests.browser import chromium
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, frame, refusal, say
 from tests.live.wire import logged_turns, wait_until
 from tests.programs import Program, start_gateway
-from tests.real.open_webui import PHASED, Chat, OpenWebUI, start_open_webui
+from tests.real.open_webui import OLLAMA, PHASED, Chat, OpenWebUI, start_open_webui
 
 OPEN_WEBUI = os.environ.get("OPEN_WEBUI", "")
 pytestmark = pytest.mark.skipif(
@@ -153,6 +153,23 @@ def test_a_stream_that_breaks_off_ends_in_an_error(webui: OpenWebUI) -> None:
     assert "broke off" in error
     assert end == "data: [DONE]"
     assert webui.ask("breaks-off", stream=False).status_code == 502
+
+
+def test_over_ollamas_api_the_summaries_are_beside_the_answer(
+    webui: OpenWebUI, gateway: Program
+) -> None:
+    webui.connect_ollama(gateway.url, KEY)
+    model = f"{OLLAMA}.thinker:latest"
+    assert model in webui.models()
+    [choice] = webui.ask(model, stream=False).json()["choices"]
+    assert choice["message"]["content"] == ANSWER
+    assert THOUGHT in choice["message"]["reasoning_content"]
+    *events, end = webui.ask(model, stream=True).content.decode().strip().split("\n\n")
+    deltas = [json.loads(event.removeprefix("data: "))["choices"][0]["delta"] for event in events]
+    thoughts = "".join(delta.get("reasoning_content") or "" for delta in deltas)
+    assert thoughts == f"{PROMPT}\n\n{THOUGHT}\n\n"
+    assert "".join(delta.get("content") or "" for delta in deltas) == ANSWER
+    assert end == "data: [DONE]"
 
 
 # --- The page -------------------------------------------------------------------------------------

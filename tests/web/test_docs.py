@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.apis import DIALECTS
+from gateway.apis import APIS, Api
 from gateway.config import Config, setting_names
 from gateway.core.families import FAMILIES, Families, Family
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
@@ -60,10 +60,14 @@ def test_every_event_is_listed() -> None:
         assert f"| `{name}` |" in DOCS["api.md"]
 
 
-@pytest.mark.parametrize("name", DIALECTS)
-def test_every_format_is_described(name: str) -> None:
-    assert f"## `{name}`" in DOCS["api.md"]
-    assert re.search(rf"\| `(POST /v1/)?{name}`", DOCS["README.md"])
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+def test_every_format_is_described(api: Api) -> None:
+    for name in api.formats:
+        assert f"## `{name}`" in DOCS["api.md"]
+        assert any(
+            re.search(rf"\| {re.escape(cell)}", DOCS["README.md"])
+            for cell in (f"`{name}`", f"`POST {api.paths[0]}`")
+        )
 
 
 @pytest.mark.parametrize("page", PARTS)

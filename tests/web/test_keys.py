@@ -11,14 +11,23 @@ import responses
 from flask.testing import FlaskClient
 
 from gateway import Config, create_app
+from gateway.apis import APIS
+from gateway.errors import NotOffered
 from tests.core.scripted import DONE, FINISH, contents
 from tests.web.conftest import COMPLETIONS, answers
 
 KEY = "sk-client-1"
 OTHER = "sk-client-2"
 WRONG = "sk-unknown"
-MODEL = "vendor/a-model"
-BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, "input": "hi"}
+BODY = {
+    "model": "m",
+    "messages": [{"role": "user", "content": "hi"}],
+    "max_tokens": 9,
+    "input": "hi",
+}
+ID = f"resp_{32 * '0'}"
+ROOTS = ("/v1/", "/api/")
+"""Every path that needs a key has one of these in it."""
 NO_KEY_NEEDED = {
     "/",
     "/health",
@@ -34,14 +43,18 @@ def routes() -> Iterator[tuple[str, str]]:
     for rule in create_app(Config()).url_map.iter_rules():
         formats = re.search(r"<any\((.*)\):format>", rule.rule)
         for format in formats[1].split(",") if formats else [""]:
-            path = re.sub("<any.*?>", format, rule.rule).replace("<id>", f"resp_{32 * '0'}")
-            path = path.replace("<path:id>", MODEL)
+            path = re.sub("<any.*?>", format, rule.rule)
+            path = re.sub("<(path:)?id>", ID, path)
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 if rule.rule not in NO_KEY_NEEDED:
                     yield method, path
 
 
 KEYED_ROUTES = sorted(routes())
+MODELS = {"data": [{"id": ID}, {"id": "m"}]}
+NOT_OFFERED = {
+    endpoint.path for api in APIS for endpoint in api.endpoints if endpoint.refusal is NotOffered
+}
 
 
 @pytest.fixture
@@ -55,9 +68,9 @@ def call(client: FlaskClient, method: str, path: str, **headers: str) -> Any:
     return client.open(path, method=method, headers=sent, buffered=True, **body)
 
 
-def test_the_routes_that_need_a_key_are_those_below_v1() -> None:
+def test_the_routes_that_need_a_key_are_those_of_the_apis() -> None:
     assert len(KEYED_ROUTES) > 15
-    assert all("/v1/" in path for _, path in KEYED_ROUTES)
+    assert all(any(root in path for root in ROOTS) for _, path in KEYED_ROUTES)
 
 
 @pytest.mark.parametrize(("method", "path"), KEYED_ROUTES)
@@ -81,6 +94,8 @@ def error_of(path: str, refused: Any) -> str:
         assert said["code"] == 401
         return str(said["error"])
     said = refused.get_json()
+    if path.startswith("/api/"):
+        return str(said["error"])
     if path.startswith("/v1/messages"):
         assert said["type"] == "error"
         assert said["request_id"]
@@ -94,11 +109,11 @@ def error_of(path: str, refused: Any) -> str:
 def test_every_key_is_accepted_in_either_header(
     keyed: FlaskClient, upstream: responses.RequestsMock, method: str, path: str
 ) -> None:
+    status = 404 if "/responses/" in path else 501 if path in NOT_OFFERED else 200
     answers(upstream, *contents("Hi!"), FINISH, DONE)
-    upstream.get(COMPLETIONS.replace("chat/completions", "models"), json={"data": [{"id": MODEL}]})
-    stored = "/responses/" in path  # the gateway stores no responses
+    upstream.get(COMPLETIONS.replace("chat/completions", "models"), json=MODELS)
     for headers in ({"Authorization": f"Bearer {KEY}"}, {"x_api_key": OTHER}):
-        assert call(keyed, method, path, **headers).status_code == (404 if stored else 200)
+        assert call(keyed, method, path, **headers).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -163,4 +178,4 @@ def test_the_openapi_document_shows_which_paths_may_need_a_key(client: FlaskClie
         if operation["security"] == [{}, {"bearer": []}, {"x-api-key": []}]
         if "WWW-Authenticate" in operation["responses"]["401"]["headers"]
     }
-    assert keyed == {path for path in document["paths"] if "/v1/" in path}
+    assert keyed == {path for path in document["paths"] if any(root in path for root in ROOTS)}

@@ -40,50 +40,42 @@ class EventsDialect(Dialect):
         )
 
     def _name_and_data(self, event: Event) -> Iterator[tuple[str, str]]:
+        """Yields the name and the data of an event; nothing if the format has no place for it."""
         match event:
-            case Extra(chunk=chunk):
+            case OutputDelta(text):
+                yield "final_output_delta", _text(text)
+            case ReasoningDelta(text):
+                yield "reasoning_delta", _text(text)
+            case SummaryDelta(line):
+                yield "reasoning_summary_delta", _text(line + "\n")
+            case ReasoningSummary(text):
+                yield "reasoning_summary", _text(text)
+            case PromptSummary(text, ttft_ms):
+                yield "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms})
+            case ToolCallDelta(call):
+                yield "tool_call_delta", dumps(_tool_call(call))
+            case Extra(delta, chunk=chunk):  # the format has no event for unknown delta fields
                 self._upstream_timings = chunk.get("timings", self._upstream_timings)
-            case Done() if self._upstream_timings is not None:
-                yield "done", dumps(_done(event) | {"upstream_timings": self._upstream_timings})
-                return
-        yield from _name_and_data(event)
+                if (legacy := legacy_call(delta)) is not None:
+                    yield "tool_call_delta", dumps(_tool_call(legacy))
+            case Done():
+                yield "done", dumps(_done(event, self._upstream_timings))
+            case Failed(error):
+                yield "failed", dumps(error.body())
+            case Thoughts() | ChoiceEvent():
+                pass  # neither has a place: there is only one choice
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return frame(f'{{"elapsed_ms":{elapsed_ms}}}', "heartbeat")
 
 
-def _name_and_data(event: Event) -> Iterator[tuple[str, str]]:
-    """Yields the name and the data of an event, or nothing if the format has no place for it."""
-    match event:
-        case OutputDelta(text):
-            yield "final_output_delta", _text(text)
-        case ReasoningDelta(text):
-            yield "reasoning_delta", _text(text)
-        case SummaryDelta(line):
-            yield "reasoning_summary_delta", _text(line + "\n")
-        case ReasoningSummary(text):
-            yield "reasoning_summary", _text(text)
-        case PromptSummary(text, ttft_ms):
-            yield "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms})
-        case ToolCallDelta(call):
-            yield "tool_call_delta", dumps(_tool_call(call))
-        case Done():
-            yield "done", dumps(_done(event))
-        case Failed(error):
-            yield "failed", dumps(error.body())
-        case Extra(delta):  # the format has no event for unknown delta fields
-            if (legacy := legacy_call(delta)) is not None:
-                yield "tool_call_delta", dumps(_tool_call(legacy))
-        case Thoughts() | ChoiceEvent():
-            pass  # neither has a place: there is only one choice
-
-
-def _done(done: Done) -> dict[str, Any]:
-    return {
+def _done(done: Done, upstream_timings: Any) -> dict[str, Any]:
+    data = {
         "finish_reason": done.finish_reason,
         "usage": done.total_usage,
         "timings": msgspec.to_builtins(done.timings),
     }
+    return data if upstream_timings is None else data | {"upstream_timings": upstream_timings}
 
 
 def _text(text: str) -> str:

@@ -115,7 +115,8 @@ def _can_be_kept(message: Any) -> bool:
 
 def _is_users(message: Any) -> bool:
     """Returns whether the user may have written the message: it has no other known role."""
-    return not (isinstance(message, dict) and message.get("role") in _OTHER_ROLES)
+    role = message.get("role") if isinstance(message, dict) else None
+    return not (isinstance(role, str) and role in _OTHER_ROLES)
 
 
 def _readable(message: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Anthropic's Messages API."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from gateway.apis.base import Api, Endpoint, Schema, StreamFormat
+from gateway.apis.base import Api, Endpoint, EndpointRequest, Schema, StreamFormat
 from gateway.apis.messages.request import MessagesBody, count_tokens, read_messages
 from gateway.apis.messages.stream import MessagesDialect
 from gateway.apis.schemas import COUNT, STRING, STRING_OR_NULL, list_of, object_of
@@ -29,8 +28,8 @@ _ERROR = object_of(
 )
 
 
-def _count_tokens(body: dict[str, Any], _segments: Mapping[str, str]) -> dict[str, Any]:
-    return {"input_tokens": count_tokens(body), "estimated": True}
+def _count_tokens(request: EndpointRequest) -> dict[str, Any]:
+    return {"input_tokens": count_tokens(dict(request.body)), "estimated": True}
 
 
 MESSAGES = Api(

@@ -1,9 +1,8 @@
 """OpenAI's Responses API."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from gateway.apis.base import Api, Endpoint, Schema, StreamFormat
+from gateway.apis.base import Api, Endpoint, EndpointRequest, Schema, StreamFormat
 from gateway.apis.responses.request import ResponsesBody, read_responses
 from gateway.apis.responses.stream import ResponsesDialect
 from gateway.apis.schemas import COUNT, OBJECT, OPENAI_ERROR, STRING, list_of, object_of
@@ -34,8 +33,9 @@ _RESPONSE = object_of(
 _STORES_NONE = "The gateway stores no responses"
 
 
-def _not_stored(_body: dict[str, Any], segments: Mapping[str, str]) -> dict[str, Any]:
-    raise NotFound(f"Response with id '{segments['id']}' not found: the gateway stores none.")
+def _not_stored(request: EndpointRequest) -> dict[str, Any]:
+    id = request.segments["id"]
+    raise NotFound(f"Response with id '{id}' not found: the gateway stores none.")
 
 
 RESPONSES = Api(

@@ -5,22 +5,21 @@ from typing import Any
 
 import msgspec
 
-from gateway.apis import Api
-from gateway.apis.base import Schema
+from gateway.apis.base import Operation, Schema
 from gateway.web.openapi.answers import REF
 
 
-def request_schema(api: Api) -> Schema:
-    """The schema of an API's request: `ChatRequest`, `MessagesRequest` and so on."""
-    name = f"{api.name.title()}Request"
-    return Schema(name, request_schemas(api)[name])
+def request_schema(operation: Operation) -> Schema:
+    """The schema of a request: `ChatRequest`, `MessagesRequest` and so on."""
+    name = f"{_prefix(operation)}Request"
+    return Schema(name, request_schemas(operation)[name])
 
 
-def request_schemas(api: Api) -> dict[str, Any]:
-    """Name → schema, of an API's request and all that it is made of."""
-    prefix = api.name.title()
+def request_schemas(operation: Operation) -> dict[str, Any]:
+    """Name → schema, of a request and all that it is made of."""
+    prefix = _prefix(operation)
     (root,), parts = msgspec.json.schema_components(
-        [api.request], ref_template=f"{REF}{prefix}{{name}}"
+        [operation.request], ref_template=f"{REF}{prefix}{{name}}"
     )
     text = json.dumps({f"{prefix}{name}": schema for name, schema in parts.items()})
     own = root["$ref"].removeprefix(REF)
@@ -28,3 +27,7 @@ def request_schemas(api: Api) -> dict[str, Any]:
         text.replace(own, f"{prefix}Request").replace(f"{prefix}_", prefix)
     )
     return schemas
+
+
+def _prefix(operation: Operation) -> str:
+    return operation.name.title().replace("_", "")

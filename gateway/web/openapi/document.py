@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from gateway import errors
 from gateway.apis import Api
-from gateway.apis.base import Endpoint
+from gateway.apis.base import Endpoint, Operation
 from gateway.apis.schemas import OPENAI_ERROR
 from gateway.config import Format
 from gateway.web.openapi.answers import (
@@ -59,9 +59,14 @@ def document(version: str, apis: Sequence[Api]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the gateway's paths."""
     schemas = {schema.name: schema.schema for schema in ALL}
     for api in apis:
-        found = [api.answer, api.error, *api.other_bodies]
-        found += [endpoint.schema for endpoint in api.endpoints if endpoint.schema is not None]
-        schemas |= request_schemas(api) | {schema.name: schema.schema for schema in found}
+        found = [api.error]
+        for operation in api.operations:
+            schemas |= request_schemas(operation)
+            found += [operation.answer, *operation.other_bodies]
+        found += [format.item for format in api.formats.values() if format.item is not None]
+        for endpoint in api.endpoints:
+            found += [s for s in (endpoint.schema, endpoint.request) if s is not None]
+        schemas |= {schema.name: schema.schema for schema in found}
     keys = _security_schemes(apis)
     return {
         "openapi": "3.1.0",
@@ -91,10 +96,11 @@ def _security_schemes(apis: Sequence[Api]) -> dict[str, Any]:
 def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for api in apis:
-        request = {path: _request(api, security) for path in api.paths}
-        for path, item in request.items():
-            in_path = {"parameters": [_format(list(api.formats))]} if "{format}" in path else {}
-            paths[path] = in_path | item
+        for operation in api.operations:
+            item = _request(api, operation, security)
+            for path in operation.paths:
+                in_path = {"parameters": [_format(list(api.formats))]} if "{format}" in path else {}
+                paths[path] = in_path | item
         for endpoint in api.endpoints:
             paths[endpoint.path] = _endpoint(api, endpoint, security)
     listed = _get("The models of the model server", content(json=MODEL_LIST))
@@ -135,16 +141,16 @@ def _format(names: list[str]) -> dict[str, Any]:
     return {"name": "format", "in": "path", "required": True, "schema": {"enum": names}}
 
 
-def _request(api: Api, security: _Security) -> dict[str, Any]:
+def _request(api: Api, operation: Operation, security: _Security) -> dict[str, Any]:
     """The path item of a path that takes a request for the model."""
-    bodies = [ref(schema) for schema in (request_schema(api), *api.other_bodies)]
+    bodies = [ref(schema) for schema in (request_schema(operation), *operation.other_bodies)]
     return {
         "post": {
-            "summary": api.title,
+            "summary": operation.title,
             "parameters": [_REQUEST_ID],
             "requestBody": _body(bodies[0] if len(bodies) == 1 else {"anyOf": bodies}),
             "responses": {
-                "200": _answer("The answer", content(json=api.answer, events=EVENT)),
+                "200": _answer("The answer", _streamed_or_not(api, operation)),
                 **_fails(_refusal(api)),
             },
             "security": security,
@@ -156,9 +162,10 @@ def _endpoint(api: Api, endpoint: Endpoint, security: _Security) -> dict[str, An
     """The path item of another path of an API."""
     failures = _fails(_refusal(api))
     if endpoint.schema is None:
+        refusal = endpoint.refusal
         responses = {
             "401": failures["401"],
-            "404": _answer("`not_found`", content(json=api.error)),
+            str(refusal.status): _answer(f"`{refusal.code}`", content(json=api.error)),
         }
     else:
         responses = {"200": _answer("The answer", content(json=endpoint.schema)), **failures}
@@ -170,9 +177,17 @@ def _endpoint(api: Api, endpoint: Endpoint, security: _Security) -> dict[str, An
     if "post" in items and endpoint.reads_body:
         items["post"] |= {
             "parameters": [_REQUEST_ID],
-            "requestBody": _body(ref(request_schema(api))),
+            "requestBody": _body(ref(endpoint.request or request_schema(api))),
         }
     return items
+
+
+def _streamed_or_not(api: Api, operation: Operation) -> dict[str, Any]:
+    found = content(json=operation.answer)
+    for format in api.formats.values():
+        media_type = format.dialect.content_type.partition(";")[0]
+        found[media_type] = {"schema": ref(format.item or EVENT)}
+    return found
 
 
 def _refusal(api: Api) -> dict[str, Any]:

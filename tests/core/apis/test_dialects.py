@@ -67,8 +67,15 @@ def encode_stream(dialect: Dialect, batches: Iterable[list[Event]]) -> bytes:
     return stream
 
 
+def is_lines(name: str) -> bool:
+    """True when the stream is of lines of JSON, and not of server-sent events."""
+    return ALL_DIALECTS[name].content_type == "application/x-ndjson"
+
+
 def decode(stream: bytes) -> list[tuple[str, Any]]:
-    """Name and data of each event, as an independent parser sees them."""
+    """Name and data of each event, as an independent parser sees them. A line has no name."""
+    if stream.startswith(b"{"):
+        return [("", json.loads(line)) for line in stream.splitlines()]
     events = sseclient.SSEClient([stream]).events()
     return [(e.event, e.data if e.data == "[DONE]" else json.loads(e.data)) for e in events]
 
@@ -88,14 +95,19 @@ def test_every_format_of_the_settings_has_a_dialect() -> None:
 @pytest.mark.parametrize("event", [*TURN, FAILED], ids=lambda event: type(event).__name__)
 def test_every_event_is_encoded_as_complete_frames_or_omitted(name: str, event: Event) -> None:
     frames = make(name).encode(1, [event])
-    assert frames == b"" or frames.endswith(b"\n\n")
+    assert frames == b"" or frames.endswith(b"\n" if is_lines(name) else b"\n\n")
 
 
 @pytest.mark.parametrize("name", ALL_DIALECTS)
-def test_every_frame_is_one_ascii_data_line(name: str) -> None:
+def test_every_frame_is_one_ascii_line_of_data(name: str) -> None:
     stream = encode_stream(make(name, include_usage=True), [TURN]) + make(name).heartbeat(7)
     assert stream.isascii()
     assert b"\r" not in stream
+    if is_lines(name):
+        lines = stream.split(b"\n")
+        assert lines.pop() == b""
+        assert all(isinstance(json.loads(line), dict) for line in lines), "no line is blank"
+        return
     blocks = stream.split(b"\n\n")
     assert blocks.pop() == b""
     for block in blocks:
@@ -119,6 +131,7 @@ def test_a_failure_at_any_point_is_sent_once_and_nothing_looks_complete(name: st
     assert "It broke off." in json.dumps(failures)
     assert not any(name in ENDS for name, _ in events)
     chunks = [data for _, data in events if isinstance(data, dict)]
+    assert not any(chunk.get("done") for chunk in chunks)
     assert not any(c.get("finish_reason") for chunk in chunks for c in chunk.get("choices", []))
 
 
@@ -135,6 +148,8 @@ def streamed_answer(name: str, stream: bytes) -> str:
         case "messages":
             block_deltas = [data["delta"] for name, data in named if name == "content_block_delta"]
             return "".join(delta.get("text", "") for delta in block_deltas)
+        case "ollama":
+            return "".join(data["message"]["content"] for _, data in named)
         case "toy":
             return "".join(data["toy"] for _, data in named if "toy" in data)
         case "responses":
@@ -144,6 +159,8 @@ def streamed_answer(name: str, stream: bytes) -> str:
 
 def non_streamed_answer(body: dict[str, Any]) -> str:
     """The text of a non-streamed answer."""
+    if "message" in body:
+        return str(body["message"]["content"])
     if "choices" in body:
         return str(body["choices"][0]["message"]["content"])
     parts = body.get("content") or [p for item in body["output"] for p in item.get("content", [])]

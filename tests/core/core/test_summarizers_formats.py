@@ -42,6 +42,9 @@ def shown_in(name: str, events: list[Event]) -> str:
     """The text of the reasoning's summary that a client of this format reads."""
     dialect = DIALECTS[name](Answer(id="1", model="m", created=7))
     stream = dialect.begin() + dialect.encode(1, events)
+    if name == "ollama":
+        messages = [json.loads(line)["message"] for line in stream.splitlines()]
+        return "".join(message.get("thinking", "") for message in messages)
     found = [e for e in sseclient.SSEClient([stream]).events() if e.data != "[DONE]"]
     named: list[tuple[str, Any]] = [(event.event, json.loads(event.data)) for event in found]
     match name:

@@ -61,6 +61,33 @@ def refusal(status: int, retry_after_s: int | None = None) -> UpstreamRefused:
     return UpstreamRefused(status, "It said no.", retry_after_s=retry_after_s)
 
 
+@pytest.mark.parametrize(
+    ("asked", "served"),
+    [
+        ("m", "m"),
+        ("m:latest", "m"),
+        ("tagged", "tagged:latest"),
+        ("tagged:latest", "tagged:latest"),
+        ("short:latest", "short:latest"),
+        ("m:8b", "m:8b"),
+        ("unknown:latest", "unknown:latest"),
+        ("", ""),
+        (":latest", ":latest"),
+    ],
+)
+def test_a_name_with_the_tag_latest_is_the_name_without_it(asked: str, served: str) -> None:
+    one = upstream("one", models=("m", "m:*", "tagged:latest"))
+    pool = make_pool(one, upstream("two", models=("sho*",), rename={"short:latest": "own"}))
+    assert pool.served_name(asked, lambda name: True) == served
+
+
+def test_a_name_is_kept_where_the_key_covers_only_that() -> None:
+    pool = make_pool(upstream("one"))
+    assert pool.served_name("m:latest", lambda name: name == "m:latest") == "m:latest"
+    assert pool.served_name("m", lambda name: name == "m:latest") == "m:latest"
+    assert pool.served_name("m", lambda name: False) == "m"
+
+
 def break_down(
     pool: Pool, now: float, failures: int = FAILURES, error: GatewayError = DEAD
 ) -> None:

@@ -1,0 +1,162 @@
+"""Converts the messages of Ollama's API to chat messages.
+
+Only the newest message of the user is refused for its form: the others are history, which the user
+can't change. Results of tools that name no call belong to the calls before them, in order: Home
+Assistant sends no ids.
+"""
+
+import base64
+import binascii
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway.apis.content import cannot_read, text_part
+from gateway.apis.history import valid_arguments
+from gateway.apis.json import convert
+from gateway.errors import BadRequest
+
+_MAGIC = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
+"""How the data of an image begins; Ollama's clients do not name its type."""
+_ROLES = ("system", "user", "assistant", "tool")
+
+
+class RequestMessage(msgspec.Struct, frozen=True):
+    """A message, as the newest of the user must be."""
+
+    role: str
+    content: str | None = None
+    images: list[str] | None = None
+
+
+def chat_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
+    """Returns the chat messages. Raises BadRequest that names the path of the fault."""
+    newest = max((at for at, message in enumerate(messages) if _role(message) == "user"), default=0)
+    calls = _CallIds()
+    found: list[dict[str, Any]] = []
+    for at, message in enumerate(messages):
+        if at == newest:
+            convert(message, RequestMessage, f"messages[{at}]")
+            if _role(message) not in _ROLES:
+                path = f"messages[{at}].role"
+                raise BadRequest(f"{path}: it must be one of {', '.join(_ROLES)}.", param=path)
+        found += _chat_message(message, calls, f"messages[{at}]" if at == newest else None)
+    return found
+
+
+def user_message(text: str, images: Sequence[Any], path: str | None) -> dict[str, Any]:
+    """Returns a message of the user.
+
+    path: where it is in the request, if a fault in an image is to be refused. Otherwise a text
+    takes the image's place. Raises BadRequest.
+    """
+    parts = []
+    for at, image in enumerate(images):
+        if (url := _image_url(image)) is not None:
+            parts.append({"type": "image_url", "image_url": {"url": url}})
+        elif path is None:
+            parts.append(text_part(cannot_read("image", image if isinstance(image, str) else None)))
+        else:
+            where = f"{path}.images[{at}]".strip(".")
+            raise BadRequest(
+                f"{where}: it must be a PNG, JPEG, WebP or GIF image in base64.", param=where
+            )
+    if not parts:
+        return {"role": "user", "content": text}
+    return {"role": "user", "content": [*([text_part(text)] if text else []), *parts]}
+
+
+class _CallIds:
+    """The ids of tool calls: those that the client sent, and made ones for all others."""
+
+    def __init__(self) -> None:
+        self._made = 0
+        self._open: deque[tuple[str, str]] = deque()
+        """Id and name of each call that has no result yet."""
+
+    def call(self, id: Any, name: str) -> str:
+        """Returns the id of the next call."""
+        if isinstance(id, str) and id:
+            known = id
+        else:
+            self._made += 1
+            known = f"call_{self._made}"
+        self._open.append((known, name))
+        return known
+
+    def result(self, id: Any, name: Any) -> str | None:
+        """Returns the id of the call that a result is of, or None if there is no such call."""
+        found: tuple[str, str] | None
+        found = next((call for call in self._open if call[0] == id), None)
+        found = found or next((call for call in self._open if call[1] == name), None)
+        if found is None and not id and not name:
+            found = self._open[0] if self._open else None
+        if found is None:
+            return None
+        self._open.remove(found)
+        return found[0]
+
+
+def _chat_message(message: Any, calls: _CallIds, path: str | None) -> Iterator[dict[str, Any]]:
+    """Yields the chat message, or none for something that can't be read.
+
+    path: where it is, if its faults are to be refused.
+    """
+    role = _role(message)
+    content = message.get("content") if isinstance(message, dict) else None
+    text = content if isinstance(content, str) else ""
+    match role:
+        case "system":
+            yield {"role": "system", "content": text}
+        case "user":
+            images = message.get("images")
+            yield user_message(text, images if isinstance(images, list) else (), path)
+        case "assistant":
+            made = list(_tool_calls(message.get("tool_calls"), calls))
+            if made:
+                yield {"role": "assistant", "content": text or None, "tool_calls": made}
+            elif text:
+                yield {"role": "assistant", "content": text}
+        case "tool":
+            name = message.get("tool_name") or message.get("name")
+            id = calls.result(message.get("tool_call_id"), name)
+            if id is None:  # servers refuse the result of a call that they do not know
+                yield {"role": "user", "content": f"[tool result]\n{text}"}
+            else:
+                yield {"role": "tool", "tool_call_id": id, "content": text}
+
+
+def _tool_calls(made: Any, calls: _CallIds) -> Iterator[dict[str, Any]]:
+    for call in made if isinstance(made, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        name = function.get("name") if isinstance(function, dict) else None
+        if isinstance(function, dict) and isinstance(name, str) and name:
+            arguments = valid_arguments(function.get("arguments"))
+            yield {
+                "id": calls.call(call.get("id"), name),
+                "type": "function",
+                "function": {"name": name, "arguments": arguments},
+            }
+
+
+def _role(message: Any) -> str:
+    role = message.get("role") if isinstance(message, dict) else None
+    return role.lower() if isinstance(role, str) else ""
+
+
+def _image_url(image: Any) -> str | None:
+    """Returns the image as a data URL, or None if it is no image that is known."""
+    if not isinstance(image, str):
+        return None
+    if image.startswith("data:image/"):
+        return image
+    try:
+        begin = base64.b64decode(image[:16], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    for magic, type in _MAGIC:
+        if begin.startswith(magic):
+            return f"data:image/{type};base64,{image}"
+    return None

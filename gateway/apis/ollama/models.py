@@ -1,0 +1,104 @@
+"""The models as Ollama's clients know them, and what the gateway does not offer of Ollama's API.
+
+Clients choose by this what they ask for, so each model is listed with everything that the API can
+carry; a model server refuses what its model can't do.
+"""
+
+import re
+from hashlib import sha256
+from typing import Any
+
+from gateway.apis.base import EndpointRequest, ServedModel
+from gateway.config import plain_name
+from gateway.errors import BadRequest, NotFound, NotOffered
+
+API_VERSION = "0.20.0"
+"""The version of Ollama whose API this is. VS Code refuses one below 0.6.4."""
+_CAPABILITIES = ["completion", "tools", "thinking", "vision"]
+_UNKNOWN_DATE = "1970-01-01T00:00:00Z"
+_FOR_EVER = "2318-01-01T00:00:00Z"
+"""What Ollama says of a model that it never unloads."""
+_LATEST = ":latest"
+
+
+def version(_request: EndpointRequest) -> dict[str, Any]:
+    """`/api/version`."""
+    return {"version": API_VERSION}
+
+
+def tags(request: EndpointRequest) -> dict[str, Any]:
+    """`/api/tags`."""
+    return {"models": [_listed(model) for model in request.models]}
+
+
+def loaded(request: EndpointRequest) -> dict[str, Any]:
+    """`/api/ps`: a model server has all its models loaded, as far as the gateway knows."""
+    more = {"expires_at": _FOR_EVER, "size_vram": 0, "context_length": 0}
+    return {"models": [_listed(model) | more for model in request.models]}
+
+
+def show(request: EndpointRequest) -> dict[str, Any]:
+    """`/api/show`. Raises BadRequest or NotFound."""
+    name = request.body.get("model") or request.body.get("name")
+    if not isinstance(name, str):
+        raise BadRequest("model is required", param="model")
+    for model in request.models:
+        if _tagged(model.id) == _tagged(name):
+            architecture = _architecture(model)
+            return {
+                "license": "",
+                "modelfile": "",
+                "parameters": "",
+                "template": "{{ .Prompt }}",
+                "details": _details(model),
+                "model_info": {
+                    "general.architecture": architecture,
+                    "general.basename": model.id,
+                },
+                "capabilities": _CAPABILITIES,
+                "modified_at": _UNKNOWN_DATE,
+            }
+    raise NotFound(f"model '{name}' not found")
+
+
+def not_offered(request: EndpointRequest) -> dict[str, Any]:
+    """What manages models or makes embeddings. Raises NotOffered."""
+    raise NotOffered(
+        "The gateway answers /api/chat and /api/generate; its model servers hold the models, and "
+        "it makes no embeddings."
+    )
+
+
+def _listed(model: ServedModel) -> dict[str, Any]:
+    """A model's entry in the lists. Open WebUI looks for names with a tag."""
+    return {
+        "name": _tagged(model.id),
+        "model": _tagged(model.id),
+        "modified_at": _UNKNOWN_DATE,
+        "size": 0,
+        "digest": sha256(model.id.encode("utf-8", "surrogatepass")).hexdigest(),
+        "details": _details(model),
+        "capabilities": _CAPABILITIES,
+    }
+
+
+def _details(model: ServedModel) -> dict[str, Any]:
+    architecture = _architecture(model)
+    return {
+        "parent_model": "",
+        "format": "gguf",
+        "family": architecture,
+        "families": [architecture],
+        "parameter_size": "",
+        "quantization_level": "",
+    }
+
+
+def _architecture(model: ServedModel) -> str:
+    """The beginning of a model's name: `qwen3` of `Qwen/Qwen3-8B`."""
+    found = re.match(r"[a-z]+[\d.]*", plain_name(model.own_name))
+    return found[0] if found else "unknown"
+
+
+def _tagged(id: str) -> str:
+    return id if ":" in id else id + _LATEST

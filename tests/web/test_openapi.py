@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from gateway.apis import DIALECTS
 from gateway.config import Format
 from gateway.errors import CODES
+from gateway.web import ops
 
 
 @pytest.fixture
@@ -32,6 +33,13 @@ def test_every_route_is_described_and_no_other(
         if method != "parameters"
     }
     assert described == routes
+
+
+def test_the_document_is_built_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    monkeypatch.setattr(ops, "document", lambda *of: built.append(of) or {})
+    assert [client.get("/openapi.json").get_json() for _ in range(3)] == [{}] * 3
+    assert len(built) == 1
 
 
 def test_every_format_is_there(document: dict[str, Any]) -> None:

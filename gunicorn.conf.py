@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gateway.config import ignored
 from gateway.errors import ConfigError
 from gateway.loaded import loaded_config, reload_config
 
@@ -61,12 +62,19 @@ _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 def on_starting(server):
     """Prepares an empty directory for the workers' metrics: the configured one, or a new one."""
     server.signal = _second_term_quits(server.signal)
+    _tell_ignored(server)
     if configured := os.environ.get(_METRICS_DIR):
         Path(configured).mkdir(parents=True, exist_ok=True)
         for stale in Path(configured).glob("*.db"):
             stale.unlink()
     else:
         server.metrics_dir = os.environ[_METRICS_DIR] = tempfile.mkdtemp(prefix="gateway-metrics-")
+
+
+def _tell_ignored(server):
+    """Logs the settings that somebody has given and that have no effect."""
+    for sentence in ignored():
+        server.log.warning("%s", sentence)
 
 
 def _second_term_quits(handle):
@@ -100,6 +108,8 @@ def on_reload(server):
     """
     if _fault:
         server.log.error("%s The settings stay as they were.", _fault.message)
+    else:
+        _tell_ignored(server)
     for pid, worker in server.WORKERS.items():
         worker.age = math.inf
         server.kill_worker(pid, signal.SIGTERM)

@@ -124,10 +124,20 @@ def _short(name: str) -> str:
     return name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
 
 
-class ConfigError(GatewayError):
-    """A setting is unknown or has a bad value."""
+class ConfigError(GatewayError, ValueError):
+    """A setting is unknown or has a bad value.
+
+    It is a ValueError because msgspec lets only these tell what a struct finds wrong with itself.
+    """
 
     blame = "operator"
+
+    def __init__(self, what: str, *, setting: str = "") -> None:
+        """what: a sentence without its full stop; setting: the setting's name, "" for no place."""
+        sentence = f"{setting}: {what}" if setting else what
+        super().__init__(sentence if sentence.endswith("?") else f"{sentence}.")
+        self.what = what
+        self.setting = setting
 
 
 class CallerError(GatewayError):

@@ -23,9 +23,7 @@ def reload_config() -> ConfigError | None:
     Raises ConfigError when there are no previous settings.
     """
     try:
-        config = Config.load()
-        Families(config)
-        Summarizers(config, SUMMARIZERS)
+        config = Config.load(check=_check_names)
     except ConfigError as error:
         if not _loaded:
             raise
@@ -34,6 +32,12 @@ def reload_config() -> ConfigError | None:
         config = replace(config, host=_loaded[0].host, port=_loaded[0].port)
     _loaded[:] = [config]
     return None
+
+
+def _check_names(config: Config) -> None:
+    """Raises ConfigError if a setting names a family or summarizer that the tables don't hold."""
+    Families(config)
+    Summarizers(config, SUMMARIZERS)
 
 
 def loaded_config() -> Config:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from gateway import Config
 from gateway.errors import ConfigError
@@ -44,14 +43,14 @@ def main() -> int:
     upstream = ", ".join(named.url for named in config.effective_upstreams)
     if mocked:
         upstream = env["UPSTREAM_URL"] = f"http://127.0.0.1:{config.mock_port}"
-    gunicorn = ["gunicorn", "-c", "gunicorn.conf.py", "--log-level", "warning", "wsgi:app"]
+    gateway = [sys.executable, "-m", "gateway", "--log-level", "warning"]
     programs = []
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
         if mocked:
             programs.append(start([sys.executable, "mock_upstream.py"], env))
-        programs.append(start([str(Path(sys.executable).parent / gunicorn[0]), *gunicorn[1:]], env))
+        programs.append(start(gateway, env))
         announced = False
         while all(program.poll() is None for program in programs):
             if not announced and is_ready(host, config.port):

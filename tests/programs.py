@@ -95,8 +95,7 @@ def boot_gateway(upstream_url: str, *options: str, **settings: object) -> Progra
     """
     env = {"UPSTREAM_URL": upstream_url, "PORT": "0", "WEB_CONCURRENCY": "1"}
     env |= {name.upper(): str(value) for name, value in settings.items()}
-    gunicorn = str(Path(sys.executable).parent / "gunicorn")
-    args = [gunicorn, "-c", "gunicorn.conf.py", *options, "wsgi:app"]
+    args = [sys.executable, "-m", "gateway", *options]
     gateway = Program(args, r"Listening at: (\S+)", env)
     gateway.wait_for(r"Booting worker")
     return gateway

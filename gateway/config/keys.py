@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from gateway.config.values import Count, is_header_value
+from gateway.config.values import HEADER_VALUE, Count, is_header_value
 from gateway.errors import ConfigError
 
 Globs = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
@@ -49,13 +49,17 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def completed(self, where: str, environ: Mapping[str, str]) -> "KeyConfig":
         """The table with its key. Raises ConfigError when it has none, or a bad one."""
-        if (self.key is None) == (self.key_env is None):
-            raise ConfigError(f"{where}: give key or key_env, one of them.")
+        if self.key is not None and self.key_env is not None:
+            raise ConfigError("give this or key, not both", setting=f"{where}.key_env")
+        if self.key is None and self.key_env is None:
+            raise ConfigError("key or key_env is missing", setting=where)
+        setting = f"{where}.{'key' if self.key_env is None else 'key_env'}"
         key = self.key if self.key_env is None else environ.get(self.key_env, "")
         key = (key or "").strip()
         if not key:
             missing = f"the environment has no {self.key_env}" if self.key_env else "it is empty"
-            raise ConfigError(f"{where}.{'key_env' if self.key_env else 'key'}: {missing}.")
+            raise ConfigError(missing, setting=setting)
         if not is_header_value(key):
-            raise ConfigError(f"{where}: the key can't be sent in a header.")
+            what = f"the key can't be sent in a header: {HEADER_VALUE}"
+            raise ConfigError(what, setting=setting)
         return msgspec.structs.replace(self, key=key)

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from gateway.config.values import Markers, plain_name
+from gateway.errors import ConfigError
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,7 +24,13 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         if (self.start is None) != (self.end is None):
-            raise ValueError("start and end go together")
+            given, missing = ("end", "start") if self.start is None else ("start", "end")
+            raise ConfigError(f"{missing} is missing; the two go together", setting=given)
+        if not self.sets_markers and self.summarizer is None:
+            raise ConfigError(
+                f"the table for {self.match!r} sets nothing: give family, start and end, "
+                "starts_inside or summarizer"
+            )
 
     @property
     def sets_markers(self) -> bool:

@@ -6,20 +6,21 @@ its key in `gateway.toml` the name itself. Only this package reads the environme
 
 import base64
 import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
+from gateway.config.file import SettingsFile, read_file
+from gateway.config.ignored import ignored_settings, ignored_variables
 from gateway.config.keys import KeyConfig, Principal
+from gateway.config.mistakes import explained, path_of, steps_of, understood
 from gateway.config.models import ModelConfig
 from gateway.config.upstreams import TIME_LIMITS, UpstreamConfig, with_defaults
-from gateway.config.validation import explain
 from gateway.config.values import (
+    HEADER_VALUE,
     Count,
     Format,
     OtherTools,
@@ -30,6 +31,7 @@ from gateway.config.values import (
     check_address,
     check_certificates,
     check_hosts,
+    check_networks,
     check_origins,
     is_header_value,
     items_of,
@@ -40,6 +42,9 @@ _MADE_KEY = os.urandom(32)
 """gunicorn's master imports this module before it forks, so all workers have the same key."""
 _TABLES = ("upstreams", "models", "keys")
 """Settings that only the file can hold."""
+_PROXIES = "FORWARDED_ALLOW_IPS"
+"""gunicorn's setting; it explains a bad value with a traceback."""
+_PAIRS = (("REASONING_START", "REASONING_END"), ("SUMMARIZER_URL", "SUMMARIZER_MODEL"))
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -237,23 +242,23 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keys: tuple[KeyConfig, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.reasoning_start is None) != (self.reasoning_end is None):
-            raise ValueError("REASONING_START and REASONING_END go together")
-        if (self.summarizer_url is None) != (self.summarizer_model is None):
-            raise ValueError("SUMMARIZER_URL and SUMMARIZER_MODEL go together")
-        keys = {
-            "UPSTREAM_API_KEY": self.upstream_api_key,
-            "SUMMARIZER_API_KEY": self.summarizer_api_key,
-        }
-        for name, key in keys.items():
-            if not is_header_value(key or ""):
-                raise ValueError(f"{name} can't be sent in a header")
+        for one, other in _PAIRS:
+            given = [name for name in (one, other) if getattr(self, name.lower()) is not None]
+            if len(given) == 1:
+                missing = other if given == [one] else one
+                raise ConfigError(f"{missing} is missing; the two go together", setting=given[0])
+        for name in ("UPSTREAM_API_KEY", "SUMMARIZER_API_KEY"):
+            if not is_header_value(getattr(self, name.lower()) or ""):
+                what = f"the key can't be sent in a header: {HEADER_VALUE}"
+                raise ConfigError(what, setting=name)
         if self.api_keys is not None and not self.client_keys:
-            raise ValueError("API_KEYS holds no key")
+            raise ConfigError("there is no key in it", setting="API_KEYS")
         if not all(map(is_header_value, self.client_keys)):
-            raise ValueError("one of API_KEYS can't be sent in a header")
+            what = f"one of the keys can't be sent in a header: {HEADER_VALUE}"
+            raise ConfigError(what, setting="API_KEYS")
         if not self.seal_keys or not all(self.seal_keys):
-            raise ValueError("SEAL_KEY must hold keys of 32 bytes, in hex or base64")
+            what = "not each of the keys has 32 bytes, in hex or base64"
+            raise ConfigError(what, setting="SEAL_KEY")
         if self.allowed_origins is not None:
             check_origins("ALLOWED_ORIGINS", self.origins)
         if self.allowed_hosts is not None:
@@ -263,14 +268,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)
         if self.summarizer_url is not None:
             check_address("SUMMARIZER_URL", self.summarizer_url)
-        names = [upstream.name for upstream in self.upstreams]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two upstreams are called {name!r}")
-        holders = [table.name for table in self.keys]
-        for name in holders:
-            if holders.count(name) > 1:
-                raise ValueError(f"two keys are called {name!r}")
+        for table, entries in (("upstreams", self.upstreams), ("keys", self.keys)):
+            names = [entry.name for entry in entries]
+            for index, name in enumerate(names):
+                if (first := names.index(name)) < index:
+                    what = f"{name!r} is the name of {table}[{first}] too"
+                    raise ConfigError(what, setting=f"{table}[{index}].name")
 
     @property
     def client_keys(self) -> tuple[str, ...]:
@@ -365,27 +368,80 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.web_concurrency or len(os.sched_getaffinity(0))
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None) -> "Config":
-        """Reads the settings. Raises ConfigError: one sentence that names the setting."""
+    def load(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        check: Callable[["Config"], object] = lambda config: None,
+    ) -> "Config":
+        """Reads the settings. Raises ConfigError: one sentence that names setting, file and line.
+
+        check: raises ConfigError for what this package can't know.
+        """
         environ = os.environ if environ is None else environ
-        settings = _read_file(environ)
-        for name in setting_names():
-            if value := environ.get(name.upper()):
-                settings[name] = value
+        file = read_file(environ)
+        of_environ = {name: environ[name.upper()] for name in _given(environ)}
         try:
-            config = msgspec.convert(settings, cls, strict=False)
-        except msgspec.ValidationError as error:
-            raise ConfigError(_sentence(error)) from None
-        upstreams = tuple(
-            with_defaults(upstream, set(table), config.time_limits, environ, f"upstreams[{index}]")
-            for index, (upstream, table) in enumerate(
-                zip(config.upstreams, settings.get("upstreams", ()), strict=True)
-            )
+            check_networks(_PROXIES, environ.get(_PROXIES, ""))
+            config = _converted({**file.settings, **of_environ}, environ)
+            check(config)
+        except ConfigError as error:
+            raise _placed(error, file, of_environ) from None
+        return config
+
+
+def _converted(settings: dict[str, Any], environ: Mapping[str, str]) -> Config:
+    settings = understood(settings, inspect.type_info(Config))
+    try:
+        config = msgspec.convert(settings, Config)
+    except msgspec.ValidationError as error:
+        raise explained(error, settings, Config) from None
+    upstreams = tuple(
+        with_defaults(upstream, set(table), config.time_limits, environ, f"upstreams[{index}]")
+        for index, (upstream, table) in enumerate(
+            zip(config.upstreams, settings.get("upstreams", ()), strict=True)
         )
-        keys = tuple(
-            table.completed(f"keys[{index}]", environ) for index, table in enumerate(config.keys)
-        )
-        return msgspec.structs.replace(config, upstreams=upstreams, keys=keys)
+    )
+    keys = tuple(
+        table.completed(f"keys[{index}]", environ) for index, table in enumerate(config.keys)
+    )
+    holders = [*(("API_KEYS", key) for key in config.client_keys)]
+    for index, table in enumerate(keys):
+        for holder, key in holders:
+            if key == table.key:
+                raise ConfigError(f"{holder} has the same key", setting=f"keys[{index}]")
+        holders.append((f"keys[{index}]", table.key or ""))
+    return msgspec.structs.replace(config, upstreams=upstreams, keys=keys)
+
+
+def _given(environ: Mapping[str, str]) -> list[str]:
+    """Returns the settings that the environment has. An empty variable counts as not set."""
+    return [name for name in setting_names() if environ.get(name.upper())]
+
+
+def _placed(error: ConfigError, file: SettingsFile, of_environ: Mapping[str, str]) -> ConfigError:
+    """Returns the error with the setting's name as it stands in its source, and with the line."""
+    steps = steps_of(error.setting)
+    if not steps:
+        return error
+    name = str(steps[0])
+    in_tables = name in _TABLES
+    if name.lower() in of_environ:
+        return ConfigError(error.what, setting=name.upper())
+    if not in_tables and name not in file.settings:
+        steps, name = (name.lower(),), name.lower()
+    if name in file.settings:
+        return ConfigError(error.what, setting=f"{file.place(steps)}: {path_of(steps)}")
+    return ConfigError(error.what, setting=error.setting.upper())
+
+
+def ignored(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Returns a sentence for each setting that has no effect, though somebody has given it."""
+    environ = os.environ if environ is None else environ
+    settings = read_file(environ).settings
+    return [
+        *ignored_variables(environ, setting_names(), _TABLES),
+        *ignored_settings(settings, _given(environ)),
+    ]
 
 
 def _key_bytes(text: str) -> bytes:
@@ -406,22 +462,3 @@ def worker_number() -> int | None:
     """Returns the number that gunicorn.conf.py gave this worker; None outside gunicorn."""
     number = os.environ.get("GATEWAY_WORKER")
     return int(number) if number else None
-
-
-def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
-    named = environ.get("GATEWAY_CONFIG")
-    path = Path(named or "gateway.toml")
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        if named:
-            raise ConfigError(f"GATEWAY_CONFIG names {named}, which does not exist.") from None
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} could not be read: {error}.") from None
-
-
-def _sentence(error: msgspec.ValidationError) -> str:
-    path, what = explain(error, Config)
-    name = path if path.startswith(_TABLES) else path.upper()
-    return f"{name}: {what}." if name else f"{what[0].upper()}{what[1:]}."

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.config.values import (
+    HEADER_VALUE,
     Count,
     Seconds,
     check_address,
@@ -72,10 +73,17 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         check_address("url", self.url)
         for name in self.rename:
             if is_glob(name):
-                raise ValueError(f"rename: {name!r} must be a name without wildcards")
-        for name, value in [*self.headers.items(), ("api_key", self.api_key or "")]:
-            if not is_header_name(name) or not is_header_value(value):
-                raise ValueError(f"{name!r} can't be sent in a header")
+                what = f"{name!r} is not a name without wildcards"
+                raise ConfigError(what, setting="rename")
+        for name, value in self.headers.items():
+            if not is_header_name(name):
+                raise ConfigError(f"{name!r} is not a header's name", setting="headers")
+            if not is_header_value(value):
+                what = f"the value of {name!r} can't be sent in a header: {HEADER_VALUE}"
+                raise ConfigError(what, setting="headers")
+        if not is_header_value(self.api_key or ""):
+            setting = "api_key" if self.api_key_env is None else "api_key_env"
+            raise ConfigError(f"the key can't be sent in a header: {HEADER_VALUE}", setting=setting)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,14 +129,13 @@ def with_defaults(
     changes = {name: limit for name, limit in limits.items() if name not in given}
     if upstream.api_key_env is not None:
         if upstream.api_key is not None:
-            raise ConfigError(f"{where}: give api_key or api_key_env, not both.")
+            raise ConfigError("give this or api_key, not both", setting=f"{where}.api_key_env")
         key = environ.get(upstream.api_key_env, "").strip()
         if not key:
-            raise ConfigError(
-                f"{where}.api_key_env: the environment variable {upstream.api_key_env} is not set."
-            )
+            what = f"the environment has no {upstream.api_key_env}"
+            raise ConfigError(what, setting=f"{where}.api_key_env")
         changes["api_key"] = key
     try:
         return msgspec.structs.replace(upstream, **changes)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}.") from None
+    except ConfigError as error:
+        raise ConfigError(error.what, setting=f"{where}.{error.setting}") from None

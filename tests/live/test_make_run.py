@@ -210,10 +210,13 @@ def test_the_mock_is_not_started_if_gateway_toml_has_an_upstream(
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"PORT": "x"}, "gateway: PORT: expected `int`, got `str`."),
-        ({"HEARTBEAT_S": "0"}, "gateway: HEARTBEAT_S: expected `float` > 0.0."),
-        ({"UPSTREAM_URL": "nowhere"}, "gateway: UPSTREAM_URL must be"),
-        ({"MOCK_PORT": "x"}, "gateway: MOCK_PORT: expected `int`, got `str`."),
+        ({"PORT": "x"}, "gateway: PORT: 'x' is not a whole number from 0 to 65535."),
+        (
+            {"HEARTBEAT_S": "0"},
+            "gateway: HEARTBEAT_S: 0 is not a number above 0 and at most 86400.",
+        ),
+        ({"UPSTREAM_URL": "nowhere"}, "gateway: UPSTREAM_URL: "),
+        ({"MOCK_PORT": "x"}, "gateway: MOCK_PORT: 'x' is not a whole number from 0 to 65535."),
     ],
 )
 def test_an_invalid_setting_stops_the_start_with_one_sentence(

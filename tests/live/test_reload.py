@@ -15,12 +15,15 @@ from tests.live.wire import ask, get_json, logged_turn, parse_stream, request_bo
 from tests.programs import Program
 
 INVALID = {
-    "not TOML": ("[[upstreams", "could not be read"),
-    "an unknown key": ("prot = 1", "PROT: unknown key."),
-    "a bad value": ('[[upstreams]]\nname = "a"\nurl = "nope"', "url must be an http"),
+    "not TOML": ("[[upstreams", "line 1: "),
+    "an unknown key": ("prot = 1", "line 1: prot: no such setting; did you mean port?"),
+    "a bad value": (
+        '[[upstreams]]\nname = "a"\nurl = "nope"',
+        "line 3: upstreams[0].url: 'nope' is not an address",
+    ),
     "a key that is not set": (
         '[[upstreams]]\nname = "a"\nurl = "http://a.test"\napi_key_env = "NO_SUCH_KEY"',
-        "NO_SUCH_KEY is not set",
+        "line 4: upstreams[0].api_key_env: the environment has no NO_SUCH_KEY",
     ),
     "an unknown family": ('[[models]]\nmatch = "m"\nfamily = "nope"', "'nope'"),
     "an unknown summarizer": ('summarizer = "nope"', "nope"),

@@ -25,13 +25,18 @@ class Summarizers:
         """The names that a setting may have."""
         self.per_request = self.offered if config.summarizer_per_request else ()
         """The names that a request may have."""
-        for name in (self._default, *(entry.summarizer for entry in self._models)):
+        tables = enumerate(config.models)
+        named = [
+            ("SUMMARIZER", config.summarizer),
+            *((f"models[{index}].summarizer", entry.summarizer) for index, entry in tables),
+        ]
+        for setting, name in named:
             if name == MODEL and MODEL not in self.offered:
-                raise ConfigError("SUMMARIZER: model needs SUMMARIZER_URL and SUMMARIZER_MODEL.")
-            if name not in self.offered:
-                raise ConfigError(
-                    f"SUMMARIZER: {name!r} is not known; choose one of {', '.join(self.offered)}."
-                )
+                what = f"{name!r} needs SUMMARIZER_URL and SUMMARIZER_MODEL"
+                raise ConfigError(what, setting=setting)
+            if name is not None and name not in self.offered:
+                what = f"{name!r} is not one of {', '.join(self.offered)}"
+                raise ConfigError(what, setting=setting)
 
     def name(self, model: str, asked: str | None) -> str:
         """Returns the summarizer's name for a request to a model.

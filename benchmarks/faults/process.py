@@ -15,6 +15,8 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).parent.parent.parent
 START_S = 20.0
+KEY_REFUSED = "upstream refused the gateway's key"
+"""The log event of a 401 or 403, which some plans send."""
 
 
 class Gateway:
@@ -80,10 +82,14 @@ class Gateway:
         return turns
 
     def complaints(self) -> list[str]:
-        """Returns errors in the log."""
+        """Returns errors in the log, without those that the plans provoke."""
         words = ("Traceback", '"level": "error"', "[ERROR]", "[CRITICAL]")
         lines = self._log.read_text().splitlines()
-        return [line[:300] for line in lines if any(word in line for word in words)]
+        return [
+            line[:300]
+            for line in lines
+            if any(word in line for word in words) and KEY_REFUSED not in line
+        ]
 
     def open_files(self) -> int:
         """Returns how many file descriptors the worker has open."""

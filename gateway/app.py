@@ -20,13 +20,14 @@ from gateway.relay.thoughts import ThoughtMemory
 from gateway.relay.turns import TurnFactory
 from gateway.routing.client import UpstreamClient
 from gateway.routing.health_checks import HealthChecker
+from gateway.routing.kinds import KnownKinds
 from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
 from gateway.routing.redact import redactor
 from gateway.server.waiting import WaitingRequests
 from gateway.transport.client import Transport
 from gateway.transport.session import Session, make_session
-from gateway.upstreams import UPSTREAMS
+from gateway.upstreams import ChatUpstream
 from gateway.web import api, ops, page
 from gateway.web.inference import Inference
 from gateway.web.refusals import register_error_handlers
@@ -69,6 +70,7 @@ def create_app(
     )
     make_client = _client_maker(config, session)
     upstreams = {upstream.name: make_client(upstream) for upstream in config.effective_upstreams}
+    kinds = KnownKinds(config.effective_upstreams, upstreams, clock, log)
     summarizers = Summarizers(config, SUMMARIZERS)
     server = config.summarizer_server
     writer = SummaryWriter(config, *make_client(server), families, clock) if server else None
@@ -77,16 +79,18 @@ def create_app(
     relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
     dialects = dialects_of(apis)
     waiting = WaitingRequests(config.max_waiting)
-    model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
+    model_list = ModelList(config.effective_upstreams, upstreams, kinds, clock, log)
     inference = Inference(config, dialects, turns, relay, model_list, waiting)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.waiting"] = waiting
     app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)
 
-    app.register_blueprint(api.make_blueprint(config, apis, inference, model_list, families, clock))
     app.register_blueprint(
-        ops.make_blueprint(apis, relay, pool, metrics, clock, gateway.__version__)
+        api.make_blueprint(config, apis, inference, model_list, kinds, families, clock)
+    )
+    app.register_blueprint(
+        ops.make_blueprint(apis, relay, pool, kinds, metrics, clock, gateway.__version__)
     )
     app.register_blueprint(page.make_blueprint(apis, gateway.__version__, summarizers.per_request))
     register_error_handlers(app, dialects, log, metrics)
@@ -104,7 +108,7 @@ def _client_maker(
             upstream.max_streams or config.max_streams, config.upstream_certificates
         )
         return UpstreamClient(
-            UPSTREAMS[upstream.kind](upstream, hide),
+            ChatUpstream(upstream, hide),
             Transport(connections, upstream.connect_timeout_s),
         )
 

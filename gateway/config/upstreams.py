@@ -20,7 +20,18 @@ from gateway.config.values import (
 )
 from gateway.errors import ConfigError
 
-UpstreamKind = Literal["chat"]
+UpstreamKind = Literal[
+    "vllm",
+    "sglang",
+    "llama.cpp",
+    "ollama",
+    "lmstudio",
+    "deepseek",
+    "dashscope",
+    "openrouter",
+    "chat",
+]
+"""The model servers that the gateway knows; `chat` is any other."""
 _HOLDS_SECRET = re.compile("auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
 """Names of headers whose values are secret; others (`X-Team: search`) are words of every text."""
 TIME_LIMITS = (
@@ -38,8 +49,8 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     name: Annotated[str, Meta(min_length=1)]
     url: str
     """Base, `…/v1` or full `…/chat/completions`."""
-    kind: UpstreamKind = "chat"
-    """The API that it speaks; see gateway.upstreams."""
+    kind: UpstreamKind | None = None
+    """What server it is; None: the gateway finds out. See gateway.upstreams.kinds."""
     api_key: str | None = None
     api_key_env: str | None = None
     """The environment variable that holds the key."""

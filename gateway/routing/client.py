@@ -1,11 +1,25 @@
 """Calls to one upstream: completions by its transport, its list of models, its health check."""
 
 import uuid
+from contextlib import suppress
 from typing import NamedTuple
 
-from gateway.errors import UpstreamBroke
+import msgspec
+
+from gateway.errors import UpstreamBroke, UpstreamError
 from gateway.transport.client import Transport
+from gateway.upstreams import KINDS, Kind
 from gateway.upstreams.base import Upstream
+from gateway.upstreams.kinds import kind_of_headers, kind_of_owners
+
+
+class ModelListing(NamedTuple):
+    """An upstream's list of models."""
+
+    models: list[tuple[str, str]]
+    """Id and owner of each."""
+    kind: Kind | None
+    """The kind of server that gave the list; None: the list does not show it."""
 
 
 class UpstreamClient(NamedTuple):
@@ -14,8 +28,8 @@ class UpstreamClient(NamedTuple):
     upstream: Upstream
     transport: Transport
 
-    def list_models(self, timeout_s: float) -> list[tuple[str, str]]:
-        """Returns id and owner of each model that the upstream lists. Raises UpstreamError.
+    def list_models(self, timeout_s: float) -> ModelListing:
+        """Returns the models that the upstream lists. Raises UpstreamError.
 
         timeout_s: limit between two reads.
         """
@@ -27,7 +41,32 @@ class UpstreamClient(NamedTuple):
             models = upstream.model_ids(reply.read())
         if models is None:
             raise UpstreamBroke("The upstream's list of models could not be read.")
-        return models
+        kind = kind_of_headers(reply.headers) or kind_of_owners(owner for _, owner in models)
+        return ModelListing(models, kind)
+
+    def find_kind(self, timeout_s: float) -> Kind | None:
+        """Returns the kind of server, or None if it is none that the gateway knows.
+
+        timeout_s: limit between two reads. Raises UpstreamError if the server can't be reached.
+        """
+        with suppress(UpstreamBroke):
+            if (kind := self.list_models(timeout_s).kind) is not None:
+                return kind
+        for kind in KINDS.values():
+            if kind.probe is not None and self._has(*kind.probe, timeout_s):
+                return kind
+        return None
+
+    def _has(self, path: str, member: str, timeout_s: float) -> bool:
+        """Whether the server answers a path with a JSON object that has this member."""
+        with suppress(UpstreamError, ValueError):
+            call = self.upstream.probe(path, _request_id())
+            with self.transport.send(call, timeout_s) as reply:
+                if reply.status != 200:
+                    return False
+                body = msgspec.json.decode(reply.read())
+                return isinstance(body, dict) and member in body
+        return False
 
     def check_health(self, timeout_s: float) -> None:
         """Calls the health path, if the upstream has one. Raises UpstreamError if it is unhealthy.

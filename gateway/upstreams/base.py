@@ -20,6 +20,15 @@ class Upstream(Protocol):
         model: the model's name on this upstream; "" leaves the choice to the upstream.
         """
 
+    def control(self, completion_id: str, model: str, request_id: str) -> Call:
+        """The request that ends the thinking of a running answer, for kinds that know it.
+
+        completion_id: the id that the chunks of the answer have.
+        """
+
+    def probe(self, path: str, request_id: str) -> Call:
+        """The request for a path of the server, to find out of which kind it is."""
+
     def models(self, request_id: str) -> Call:
         """The request for the list of models."""
 

@@ -37,7 +37,9 @@ class ChatUpstream:
             self._fixed_headers["Authorization"] = f"Bearer {config.api_key}"
         base, query = _base_url(config.url)
         self._completions_url = base + _COMPLETIONS + query
+        self._control_url = f"{base}{_COMPLETIONS}/control{query}"
         self._models_url = base + "/models" + query
+        self._root_url = config.url
         self._health_url = urljoin(config.url, config.health_path) if config.health_path else None
 
     def completion(self, body: Mapping[str, Any], model: str, request_id: str) -> Call:
@@ -64,6 +66,18 @@ class ChatUpstream:
             "Content-Type": "application/json",
         }
         return Call(self._completions_url, headers, dumps(sent).encode())
+
+    def control(self, completion_id: str, model: str, request_id: str) -> Call:
+        """The request that ends the thinking of a running answer, as llama.cpp knows it."""
+        asked = {"id": completion_id, "action": "reasoning_end"}
+        asked |= {"model": model} if model else {}
+        headers = self._headers(request_id) | {"Content-Type": "application/json"}
+        return Call(self._control_url, headers, dumps(asked).encode())
+
+    def probe(self, path: str, request_id: str) -> Call:
+        """The request for a path of the server, to find out of which kind it is."""
+        headers = self._headers(request_id) | {"Accept": "application/json"}
+        return Call(urljoin(self._root_url, path), headers)
 
     def models(self, request_id: str) -> Call:
         """The request for the list of models."""

@@ -13,7 +13,9 @@ from gateway.config import Config, Format
 from gateway.core.families import Families
 from gateway.core.sse import dumps
 from gateway.errors import UnknownModel
+from gateway.routing.kinds import KnownKinds
 from gateway.routing.models import ListedModel, ModelList
+from gateway.upstreams.kinds import described
 from gateway.web.auth import Authenticator
 from gateway.web.browsers import add_checks
 from gateway.web.inference import Inference
@@ -27,6 +29,7 @@ def make_blueprint(
     apis: Sequence[Api],
     inference: Inference,
     model_list: ModelList,
+    kinds: KnownKinds,
     families: Families,
     clock: Callable[[], float],
 ) -> Blueprint:
@@ -48,7 +51,7 @@ def make_blueprint(
     @blueprint.get("/v1/models")
     @blueprint.get(f"/<any({formats}):format>/v1/models")
     def models(format: str | None = None) -> Response:
-        data = [_described(families, model) for model in allowed()]
+        data = [_described(families, kinds, model) for model in allowed()]
         # Anthropic's SDKs read the pages of a list by the last three.
         ids = [model["id"] for model in data] or [None]
         page = {"first_id": ids[0], "last_id": ids[-1], "has_more": False}
@@ -60,13 +63,13 @@ def make_blueprint(
         found = allowed()
         for model in found:
             if model.id == id:
-                return _json(_described(families, model))
+                return _json(_described(families, kinds, model))
         raise UnknownModel(id, [model.id for model in found])
 
     return blueprint
 
 
-def _described(families: Families, model: ListedModel) -> dict[str, Any]:
+def _described(families: Families, kinds: KnownKinds, model: ListedModel) -> dict[str, Any]:
     """A model as OpenAI's and Anthropic's clients know it, with what the gateway knows of it."""
     return {
         "id": model.id,
@@ -80,6 +83,7 @@ def _described(families: Families, model: ListedModel) -> dict[str, Any]:
         "family": families.find(model.own_name).name,
         "unmarked_text": _unmarked_text(families, model),
         "upstream": model.upstream,
+        "server": described(kinds.known(model.upstream)),
     }
 
 

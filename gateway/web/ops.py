@@ -9,7 +9,9 @@ from gateway.apis import Api
 from gateway.core.sse import dumps
 from gateway.observe.metrics import CONTENT_TYPE, Metrics
 from gateway.relay.relay import Relay
+from gateway.routing.kinds import KnownKinds
 from gateway.routing.pool import Pool
+from gateway.upstreams.kinds import described
 from gateway.web.openapi.document import document
 
 
@@ -17,6 +19,7 @@ def make_blueprint(
     apis: Sequence[Api],
     relay: Relay,
     pool: Pool,
+    kinds: KnownKinds,
     metrics: Metrics,
     clock: Callable[[], float],
     version: str,
@@ -32,12 +35,16 @@ def make_blueprint(
 
     @ops.get("/health")
     def health() -> Response:
+        kinds.start_finding()
         return jsonify(
             status="ok",
             version=version,
             uptime_s=round(clock() - started, 3),
             open_streams=relay.open_streams,
-            upstreams=[status._asdict() for status in pool.statuses(clock())],
+            upstreams=[
+                status._asdict() | {"server": described(kinds.known(status.name))}
+                for status in pool.statuses(clock())
+            ],
         )
 
     @ops.get("/ready")

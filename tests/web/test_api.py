@@ -26,6 +26,9 @@ GREETING = [
     DONE,
 ]
 
+UNKNOWN_SERVER = {"kind": None, "thinking_budget": None, "answer_now": ["restart"]}
+"""How an upstream is described whose kind is not known."""
+
 
 def ask(client: FlaskClient, path: str = "/v1/chat/completions", **body: Any) -> Any:
     """The response, read to its end and closed."""
@@ -792,6 +795,7 @@ def test_models_are_listed_with_their_family_and_upstream(
                 "family": "think-tools",
                 "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
+                "server": UNKNOWN_SERVER,
             },
             {
                 "id": "x",
@@ -804,6 +808,7 @@ def test_models_are_listed_with_their_family_and_upstream(
                 "family": "tags",
                 "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
+                "server": UNKNOWN_SERVER,
             },
         ],
         "first_id": "qwen3-8b",

@@ -15,7 +15,7 @@ from gateway.config import UpstreamConfig
 from gateway.core.families.evidence import TURNS_IN_A_ROW
 from tests.core.scripted import DONE, FINISH, USAGE, contents, delta
 from tests.web.conftest import sse
-from tests.web.test_api import ask, events
+from tests.web.test_api import UNKNOWN_SERVER, ask, events
 
 GOOD = sse(*contents("<think>\nIt is easy to say.\n</think>\n\nHi!"), FINISH, DONE)
 MakeClient = Callable[..., FlaskClient]
@@ -332,9 +332,15 @@ def test_the_failures_of_one_caller_do_not_shut_out_the_others(
     client = make_client(**in_order("a"), breaker_failures=3, breaker_open_s=40)
     for _ in range(5):
         assert ask(client, model="m", stream=False).status_code == 502
-    assert client.get("/health").get_json()["upstreams"] == [
-        {"name": "a", "breaker": "open", "open_streams": 0, "healthy": True, "key_refused": False}
-    ]
+    [shown] = client.get("/health").get_json()["upstreams"]
+    del shown["server"]
+    assert shown == {
+        "name": "a",
+        "breaker": "open",
+        "open_streams": 0,
+        "healthy": True,
+        "key_refused": False,
+    }
     assert client.get("/ready").status_code == 200
     assert ask(client, model="m", stream=False).status_code == 200
     assert client.get("/health").get_json()["upstreams"][0]["breaker"] == "closed"
@@ -494,6 +500,7 @@ def test_model_lists_of_all_upstreams_are_merged(make_client: MakeClient, upstre
         "family": "tags",
         "unmarked_text": {"counts_as": "answer", "why": "family"},
         "upstream": "a",
+        "server": UNKNOWN_SERVER,
     }
 
 

@@ -12,9 +12,24 @@ from gateway.apis.schemas import (
     list_of,
     object_of,
 )
+from gateway.config import UpstreamKind
 from gateway.core.families.evidence import CountsAs, Why
+from gateway.upstreams import Way
 
 REF = "#/components/schemas/"
+_SERVER = {
+    **object_of(
+        {
+            "kind": {"enum": [*get_args(UpstreamKind), None]},
+            "thinking_budget": {
+                **STRING_OR_NULL,
+                "description": "Its member that limits the tokens of the thinking.",
+            },
+            "answer_now": list_of({"enum": list(get_args(Way))}),
+        }
+    ),
+    "description": "What the model server is and can do; kind null: not known yet.",
+}
 _MODEL = object_of(
     {
         "id": STRING,
@@ -38,6 +53,7 @@ _MODEL = object_of(
             "description": "What a text of it without markers counts as.",
         },
         "upstream": STRING,
+        "server": _SERVER,
     }
 )
 MODEL = Schema("Model", _MODEL)
@@ -69,6 +85,7 @@ HEALTH = Schema(
                         "open_streams": COUNT,
                         "healthy": {"type": "boolean"},
                         "key_refused": {"type": "boolean"},
+                        "server": _SERVER,
                     }
                 )
             ),

@@ -98,6 +98,7 @@ def test_without_tables_there_is_one_upstream(tmp_path: Path) -> None:
     assert alone.models == ("*",)
 
 
+KINDS = "vllm, sglang, llama.cpp, ollama, lmstudio, deepseek, dashscope, openrouter, chat."
 UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
 
 
@@ -211,11 +212,11 @@ UPSTREAM = '[[upstreams]]\nname = "a"\nurl = "http://a.test"\n'
             "LOG_LEVEL: 'trace' is not one of debug, info, warning, error.",
         ),
         ("", {"MESSAGES_SUMMARY": "no"}, "MESSAGES_SUMMARY: 'no' is not one of asked, always."),
-        (UPSTREAM + 'kind = "vllm"', {}, "upstreams[0].kind: 'vllm' is not one of chat."),
+        (UPSTREAM + 'kind = "tgi"', {}, "upstreams[0].kind: 'tgi' is not one of " + KINDS),
         (
             UPSTREAM + UPSTREAM.replace('"a"', '"b"') + 'kind = ""',
             {},
-            "upstreams[1].kind: '' is not one of chat.",
+            "upstreams[1].kind: '' is not one of " + KINDS,
         ),
         ("heartbeat = 3", {}, "HEARTBEAT: unknown key."),
         ("max_streams = 0", {}, "MAX_STREAMS: expected `int` >= 1."),

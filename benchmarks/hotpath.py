@@ -31,10 +31,11 @@ from gateway.apis import DIALECTS, Answer
 from gateway.config import Config, Format, ReasoningMode
 from gateway.core.events import Event, OutputDelta, ReasoningDelta
 from gateway.core.families import Families
+from gateway.core.reading import Reading
 from gateway.core.sse import Decoder
 from gateway.core.steady import Feeder
 from gateway.core.summarizers import SUMMARIZERS
-from gateway.core.turn import Reading, Turn
+from gateway.core.turn import Turn
 from gateway.transport.chunked import ChunkedDecoder
 from gateway.upstreams.chat_reader import ChatReader
 

@@ -118,6 +118,15 @@ def parse_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def is_json(text: str) -> bool:
+    """Returns whether the text is one JSON value."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def strip_summaries(text: str) -> str:
     """Returns the text without the summaries that the format `phased` puts before the answer."""
     for label in (PROMPT_LABEL, SUMMARY_LABEL):

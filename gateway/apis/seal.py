@@ -14,7 +14,7 @@ from functools import lru_cache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.core.turn import MAX_THOUGHT_CHARS
+from gateway.core.thoughts import MAX_THOUGHT_CHARS
 
 _PREFIX = "gw1."
 _NONCE_BYTES = 12

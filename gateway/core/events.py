@@ -121,13 +121,19 @@ class Done(_Event, frozen=True):
     """The stop sequence that ended the answer, where the upstream says it."""
     summarizer_usage: Mapping[str, int] | None = None
     """Tokens of the summary model's calls, which `usage` does not include."""
+    usage_in_extension: bool = False
+    """The counts came in an :class:`Extra`, in a member of the upstream's own."""
 
     @property
     def total_usage(self) -> dict[str, Any] | None:
-        """`usage`, with the summary model's under its own key; None when nothing is known."""
+        """The `usage` of chat formats, with the summary model's under its own key.
+
+        None when nothing is known, or when the format has the counts where the upstream put them.
+        """
+        usage = None if self.usage_in_extension else self.usage
         if self.summarizer_usage is None:
-            return self.usage
-        return {**(self.usage or {}), "summarizer": dict(self.summarizer_usage)}
+            return usage
+        return {**(usage or {}), "summarizer": dict(self.summarizer_usage)}
 
 
 class Failed(_Event, frozen=True):

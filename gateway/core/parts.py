@@ -48,6 +48,8 @@ class Usage(msgspec.Struct, frozen=True):
     """Token counts as the upstream gave them."""
 
     usage: dict[str, Any]
+    in_extension: bool = False
+    """They stood in a member of the server's own, which is handed on as well (see Other)."""
 
 
 class Finish(msgspec.Struct, frozen=True):

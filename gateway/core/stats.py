@@ -13,6 +13,8 @@ class TurnStats:
     def __init__(self, started: float) -> None:
         self.usage: dict[str, Any] | None = None
         """The upstream's own count."""
+        self.usage_in_extension = False
+        """See Done."""
         self.reasoning_bytes = 0
         self.output_bytes = 0
         self.ms: dict[str, int] = {}
@@ -20,6 +22,11 @@ class TurnStats:
         self._started = started
         self._summary_calls = {"calls": 0, "failed": 0}
         self._summarizer_usage: dict[str, int] = {}
+
+    def take_usage(self, usage: dict[str, Any], *, in_extension: bool) -> None:
+        """Takes the upstream's count. One in an extension counts only where there is no other."""
+        if self.usage is None or self.usage_in_extension or not in_extension:
+            self.usage, self.usage_in_extension = usage, in_extension
 
     def elapsed_ms(self, now: float) -> int:
         """Milliseconds since the request arrived."""

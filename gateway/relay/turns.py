@@ -10,8 +10,9 @@ from gateway.apis import ChatRequest
 from gateway.config import ANONYMOUS, Principal, ReasoningMode
 from gateway.core.choices import Choices
 from gateway.core.families import Families
+from gateway.core.reading import Reading
 from gateway.core.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
-from gateway.core.turn import Reading, Turn
+from gateway.core.turn import Turn
 from gateway.observe.metrics import Metrics
 from gateway.relay.run import Run
 from gateway.relay.thoughts import ThoughtMemory

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from gateway.core.call import Call
-from gateway.core.turn import Reader
+from gateway.core.reading import Reader
 from gateway.errors import UpstreamRefused
 
 

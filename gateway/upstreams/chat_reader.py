@@ -56,7 +56,7 @@ _KNOWN_IN_CHUNK = frozenset(
 )
 _KNOWN_IN_CHOICE = frozenset(
     {
-        *("index", "delta", "message", "logprobs", "finish_reason", "error", "usage"),
+        *("index", "delta", "message", "logprobs", "finish_reason", "error"),
         *("phases", "obfuscation", "padding"),
     }
 )
@@ -333,16 +333,18 @@ class ChatReader:
             self._name_answer(chunk)
         if not self._is_probe:
             self._unknown_members(data)
-        usage: Any = chunk.usage  # Moonshot puts it into the choice, Groq into x_groq
+        elsewhere: Any = None  # Moonshot puts the usage into the choice, Groq into x_groq
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
             self._has_choices = True
             if (choice.index or 0) == self._choice_index:
                 self._choice(delta or {}, choice)
-            usage = usage or choice.usage
-        if usage is None and isinstance(chunk.x_groq, dict):
-            usage = chunk.x_groq.get("usage")
-        if usage and isinstance(usage, dict):
-            self._add(Usage(usage))
+            elsewhere = elsewhere or choice.usage
+        if elsewhere is None and isinstance(chunk.x_groq, dict):
+            elsewhere = chunk.x_groq.get("usage")
+        if chunk.usage:
+            self._add(Usage(chunk.usage))
+        elif elsewhere and isinstance(elsewhere, dict):
+            self._add(Usage(elsewhere, in_extension=True))
 
     def _unknown_members(self, data: bytes) -> None:
         """Passes on what the gateway does not know. Servers repeat it in every chunk, so only what

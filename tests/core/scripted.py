@@ -11,8 +11,9 @@ from gateway.core.events import (
     SummaryDelta,
 )
 from gateway.core.families import Families
+from gateway.core.reading import Reading
 from gateway.core.summarizers import ExtractiveSummarizer, Summarizer
-from gateway.core.turn import Reading, Turn
+from gateway.core.turn import Turn
 from gateway.upstreams.chat_reader import ChatReader
 
 FINISH = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}

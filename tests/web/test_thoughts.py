@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from gateway.apis.seal import Sealer
 from gateway.config import UpstreamConfig
 from gateway.config.keys import KeyConfig
-from gateway.core.turn import MAX_THOUGHT_CHARS
+from gateway.core.thoughts import MAX_THOUGHT_CHARS
 from tests.core.scripted import DONE, delta, finish
 from tests.web.conftest import UPSTREAM, answers, typed_events
 

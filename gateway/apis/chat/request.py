@@ -83,6 +83,7 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
         options=request.gateway or Options(),
         body=upstream_body | {"messages": with_one_system_message(conversation)},
         conversation=conversation,
+        echo={"functions": True} if body.get("functions") else {},
     )
 
 

@@ -13,17 +13,21 @@ turn comes, so nothing is lost. The first block stops
 
 A tool call starts with its first arguments, because its name may arrive in pieces before them.
 
+The arguments are sent when the block stops, in one delta. Only then is it known whether they are
+JSON: a client reads the begin of an object, cut by the limit of tokens, as an object with fewer
+members, and runs the tool with that. Anthropic holds arguments back for the same reason, and has
+the same switch: a tool with `eager_input_streaming` gets them as they come.
+
 For example, two tool calls whose deltas interleave:
 
     event                      block events
     call 0, name f             none, because the name may be incomplete
-    call 0, arguments {"x":    BlockStart(0, f), BlockDelta(0, {"x":)
+    call 0, arguments {"x":    BlockStart(0, f)
     call 1, name g             none, because block 0 is incomplete
     call 1, arguments {"y":1   none
-    call 0, arguments 2}       BlockDelta(0, 2}), BlockStop(0),
-                               BlockStart(1, g), BlockDelta(1, {"y":1)
-    call 1, arguments }        BlockDelta(1, })
-    close()                    BlockStop(1)
+    call 0, arguments 2}       BlockDelta(0, {"x":2}), BlockStop(0), BlockStart(1, g)
+    call 1, arguments }        none
+    close()                    BlockDelta(1, {"y":1}), BlockStop(1)
 """
 
 from collections import deque
@@ -66,6 +70,8 @@ class BlockDelta(msgspec.Struct, frozen=True):
 
     index: int
     text: str
+    is_whole: bool = False
+    """The text is all arguments of a tool call."""
 
 
 class BlockStop(msgspec.Struct, frozen=True):
@@ -93,6 +99,8 @@ class _Block:
         """It stops as soon as it has started, even if no block follows."""
         self.pending: list[str] = []
         """Deltas that have not been sent."""
+        self.is_eager = False
+        """The arguments of the tool call are sent as they come."""
         self.custom_input: list[str] = []
         """The input of a custom call so far. It becomes an argument once it is complete."""
         self._arguments: list[str] = []
@@ -123,6 +131,7 @@ class ContentBlocks:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._omits_thinking = answer.echo.get("display") == "omitted"
+        self._eager_tools = frozenset(answer.echo.get("eager_tools", ()))
         self._queue: deque[_Block] = deque()
         self._calls: dict[int, _Block] = {}
         self._index = 0
@@ -208,9 +217,11 @@ class ContentBlocks:
             is_over = closing or block.never_grows or (is_followed and block.is_complete())
             if not block.started and (is_over or block.can_start()):
                 block.started = True
+                block.is_eager = block.name in self._eager_tools
                 events.append(BlockStart(self._index, self._head(block)))
-            if block.started and block.pending:
-                events.append(BlockDelta(self._index, "".join(block.pending)))
+            is_held = block.type == "tool_use" and not block.is_eager
+            if block.started and block.pending and (is_over or not is_held):
+                events.append(BlockDelta(self._index, "".join(block.pending), is_held))
                 block.pending.clear()
             if not is_over:
                 break

@@ -37,6 +37,7 @@ class _Tool(msgspec.Struct, frozen=True):
     description: str | None = None
     input_schema: dict[str, Any] | None = None
     strict: bool | None = None
+    eager_input_streaming: bool | None = None
 
 
 class _ToolChoice(msgspec.Struct, frozen=True):
@@ -117,6 +118,9 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
         echo={
             **({"display": "omitted"} if is_omitted else {}),
             **({"tools": True} if chat.get("tools") else {}),
+            "eager_tools": [
+                tool.name for tool in request.tools or () if tool.eager_input_streaming
+            ],
         },
         prompt_tokens=estimate_prompt(chat),
     )

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
-from gateway.apis.history import parse_object
+from gateway.apis.history import is_json, parse_object
 from gateway.apis.messages.content_blocks import (
     BlockDelta,
     BlockEvent,
@@ -165,8 +165,10 @@ class MessagesDialect(Dialect):
 
     def _block_event(self, event: BlockEvent) -> bytes:
         match event:
-            case BlockDelta(index, text):
+            case BlockDelta(index, text, is_whole):
                 type, member = _DELTAS[self._block_type]
+                if is_whole and not is_json(text):
+                    text = dumps(text)  # a client must not take a part of an object for all of it
                 return _delta(index, type, member, text)
             case BlockStart(index, head):
                 self._block_type = head["type"]

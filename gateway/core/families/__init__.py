@@ -12,7 +12,8 @@ from typing import Any
 from gateway.config import Config, ModelConfig, plain_name
 from gateway.core.families.evidence import Belief, Observation, Turns, asks_for_json, decide
 from gateway.core.families.family import Block, Family
-from gateway.core.families.splitter import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
+from gateway.core.families.grammar import ANY_TEXT, MarkerFree, Segment, SegmentKind
+from gateway.core.families.splitter import Splitter
 from gateway.core.families.table import FAMILIES
 from gateway.errors import ConfigError
 

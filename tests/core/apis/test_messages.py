@@ -277,9 +277,9 @@ def test_every_thinking_block_has_its_own_signature() -> None:
     assert len(set(signatures)) == len(signatures)
 
 
-def steps(*events: Event) -> list[str]:
+def steps(*events: Event, **echo: Any) -> list[str]:
     """The block events that each event gives, in short."""
-    dialect, found = make(), []
+    dialect, found = make(echo=echo), []
     for event in events:
         named = decode(dialect.encode(1, [event]))
         found.append(
@@ -301,13 +301,20 @@ def test_the_second_of_two_interleaved_calls_starts_when_the_first_is_complete()
         DONE,
     ) == [
         "",
-        "start0 delta0",
+        "start0",
         "",
         "",
-        "delta0 stop0 start1 delta1",
-        "delta1",
-        "stop1 message_delta message_stop",
+        "delta0 stop0 start1",
+        "",
+        "delta1 stop1 message_delta message_stop",
     ]
+
+
+def test_a_tool_with_eager_input_streaming_gets_its_arguments_as_they_come() -> None:
+    pieces = [call(0, "a", "f"), call(0, arguments='{"x":'), call(0, arguments="2}")]
+    end = "stop0 message_delta message_stop"
+    assert steps(*pieces, DONE, eager_tools=["f"]) == ["", "start0 delta0", "delta0", end]
+    assert steps(*pieces, DONE, eager_tools=["g"]) == ["", "start0", "", f"delta0 {end}"]
 
 
 def test_the_prompt_summary_stops_at_once_and_omitted_thinking_stays_open() -> None:
@@ -319,9 +326,9 @@ def test_the_prompt_summary_stops_at_once_and_omitted_thinking_stays_open() -> N
 
 def test_text_waits_until_the_call_before_it_is_complete() -> None:
     complete_call = call(0, "a", "f", "{}")
-    assert steps(complete_call, OutputDelta("x")) == ["start0 delta0", "stop0 start1 delta1"]
+    assert steps(complete_call, OutputDelta("x")) == ["start0", "delta0 stop0 start1 delta1"]
     assert steps(call(0, "a", "f", "{"), OutputDelta("x"), call(0, arguments="}")) == [
-        "start0 delta0",
+        "start0",
         "",
         "delta0 stop0 start1 delta1",
     ]
@@ -344,6 +351,29 @@ def test_a_tool_name_in_pieces_is_joined() -> None:
 def test_arguments_that_are_no_json_object_are_kept(arguments: str) -> None:
     [block] = non_streamed([call(0, "a", "f", arguments), DONE])["content"]
     assert block["input"] == {"INVALID_JSON": arguments}
+
+
+@pytest.mark.parametrize(
+    "cut_text", ['{"x":17,"y":25', '{"path": "/etc', "{", '{}{"x":1}', "{oops"]
+)
+@pytest.mark.parametrize("is_in_pieces", [True, False])
+def test_streamed_arguments_that_are_no_json_become_a_string(
+    cut_text: str, is_in_pieces: bool
+) -> None:
+    """A client must not read the begin of an object as an object with fewer members."""
+    pieces = [call(0, arguments=piece) for piece in (cut_text if is_in_pieces else [cut_text])]
+    done = Done("length", None, Timings())
+    found = read([call(0, "a", "f"), *pieces, done])
+    assert found.content == [{"type": "tool_use", "id": "a", "name": "f", "input": cut_text}]
+    assert found.delta is not None
+    assert found.delta["stop_reason"] == "max_tokens"
+
+
+@pytest.mark.parametrize("arguments", ['{"x": [1]}', "[1]", "null", ""])
+def test_streamed_arguments_that_are_json_are_sent_as_they_came(arguments: str) -> None:
+    found = decode(encode_stream(make(), [[call(0, "a", "f", arguments), DONE]]))
+    deltas = [d["delta"]["partial_json"] for name, d in found if name == "content_block_delta"]
+    assert deltas == [arguments] * bool(arguments)
 
 
 def end(finish_reason: str, *events: Event) -> str:
@@ -441,7 +471,7 @@ def test_a_call_that_was_cut_does_not_stop() -> None:
     cut_call = [call(0, "c1", "f"), call(0, arguments='{"path":"/etc')]
     found = decode(encode_stream(make(reasoning="none"), [[THOUGHTS[0], *cut_call, FAILED]]))
     names = [name for name, _ in found[2:]]
-    assert names == ["content_block_start", "content_block_delta", "error"]
+    assert names == ["content_block_start", "error"]
 
 
 def test_a_heartbeat_is_a_ping_event() -> None:

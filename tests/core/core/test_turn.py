@@ -22,7 +22,7 @@ from gateway.core.events import (
     Tokens,
     ToolCallDelta,
 )
-from gateway.core.turn import NOT_DETECTED
+from gateway.core.phases import NOT_DETECTED
 from gateway.errors import UpstreamTimeout
 from tests.core.cuts import cut, places
 from tests.core.scripted import (

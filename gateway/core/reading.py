@@ -1,0 +1,30 @@
+"""What :class:`.turn.Turn` needs to read the answer of one upstream."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from gateway.core.families import TextReading
+from gateway.core.parts import Content, Part, Reasoning
+from gateway.core.steady import Template
+
+
+class Reader(Protocol):
+    """Reads the lines of an upstream's answer; see gateway.upstreams."""
+
+    @property
+    def template(self) -> tuple[Template, type[Content] | type[Reasoning]] | None:
+        """The frame that the answer repeats, and what its text is; None while unknown."""
+
+    def feed(self, lines: Sequence[bytes]) -> list[Part]: ...
+    def close(self) -> list[Part]: ...
+
+
+class Reading(NamedTuple):
+    """How the answer of one upstream is read."""
+
+    reader: Reader
+    text: TextReading
+
+
+Source = Callable[[str, str], Reading]
+"""Chooses how to read an answer, by the upstream's name and the model's name there."""

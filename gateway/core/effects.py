@@ -6,7 +6,7 @@ and perform it in :mod:`gateway.relay.pump`.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -27,4 +27,18 @@ class SummaryReply(msgspec.Struct, frozen=True):
     usage: Mapping[str, Any] | None = None
 
 
-Effect = AskSummaryModel
+WhyEnded = Literal["request", "budget"]
+"""Why the gateway ends the thinking: the client wants the answer, or the budget is used up."""
+
+
+class EndThinking(msgspec.Struct, frozen=True):
+    """End the thinking, and have the model go on with its answer.
+
+    Where the running stream can't be told, the relay cuts it (:meth:`Turn.cut`) and feeds the turn
+    with a second answer (:meth:`Turn.continue_with`).
+    """
+
+    why: WhyEnded
+
+
+Effect = AskSummaryModel | EndThinking

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.effects import WhyEnded
 from gateway.core.sse import dumps
 from gateway.errors import ErrorInfo
 
@@ -100,6 +101,8 @@ class Timings(msgspec.Struct, frozen=True):
     first_summary_ms: int | None = None
     first_output_ms: int | None = None
     total_ms: int | None = None
+    answer_forced_ms: int | None = None
+    """When the gateway ended the thinking."""
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -123,6 +126,8 @@ class Done(_Event, frozen=True):
     """Tokens of the summary model's calls, which `usage` does not include."""
     usage_in_extension: bool = False
     """The counts came in an :class:`Extra`, in a member of the upstream's own."""
+    thinking_ended: WhyEnded | None = None
+    """Why the gateway ended the thinking; None if the model did."""
 
     @property
     def total_usage(self) -> dict[str, Any] | None:

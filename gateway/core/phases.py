@@ -83,8 +83,7 @@ class Phases:
         self._mark("first_reasoning_ms")
         if self.shows_trace:
             self._events.append(ReasoningDelta(text))
-        if self._log.is_wanted:
-            self._log.add(text)
+        self._log.add(text)
         if self._shows_summary and self.phase is Phase.REASONING:
             self._events.extend(map(self._summary_delta, self._summarizer.feed(text)))
 
@@ -102,13 +101,17 @@ class Phases:
         reasoned: False if what was shown as reasoning turned out to be the answer.
         """
         if self.phase < Phase.OUTPUT:
-            self._summarize(reasoned=reasoned)
-            if not reasoned:
-                self._log.clear()
-            elif self._log.for_client and (thoughts := self._log.end()):
-                self._events.append(Thoughts(thoughts))
-            self.phase = Phase.OUTPUT
-            self._mark("first_output_ms")
+            self.end_reasoning(reasoned=reasoned)
+        self._mark("first_output_ms")
+
+    def end_reasoning(self, *, reasoned: bool = True) -> None:
+        """No more reasoning is summarized; the answer has not begun yet."""
+        self._summarize(reasoned=reasoned)
+        if not reasoned:
+            self._log.clear()
+        elif self._log.for_client and (thoughts := self._log.end()):
+            self._events.append(Thoughts(thoughts))
+        self.phase = Phase.OUTPUT
 
     def next_effect(self, now: float) -> Effect | None:
         """What the summarizer asks for while the model thinks."""

@@ -12,6 +12,14 @@ class Reader(Protocol):
     """Reads the lines of an upstream's answer; see gateway.upstreams."""
 
     @property
+    def frames(self) -> int:
+        """The frames with a choice that :meth:`feed` has read."""
+
+    @property
+    def answer_id(self) -> str:
+        """The id that the upstream has given its answer; "" while unknown."""
+
+    @property
     def template(self) -> tuple[Template, type[Content] | type[Reasoning]] | None:
         """The frame that the answer repeats, and what its text is; None while unknown."""
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.core.continuation import joined_usage
 from gateway.core.effects import SummaryReply
 from gateway.core.events import Timings, Tokens
 from gateway.core.tokens import estimate
@@ -15,6 +16,9 @@ class TurnStats:
         """The upstream's own count."""
         self.usage_in_extension = False
         """See Done."""
+        self._first: tuple[dict[str, Any] | None, int] | None = None
+        """The usage of an answer that was cut, and an estimate of the tokens in it."""
+        self._is_prefill = False
         self.reasoning_bytes = 0
         self.output_bytes = 0
         self.ms: dict[str, int] = {}
@@ -27,6 +31,23 @@ class TurnStats:
         """Takes the upstream's count. One in an extension counts only where there is no other."""
         if self.usage is None or self.usage_in_extension or not in_extension:
             self.usage, self.usage_in_extension = usage, in_extension
+
+    def cut(self, tokens: int) -> None:
+        """The answer was cut after this many tokens; another one follows."""
+        self._first = (self.usage, tokens)
+        self.usage = None
+
+    def begin_second(self, *, is_prefill: bool) -> None:
+        """What follows counts as the second answer; see joined_usage."""
+        self.usage, self._is_prefill = None, is_prefill
+
+    @property
+    def whole_usage(self) -> dict[str, Any] | None:
+        """The upstream's count, of both answers where there are two."""
+        if self._first is None:
+            return self.usage
+        usage, tokens = self._first
+        return joined_usage(usage, self.usage, tokens, is_prefill=self._is_prefill)
 
     def elapsed_ms(self, now: float) -> int:
         """Milliseconds since the request arrived."""
@@ -63,7 +84,7 @@ class TurnStats:
         """The counts and times for the log line; no text."""
         tokens = self.tokens()
         counts = {"reasoning_tokens": tokens.reasoning, "output_tokens": tokens.output}
-        record = {**counts, "usage": self.usage, **self.ms}
+        record = {**counts, "usage": self.whole_usage, **self.ms}
         if self._summary_calls["calls"]:
             record["summarizer"] = {**self._summary_calls, **self._summarizer_usage}
         return record

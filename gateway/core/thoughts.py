@@ -6,7 +6,9 @@ from typing import Any
 KeepThoughts = Callable[[Sequence[str], str], None]
 """Takes the ids of a turn's tool calls, and what the model thought in it."""
 MAX_THOUGHT_CHARS = 64 * 1024
-"""What is kept of a reasoning: its end."""
+"""What is kept of a reasoning for the next turn: its end."""
+_MAX_CHARS = 4 * MAX_THOUGHT_CHARS
+"""What is kept of it while the turn goes on, so that the model can go on behind it."""
 
 
 class ThoughtLog:
@@ -16,7 +18,6 @@ class ThoughtLog:
         """for_client: the client can hand it back. keep: the gateway's memory, see `store`."""
         self.for_client = for_client
         self._keep = keep
-        self.is_wanted = for_client or keep is not None
         self._pieces: list[str] = []
         self._chars = 0
         self._call_ids: list[str] = []
@@ -25,9 +26,9 @@ class ThoughtLog:
         """Adds a piece of the reasoning."""
         self._pieces.append(text)
         self._chars += len(text)
-        if self._chars > 2 * MAX_THOUGHT_CHARS:
-            self._pieces = [self.end()]
-            self._chars = MAX_THOUGHT_CHARS
+        if self._chars > 2 * _MAX_CHARS:
+            self._pieces = ["".join(self._pieces)[-_MAX_CHARS:]]
+            self._chars = _MAX_CHARS
 
     def add_calls(self, calls: Iterable[Mapping[str, Any]]) -> None:
         """Notes the ids of tool calls, by which the memory finds the thoughts again."""
@@ -36,6 +37,10 @@ class ThoughtLog:
     def clear(self) -> None:
         """The reasoning so far was the answer."""
         self._pieces.clear()
+
+    def whole(self) -> str:
+        """The reasoning, or its end where it is very long."""
+        return "".join(self._pieces)
 
     def end(self) -> str:
         """The end of the reasoning; "" if there was none."""

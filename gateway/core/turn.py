@@ -7,6 +7,9 @@
     turn.fail(error, now)               -> something broke; text that was held back comes out first
     turn.next_effect(now)               -> something for the relay to do, or None; see core.effects
     turn.take_summary_reply(reply, now) -> the result of that effect
+    turn.limit                             when the thinking has to end; see core.thinking
+    turn.cut(now)                       -> the thinking ends here, in the middle of the answer
+    turn.continue_with(upstream, model)    a second answer is asked for, to go on behind it
     turn.steady_state()                 -> how the next text can skip the parse; see core.steady
     turn.feed_text(text, now)           -> the events of such a text
 
@@ -20,9 +23,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.config import ReasoningMode
-from gateway.core.effects import Effect, SummaryReply
+from gateway.core.continuation import closing_sentence, continued, cut_thoughts
+from gateway.core.effects import Effect, EndThinking, SummaryReply
 from gateway.core.ending import Ending
-from gateway.core.events import Done, Event, Extra, Failed, OutputDelta, ToolCallDelta
+from gateway.core.events import (
+    Done,
+    Event,
+    Extra,
+    Failed,
+    OutputDelta,
+    ReasoningDelta,
+    ToolCallDelta,
+)
 from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, TextReading
 from gateway.core.families.evidence import Observation
 from gateway.core.parts import (
@@ -43,6 +55,7 @@ from gateway.core.sse import dumps
 from gateway.core.stats import TurnStats
 from gateway.core.steady import SteadyState
 from gateway.core.summarizers import Summarizer
+from gateway.core.thinking import ThinkingLimit, count_tokens
 from gateway.core.thoughts import KeepThoughts, ThoughtLog
 from gateway.core.tokens import size
 from gateway.errors import GatewayError, UpstreamBroke
@@ -79,6 +92,14 @@ class Turn:
         self._reader: Reader
         self._text: TextReading
 
+        self.limit = ThinkingLimit()
+        self.thoughts_back = ""
+        """What the model is handed back to go on behind it, once its thinking was cut."""
+        self._steady: SteadyState | None = None
+        self._fast_frames = 0
+        """Frames that earlier steady states have read."""
+        self._model = ""
+        self._was_cut = False
         self.family = ""
         """The family of the model that was called last."""
         self.fault: GatewayError | None = None
@@ -98,6 +119,8 @@ class Turn:
 
     def observation(self) -> Observation | None:
         """What the turn showed of how its model marks reasoning; None: nothing to rely on."""
+        if self._was_cut:
+            return None
         if self._labelled:
             return "labelled"
         if self._ending.finish_reason is None or self._has_calls or not self.model_ran:
@@ -112,6 +135,7 @@ class Turn:
             "unmarked_text": belief.counts_as,
             "unmarked_text_why": "labels" if self._labelled else belief.why,
             **self._stats.record(),
+            **({"thinking_ended": self.limit.why} if self.limit.why else {}),
         }
 
     def elapsed_ms(self, now: float) -> int:
@@ -129,7 +153,9 @@ class Turn:
         self._reader, self._text = self._source(upstream, model)
         self.family = self._text.family.name
         self._ending.forget()
+        self._model = model
         self._stats.usage = self.fault = None
+        self._steady, self._fast_frames = None, 0
 
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
         """Takes the lines of one read, without line ends."""
@@ -160,7 +186,67 @@ class Turn:
 
     def next_effect(self, now: float) -> Effect | None:
         """What the relay should do for the turn now, if anything. The turn goes on without it."""
+        limit = self.limit
+        if limit.is_watched and self.can_cut and (why := limit.end(self.thought_tokens)):
+            self._stats.mark("answer_forced_ms", now)
+            return EndThinking(why)
         return self._phases.next_effect(now)
+
+    @property
+    def can_cut(self) -> bool:
+        """The model thinks, and is not about to stop: nothing that could be a marker is held."""
+        if self._phases.phase is not Phase.REASONING or self._ending.finish_reason is not None:
+            return False
+        if self.fault is not None:
+            return False
+        if self._labelled:
+            return not any(map(str.strip, self._held_text))
+        return self._text.splitter.is_in_reasoning
+
+    @property
+    def answer_id(self) -> str:
+        """The id that the upstream has given its answer; "" while unknown."""
+        return self._reader.answer_id
+
+    @property
+    def thinks(self) -> bool:
+        """The model has begun to think, or has said nothing yet."""
+        return self._phases.phase < Phase.OUTPUT
+
+    def cut(self, now: float, *, is_prefill: bool) -> list[Event]:
+        """The thinking ends here. What the upstream still says of this answer must not be fed.
+
+        is_prefill: the model is handed its thoughts back, with a sentence that ends them.
+        """
+        self._phases.now = now
+        self._was_cut = True
+        thoughts, sentence = self._thoughts.whole(), closing_sentence(self._model)
+        self.thoughts_back = (cut_thoughts(thoughts) + sentence).strip()
+        if is_prefill:
+            self._thoughts.add(sentence)
+            if self._phases.shows_trace:
+                self._phases.add(ReasoningDelta(sentence))
+        self._stats.cut(self.thought_tokens)
+        self._held_text.clear()
+        self._phases.end_reasoning()
+        return self._phases.take_events()
+
+    def continue_with(self, upstream: str, model: str, *, is_prefill: bool) -> None:
+        """A second answer is asked for, in one of two ways; see core.continuation."""
+        first = self._source(upstream, model)
+        self._steady, self._fast_frames = None, 0
+        self._reader, self._text = continued(first, is_prefill=is_prefill)
+        self._labelled = False
+        self._ending.forget()
+        self._stats.begin_second(is_prefill=is_prefill)
+        self.fault = None
+
+    @property
+    def thought_tokens(self) -> int:
+        """The tokens of the thinking so far, counted by its frames or estimated."""
+        frames = self._reader.frames + self._fast_frames
+        frames += self._steady.frames if self._steady is not None else 0
+        return count_tokens(frames, self._stats.reasoning_bytes)
 
     def take_summary_reply(self, reply: SummaryReply, now: float) -> list[Event]:
         """Takes the reply of the summary model. A late one is counted but not shown."""
@@ -173,6 +259,9 @@ class Turn:
 
         It holds until `feed`, `close`, `call` or `fail` is called.
         """
+        if self._steady is not None:
+            self._fast_frames += self._steady.frames
+            self._steady = None
         found = self._reader.template
         if found is None or self.ended or self.fault is not None:
             return None
@@ -181,7 +270,9 @@ class Turn:
         phase, thinking = self._phases.phase, self._phases.thinking
         is_answer = kind is SegmentKind.ANSWER and phase is Phase.OUTPUT and not thinking
         is_reasoning = kind is SegmentKind.REASONING and thinking and phase > Phase.PROMPT
-        return SteadyState(template, plain) if is_answer or is_reasoning else None
+        if is_answer or is_reasoning:
+            self._steady = SteadyState(template, plain)
+        return self._steady
 
     def feed_text(self, text: str, now: float) -> list[Event]:
         """Takes a text that the steady state has read: it is what the text before it was."""
@@ -317,12 +408,13 @@ class Turn:
         self._end(
             Done(
                 self._ending.finish_reason or "stop",
-                stats.usage,
+                stats.whole_usage,
                 stats.timings(self._phases.now),
                 stats.tokens(),
                 self._ending.stop_sequence,
                 stats.summarizer_usage,
                 stats.usage_in_extension,
+                self.limit.why,
             )
         )
 

@@ -91,6 +91,7 @@ class _Choice(msgspec.Struct):
 
 
 class _Chunk(msgspec.Struct):
+    id: Any = None
     choices: list[_Choice] | None = None
     usage: dict[str, Any] | None = None
     error: Any = None
@@ -118,6 +119,10 @@ class ChatReader:
         self, choice: int = 0, redact: Redact = str, key_setting: str = "UPSTREAM_API_KEY"
     ) -> None:
         """key_setting: where the operator sets the key that the upstream may refuse."""
+        self.frames = 0
+        """Frames with a choice that were read by :meth:`feed`."""
+        self.answer_id = ""
+        """The id that the upstream has given its answer."""
         self._choice_index = choice
         self._redact = redact
         self._key_setting = key_setting
@@ -166,6 +171,7 @@ class ChatReader:
                 at = self._parsed(lines, at, end)
                 continue
             template.has_fitted = True
+            self.frames += len(texts)
             if end - at == len(lines):
                 return [template.part(text)] if text else []  # all of it, as nearly always
             self._text(template.part, text)
@@ -329,6 +335,8 @@ class ChatReader:
         return refused
 
     def _content(self, chunk: _Chunk, data: bytes, deltas: list[dict[str, Any] | None]) -> None:
+        if isinstance(chunk.id, str):
+            self.answer_id = chunk.id
         if (chunk.system_fingerprint, chunk.service_tier) != self._of_answer:
             self._name_answer(chunk)
         if not self._is_probe:
@@ -336,6 +344,7 @@ class ChatReader:
         elsewhere: Any = None  # Moonshot puts the usage into the choice, Groq into x_groq
         for choice, delta in zip(chunk.choices or (), deltas, strict=True):
             self._has_choices = True
+            self.frames += 1
             if (choice.index or 0) == self._choice_index:
                 self._choice(delta or {}, choice)
             elsewhere = elsewhere or choice.usage

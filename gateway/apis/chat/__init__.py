@@ -1,5 +1,7 @@
 """OpenAI's chat completions in four formats: `phased`, `events`, `openai` and `plain`."""
 
+from typing import get_args
+
 from gateway.apis.base import Api, Schema, StreamFormat
 from gateway.apis.chat.events import EventsDialect
 from gateway.apis.chat.openai import OpenAIDialect
@@ -15,6 +17,7 @@ from gateway.apis.schemas import (
     list_of,
     object_of,
 )
+from gateway.core.effects import WhyEnded
 
 _MESSAGE = object_of(
     {"role": {"const": "assistant"}, "content": STRING_OR_NULL},
@@ -33,7 +36,9 @@ _COMPLETION = object_of(
         "model": STRING,
         "choices": list_of(_CHOICE),
         "phases": object_of(
-            {"prompt_summary": STRING, "reasoning_summary": STRING_OR_NULL}, reasoning=STRING
+            {"prompt_summary": STRING, "reasoning_summary": STRING_OR_NULL},
+            reasoning=STRING,
+            thinking_ended={"enum": list(get_args(WhyEnded))},
         ),
     },
     usage=OBJECT,

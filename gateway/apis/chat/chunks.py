@@ -7,10 +7,9 @@ simple clients read `choices[0].delta` of everything.
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import msgspec
-
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
+from gateway.apis.chat.figures import figures_of
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -162,7 +161,7 @@ class ChunkDialect(Dialect):
         """The chunk with the finish reason."""
         more: dict[str, Any] = {"phase": FINAL_OUTPUT, **self._once}
         if self.shows_timings:
-            more["timings"] = msgspec.to_builtins(done.timings)
+            more |= figures_of(done)
         choice = {"index": self._index, "delta": {}, "finish_reason": done.finish_reason}
         choice |= self._choice_once
         finish = frame(f'{self._head},"choices":[{dumps(choice)}],{dumps(more)[1:]}')

@@ -113,6 +113,8 @@ class Completion:
 
     def _phases(self) -> dict[str, Any]:
         phases = {"prompt_summary": self._prompt_summary, "reasoning_summary": self._summary}
+        if self._done is not None and self._done.thinking_ended is not None:
+            phases["thinking_ended"] = self._done.thinking_ended
         return phases | {"reasoning": "".join(self._trace)} if self._has_trace else phases
 
     def _add_tool_call(self, delta: dict[str, Any]) -> None:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
+from gateway.apis.chat.figures import figures_of
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -80,7 +79,7 @@ def _done(done: Done, upstream_timings: Any) -> dict[str, Any]:
     data = {
         "finish_reason": done.finish_reason,
         "usage": done.total_usage,
-        "timings": msgspec.to_builtins(done.timings),
+        **figures_of(done),
     }
     return data if upstream_timings is None else {**data, "upstream_timings": upstream_timings}
 

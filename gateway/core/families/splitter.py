@@ -71,6 +71,11 @@ class Splitter:
         return self._state if settled and isinstance(self._state, Text) else None
 
     @property
+    def is_in_reasoning(self) -> bool:
+        """The text so far ends in reasoning, and not in what may become a marker."""
+        return self._state.kind is SegmentKind.REASONING and not self._held.strip()
+
+    @property
     def can_restart(self) -> bool:
         """No marker has yet shown what the text is."""
         return self._unconfirmed is not None

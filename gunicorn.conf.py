@@ -59,8 +59,13 @@ _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def on_starting(server):
-    """Prepares an empty directory for the workers' metrics: the configured one, or a new one."""
+    """Prepares an empty directory for the workers' metrics: the configured one, or a new one.
+
+    Another is for the sockets over which the workers call each other; only this user may enter it.
+    """
     server.signal = _second_term_quits(server.signal)
+    server.workers_dir = tempfile.mkdtemp(prefix="gateway-workers-")
+    os.environ["GATEWAY_WORKERS_DIR"] = server.workers_dir
     if configured := os.environ.get(_METRICS_DIR):
         Path(configured).mkdir(parents=True, exist_ok=True)
         for stale in Path(configured).glob("*.db"):
@@ -85,7 +90,8 @@ def _second_term_quits(handle):
 
 
 def on_exit(server):
-    """Removes the directory that on_starting has created."""
+    """Removes the directories that on_starting has created."""
+    shutil.rmtree(server.workers_dir, ignore_errors=True)
     if created := getattr(server, "metrics_dir", None):
         shutil.rmtree(created, ignore_errors=True)
 

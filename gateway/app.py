@@ -8,14 +8,16 @@ from flask import Flask
 
 import gateway
 from gateway.apis import APIS, Api, dialects_of
-from gateway.config import Config, UpstreamConfig, worker_number
+from gateway.config import Config, UpstreamConfig, worker_number, workers_directory
 from gateway.core.families import Families
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
 from gateway.observe.log import make_logger
 from gateway.observe.metrics import Metrics
 from gateway.relay.pump import Pump
 from gateway.relay.relay import Relay
+from gateway.relay.streams import Streams
 from gateway.relay.summary_writer import SummaryWriter
+from gateway.relay.thinking import ThinkingControl
 from gateway.relay.thoughts import ThoughtMemory
 from gateway.relay.turns import TurnFactory
 from gateway.routing.client import UpstreamClient
@@ -24,6 +26,7 @@ from gateway.routing.kinds import KnownKinds
 from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
 from gateway.routing.redact import redactor
+from gateway.server.channel import Channel
 from gateway.server.waiting import WaitingRequests
 from gateway.transport.client import Transport
 from gateway.transport.session import Session, make_session
@@ -75,19 +78,23 @@ def create_app(
     server = config.summarizer_server
     writer = SummaryWriter(config, *make_client(server), families, clock) if server else None
     turns = TurnFactory(upstreams, families, summarizers, metrics, log, ThoughtMemory(clock))
-    pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
-    relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
+    thinking = ThinkingControl(config, kinds, families)
+    pump = Pump(config, pool, upstreams, thinking, kinds, writer, clock, log, metrics)
+    relay = Relay(config, pool, pump, thinking, clock, log, metrics, turns.learn)
     dialects = dialects_of(apis)
     waiting = WaitingRequests(config.max_waiting)
     model_list = ModelList(config.effective_upstreams, upstreams, kinds, clock, log)
-    inference = Inference(config, dialects, turns, relay, model_list, waiting)
+    channel = Channel(workers_directory(), worker_number() or 0, log)
+    streams = Streams(relay, channel)
+    inference = Inference(config, dialects, turns, relay, streams, model_list, waiting)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.waiting"] = waiting
+    app.extensions["gateway.channel"] = channel
     app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)
 
     app.register_blueprint(
-        api.make_blueprint(config, apis, inference, model_list, kinds, families, clock)
+        api.make_blueprint(config, apis, inference, model_list, kinds, families, streams, clock)
     )
     app.register_blueprint(
         ops.make_blueprint(apis, relay, pool, kinds, metrics, clock, gateway.__version__)

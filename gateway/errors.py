@@ -9,8 +9,12 @@ GatewayError
 │   ├── OriginNotAllowed   403: a web page of another origin has sent the request
 │   ├── HostNotAllowed     403: the request calls the gateway by a name that is not its own
 │   ├── NotFound           404
+│   │   ├── StreamNotFound it is over, or of another key
 │   │   └── UnknownModel   no upstream serves the model
 │   ├── MethodNotAllowed   405
+│   ├── Conflict           409: the stream is in no state for what the request wants
+│   │   ├── AlreadyAnswering
+│   │   └── CannotAnswerNow
 │   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
@@ -108,14 +112,18 @@ class GatewayError(Exception):
         )
 
 
-class TurnFailed(GatewayError):
-    """Raises the error that ended a turn, where the answer is not a stream."""
+class RemoteError(GatewayError):
+    """Raises an error that is known as plain data, as from another worker."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message, param=info.param, code=info.code)
         self.type, self.status, self.blame = info.type, info.status, info.blame
         self.retry_after_s, self.model_ran = info.retry_after_s, info.model_ran
         self.is_final = info.is_final
+
+
+class TurnFailed(RemoteError):
+    """Raises the error that ended a turn, where the answer is not a stream."""
 
 
 _MAX_SHOWN = 200
@@ -184,6 +192,15 @@ class NotFound(CallerError):
     code = "not_found"
 
 
+class StreamNotFound(NotFound):
+    code = "stream_not_found"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(
+            f"This key has no open stream {_short(id)!r}; the header X-Stream-Id names a stream."
+        )
+
+
 class UnknownModel(NotFound):
     code = "model_not_found"
     param = "model"
@@ -197,6 +214,21 @@ class UnknownModel(NotFound):
 class MethodNotAllowed(CallerError):
     status = 405
     code = "method_not_allowed"
+
+
+class Conflict(CallerError):
+    status = 409
+
+
+class AlreadyAnswering(Conflict):
+    code = "already_answering"
+
+    def __init__(self) -> None:
+        super().__init__("The model is answering already.")
+
+
+class CannotAnswerNow(Conflict):
+    code = "cannot_answer_now"
 
 
 class RequestTimeout(CallerError):

@@ -7,9 +7,10 @@ answer are spelled by a :class:`Dialect` as a stream, or collected by a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from gateway.config import Config, Detail, Format, ReasoningMode
 from gateway.core.events import Event
@@ -26,6 +27,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     summarizer: str | None = None
     """A name of SUMMARIZERS, or `off`; None: the operator's choice."""
     starts_inside: bool | None = None
+    thinking_budget: Annotated[int, Meta(ge=0)] | None = None
+    """Tokens that the model may think; 0: it is told not to think. None: what else sets it."""
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     seals_thoughts: bool = False
     """The answer has what the model thinks, sealed."""
     options: Options
+    thinking_budget: int | None = None
+    """Tokens that the model may think, in whatever spelling the client gave them."""
     body: dict[str, Any]
     """The chat completion request for the upstream; it has `messages`."""
     conversation: Sequence[Mapping[str, Any]] | None = None

@@ -2,7 +2,7 @@
 
 from gateway.config.keys import ANONYMOUS, KeyConfig, Principal
 from gateway.config.models import ModelConfig
-from gateway.config.settings import Config, setting_names, worker_number
+from gateway.config.settings import Config, setting_names, worker_number, workers_directory
 from gateway.config.upstreams import UpstreamConfig, UpstreamKind
 from gateway.config.values import (
     Detail,
@@ -31,4 +31,5 @@ __all__ = [
     "plain_name",
     "setting_names",
     "worker_number",
+    "workers_directory",
 ]

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from gateway.config.values import Markers, plain_name
+from gateway.config.values import Count, Markers, plain_name
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,6 +18,8 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     end: Markers | None = None
     starts_inside: bool | None = None
     """The chat template has already opened the reasoning. None: as the family says."""
+    thinking_budget: Count | None = None
+    """Tokens that the model may think, unless a request says otherwise; None: no limit."""
     summarizer: str | None = None
     """The summarizer for this model; None: SUMMARIZER."""
 

@@ -408,6 +408,12 @@ def worker_number() -> int | None:
     return int(number) if number else None
 
 
+def workers_directory() -> Path | None:
+    """Returns the directory that gunicorn.conf.py made for the workers' sockets; None outside."""
+    named = os.environ.get("GATEWAY_WORKERS_DIR")
+    return Path(named) if named else None
+
+
 def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     named = environ.get("GATEWAY_CONFIG")
     path = Path(named or "gateway.toml")

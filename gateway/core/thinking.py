@@ -34,11 +34,12 @@ def count_tokens(frames: int, text_bytes: int) -> int:
 class ThinkingLimit:
     """Whether a turn's thinking has to end, and why it did."""
 
-    __slots__ = ("_limit", "_requested", "is_watched", "why")
+    __slots__ = ("_limit", "_requested", "_was", "is_watched", "why")
 
     def __init__(self) -> None:
         self._limit: int | None = None
         self._requested = False
+        self._was: WhyEnded | None = None
         self.is_watched = False
         """There is a limit or a request: the turn has to look after each read."""
         self.why: WhyEnded | None = None
@@ -54,14 +55,21 @@ class ThinkingLimit:
         self._limit = tokens
         self._watch()
 
+    def ask_again(self) -> None:
+        """The thinking goes on although it should have ended: it is to be ended in another way."""
+        self._was, self.why = self.why, None
+        self._watch()
+
     def give_up(self) -> None:
         """The thinking can't be ended: the model goes on."""
-        self._limit, self._requested, self.why = None, False, None
+        self._limit, self._requested, self.why, self._was = None, False, None, None
         self._watch()
 
     def end(self, tokens: int) -> WhyEnded | None:
         """Returns why the thinking has to end after this many tokens; None when it may go on."""
-        if self._requested:
+        if self._was is not None:
+            self.why = self._was
+        elif self._requested:
             self.why = "request"
         elif self._limit is not None and tokens > self._limit:
             self.why = "budget"
@@ -69,4 +77,6 @@ class ThinkingLimit:
         return self.why
 
     def _watch(self) -> None:
-        self.is_watched = self.why is None and (self._requested or self._limit is not None)
+        self.is_watched = self.why is None and (
+            self._requested or self._limit is not None or self._was is not None
+        )

@@ -93,6 +93,8 @@ class Turn:
         self._text: TextReading
 
         self.limit = ThinkingLimit()
+        self.cut_after = 0
+        """The tokens after which the thinking was cut."""
         self.thoughts_back = ""
         """What the model is handed back to go on behind it, once its thinking was cut."""
         self._steady: SteadyState | None = None
@@ -226,7 +228,8 @@ class Turn:
             self._thoughts.add(sentence)
             if self._phases.shows_trace:
                 self._phases.add(ReasoningDelta(sentence))
-        self._stats.cut(self.thought_tokens)
+        self.cut_after = self.thought_tokens
+        self._stats.cut(self.cut_after)
         self._held_text.clear()
         self._phases.end_reasoning()
         return self._phases.take_events()

@@ -144,6 +144,13 @@ STARTS_INSIDE = Instrument(
     "without a start",
     ("upstream",),
 )
+THINKING_ENDED = Instrument(
+    "counter",
+    "gateway_thinking_ended_total",
+    "Turns whose thinking the gateway has ended, by `why` (request, budget) and `way` (control, "
+    "prefill, restart)",
+    ("upstream", "why", "way"),
+)
 SUMMARIZER_CALLS = Instrument(
     "counter",
     "gateway_summarizer_calls_total",
@@ -171,6 +178,7 @@ INSTRUMENTS = (
     ATTEMPTS,
     BREAKER,
     STARTS_INSIDE,
+    THINKING_ENDED,
     SUMMARIZER_CALLS,
     SUMMARIZER_TOKENS,
 )

@@ -173,6 +173,9 @@ class Metrics:
                 counts[instruments.TOKENS, *model, kind] += count
                 counts[instruments.KEY_TOKENS, key, kind] += count
 
+        if why := record.get("thinking_ended"):
+            way = record.get("way", "none")
+            counts[instruments.THINKING_ENDED, record["upstream"], why, way] += 1
         if summarizer := record.get("summarizer"):
             failed = summarizer["failed"]
             counts[instruments.SUMMARIZER_CALLS, "failed"] += failed

@@ -7,13 +7,16 @@ everything; the callback driver takes over where both sockets are plain ones.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import gevent
+import msgspec
 
 from gateway.config import Config
-from gateway.core.effects import AskSummaryModel, Effect
+from gateway.core.effects import AskSummaryModel, Effect, EndThinking
 from gateway.core.events import Done, Event, Failed, Timings
+from gateway.core.turn import Turn
 from gateway.errors import (
     AnswerTooLong,
     GatewayError,
@@ -25,11 +28,15 @@ from gateway.observe.metrics import Metrics
 from gateway.relay.callback_driver import read_body
 from gateway.relay.run import Run
 from gateway.relay.summary_writer import SummaryWriter
-from gateway.relay.thoughts import body_for
+from gateway.relay.thinking import CutThinking, ThinkingControl, is_about_the_request
 from gateway.routing.client import UpstreamClient
+from gateway.routing.kinds import KnownKinds
 from gateway.routing.pool import Pool, may_retry
 from gateway.transport.client import Reply
+from gateway.upstreams import Way
 
+_CONTROL_S = 2.0
+"""Seconds in which a server that was told to end the thinking has to begin its answer."""
 _REFUSAL_S = 1.0
 """Seconds that the body of a refusal may take; its status is known already."""
 
@@ -42,6 +49,8 @@ class Pump:
         config: Config,
         pool: Pool,
         upstreams: Mapping[str, UpstreamClient],
+        thinking: ThinkingControl,
+        kinds: KnownKinds,
         summary_writer: SummaryWriter | None,
         clock: Callable[[], float],
         log: Any,
@@ -53,6 +62,8 @@ class Pump:
         self._uses_callbacks = config.relay_driver == "auto"
         self._pool = pool
         self._upstreams = upstreams
+        self._thinking = thinking
+        self._kinds = kinds
         self._summary_writer = summary_writer
         self._clock = clock
         self._log = log
@@ -65,9 +76,16 @@ class Pump:
     def _drive(self, run: Run) -> None:
         """Asks upstreams until the turn has ended."""
         try:
-            while (error := self._attempt(run)) is not None:
-                if not self._fail_over(run, error):
-                    self._end(run, error)
+            problem = self._attempt(run, self._thinking.first_call_body(run))
+            while problem is not None:
+                if isinstance(problem, CutThinking):
+                    problem = self._answer_now(run)
+                elif run.sent_budget and is_about_the_request(problem) and not run.turn.model_ran:
+                    problem = self._attempt_without_budget(run)
+                elif self._fail_over(run, problem):
+                    problem = self._attempt(run, self._thinking.first_call_body(run))
+                else:
+                    self._end(run, problem)
                     break
         except Exception:
             self._log.exception("pump failed", stream=run.id)
@@ -77,20 +95,58 @@ class Pump:
             run.calling_since = run.reading_since = None
             run.accept()
 
-    def _attempt(self, run: Run) -> GatewayError | None:
-        """Asks the leased upstream and reads its answer; returns what went wrong."""
+    def _attempt_without_budget(self, run: Run) -> GatewayError | CutThinking | None:
+        """Asks the same upstream again: some refuse the member that limits the thinking."""
+        run.drops_budget = True
+        run.turn.call(run.lease.upstream, run.lease.model)
+        problem = self._attempt(run, self._thinking.first_call_body(run))
+        if run.answered.is_set():
+            self._thinking.note_budget_refused(run)
+        return problem
+
+    def _answer_now(self, run: Run) -> GatewayError | CutThinking | None:
+        """Cuts the thinking, and asks the same upstream for the answer in the ways that are left.
+
+        The first answer's connection is closed by now, so that its slot at the server is free.
+        """
+        turn, lease = run.turn, run.lease
+        assert isinstance(turn, Turn), "several choices are never cut"
+        now = self._clock()
+        ways = [way for way in run.ways_left if way != "control"]
+        run.queue.publish(turn.cut(now, is_prefill=ways[0] == "prefill"), now)
+        while True:
+            run.way = ways.pop(0)
+            said_before = turn.answer_bytes
+            turn.continue_with(lease.upstream, lease.model, is_prefill=run.way == "prefill")
+            problem = self._attempt(run, self._thinking.second_body(run, run.way), run.way)
+            if not isinstance(problem, UpstreamRefused) or not is_about_the_request(problem):
+                return problem
+            if turn.answer_bytes > said_before:
+                return problem
+            self._thinking.note_way_refused(run, run.way)
+            if not ways:
+                return problem
+
+    def _attempt(
+        self, run: Run, body: Mapping[str, Any], way: Way | None = None
+    ) -> GatewayError | CutThinking | None:
+        """Asks the leased upstream and reads its answer; returns what went wrong, or its cut.
+
+        way: of a second answer.
+        """
         turn = run.turn
         accepted = False
         upstream, transport = self._upstreams[run.lease.upstream]
         run.on_attempt(self._clock())
-        body = body_for(run.request, run.lease.config, run.lease.model)
         call = upstream.completion(body, run.lease.model, run.context.request_id)
+        call = call if way is None else self._thinking.second_call(run, way, call)
         try:
             with transport.send(call) as reply:
                 if not 200 <= reply.status < 300:
                     raise upstream.refusal(reply.status, reply.headers, _refusal_body(reply))
                 accepted = True
                 self._metrics.count_attempt(upstream.name, None)
+                self._kinds.note_headers(upstream.name, reply.headers)
                 run.answered.set()
                 try:
                     self._read(run, reply)
@@ -100,6 +156,8 @@ class Pump:
                     raise
                 now = self._clock()
                 self.on_events(run, turn.close(now), now)
+        except CutThinking as cut:
+            return cut
         except GatewayError as error:
             if not accepted:
                 self._metrics.count_attempt(upstream.name, error)
@@ -145,6 +203,50 @@ class Pump:
         match effect:
             case AskSummaryModel():
                 run.summary_call = gevent.spawn(self._ask_summary_model, run, effect)
+            case EndThinking():
+                self._end_thinking(run)
+
+    def _end_thinking(self, run: Run) -> None:
+        """Ends the thinking in the first way that is left. Raises CutThinking if that is a cut."""
+        match run.ways_left:
+            case []:
+                assert isinstance(run.turn, Turn), "several choices have no limit"
+                run.turn.limit.give_up()
+            case ["control", *_]:
+                run.control_call = gevent.spawn(self._call_control, run)
+            case _:
+                raise CutThinking
+
+    def look_for_effect(self, run: Run) -> None:
+        """Has the turn's effect performed while nothing arrives: a client has asked for it."""
+        gevent.get_hub().loop.run_callback(self._look_in_hub, run)
+
+    def _look_in_hub(self, run: Run) -> None:
+        """In the hub nothing comes between the look at the turn and the cut."""
+        effect = run.turn.next_effect(self._clock())
+        if effect is None or not run.pump:
+            return
+        try:
+            self._perform(run, effect)
+        except CutThinking as cut:
+            run.pump.throw(cut)
+
+    def _call_control(self, run: Run) -> None:
+        """Tells the upstream to end the thinking; if it goes on, has the answer cut."""
+        turn = run.turn
+        assert isinstance(turn, Turn), "several choices have no limit"
+        upstream, transport = self._upstreams[run.lease.upstream]
+        call = upstream.control(turn.answer_id, run.lease.model, run.id)
+        run.way = "control"
+        with suppress(GatewayError, ValueError):
+            with transport.send(call, _CONTROL_S) as reply:
+                done = reply.status == 200 and msgspec.json.decode(reply.read())
+            if isinstance(done, dict) and done.get("success") is True:
+                gevent.sleep(_CONTROL_S)
+        if turn.thinks and not turn.ended:
+            run.ways_left.remove("control")
+            turn.limit.ask_again()
+            self.look_for_effect(run)
 
     def _ask_summary_model(self, run: Run, ask: AskSummaryModel) -> None:
         """Asks the summary model, within its time limit, and hands the turn its reply."""

@@ -9,12 +9,20 @@ from gateway.apis import ChatRequest
 from gateway.config import Config, Principal
 from gateway.core.choices import Choices
 from gateway.core.turn import Turn
-from gateway.errors import Draining, Full, KeyLimit, ModelNotAllowed
+from gateway.errors import (
+    AlreadyAnswering,
+    CannotAnswerNow,
+    Draining,
+    Full,
+    KeyLimit,
+    ModelNotAllowed,
+)
 from gateway.observe.metrics import Metrics, WriteStats
 from gateway.relay.delivery import Delivery
 from gateway.relay.pump import Pump
 from gateway.relay.run import RequestContext, Run
 from gateway.relay.sweeper import Sweeper
+from gateway.relay.thinking import ThinkingControl
 from gateway.routing.pool import Pool
 from gateway.server.response_socket import ResponseSocket, socket_for_direct_writes
 
@@ -30,6 +38,7 @@ class Relay:
         config: Config,
         pool: Pool,
         pump: Pump,
+        thinking: ThinkingControl,
         clock: Callable[[], float],
         log: Any,
         metrics: Metrics,
@@ -42,6 +51,7 @@ class Relay:
         self._config = config
         self._pool = pool
         self._pump = pump
+        self._thinking = thinking
         self._clock = clock
         self._log = log
         self._metrics = metrics
@@ -93,6 +103,25 @@ class Relay:
         self._sweeper.wake()
         return delivery
 
+    def find(self, id: str, principal: str) -> Run | None:
+        """Returns a run by its id, if it was opened with the key of this name."""
+        run = self._runs.get(id)
+        return run if run is not None and run.context.principal.name == principal else None
+
+    def answer_now(self, run: Run) -> None:
+        """Has a run end its thinking; asked twice, it is ended once. Raises Conflict."""
+        turn = run.turn
+        if isinstance(turn, Choices):
+            raise CannotAnswerNow("The stream has several choices, which think by themselves.")
+        if turn.limit.why is None and turn.thinks:
+            self._thinking.refresh_ways(run)
+        if not turn.thinks:
+            raise AlreadyAnswering
+        if not run.ways_left:
+            raise CannotAnswerNow("The upstream has refused every way to end the thinking.")
+        turn.limit.request()
+        self._pump.look_for_effect(run)
+
     def served_name(self, model: str, principal: Principal) -> str:
         """See Pool.served_name."""
         return self._pool.served_name(model, principal.may_use)
@@ -124,8 +153,9 @@ class Relay:
             gevent.spawn_later(_LINGER_S, run.pump.kill, block=False)
         elif run.pump is not None:
             run.pump.kill(block=False)
-        if run.summary_call is not None:
-            run.summary_call.kill(block=False)
+        for call in (run.summary_call, run.control_call):
+            if call is not None:
+                call.kill(block=False)
         record = run.record()
         if run.delivery is not None:
             record |= run.delivery.stats.record()

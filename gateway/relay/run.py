@@ -20,6 +20,7 @@ from gateway.errors import ClientLeft, GatewayError
 from gateway.relay.event_queue import EventQueue
 from gateway.routing.pool import Lease
 from gateway.transport.client import Reply
+from gateway.upstreams import Way
 
 if TYPE_CHECKING:
     from gateway.relay.delivery import Delivery
@@ -71,6 +72,18 @@ class Run:
         """What kept every upstream from accepting the call."""
         self.pump: gevent.Greenlet | None = None
         self.summary_call: gevent.Greenlet | None = None
+        self.control_call: gevent.Greenlet | None = None
+        """Tells the upstream to end the thinking."""
+        self.ways_left: list[Way] = []
+        """The ways to end the thinking that have not failed, in the order of preference."""
+        self.way: Way | None = None
+        """The way in which the thinking was ended."""
+        self.drops_budget = False
+        """The upstream has refused the request while it held a budget in the upstream's member."""
+        self.sent_budget = False
+        """The upstream was sent a budget in its own member."""
+        self.is_armed = False
+        """The upstream was asked to listen for control calls."""
 
         self.reply: Reply | None = None
         """The answer that is being read."""
@@ -137,6 +150,8 @@ class Run:
         }
         if self.failed_attempts:
             record["given_up"] = self.failed_attempts
+        if self.way is not None:
+            record["way"] = self.way
         return record | self._outcome() | self.turn.record()
 
     def _outcome(self) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Worker(GeventWorker):
         gc.set_threshold(_GC_THRESHOLD, 10, 10)
         _cache_settings(self.cfg)
         self.wsgi.extensions["gateway.health_checks"].start()
+        self.wsgi.extensions["gateway.channel"].start()
         self._waiting = self.wsgi.extensions["gateway.waiting"]
         self._waiting.exempt(self.cfg.forwarded_allow_ips)
         self._connections = Pool(self.worker_connections)

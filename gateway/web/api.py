@@ -13,6 +13,7 @@ from gateway.config import Config, Format
 from gateway.core.families import Families
 from gateway.core.sse import dumps
 from gateway.errors import UnknownModel
+from gateway.relay.streams import Streams
 from gateway.routing.kinds import KnownKinds
 from gateway.routing.models import ListedModel, ModelList
 from gateway.upstreams.kinds import described
@@ -20,6 +21,7 @@ from gateway.web.auth import Authenticator
 from gateway.web.browsers import add_checks
 from gateway.web.inference import Inference
 from gateway.web.request import current_request
+from gateway.web.streams import add_stream_routes
 
 _VALID_ID = re.compile(r"[\w.:-]{1,128}\Z")
 
@@ -31,6 +33,7 @@ def make_blueprint(
     model_list: ModelList,
     kinds: KnownKinds,
     families: Families,
+    streams: Streams,
     clock: Callable[[], float],
 ) -> Blueprint:
     """The routes, bound to the services they use."""
@@ -46,6 +49,7 @@ def make_blueprint(
 
     for api in apis:
         _add_api(blueprint, api, inference, served)
+    add_stream_routes(blueprint, streams)
     formats = ",".join(get_args(Format))
 
     @blueprint.get("/v1/models")

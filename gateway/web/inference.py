@@ -1,7 +1,6 @@
 """Answers a request for the model: reads its body, starts a run, streams or collects the answer."""
 
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -14,12 +13,14 @@ from gateway.apis.base import Operation, ReadyAnswer
 from gateway.apis.json import read_json
 from gateway.apis.seal import sealer
 from gateway.config import Config, Principal
+from gateway.core.budgets import budget_of
 from gateway.core.events import Done
 from gateway.core.sse import dumps
 from gateway.errors import BadRequest, TurnFailed, UnsupportedMedia
 from gateway.relay.delivery import Delivery, StreamBody
 from gateway.relay.relay import Relay
 from gateway.relay.run import RequestContext
+from gateway.relay.streams import Streams
 from gateway.relay.turns import TurnFactory
 from gateway.routing.models import ModelList
 from gateway.routing.pool import LATEST
@@ -46,6 +47,7 @@ class Inference:
         dialects: Mapping[str, type[Dialect]],
         turns: TurnFactory,
         relay: Relay,
+        streams: Streams,
         model_list: ModelList,
         waiting: WaitingRequests,
     ) -> None:
@@ -54,6 +56,7 @@ class Inference:
         self._dialects = dialects
         self._turns = turns
         self._relay = relay
+        self._streams = streams
         self._model_list = model_list
         self._waiting = waiting
         self._budget = BodyBudget()
@@ -106,9 +109,11 @@ class Inference:
         if isinstance(read, ReadyAnswer):
             self._relay.check_served(name, request.principal)
             return Response(dumps(read.body(int(time.time()))), content_type="application/json")
-        asked = self._turns.resolve_options(replace(read, model=name))
+        budget = read.options.thinking_budget
+        budget = budget_of(body) if budget is None else budget
+        asked = self._turns.resolve_options(replace(read, model=name, thinking_budget=budget))
         asked = self._turns.recall(asked, request.principal)
-        stream_id = uuid.uuid4().hex
+        stream_id = self._streams.new_id()
         dialect = self._dialects[asked.dialect]
         answer = Answer(
             id=stream_id,

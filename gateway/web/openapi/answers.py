@@ -104,7 +104,11 @@ EVENT = Schema(
         ),
     },
 )
-ALL = (MODEL, MODEL_LIST, HEALTH, READINESS, DOCUMENT, TEXT, EVENT, OPENAI_ERROR)
+STREAM = Schema(
+    "Stream",
+    object_of({"id": STRING, "object": {"const": "stream"}, "status": {"const": "answering"}}),
+)
+ALL = (STREAM, MODEL, MODEL_LIST, HEALTH, READINESS, DOCUMENT, TEXT, EVENT, OPENAI_ERROR)
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"

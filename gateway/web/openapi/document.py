@@ -19,6 +19,7 @@ from gateway.web.openapi.answers import (
     MODEL,
     MODEL_LIST,
     READINESS,
+    STREAM,
     TEXT,
     content,
     ref,
@@ -47,6 +48,13 @@ _ID = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": "^resp_[0-9a-f]{32}$"},
+}
+_STREAM_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Of the header X-Stream-Id.",
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
 }
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}}
@@ -116,6 +124,17 @@ def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
         "/{format}/v1/models/{id}": {
             "parameters": [_ID, _format(list(get_args(Format)))],
             **model,
+        },
+        "/v1/streams/{id}/answer": {
+            "parameters": [_STREAM_ID],
+            "post": {
+                "summary": "End the thinking of a stream: the answer comes now",
+                "responses": {
+                    "202": _answer("The stream goes on with the answer", content(json=STREAM)),
+                    **refused,
+                },
+                "security": security,
+            },
         },
         "/health": {"get": _get("Is the process alive?", content(json=HEALTH))},
         "/ready": {

@@ -17,6 +17,8 @@ MODELS describes each:
 
     answers   default labelled labelled-reasoning starts-inside no-reasoning tags-reasoning
               tags-thinking mock-magistral mock-natural long-thinking tool-call tool-calls unicode
+    thinking  thinker thinker-ignores-budget thinker-refuses-budget thinker-refuses-prefill
+              thinker-repeats-marker thinker-mislabels thinker-breaks
     summaries summarizer summarizer-invents (slow: summarizer@delay=9; failing: error-500)
     timing    slow-start silent bursts
     endings   cut cut-thinking never-ends-thinking error-in-stream
@@ -47,6 +49,9 @@ A request becomes bytes in four steps:
 
 `server` is the Flask app around them, `command` the command line. With --model, local_model and
 local_answer take the place of deltas and answer.
+
+Below /kinds/<kind>/v1 the server limits and ends the thinking as the servers of this kind do: vllm,
+sglang, llama.cpp, ollama, deepseek, dashscope, openrouter.
 
 The package imports nothing from the rest of the gateway, so that the two cannot share a bug.
 """

@@ -55,6 +55,8 @@ class Script(msgspec.Struct, frozen=True):
     markup: Markup | None = tag("think")
     """None for a model that does not reason."""
     finish_reason: str = "stop"
+    quirk: str = ""
+    """How it fails to limit or to end the thinking; see gateway.mock.kinds."""
     playback: dict[str, Any] = {}
     """The model's own defaults for the settings of Playback."""
     tool_calls: int = 0
@@ -65,6 +67,11 @@ class Script(msgspec.Struct, frozen=True):
     """A web page that is sent instead of an answer."""
     error: ErrorReply | None = None
     """An error that is sent instead of an answer."""
+
+
+def thinker(quirk: str, about: str) -> Script:
+    """A model that thinks for long, in a field of its own."""
+    return Script(about, long_reply, Markup(key="reasoning_content"), quirk=quirk)
 
 
 HTML = "<!doctype html><title>Sign in</title><h1>Please sign in</h1><p>This is not an API.</p>\n"
@@ -92,6 +99,13 @@ MODELS: Mapping[str, Script] = {
     "mock-magistral": Script("[THINK]…[/THINK]", markup=Markup("[THINK]", "[/THINK]")),
     "mock-natural": Script("Let me think … Therefore, …", natural_reply, Markup("", "\n\n")),
     "long-thinking": Script("some hundred words of reasoning in several steps", long_reply),
+    "thinker": thinker("", "the same, labelled; its thinking can be limited and ended"),
+    "thinker-ignores-budget": thinker("ignores-budget", "… but takes no notice of a budget"),
+    "thinker-refuses-budget": thinker("refuses-budget", "… but answers 400 to a budget"),
+    "thinker-refuses-prefill": thinker("refuses-prefill", "… but answers 400 to a prefill"),
+    "thinker-repeats-marker": thinker("repeats-marker", "… but repeats </think> after a prefill"),
+    "thinker-mislabels": thinker("answers-as-reasoning", "… but labels the answer as reasoning"),
+    "thinker-breaks": thinker("breaks", "… but breaks off in the answer after a prefill"),
     "tool-call": Script("thinks, then calls the first of the request's tools", tool_calls=1),
     "tool-calls": Script("calls two tools; the pieces of the calls take turns", tool_calls=2),
     "unicode": Script("U+2028, an emoji cut in two …", unicode_reply, fault=split_surrogates),

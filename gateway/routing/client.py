@@ -5,7 +5,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
+from gateway.core.call import Call
 from gateway.errors import UpstreamBroke, UpstreamError
 from gateway.transport.client import Transport
 from gateway.upstreams import KINDS, Kind
@@ -28,13 +30,14 @@ class UpstreamClient(NamedTuple):
     upstream: Upstream
     transport: Transport
 
-    def list_models(self, timeout_s: float) -> ModelListing:
+    def list_models(self, timeout_s: float, *, keeps_connection: bool = True) -> ModelListing:
         """Returns the models that the upstream lists. Raises UpstreamError.
 
         timeout_s: limit between two reads.
         """
         upstream = self.upstream
-        with self.transport.send(upstream.models(_request_id()), timeout_s) as reply:
+        call = upstream.models(_request_id())
+        with self.transport.send(call if keeps_connection else _alone(call), timeout_s) as reply:
             if not 200 <= reply.status < 300:
                 body = b"".join(reply.error_body())
                 raise upstream.refusal(reply.status, reply.headers, body)
@@ -50,7 +53,7 @@ class UpstreamClient(NamedTuple):
         timeout_s: limit between two reads. Raises UpstreamError if the server can't be reached.
         """
         with suppress(UpstreamBroke):
-            if (kind := self.list_models(timeout_s).kind) is not None:
+            if (kind := self.list_models(timeout_s, keeps_connection=False).kind) is not None:
                 return kind
         for kind in KINDS.values():
             if kind.probe is not None and self._has(*kind.probe, timeout_s):
@@ -60,7 +63,7 @@ class UpstreamClient(NamedTuple):
     def _has(self, path: str, member: str, timeout_s: float) -> bool:
         """Whether the server answers a path with a JSON object that has this member."""
         with suppress(UpstreamError, ValueError):
-            call = self.upstream.probe(path, _request_id())
+            call = _alone(self.upstream.probe(path, _request_id()))
             with self.transport.send(call, timeout_s) as reply:
                 if reply.status != 200:
                     return False
@@ -79,6 +82,11 @@ class UpstreamClient(NamedTuple):
                 body = b"".join(reply.error_body())  # read, so that the connection is reused
                 if not 200 <= reply.status < 300:
                     raise upstream.refusal(reply.status, reply.headers, body)
+
+
+def _alone(call: Call) -> Call:
+    """Returns the call on a connection of its own: a server that is only looked at keeps none."""
+    return replace(call, headers={**call.headers, "Connection": "close"})
 
 
 def _request_id() -> str:

@@ -1,20 +1,29 @@
 """The thinking of running streams is ended by whatever worker gets the request."""
 
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
+from random import Random
 from urllib.parse import urlsplit
 
 import pytest
 
 from gateway.core.continuation import closing_sentence
+from gateway.mock.frames import split_tokens
+from gateway.mock.models import MODELS
+from gateway.mock.replies import long_reply
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, frame
-from tests.live.wire import ask, parse_stream, request_body
-from tests.programs import DRIVERS, start_gateway
+from tests.live.wire import Transcript, ask, parse_stream, request_body
+from tests.programs import DRIVERS, Program, start_gateway, start_mock
 
 THOUGHT = [" I", " count", ".", " Two", " and", " two"]
 ANSWER = ["It", " is", " four", "."]
 CALLS = 12
+THOUGHTS_OF_MOCK, ANSWER_OF_MOCK = long_reply("hi")
+READS_LATE = 12
+"""Tokens that may arrive in one read with the one that is too many."""
 
 
 def answer_now(url: str, id: str) -> int:
@@ -60,3 +69,114 @@ def test_any_worker_ends_the_thinking_while_nothing_arrives(tmp_path: Path, driv
                 assert result.trace == "".join(THOUGHT) + closing_sentence(model)
                 assert result.answer == "".join(ANSWER)
             assert answer_now(gateway.url, stream.headers["X-Stream-Id"]) == 404
+
+
+# --- Against the mock, as a server of each kind ---------------------------------------------------
+
+KINDS = ("vllm", "sglang", "llama.cpp", "ollama", "deepseek", "dashscope", "openrouter", "chat")
+TURNS = 1000
+THREADS = 24
+SPEED = 1500
+"""Tokens a second, so that the model thinks for a fifth of a second."""
+
+
+def kinds_settings(path: Path, mock_url: str) -> Path:
+    """An upstream of each kind; the model `<kind>/<model>` is the mock's model of that name."""
+    tables = []
+    for kind in KINDS:
+        names = [name for name in MODELS if name.startswith("thinker")]
+        renames = ", ".join(f'"{kind}/{name}" = "{name}@tps={SPEED}"' for name in names)
+        base = mock_url if kind == "chat" else f"{mock_url}/kinds/{kind}/v1"
+        tables.append(
+            f'[[upstreams]]\nname = "{kind}"\nkind = "{kind}"\nurl = "{base}"\n'
+            f'models = ["{kind}/*"]\nrename = {{ {renames} }}\n'
+        )
+    path.write_text("\n".join(tables))
+    return path
+
+
+@pytest.fixture(scope="module")
+def kinds_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    path = tmp_path_factory.mktemp("kinds") / "gateway.toml"
+    with start_mock() as mock:
+        config = kinds_settings(path, mock.url)
+        with start_gateway(mock.url, gateway_config=config, web_concurrency=2) as gateway:
+            yield gateway
+
+
+def turn(
+    url: str, model: str, ends_after: int | None, **options: object
+) -> tuple[Transcript, str | None]:
+    """One turn, and why its thinking was ended.
+
+    ends_after: the client wants the answer after so many deltas of the reasoning.
+    """
+    gateway_options = {"format": "events", "reasoning": "raw", **options}
+    with ask(url, request_body(model, gateway=gateway_options)) as stream:
+        deltas = 0
+        for event in stream:
+            if event.event == "reasoning_delta":
+                deltas += 1
+                if deltas == ends_after:
+                    status = answer_now(url, stream.headers["X-Stream-Id"])
+                    assert status in (202, 404, 409), status
+        assert stream.frames[-1].event in ("done", "failed")
+        said = parse_stream("events", stream.frames, "raw")
+    return said, stream.frames[-1].json.get("thinking_ended")
+
+
+def check(said: Transcript) -> None:
+    """Nothing is lost, and nothing doubled."""
+    shown = said.trace.removesuffix(closing_sentence("thinker"))
+    assert THOUGHTS_OF_MOCK.startswith(shown), said.trace
+    assert said.answer == ANSWER_OF_MOCK, said.answer
+    assert said.error is None
+
+
+def test_a_thousand_turns_that_are_ended_at_random_lose_and_double_nothing(
+    kinds_gateway: Program,
+) -> None:
+    random = Random(21)
+    plans = [(random.choice(KINDS), random.randrange(1, 400)) for _ in range(TURNS)]
+
+    def run(plan: tuple[str, int]) -> str | None:
+        kind, ends_after = plan
+        said, ended = turn(kinds_gateway.url, f"{kind}/thinker", ends_after)
+        check(said)
+        return ended
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        ended = list(threads.map(run, plans))
+    assert set(ended) == {None, "request"}
+    assert ended.count("request") > TURNS // 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "model",
+    [
+        "thinker",
+        "thinker-ignores-budget",
+        "thinker-refuses-budget",
+        "thinker-refuses-prefill",
+        "thinker-repeats-marker",
+        "thinker-mislabels",
+    ],
+)
+def test_a_budget_holds_whatever_the_server_makes_of_it(
+    kinds_gateway: Program, kind: str, model: str
+) -> None:
+    budget = 100
+    said, _ = turn(kinds_gateway.url, f"{kind}/{model}", None, thinking_budget=budget)
+    check(said)
+    thought = said.trace.removesuffix(closing_sentence("thinker"))
+    tokens = len(split_tokens(thought))
+    assert budget * 0.9 <= tokens <= budget + 64 + READS_LATE
+
+
+@pytest.mark.parametrize("kind", ["vllm", "sglang", "ollama", "deepseek"])
+def test_a_second_answer_that_breaks_off_is_a_failure(kinds_gateway: Program, kind: str) -> None:
+    said, _ = turn(kinds_gateway.url, f"{kind}/thinker-breaks", 20)
+    assert said.error is not None
+    assert said.error["code"] == "upstream_broke_off"
+    assert ANSWER_OF_MOCK.startswith(said.answer)

@@ -39,9 +39,11 @@ def forgetful(answers_anew: bool, tls: ssl.SSLContext | None = None) -> Iterator
 
     def serve(connection: socket.socket) -> None:
         with suppress(OSError), connection, _encrypted(connection, tls) as stream:
-            if read_request(stream) and (answers_anew or not hung_up.is_set()):
+            request = read_request(stream)
+            if request and (answers_anew or not hung_up.is_set()):
                 stream.sendall(ANSWER)
-                if read_request(stream):
+                # The gateway's look at what server this is asks for the end of its connection.
+                if "connection: close" not in request.head.lower() and read_request(stream):
                     hung_up.set()
 
     def accept() -> None:

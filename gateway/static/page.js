@@ -1,5 +1,6 @@
 /** The page's main module: its controls, and the loop that draws. */
 
+import { AnswerNow } from "./answer-now.js";
 import { Conversation } from "./conversation.js";
 import { copy } from "./copy.js";
 import { AutoScroll } from "./follow.js";
@@ -21,6 +22,7 @@ const ui = {
   prompt: $("#prompt"),
   send: $("#send"),
   stop: $("#stop"),
+  answerNow: $("#answer-now"),
   model: $("#model"),
   modelName: $("#model-name"),
   format: $("#format"),
@@ -38,6 +40,7 @@ const conversation = new Conversation();
 const inspector = new Inspector();
 const pageScroll = new AutoScroll(document.scrollingElement, window);
 const pace = new Pace();
+const answerNow = new AnswerNow(ui.answerNow, ui.status);
 
 /** The running turn with its AbortController, or null. */
 let running = null;
@@ -88,14 +91,18 @@ async function ask(prompt) {
   requestAnimationFrame(draw);
   turn.sentAt = performance.now();
   const request = requestFor(record.messages, choice);
-  await runTurn(request, choice, running.abort.signal, (steps, events) => {
+  const onRead = (steps, events) => {
     const now = performance.now() - turn.sentAt;
     turn.events.push(...events);
     for (const step of steps) record.apply(step, now);
     if (turn !== conversation.last) return; // the user has started a new chat
     setText(ui.status, FINAL_STATUS[record.state]?.(record) ?? RUNNING_STATUS[record.phase]);
+  };
+  await runTurn(request, choice, running.abort.signal, onRead, (id) => {
+    answerNow.streamId = id;
   });
   running = null;
+  answerNow.streamId = null;
   showRunning(false);
   conversation.save();
 }
@@ -115,6 +122,7 @@ function draw() {
   const turn = running?.turn ?? conversation.last;
   const now = start - turn?.sentAt;
   const more = turn?.view.paint(now, pageScroll.following, pace.chars);
+  answerNow.paint(running && turn.record.phase !== "answer");
   setText(ui.clock, running ? ` ${clock(now)}` : "");
   inspector.paint({ last: !running });
   pageScroll.follow();

@@ -2,7 +2,8 @@
  *
  * After each read, `onRead(steps, events)` is called with the steps (see formats.js) and the events
  * as they arrived: `{at, name, raw}`. The last step of a turn is `done`, `failed` or `stopped`.
- * Errors of the network or the server become a `failed` step; nothing is thrown.
+ * Errors of the network or the server become a `failed` step; nothing is thrown. `onStream` is called
+ * with the id of the stream, once it is known.
  */
 
 import { adapterFor, failed } from "./formats.js";
@@ -21,7 +22,7 @@ const UNREADABLE = failed("The gateway sent an event that this page cannot read.
 const UNREACHABLE = { ...failed("The gateway cannot be reached."), code: "unreachable" };
 
 /** @param {{path: string, body: object}} request see request.js */
-export async function runTurn({ path, body }, { format, reasoning }, signal, onRead) {
+export async function runTurn({ path, body }, { format, reasoning }, signal, onRead, onStream) {
   let response;
   try {
     response = await fetchWithKey(`./${path}`, {
@@ -37,6 +38,7 @@ export async function runTurn({ path, body }, { format, reasoning }, signal, onR
       return;
     }
     onRead([], [head]);
+    onStream(response.headers.get("X-Stream-Id"));
   } catch {
     onRead([signal.aborted ? STOPPED : UNREACHABLE], []);
     return;

@@ -12,8 +12,8 @@ import pytest
 
 from gateway.core.continuation import closing_sentence
 from gateway.mock.frames import split_tokens
-from gateway.mock.models import MODELS
 from gateway.mock.replies import long_reply
+from tests.kinds import KINDS, write_settings
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, frame
 from tests.live.wire import Transcript, ask, parse_stream, request_body
 from tests.programs import DRIVERS, Program, start_gateway, start_mock
@@ -73,33 +73,17 @@ def test_any_worker_ends_the_thinking_while_nothing_arrives(tmp_path: Path, driv
 
 # --- Against the mock, as a server of each kind ---------------------------------------------------
 
-KINDS = ("vllm", "sglang", "llama.cpp", "ollama", "deepseek", "dashscope", "openrouter", "chat")
 TURNS = 1000
 THREADS = 24
 SPEED = 1500
 """Tokens a second, so that the model thinks for a fifth of a second."""
 
 
-def kinds_settings(path: Path, mock_url: str) -> Path:
-    """An upstream of each kind; the model `<kind>/<model>` is the mock's model of that name."""
-    tables = []
-    for kind in KINDS:
-        names = [name for name in MODELS if name.startswith("thinker")]
-        renames = ", ".join(f'"{kind}/{name}" = "{name}@tps={SPEED}"' for name in names)
-        base = mock_url if kind == "chat" else f"{mock_url}/kinds/{kind}/v1"
-        tables.append(
-            f'[[upstreams]]\nname = "{kind}"\nkind = "{kind}"\nurl = "{base}"\n'
-            f'models = ["{kind}/*"]\nrename = {{ {renames} }}\n'
-        )
-    path.write_text("\n".join(tables))
-    return path
-
-
 @pytest.fixture(scope="module")
 def kinds_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     path = tmp_path_factory.mktemp("kinds") / "gateway.toml"
     with start_mock() as mock:
-        config = kinds_settings(path, mock.url)
+        config = write_settings(path, mock.url, SPEED)
         with start_gateway(mock.url, gateway_config=config, web_concurrency=2) as gateway:
             yield gateway
 

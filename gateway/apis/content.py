@@ -34,6 +34,12 @@ def cannot_read(what: str, base64_data: str | None = None) -> str:
     return f"[{name}, {size} bytes: this model cannot read it]"
 
 
+def cannot_read_named(kind: str, *names: Any) -> str:
+    """Returns :func:`cannot_read` of a kind, with the first of the names that is a text."""
+    name = next((name for name in names if isinstance(name, str) and name), "")
+    return cannot_read(f"{kind} {name}".strip())
+
+
 def tool_result_text(parts: Sequence[dict[str, Any]], attachments: list[dict[str, Any]]) -> str:
     """Returns the text of a tool's result: the message of a result can hold only text.
 

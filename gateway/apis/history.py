@@ -16,7 +16,7 @@ gateway.apis.messages.history and gateway.apis.responses.history do the rest for
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.apis.chat.phased import PHASE_END, PROMPT_LABEL, SUMMARY_LABEL
@@ -71,6 +71,11 @@ def with_one_system_message(messages: Sequence[dict[str, Any]]) -> list[dict[str
         at += 1
     leading = [message for message in leading if message.get("content")]
     return [*_joined(leading), *map(_later, messages[at:])]
+
+
+def newest_of_user(messages: Sequence[Any], is_users: Callable[[Any], bool]) -> int:
+    """Returns the number of the user's newest message, or -1. Only that one can be refused."""
+    return max((at for at, message in enumerate(messages) if is_users(message)), default=-1)
 
 
 def hand_back(message: dict[str, Any], thoughts: str | None) -> None:

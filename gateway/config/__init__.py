@@ -5,6 +5,7 @@ from gateway.config.models import ModelConfig
 from gateway.config.settings import Config, setting_names, worker_number
 from gateway.config.upstreams import UpstreamConfig, UpstreamKind
 from gateway.config.values import (
+    LATEST,
     Detail,
     Format,
     OtherTools,
@@ -16,6 +17,7 @@ from gateway.config.values import (
 
 __all__ = [
     "ANONYMOUS",
+    "LATEST",
     "Config",
     "Detail",
     "Format",

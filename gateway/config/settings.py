@@ -292,7 +292,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The keys that seal; without SEAL_KEY, the one made at the start."""
         if self.seal_key is None:
             return (_MADE_KEY,)
-        return tuple(_key_bytes(key.strip()) for key in self.seal_key.split(",") if key.strip())
+        return tuple(map(_key_bytes, items_of(self.seal_key)))
 
     @property
     def principals(self) -> list[tuple[str, Principal]]:

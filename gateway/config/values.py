@@ -16,6 +16,9 @@ SummaryRule = Literal["asked", "always"]
 OtherTools = Literal["refuse", "skip"]
 """What to do with tools that only OpenAI's servers can run."""
 
+LATEST = ":latest"
+"""The tag that Ollama's clients add to a model's name without one."""
+
 _DAY_S = 86400
 Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
 Count = Annotated[int, Meta(gt=0)]

@@ -14,7 +14,7 @@ from fnmatch import translate
 from math import ceil
 from typing import NamedTuple
 
-from gateway.config import UpstreamConfig, is_glob
+from gateway.config import LATEST, UpstreamConfig, is_glob
 from gateway.errors import (
     AnswerTooLong,
     GatewayError,
@@ -34,8 +34,6 @@ _MAX_PAUSES = 1000
 _MAX_NAME = 200
 """Characters of a model's name that are remembered."""
 _ALL_MODELS = "*"
-LATEST = ":latest"
-"""The tag that Ollama's clients add to a name without one."""
 _SOON_S = 5.0
 """`Retry-After` to clients when nothing says how long an upstream will be out."""
 LAST_RESORT_CALLS = 5

@@ -121,7 +121,7 @@ def _add_api(
 
 def _unmarked_text(families: Families, model: ListedModel) -> dict[str, str]:
     """What a text of this model without markers counts as, unless a request says otherwise."""
-    belief = families.reading(model.upstream, model.own_name).belief
+    belief = families.belief(model.upstream, model.own_name)
     return {"counts_as": belief.counts_as, "why": belief.why}
 
 

@@ -13,7 +13,7 @@ from gateway.apis import Answer, Api, Dialect, NonStreamedAnswer
 from gateway.apis.base import Operation, ReadyAnswer
 from gateway.apis.json import read_json
 from gateway.apis.seal import sealer
-from gateway.config import Config, Principal
+from gateway.config import LATEST, Config, Principal
 from gateway.core.events import Done
 from gateway.core.sse import dumps
 from gateway.errors import BadRequest, TurnFailed, UnsupportedMedia
@@ -22,7 +22,6 @@ from gateway.relay.relay import Relay
 from gateway.relay.run import RequestContext
 from gateway.relay.turns import TurnFactory
 from gateway.routing.models import ModelList
-from gateway.routing.pool import LATEST
 from gateway.server.body import BodyBudget, read_body
 from gateway.server.response_socket import ResponseSocket
 from gateway.server.waiting import WaitingRequests

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.content import text_part
-from gateway.apis.history import with_one_system_message, without_reasoning
+from gateway.apis.history import newest_of_user, with_one_system_message, without_reasoning
 from gateway.apis.json import convert
 from gateway.apis.members import for_servers
 from gateway.config import Config, Format
@@ -92,7 +92,7 @@ def _read_messages(messages: list[Any]) -> list[dict[str, Any]]:
     Only the newest message of the user is refused for its form: the others are history, which the
     user can't change.
     """
-    newest = max((at for at, message in enumerate(messages) if _is_users(message)), default=-1)
+    newest = newest_of_user(messages, _is_users)
     if newest >= 0:
         path = f"messages[{newest}]"
         if convert(messages[newest], RequestMessage, path).content is None:

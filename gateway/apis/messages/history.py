@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.apis.content import cannot_read, text_part
+from gateway.apis.content import cannot_read, cannot_read_named, text_part
+from gateway.apis.history import newest_of_user
 from gateway.apis.messages.input_blocks import (
     ContentSource,
     DocumentBlock,
@@ -38,7 +39,7 @@ def readable_messages(messages: Sequence[Any]) -> list[tuple[int, Any]]:
 
     If no message could, all are returned, so that the error names what is wrong with them.
     """
-    newest = max((at for at, message in enumerate(messages) if _is_users(message)), default=-1)
+    newest = newest_of_user(messages, _is_users)
     found = [
         (at, message if at == newest else _readable(message)) for at, message in enumerate(messages)
     ]
@@ -116,11 +117,10 @@ def _told(block: dict[str, Any]) -> dict[str, Any] | None:
     if type in ("document", "image"):
         source = block.get("source")
         source = source if isinstance(source, dict) else {}
-        names = (block.get("title"), source.get("url"), source.get("file_id"))
-        name = next((name for name in names if isinstance(name, str) and name), "")
         data = source.get("data")
         if not isinstance(data, str):
-            return text_part(cannot_read(f"{type} {name}".strip()))
+            names = (block.get("title"), source.get("url"), source.get("file_id"))
+            return text_part(cannot_read_named(type, *names))
         return text_part(cannot_read(str(source.get("media_type") or type), data))
     if type == "tool_reference":
         return text_part(f"[tool: {block.get('tool_name')}]")

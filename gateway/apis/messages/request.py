@@ -14,7 +14,7 @@ import msgspec
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.content import PARAGRAPH_BREAK
 from gateway.apis.history import take_thoughts, with_one_system_message, without_reasoning
-from gateway.apis.members import for_servers
+from gateway.apis.members import THINKING_OFF, for_servers
 from gateway.apis.messages.history import readable_messages, readable_system
 from gateway.apis.messages.input_blocks import InputMessage, TextBlock, chat_messages, invalid
 from gateway.apis.seal import sealer
@@ -25,8 +25,6 @@ from gateway.errors import BadRequest
 
 _EFFORTS = {"xhigh": "high", "max": "high"}
 """Replacements for efforts that some model servers refuse."""
-_THINKING_OFF = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
-"""The chat templates of open models read one name or the other."""
 _SAME_MEMBERS = ("model", "max_tokens", "temperature", "top_p", "top_k")
 """Members with the same name and meaning in a chat completion request."""
 
@@ -207,7 +205,7 @@ def _chat_request(
         schema = {"name": "output", "schema": format.schema, "strict": True}
         chat["response_format"] = {"type": "json_schema", "json_schema": schema}
     if request.thinking and request.thinking.type == "disabled":
-        chat |= _THINKING_OFF
+        chat |= THINKING_OFF
     elif config.effort:
         chat["reasoning_effort"] = _EFFORTS.get(config.effort, config.effort)
     return for_servers(chat)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from gateway.apis.content import cannot_read, text_part
-from gateway.apis.history import valid_arguments
+from gateway.apis.history import newest_of_user, valid_arguments
 from gateway.apis.json import convert
 from gateway.errors import BadRequest
 
@@ -33,7 +33,8 @@ class RequestMessage(msgspec.Struct, frozen=True):
 
 def chat_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
     """Returns the chat messages. Raises BadRequest that names the path of the fault."""
-    newest = max((at for at, message in enumerate(messages) if _role(message) == "user"), default=0)
+    # Without any message of the user, the first one is refused if it can't be read.
+    newest = max(newest_of_user(messages, lambda message: _role(message) == "user"), 0)
     calls = _CallIds()
     found: list[dict[str, Any]] = []
     for at, message in enumerate(messages):

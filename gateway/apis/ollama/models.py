@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from gateway.apis.base import EndpointRequest, ServedModel
-from gateway.config import plain_name
+from gateway.config import LATEST, plain_name
 from gateway.errors import BadRequest, NotFound, NotOffered
 
 API_VERSION = "0.20.0"
@@ -18,7 +18,6 @@ _CAPABILITIES = ["completion", "tools", "thinking", "vision"]
 _UNKNOWN_DATE = "1970-01-01T00:00:00Z"
 _FOR_EVER = "2318-01-01T00:00:00Z"
 """What Ollama says of a model that it never unloads."""
-_LATEST = ":latest"
 
 
 def version(_request: EndpointRequest) -> dict[str, Any]:
@@ -101,4 +100,4 @@ def _architecture(model: ServedModel) -> str:
 
 
 def _tagged(id: str) -> str:
-    return id if ":" in id else id + _LATEST
+    return id if ":" in id else id + LATEST

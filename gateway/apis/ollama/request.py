@@ -11,6 +11,7 @@ import msgspec
 from gateway.apis.base import Answer, ChatRequest, Options, ReadyAnswer
 from gateway.apis.history import with_one_system_message, without_reasoning
 from gateway.apis.json import convert
+from gateway.apis.members import THINKING_OFF
 from gateway.apis.ollama.messages import chat_messages, user_message
 from gateway.apis.ollama.stream import GENERATE, head, message
 from gateway.config import Config, ReasoningMode
@@ -19,8 +20,6 @@ from gateway.errors import BadRequest
 
 _LEVELS = {"low": "low", "medium": "medium", "high": "high", "max": "high"}
 """Levels of `think` → efforts; some model servers refuse `max`."""
-_THINKING_OFF = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
-"""The chat templates of open models read one name or the other."""
 _OPTIONS = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -202,7 +201,7 @@ def _chat_request(
         if request.top_logprobs is not None:
             chat["top_logprobs"] = request.top_logprobs
     if request.think is False:
-        chat |= _THINKING_OFF
+        chat |= THINKING_OFF
     elif isinstance(request.think, str):
         chat["reasoning_effort"] = _LEVELS[request.think]
     return chat

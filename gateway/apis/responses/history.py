@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.apis.content import cannot_read
-from gateway.apis.history import valid_arguments
+from gateway.apis.content import cannot_read, cannot_read_named
+from gateway.apis.history import newest_of_user, valid_arguments
 from gateway.apis.responses.input_items import (
     InputFile,
     InputImage,
@@ -33,7 +33,7 @@ def readable_items(items: Sequence[Any]) -> list[tuple[int, Any]]:
 
     If no item could, all are returned, so that the error names what is wrong with them.
     """
-    newest = max((at for at, item in enumerate(items) if _is_users(item)), default=-1)
+    newest = newest_of_user(items, _is_users)
     found = [
         (at, readable)
         for at, item in enumerate(items)
@@ -147,8 +147,7 @@ def _told(part: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(type, str) or not type.startswith("input_"):
         return None
     names = (part.get("filename"), part.get("file_url"), part.get("file_id"))
-    name = next((name for name in names if isinstance(name, str) and name), "")
-    return _input_text(cannot_read(f"{type.removeprefix('input_')} {name}".strip()))
+    return _input_text(cannot_read_named(type.removeprefix("input_"), *names))
 
 
 def _texts(content: Any) -> Any:

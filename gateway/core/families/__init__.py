@@ -117,19 +117,29 @@ class Families:
         body: Mapping[str, Any] = _NO_BODY,
         starts_inside: bool | None = None,
     ) -> TextReading:
-        """How to read one answer; :mod:`.evidence` says what decides it.
+        """How to read one answer.
 
         starts_inside: the client's own option.
         """
+        belief = self.belief(upstream, model, body, starts_inside)
+        return TextReading(self.find(model), belief, json_answer=asks_for_json(body))
+
+    def belief(
+        self,
+        upstream: str,
+        model: str,
+        body: Mapping[str, Any] = _NO_BODY,
+        starts_inside: bool | None = None,
+    ) -> Belief:
+        """What a text without markers counts as; :mod:`.evidence` says what decides it."""
         family = self.find(model)
-        belief = decide(
+        return decide(
             option=starts_inside,
             body=body,
             shown=self.turns.shown(upstream, model),
             opened=family.starts_inside,
             always=family.thinks_always(plain_name(model)),
         )
-        return TextReading(family, belief, json_answer=asks_for_json(body))
 
     def _find(self, model: str) -> Family:
         family = self._find_listed(model)

@@ -83,7 +83,7 @@ def test_twice_the_request_takes_twice_the_time(shape: str) -> None:
         return process_time() - began
 
     half, whole = (json.dumps({"model": "x", **make(n)}).encode() for n in (size // 2, size))
-    # A collection of garbage or a full cache slows some runs down: the fastest of each counts.
+    # Other processes slow some runs down: the fastest of each counts.
     pairs = [(seconds(half), seconds(whole)) for _ in range(7)]
     one, two = (min(times) for times in zip(*pairs, strict=True))
     assert two < 3.2 * one + 0.01, (one, two)

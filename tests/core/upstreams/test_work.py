@@ -65,7 +65,7 @@ def test_twice_the_answer_takes_twice_the_time(shape: str) -> None:
         return process_time() - began
 
     half, whole = make(size // 2), make(size)
-    # A collection of garbage or a full cache slows some runs down: the fastest of each counts.
+    # Other processes slow some runs down: the fastest of each counts.
     pairs = [(seconds(half), seconds(whole)) for _ in range(5)]
     one, two = (min(times) for times in zip(*pairs, strict=True))
     assert two < 3.2 * one + 0.01, (one, two)

@@ -103,6 +103,13 @@ class Pump:
         except GatewayError as error:
             if not accepted:
                 self._metrics.count_attempt(upstream.name, error)
+            if _refuses_key(error):
+                self._log.error(
+                    "upstream refused the gateway's key",
+                    upstream=run.lease.upstream,
+                    stream=run.id,
+                    hint=error.message,
+                )
             return error
         return None
 
@@ -174,7 +181,7 @@ class Pump:
         if _refuses_key(error):
             tried += self._pool.sharing_key(run.lease.upstream)
         now = self._clock()
-        self._fail_lease(run, error, now)
+        run.lease.fail(error, now)
         try:
             lease = self._pool.pick(run.request.model, now, tried)
         except GatewayError:
@@ -199,18 +206,8 @@ class Pump:
         if events and isinstance(events[-1], Done):
             run.lease.succeed()
         else:
-            self._fail_lease(run, error, now)
+            run.lease.fail(error, now)
         run.queue.publish(events, now)
-
-    def _fail_lease(self, run: Run, error: GatewayError, now: float) -> None:
-        if _refuses_key(error):
-            self._log.error(
-                "upstream refused the gateway's key",
-                upstream=run.lease.upstream,
-                stream=run.id,
-                hint=error.message,
-            )
-        run.lease.fail(error, now)
 
 
 def _refuses_key(error: GatewayError) -> bool:

@@ -186,6 +186,18 @@ def test_a_refused_gateway_key_is_a_424_that_names_the_setting(
     )
 
 
+def test_a_refused_key_is_logged_once_if_no_other_upstream_is_left(
+    make_client: MakeClient, upstream: Mock, logged: list[dict[str, Any]]
+) -> None:
+    says(upstream, "a", status=401)
+    client = make_client(**in_order("a", "b", api_key="the same"))
+    assert ask(client, model="m", stream=False).status_code == 424
+    loud = [line for line in logged if line["level"] == "error"]
+    assert [(line["event"], line["upstream"]) for line in loud] == [
+        ("upstream refused the gateway's key", "a")
+    ]
+
+
 USER = {"role": "user", "content": "Hi"}
 FLAGGED = {"error": {"message": "Your input was flagged.", "metadata": {"reasons": ["x"]}}}
 

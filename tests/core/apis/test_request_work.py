@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from time import process_time
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from gateway.config import Config
 from gateway.core.json_size import MAX_VALUES
 from gateway.core.summarizers.prompt import prompt_of
 from gateway.errors import BadRequest
+from tests.core.work import fastest
 
 CONFIG = Config()
 READ = {api.name: api.read for api in APIS}
@@ -76,16 +76,12 @@ SHAPES: dict[str, tuple[str, int, Callable[[int], dict[str, Any]]]] = {
 def test_twice_the_request_takes_twice_the_time(shape: str) -> None:
     api, size, make = SHAPES[shape]
 
-    def seconds(data: bytes) -> float:
-        began = process_time()
+    def read(data: bytes) -> None:
         request = READ[api](read_json(data), None, CONFIG)
         prompt_of(request.body["messages"])
-        return process_time() - began
 
     half, whole = (json.dumps({"model": "x", **make(n)}).encode() for n in (size // 2, size))
-    # Other processes slow some runs down: the fastest of each counts.
-    pairs = [(seconds(half), seconds(whole)) for _ in range(7)]
-    one, two = (min(times) for times in zip(*pairs, strict=True))
+    one, two = fastest(read, half, whole)
     assert two < 3.2 * one + 0.01, (one, two)
 
 

@@ -3,7 +3,6 @@
 import json
 import tracemalloc
 from collections.abc import Callable, Sequence
-from time import process_time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from gateway.core.parts import Content, Fault, Part
 from gateway.upstreams.chat_reader import ChatReader
 from gateway.upstreams.tool_calls import MAX_CALLS
+from tests.core.work import fastest
 
 
 def event(delta: dict[str, Any]) -> bytes:
@@ -59,15 +59,7 @@ SHAPES: dict[str, tuple[int, Callable[[int], list[bytes]]]] = {
 def test_twice_the_answer_takes_twice_the_time(shape: str) -> None:
     size, make = SHAPES[shape]
 
-    def seconds(events: list[bytes]) -> float:
-        began = process_time()
-        read(events)
-        return process_time() - began
-
-    half, whole = make(size // 2), make(size)
-    # Other processes slow some runs down: the fastest of each counts.
-    pairs = [(seconds(half), seconds(whole)) for _ in range(5)]
-    one, two = (min(times) for times in zip(*pairs, strict=True))
+    one, two = fastest(read, make(size // 2), make(size))
     assert two < 3.2 * one + 0.01, (one, two)
 
 

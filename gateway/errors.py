@@ -121,7 +121,8 @@ class TurnFailed(GatewayError):
 _MAX_SHOWN = 200
 
 
-def _short(name: str) -> str:
+def shortened(name: str) -> str:
+    """Returns a name that a client sent, for a message: of a long one, the beginning."""
     return name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
 
 
@@ -154,7 +155,7 @@ class ModelNotAllowed(CallerError):
     param = "model"
 
     def __init__(self, model: str, allowed: Sequence[str]) -> None:
-        named = f"the model {_short(model)!r}" if model else "a request that names no model"
+        named = f"the model {shortened(model)!r}" if model else "a request that names no model"
         super().__init__(f"This key does not cover {named}; it covers {', '.join(allowed)}.")
 
 
@@ -164,7 +165,7 @@ class OriginNotAllowed(CallerError):
     code = "origin_not_allowed"
 
     def __init__(self, origin: str) -> None:
-        named = f"Pages of {_short(origin)}" if origin else "Pages of another origin"
+        named = f"Pages of {shortened(origin)}" if origin else "Pages of another origin"
         super().__init__(f"{named} may not use this gateway; ALLOWED_ORIGINS can name them.")
 
 
@@ -175,7 +176,7 @@ class HostNotAllowed(CallerError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"The gateway does not answer as {_short(host)!r}; ALLOWED_HOSTS can name it."
+            f"The gateway does not answer as {shortened(host)!r}; ALLOWED_HOSTS can name it."
         )
 
 
@@ -190,7 +191,7 @@ class UnknownModel(NotFound):
 
     def __init__(self, model: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"No upstream serves the model {_short(model)!r}; available: {', '.join(known)}."
+            f"No upstream serves the model {shortened(model)!r}; available: {', '.join(known)}."
         )
 
 

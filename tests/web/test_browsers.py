@@ -1,5 +1,6 @@
 """Which web pages may use the gateway, and under which names it answers."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from flask.testing import FlaskClient
 
 from gateway import Config
 from gateway.errors import ConfigError
-from tests.web.conftest import answers
+from tests.web.conftest import UPSTREAM, answers
 
 PATH = "/v1/chat/completions"
 BODY: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}], "stream": False}
@@ -17,6 +18,18 @@ OWN = "http://localhost"
 FOREIGN = "https://evil.example"
 FRIEND = "https://chat.example:8443"
 ANSWER = {"choices": [{"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}]}
+CONTENT_TYPES = [None, "text/plain", "application/x-www-form-urlencoded"]
+"""What a page can send to another origin without a preflight request."""
+FROM_OTHER_ORIGINS = [
+    {"Origin": FOREIGN},
+    {"Origin": "null"},
+    {"Origin": "http://localhost.evil.example"},
+    {"Origin": "chrome-extension://abcdef"},
+    {"Sec_Fetch_Site": "cross-site"},
+    {"Sec_Fetch_Site": "same-site"},
+    {"Origin": OWN, "Sec_Fetch_Site": "cross-site"},
+]
+OLLAMA_PATHS = ["/api/chat", "/api/generate", "/api/show"]
 
 
 def post(client: FlaskClient, path: str = PATH, **headers: str) -> Any:
@@ -30,11 +43,10 @@ def code(response: Any) -> str | None:
 
 
 @pytest.mark.parametrize("path", [PATH, "/openai/v1/chat/completions", "/v1/messages/count_tokens"])
-@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_a_body_without_a_json_content_type_gets_415(
     client: FlaskClient, path: str, content_type: str | None
 ) -> None:
-    """A page of another origin can send these without a preflight request."""
     refused = client.post(path, data=b"{}", content_type=content_type)
     assert refused.status_code == 415
     assert "Content-Type: application/json" in refused.get_json()["error"]["message"]
@@ -48,19 +60,54 @@ def test_a_prompt_without_a_content_type_is_refused_in_the_words_of_plain(
     assert "No JSON body provided" in refused.text
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": FOREIGN},
-        {"Origin": "null"},
-        {"Origin": "http://localhost.evil.example"},
-        {"Origin": "chrome-extension://abcdef"},
-        {"Sec_Fetch_Site": "cross-site"},
-        {"Sec_Fetch_Site": "same-site"},
-        {"Origin": OWN, "Sec_Fetch_Site": "cross-site"},
-    ],
-    ids=str,
-)
+def send(
+    client: FlaskClient, path: str, content_type: str | None, headers: dict[str, str] | None = None
+) -> Any:
+    body = {"model": "m", "prompt": "hi", **BODY}
+    named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+    return client.post(path, data=json.dumps(body), content_type=content_type, headers=named)
+
+
+@pytest.mark.parametrize("path", OLLAMA_PATHS)
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_ollamas_paths_take_any_content_type(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str, content_type: str | None
+) -> None:
+    """As Ollama does: its own examples are `curl -d`."""
+    upstream.get(f"{UPSTREAM}/models", json={"data": [{"id": "m"}]})
+    answers(upstream, ANSWER, "[DONE]")
+    assert send(client, path, content_type).status_code == 200
+
+
+@pytest.mark.parametrize("headers", FROM_OTHER_ORIGINS, ids=str)
+@pytest.mark.parametrize("path", OLLAMA_PATHS)
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_ollamas_paths_refuse_pages_of_other_origins(
+    client: FlaskClient,
+    upstream: responses.RequestsMock,
+    headers: dict[str, str],
+    path: str,
+    content_type: str | None,
+) -> None:
+    refused = send(client, path, content_type, headers)
+    assert refused.status_code == 403
+    assert "ALLOWED_ORIGINS" in refused.get_json()["error"]
+    assert not upstream.calls
+
+
+@pytest.mark.parametrize("path", OLLAMA_PATHS)
+@pytest.mark.parametrize("origin", [OWN, "http://localhost:3000"])
+def test_a_page_needs_a_json_content_type_on_ollamas_paths(
+    client: FlaskClient, upstream: responses.RequestsMock, path: str, origin: str
+) -> None:
+    """Without `Sec-Fetch-Site`, the gateway's origin and another port look alike."""
+    upstream.get(f"{UPSTREAM}/models", json={"data": [{"id": "m"}]})
+    answers(upstream, ANSWER, "[DONE]")
+    assert send(client, path, "text/plain", {"Origin": origin}).status_code == 415
+    assert send(client, path, "application/json", {"Origin": origin}).status_code == 200
+
+
+@pytest.mark.parametrize("headers", FROM_OTHER_ORIGINS, ids=str)
 def test_a_page_of_another_origin_is_refused(
     client: FlaskClient, upstream: responses.RequestsMock, headers: dict[str, str]
 ) -> None:
@@ -161,6 +208,14 @@ def test_a_gateway_on_loopback_refuses_other_hosts(
     refused = client.get(path, headers={"Host": host})
     assert (refused.status_code, code(refused)) == (403, "host_not_allowed")
     assert "ALLOWED_HOSTS" in refused.get_json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["version", "tags", "ps", "chat", "generate", "show", "embed"])
+def test_ollamas_paths_refuse_other_hosts(client: FlaskClient, path: str) -> None:
+    for method in ("GET", "POST"):
+        refused = client.open(f"/api/{path}", method=method, headers={"Host": "evil.example"})
+        assert refused.status_code == 403
+        assert "ALLOWED_HOSTS" in refused.get_json()["error"]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,18 @@ def test_a_signature_holds_the_models_reasoning(
     assert handed_back(upstream) == [TRACE]
 
 
+def test_a_signature_is_opened_for_the_name_that_the_client_uses(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *TURN)
+    tagged = f"{MODEL}:latest"  # served as MODEL
+    upstream.get(f"{UPSTREAM}/models", json={"data": [{"id": MODEL}]})
+    [*_, block, _] = messages(make_client(seal_key=KEY), model=tagged).get_json()["content"]
+    again = thinking(block["signature"])
+    assert messages(make_client(seal_key=KEY), again, RESULT, model=tagged).status_code == 200
+    assert handed_back(upstream) == [TRACE]
+
+
 def test_a_streamed_signature_holds_the_models_reasoning(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.apis.base import EndpointRequest, ServedModel
 from gateway.config import LATEST, plain_name
-from gateway.errors import BadRequest, NotFound, NotOffered
+from gateway.errors import BadRequest, NotFound, NotOffered, shortened
 
 API_VERSION = "0.20.0"
 """The version of Ollama whose API this is. VS Code refuses one below 0.6.4."""
@@ -57,7 +57,7 @@ def show(request: EndpointRequest) -> dict[str, Any]:
                 "capabilities": _CAPABILITIES,
                 "modified_at": _UNKNOWN_DATE,
             }
-    raise NotFound(f"model '{name}' not found")
+    raise NotFound(f"model '{shortened(name)}' not found")
 
 
 def not_offered(request: EndpointRequest) -> dict[str, Any]:

@@ -360,3 +360,9 @@ def test_a_model_that_is_not_there_is_not_shown() -> None:
         show(EndpointRequest({"model": "none"}, {}, MODELS))
     with pytest.raises(BadRequest):
         show(EndpointRequest({}, {}, MODELS))
+
+
+def test_the_message_about_an_unknown_model_repeats_only_the_begin_of_a_long_name() -> None:
+    with pytest.raises(NotFound) as raised:
+        show(EndpointRequest({"model": "n" * 1_000_000}, {}, MODELS))
+    assert len(raised.value.message) < 300

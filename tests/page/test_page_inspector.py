@@ -151,13 +151,16 @@ def test_an_empty_wire_after_a_reload_is_explained(inspected):
     )
 
 
-def test_the_wire_can_be_filtered(inspected):
-    inspected.ask_and_wait("hi", model="default")
+def test_the_wire_can_be_filtered(inspected, scripted):
+    inspected.ask("hi", model="default")
+    pieces = [("final_output_delta", {"text": text}) for text in ("Hi", "!")]
+    scripted.say(("prompt_summary", {"text": "hi"}), *pieces, ("done", {"finish_reason": "stop"}))
+    expect(inspected.status).to_contain_text("Done")
     inspected.page.get_by_test_id("wire-filter").fill("Final_Output")
 
     rows = inspected.wire.locator(".wire-row")
-    expect(inspected.page.get_by_test_id("wire-sum")).to_have_text(re.compile(r"^\d+ events of "))
-    assert all("final_output_delta" in text for text in rows.all_inner_texts())
+    expect(inspected.page.get_by_test_id("wire-sum")).to_have_text(re.compile(r"^2 events of 5 "))
+    assert ["final_output_delta" in text for text in rows.all_inner_texts()] == [True, True]
 
 
 def test_the_wire_can_be_paused(inspected, scripted):

@@ -2,7 +2,8 @@
 # make quick    runs tests/core and tests/web without the longest, in under a minute; needs only
 #               requirements.txt
 # make test     runs every check and test; each part runs even if an earlier one failed
-# make test-real   runs the tests with real models, llama.cpp and Open WebUI, and installs these
+# make test-real   runs the tests with real models, llama.cpp, Open WebUI and coding agents, and
+#               installs these
 # make lowest   runs tests/core and tests/web on the lowest versions that requirements.txt allows
 # make coverage    shows which branches of gateway/ tests/core and tests/web reach
 # make format   formats the code and applies ruff's fixes
@@ -17,6 +18,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 REAL := .venv-real
 WEBUI := .venv-webui
+AGENTS := .venv-agents
+AIDER := .venv-aider
 LOWEST := .venv-lowest
 
 PIP_INSTALL := install -qq --disable-pip-version-check
@@ -41,11 +44,12 @@ test:
 
 install: $(VENV)/.dev sdks
 
-# Slow files come first and the short ones of web and core last, so that both processes end at about
-# the same time. pytest-xdist 3.8 would reorder files by their number of tests.
+# Slow files come first and the short ones of web and core last, so that all processes end at about
+# the same time. pytest-xdist 3.8 would reorder files by their number of tests. On two cores there are
+# four processes, because tests/live waits for half of its time.
 parallel: install
 	$(BIN)/pytest tests/live tests/page tests/sdk tests/deploy tests/web tests/core $(PYTEST_REPORT) \
-		-m "not alone" -n 2 --dist loadfile --no-loadscope-reorder
+		-m "not alone" -n 4 --dist loadfile --no-loadscope-reorder
 
 alone: install
 	$(BIN)/pytest tests/live tests/page $(PYTEST_REPORT) -m alone
@@ -67,6 +71,11 @@ test-real:
 	$(REAL)/bin/pip $(PIP_INSTALL) -r requirements-real.txt
 	test -x $(WEBUI)/bin/python || $(PYTHON) -m venv $(WEBUI)
 	$(WEBUI)/bin/pip $(PIP_INSTALL) -r requirements-webui.txt
+	test -x $(AGENTS)/bin/python || $(PYTHON) -m venv $(AGENTS)
+	$(AGENTS)/bin/pip $(PIP_INSTALL) -r requirements-agents.txt
+	test -x $(AIDER)/bin/python || $(PYTHON) -m venv $(AIDER)
+	$(AIDER)/bin/pip $(PIP_INSTALL) -r requirements-aider.txt
+	cd tests/real/agents && $(abspath $(REAL))/bin/npm install --no-save --no-audit --no-fund --loglevel=error
 	OPEN_WEBUI=$(abspath $(WEBUI))/bin/open-webui $(REAL)/bin/pytest tests/real
 
 check: $(VENV)/.dev
@@ -121,4 +130,4 @@ $(NODE_PACKAGES): tests/sdk/node/package-lock.json | $(VENV)/.dev
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(REAL) $(WEBUI) $(LOWEST) .coverage tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(REAL) $(WEBUI) $(AGENTS) $(AIDER) $(LOWEST) .coverage tests/sdk/node/node_modules tests/real/agents/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,5 @@
 """The WSGI application, for `gunicorn -c gunicorn.conf.py wsgi:app`."""
 
-from gateway import create_app
-from gateway.loaded import loaded_config
+from gateway.wsgi import app
 
-app = create_app(loaded_config())
+__all__ = ["app"]

@@ -31,10 +31,11 @@ from gateway.apis import DIALECTS, Answer
 from gateway.config import Config, Format, ReasoningMode
 from gateway.core.events import Event, OutputDelta, ReasoningDelta
 from gateway.core.families import Families
+from gateway.core.reading import Reading
 from gateway.core.sse import Decoder
 from gateway.core.steady import Feeder
 from gateway.core.summarizers import SUMMARIZERS
-from gateway.core.turn import Reading, Turn
+from gateway.core.turn import Turn
 from gateway.transport.chunked import ChunkedDecoder
 from gateway.upstreams.chat_reader import ChatReader
 
@@ -91,6 +92,18 @@ def reads(frames: int) -> list[list[bytes]]:
     ]
 
 
+def padded(frames: int) -> list[list[bytes]]:
+    """Returns the same lines with a padding in each frame that differs, as OpenAI sends them: there
+    is no template, so every frame takes the full parse."""
+    return [
+        [
+            line[:-1] + b',"obfuscation":"%d"}' % (at * frames + i) if line else line
+            for i, line in enumerate(lines)
+        ]
+        for at, lines in enumerate(reads(frames))
+    ]
+
+
 def joined(frames: int) -> list[str]:
     """Returns the text of each read."""
     return ["".join(some) for some in grouped(texts()[1:-1], frames)]
@@ -117,6 +130,7 @@ def turn(reasoning: ReasoningMode) -> Turn:
 def steps(frames: int) -> Iterator[tuple[str, Step]]:
     """Yields each step of the core, then all steps together, for one answer."""
     lines, joints = reads(frames), joined(frames)
+    without_template = padded(frames)
     body = [
         b"".join(b"%x\r\n%s\n\n\r\n" % (len(line) + 2, line) for line in read if line)
         for read in lines
@@ -124,6 +138,7 @@ def steps(frames: int) -> Iterator[tuple[str, Step]]:
     yield "dechunk", lambda: feed_all(ChunkedDecoder(), body)
     yield "decoder", lambda: feed_all(Decoder(), lines)
     yield "reader", lambda: feed_all(ChatReader(), lines)
+    yield "reader, full parse", lambda: feed_all(ChatReader(), without_template)
     splitter = Families(Config()).find("any-model").splitter
     yield "splitter", lambda: feed_all(splitter(), ["<think>", *joints])
     yield "summarizer", lambda: feed_all(SUMMARIZERS["extractive"]("", 60), joints)

@@ -23,8 +23,9 @@ from typing import Any
 from gateway.config import Config
 from gateway.core.events import Done, Event, Failed, OutputDelta, ReasoningDelta, ToolCallDelta
 from gateway.core.families import Families
+from gateway.core.reading import Reading
 from gateway.core.summarizers import ExtractiveSummarizer
-from gateway.core.turn import Reading, Turn
+from gateway.core.turn import Turn
 from gateway.upstreams.chat_reader import ChatReader
 
 SUFFIXES = (".sse", ".json")

@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 def create_app(config: Config, **services: Any) -> "Flask":
     """Builds the application; see :func:`gateway.app.create_app`.
 
-    The import waits for the call because `gunicorn.conf.py` reads :class:`Config` before gevent has
+    The import waits for the call because gunicorn's settings read :class:`Config` before gevent has
     patched the standard library, which has to come before anything that opens sockets.
     """
     from gateway.app import create_app

@@ -8,29 +8,46 @@ from flask import Flask
 
 import gateway
 from gateway.apis import APIS, Api, dialects_of
-from gateway.config import Config, UpstreamConfig, worker_number
+from gateway.apis.seal import sealer
+from gateway.config import (
+    Config,
+    runtime_directory,
+    worker_number,
+    workers_directory,
+)
 from gateway.core.families import Families
 from gateway.core.summarizers import SUMMARIZERS, Summarizers
 from gateway.observe.log import make_logger
 from gateway.observe.metrics import Metrics
+from gateway.observe.worker_views import WorkerViews
+from gateway.relay.ids import Place, new_life
+from gateway.relay.kept import KeptStreams
 from gateway.relay.pump import Pump
 from gateway.relay.relay import Relay
-from gateway.relay.summary_writer import SummaryWriter
+from gateway.relay.shared_thoughts import SharedThoughts
+from gateway.relay.streams import Streams
+from gateway.relay.summary_writer import ServerWriter, SummaryWriter, UpstreamWriter
+from gateway.relay.thinking import ThinkingControl
 from gateway.relay.thoughts import ThoughtMemory
 from gateway.relay.turns import TurnFactory
-from gateway.routing.client import UpstreamClient
+from gateway.routing.clients import client_maker
 from gateway.routing.health_checks import HealthChecker
+from gateway.routing.kinds import KnownKinds
 from gateway.routing.models import ModelList
 from gateway.routing.pool import Pool
-from gateway.routing.redact import redactor
+from gateway.routing.startup import StartupCheck
+from gateway.server.channel import Channel
 from gateway.server.waiting import WaitingRequests
-from gateway.transport.client import Transport
-from gateway.transport.session import Session, make_session
-from gateway.upstreams import UPSTREAMS
+from gateway.store.base import StreamStore
+from gateway.store.connection import Connections
+from gateway.store.layout import Codec
+from gateway.store.redis_store import RedisStore
+from gateway.transport.session import Session
 from gateway.web import api, ops, page
 from gateway.web.inference import Inference
 from gateway.web.refusals import register_error_handlers
 from gateway.web.request import GatewayRequest
+from gateway.web.streams import StreamReader
 
 
 class _App(Flask):
@@ -67,45 +84,88 @@ def create_app(
         breaker_open_s=config.breaker_open_s,
         slow_start_s=config.breaker_open_s,
     )
-    make_client = _client_maker(config, session)
+    make_client = client_maker(config, session)
     upstreams = {upstream.name: make_client(upstream) for upstream in config.effective_upstreams}
+    kinds = KnownKinds(config.effective_upstreams, upstreams, clock, log)
     summarizers = Summarizers(config, SUMMARIZERS)
     server = config.summarizer_server
-    writer = SummaryWriter(config, *make_client(server), families, clock) if server else None
-    turns = TurnFactory(upstreams, families, summarizers, metrics, log, ThoughtMemory(clock))
-    pump = Pump(config, pool, upstreams, writer, clock, log, metrics)
-    relay = Relay(config, pool, pump, clock, log, metrics, turns.learn)
+    writer: SummaryWriter = UpstreamWriter(config, upstreams, kinds, families, clock, log)
+    if server is not None:
+        writer = ServerWriter(config, make_client(server), families, clock)
+    channel = Channel(workers_directory(), worker_number() or 0, log)
+    thoughts = SharedThoughts(ThoughtMemory(clock), channel, config.effective_upstreams, log)
+    turns = TurnFactory(
+        upstreams,
+        families,
+        summarizers,
+        metrics,
+        log,
+        thoughts,
+        configs=config.effective_upstreams,
+        keeps_answers=config.continue_broken,
+    )
+    thinking = ThinkingControl(config, kinds, families)
+    pump = Pump(config, pool, upstreams, thinking, kinds, writer, clock, log, metrics)
+    views = WorkerViews(worker_number(), runtime_directory())
+    place = Place(channel.worker, new_life())
+    kept, store = _keeping(config, place, clock, log)
+    relay = Relay(
+        *(config, pool, pump, thinking, clock, log, metrics, views, turns.learn, kept, store)
+    )
     dialects = dialects_of(apis)
     waiting = WaitingRequests(config.max_waiting)
-    model_list = ModelList(config.effective_upstreams, upstreams, clock, log)
-    inference = Inference(config, dialects, turns, relay, model_list, waiting)
+    model_list = ModelList(config.effective_upstreams, upstreams, kinds, clock, log)
+    streams = Streams(relay, channel, place, store)
+    inference = Inference(config, dialects, turns, relay, streams, model_list, waiting)
+    reader = StreamReader(dialects, relay, streams, inference.seal)
     app.extensions["gateway"] = relay
     app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.waiting"] = waiting
+    app.extensions["gateway.channel"] = channel
+    app.extensions["gateway.store"] = store
     app.extensions["gateway.health_checks"] = HealthChecker(config, pool, upstreams, log)
+    app.extensions["gateway.startup_check"] = StartupCheck(
+        config.effective_upstreams, upstreams, kinds, log
+    )
 
-    app.register_blueprint(api.make_blueprint(config, apis, inference, model_list, families, clock))
     app.register_blueprint(
-        ops.make_blueprint(apis, relay, pool, metrics, clock, gateway.__version__)
+        api.make_blueprint(
+            *(config, apis, inference, model_list, kinds, families, streams, reader, clock)
+        )
+    )
+    app.register_blueprint(
+        ops.make_blueprint(
+            *(apis, relay, pool, kinds, metrics, views, clock, gateway.__version__),
+            has_admin=config.admin_bind is not None,
+        )
     )
     app.register_blueprint(page.make_blueprint(apis, gateway.__version__, summarizers.per_request))
     register_error_handlers(app, dialects, log, metrics)
     return app
 
 
-def _client_maker(
-    config: Config, session: Session | None
-) -> Callable[[UpstreamConfig], UpstreamClient]:
-    """Returns a function that makes a client with its own session. Its errors show no key."""
-    hide = redactor(config.secrets)
+def _keeping(
+    config: Config, place: Place, clock: Callable[[], float], log: Any
+) -> tuple[KeptStreams, StreamStore | None]:
+    """What keeps streams: this worker's memory, and the store if the settings name one."""
 
-    def make(upstream: UpstreamConfig) -> UpstreamClient:
-        connections = session or make_session(
-            upstream.max_streams or config.max_streams, config.upstream_certificates
-        )
-        return UpstreamClient(
-            UPSTREAMS[upstream.kind](upstream, hide),
-            Transport(connections, upstream.connect_timeout_s),
+    def keep(store: StreamStore | None) -> KeptStreams:
+        return KeptStreams(
+            config.max_kept_bytes, config.keep_s, config.detached_timeout_s, clock, store
         )
 
-    return make
+    if config.store_url is None:
+        return keep(None), None
+    seals = sealer(config.seal_keys)
+    store = RedisStore(
+        Connections(config.store_url, config.upstream_certificates),
+        Codec(seals.seal, seals.open),
+        str(place),
+        config.keep_s,
+        clock,
+        log,
+        on_lost=lambda id: kept.lost(id),
+        on_read=lambda ids: kept.note_read(ids),
+    )
+    kept = keep(store)
+    return kept, store

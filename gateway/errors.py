@@ -9,8 +9,14 @@ GatewayError
 │   ├── OriginNotAllowed   403: a web page of another origin has sent the request
 │   ├── HostNotAllowed     403: the request calls the gateway by a name that is not its own
 │   ├── NotFound           404
+│   │   ├── StreamNotFound it is over or was not kept, or is of another key
 │   │   └── UnknownModel   no upstream serves the model
+│   ├── StreamGone         410: the worker that kept the stream has stopped
 │   ├── MethodNotAllowed   405
+│   ├── NoWebSocket        426: the client wants to speak over a WebSocket
+│   ├── Conflict           409: the stream is in no state for what the request wants
+│   │   ├── AlreadyAnswering
+│   │   └── CannotAnswerNow
 │   ├── RequestTimeout     408: the client sent its request too slowly
 │   ├── BodyTooLarge       413
 │   ├── UnsupportedMedia   415
@@ -19,7 +25,9 @@ GatewayError
 │   ├── KeyLimit           429: the key is at its stream limit
 │   └── NotOffered         501: the API has the path, but the gateway does not
 ├── ClientLeft             no fault: the client closed the connection
-│   └── ClientStalled      the client did not read, so the gateway closed the connection
+│   ├── ClientStalled      the client did not read, so the gateway closed the connection
+│   ├── Cancelled          a client has stopped the stream
+│   └── Abandoned          a kept stream had no reader for too long
 ├── UpstreamError          the upstream's: 502
 │   ├── UpstreamRefused    it answered with an error status
 │   ├── UpstreamUnreachable
@@ -31,6 +39,9 @@ GatewayError
 └── GatewayFault           the gateway's: 500
     ├── Full               503: the gateway is at its stream limit
     │   └── UpstreamsFull  every upstream for the model is at its stream limit
+    ├── KeptTooLong        the events of a kept stream take too much memory
+    ├── StoreAway          503: the store of kept streams can't be reached
+    ├── StreamLost         the worker that ran a kept stream has stopped
     └── Draining           503: the gateway is being stopped
 
 Each error has an HTTP status, for an answer that is not yet a stream, and the four members of an
@@ -108,14 +119,18 @@ class GatewayError(Exception):
         )
 
 
-class TurnFailed(GatewayError):
-    """Raises the error that ended a turn, where the answer is not a stream."""
+class RemoteError(GatewayError):
+    """An error that came as plain data, as from another worker."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message, param=info.param, code=info.code)
         self.type, self.status, self.blame = info.type, info.status, info.blame
         self.retry_after_s, self.model_ran = info.retry_after_s, info.model_ran
         self.is_final = info.is_final
+
+
+class TurnFailed(RemoteError):
+    """The error that ended a turn, where the answer is not a stream."""
 
 
 _MAX_SHOWN = 200
@@ -126,10 +141,20 @@ def shortened(name: str) -> str:
     return name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
 
 
-class ConfigError(GatewayError):
-    """A setting is unknown or has a bad value."""
+class ConfigError(GatewayError, ValueError):
+    """A setting is unknown or has a bad value.
+
+    It is a ValueError because msgspec lets only these tell what a struct finds wrong with itself.
+    """
 
     blame = "operator"
+
+    def __init__(self, what: str, *, setting: str = "") -> None:
+        """what: a sentence without its full stop; setting: the setting's name, "" for no place."""
+        sentence = f"{setting}: {what}" if setting else what
+        super().__init__(sentence if sentence.endswith("?") else f"{sentence}.")
+        self.what = what
+        self.setting = setting
 
 
 class CallerError(GatewayError):
@@ -185,6 +210,26 @@ class NotFound(CallerError):
     code = "not_found"
 
 
+class StreamNotFound(NotFound):
+    code = "stream_not_found"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(
+            f"This key has no stream {shortened(id)!r}: it is over and was not kept, or is kept no "
+            "longer."
+        )
+
+
+class StreamGone(CallerError):
+    status = 410
+    code = "stream_gone"
+
+    def __init__(self, id: str) -> None:
+        super().__init__(
+            f"The worker that had the stream {shortened(id)!r} has stopped; what it kept is gone."
+        )
+
+
 class UnknownModel(NotFound):
     code = "model_not_found"
     param = "model"
@@ -198,6 +243,29 @@ class UnknownModel(NotFound):
 class MethodNotAllowed(CallerError):
     status = 405
     code = "method_not_allowed"
+
+
+class NoWebSocket(CallerError):
+    status = 426
+    code = "no_websocket"
+
+    def __init__(self) -> None:
+        super().__init__("The gateway does not speak WebSocket; send the request with POST.")
+
+
+class Conflict(CallerError):
+    status = 409
+
+
+class AlreadyAnswering(Conflict):
+    code = "already_answering"
+
+    def __init__(self) -> None:
+        super().__init__("The model is answering already.")
+
+
+class CannotAnswerNow(Conflict):
+    code = "cannot_answer_now"
 
 
 class RequestTimeout(CallerError):
@@ -254,9 +322,29 @@ class ClientLeft(GatewayError):
     code = "client_left"
     blame = "client"
 
+    def __init__(self, message: str = "The client closed the connection.") -> None:
+        super().__init__(message)
+
 
 class ClientStalled(ClientLeft):
     code = "client_stalled"
+
+    def __init__(self) -> None:
+        super().__init__("The client does not read.")
+
+
+class Cancelled(ClientLeft):
+    code = "cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("The stream was stopped at the request of its client.")
+
+
+class Abandoned(ClientLeft):
+    code = "abandoned"
+
+    def __init__(self) -> None:
+        super().__init__("Nobody has read the stream for DETACHED_TIMEOUT_S.")
 
 
 class UpstreamError(GatewayError):
@@ -264,6 +352,8 @@ class UpstreamError(GatewayError):
     type = "upstream_error"
     code = "upstream_failed"
     blame: Blame = "upstream"
+    was_reached = True
+    """The upstream had accepted the connection."""
 
 
 class UpstreamRefused(UpstreamError):
@@ -327,6 +417,7 @@ class UpstreamRefused(UpstreamError):
 
 class UpstreamUnreachable(UpstreamError):
     code = "upstream_unreachable"
+    was_reached = False
 
 
 class UpstreamBroke(UpstreamError):
@@ -380,6 +471,32 @@ class UpstreamsFull(Full):
         super().__init__(
             "Every upstream for this model is at its stream limit; try again in a moment."
         )
+
+
+class KeptTooLong(GatewayFault):
+    code = "kept_too_long"
+
+    def __init__(self) -> None:
+        super().__init__("The streams that are kept take more memory than MAX_KEPT_BYTES.")
+
+
+class StoreAway(GatewayFault):
+    """why: for the log and the operators; clients get one sentence."""
+
+    status = 503
+    code = "stream_store_away"
+    retry_after_s = 5
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__("The store of kept streams can't be reached; try again in a moment.")
+        self.why = why
+
+
+class StreamLost(GatewayFault):
+    code = "stream_lost"
+
+    def __init__(self) -> None:
+        super().__init__("The worker that ran this stream has stopped; send the request again.")
 
 
 class Draining(GatewayFault):

@@ -19,21 +19,32 @@ _loaded: list[Config] = []
 def reload_config() -> ConfigError | None:
     """Reads the settings. If they are invalid, keeps the previous ones and returns the error.
 
-    HOST and PORT stay as they were: gunicorn's master ends when it can't listen at a new address.
+    HOST, PORT and ADMIN_BIND stay as they were: gunicorn's master ends when it can't listen at a
+    new address.
     Raises ConfigError when there are no previous settings.
     """
     try:
-        config = Config.load()
-        Families(config)
-        Summarizers(config, SUMMARIZERS)
+        config = load_config()
     except ConfigError as error:
         if not _loaded:
             raise
         return error
     if _loaded:
-        config = replace(config, host=_loaded[0].host, port=_loaded[0].port)
+        first = _loaded[0]
+        config = replace(config, host=first.host, port=first.port, admin_bind=first.admin_bind)
     _loaded[:] = [config]
     return None
+
+
+def load_config() -> Config:
+    """Reads the settings, and checks the names in them. Raises ConfigError."""
+    return Config.load(check=_check_names)
+
+
+def _check_names(config: Config) -> None:
+    """Raises ConfigError if a setting names a family or summarizer that the tables don't hold."""
+    Families(config)
+    Summarizers(config, SUMMARIZERS)
 
 
 def loaded_config() -> Config:

@@ -127,6 +127,55 @@ def tested_clients_table() -> str:
     return "\n".join(rows)
 
 
+class TestedAgent(NamedTuple):
+    """A coding agent, and what its tests saw."""
+
+    name: str
+    package: str
+    api: str
+    summary: str
+    """How it shows the summaries."""
+    error: str
+    """What it does with an error that lasts."""
+    tools: str = "yes"
+    """Whether its tool calls work."""
+
+
+_AGENTS = (
+    TestedAgent("Codex", "@openai/codex", "Responses", "yes", "yes, after five retries in 7 s"),
+    TestedAgent("Claude Code", "@anthropic-ai/claude-code", "Messages", "yes", "yes, at once"),
+    TestedAgent("opencode", "opencode-ai", "chat", "yes", "yes"),
+    TestedAgent("Qwen Code", "@qwen-code/qwen-code", "chat", "yes", "yes"),
+    TestedAgent("Cline", "cline", "chat", "yes", "yes, at once"),
+    TestedAgent(
+        "aider",
+        "aider-chat",
+        "chat",
+        "yes",
+        "yes, at each of its tries in a minute",
+        "it uses none",
+    ),
+    TestedAgent("openai-agents", "openai-agents", "Responses", "yes", "yes, at once"),
+    TestedAgent("pydantic-ai", "pydantic-ai-slim", "chat", "yes", "yes, at once"),
+)
+
+
+def tested_agents_table() -> str:
+    """The tested agents as a Markdown table; tests/real/test_agents.py asserts what it says."""
+    pins = json.loads((ROOT / "tests/real/agents/package.json").read_text())["dependencies"]
+    for name in ("requirements-agents.txt", "requirements-aider.txt"):
+        pins |= _pinned(ROOT / name)
+    rows = [
+        "| agent | version | API | streamed | tools | summary shown | history right "
+        "| error shown |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for agent in _AGENTS:
+        head = f"| {agent.name} | {pins[agent.package]} | {agent.api} | yes | {agent.tools}"
+        rows.append(f"{head} | {agent.summary} | yes | {agent.error} |")
+    return "\n".join(rows)
+
+
 def _pins() -> dict[str, str]:
     """Returns package → the version that the tests use."""
     pins = _pinned(ROOT / "requirements-dev.txt") | _pinned(ROOT / "requirements-webui.txt")
@@ -138,7 +187,7 @@ def _pins() -> dict[str, str]:
 
 
 def _pinned(path: Path) -> dict[str, str]:
-    return dict(re.findall(r"^([\w-]+)==(\S+)", path.read_text(), re.MULTILINE))
+    return dict(re.findall(r"^([\w-]+)(?:\[.*\])?==(\S+)", path.read_text(), re.MULTILINE))
 
 
 def _version(text: str) -> str:
@@ -154,4 +203,4 @@ def parts() -> dict[str, Callable[[], str]]:
     """Returns the name of each generated part → a function that makes it."""
     examples = sorted((ROOT / "examples").iterdir())
     snippets = {path.name: partial(_snippet, path) for path in examples}
-    return {**snippets, "tested": tested_clients_table}
+    return {**snippets, "tested": tested_clients_table, "agents": tested_agents_table}

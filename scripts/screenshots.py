@@ -1,7 +1,9 @@
 """Takes the screenshots of the demo page for the docs: `make screenshots`.
 
-docs/page.webp shows the page after a turn, with the inspector beside it; docs/turn.webp is an
-animation of a turn in real time.
+docs/page.webp shows the page after a turn, with the inspector beside it; docs/compare.webp shows
+two models side by side; docs/turn.webp is an animation of a turn in real time; docs/summaries.webp
+has the thoughts of one turn twice: with extractive lines and with a line of a model among them,
+which an editor wrote for it.
 """
 
 import io
@@ -16,9 +18,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.programs import ROOT, start_gateway, start_mock
 
-PROMPT = "Explain streaming APIs"
-MODEL = "long-thinking"
-TOKENS_PER_SECOND = "150"
+PROMPT = "Should I switch doors in the Monty Hall problem?"
+MODEL = "default"
+OTHER_MODEL = "no-reasoning"
+SUMMARIZED_PROMPT = "Explain streaming APIs"
+SUMMARIZED_MODEL = "long-thinking"
+SUMMARY_MODEL = "summarizer-edits@tps=0"
+TOKENS_PER_SECOND = "80"
 FRAME_S = 0.12
 END_S = 2.5
 MAX_ANIMATION_BYTES = 1_000_000
@@ -26,7 +32,7 @@ TIMEOUT_MS = 60_000
 
 
 def main() -> int:
-    """Writes both files. Returns the exit status."""
+    """Writes the files. Returns the exit status."""
     chromium = shutil.which("chromium")
     if chromium is None:
         print("chromium is not installed; on Debian: apt-get install chromium", file=sys.stderr)
@@ -35,26 +41,37 @@ def main() -> int:
     with (
         start_mock("--tokens-per-second", TOKENS_PER_SECOND) as mock,
         start_gateway(mock.url) as gateway,
+        start_gateway(
+            mock.url,
+            summarizer="model",
+            summarizer_url=mock.url,
+            summarizer_model=SUMMARY_MODEL,
+        ) as writing,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         take_screenshot(open_page(browser, gateway.url, 1360, 850), ROOT / "docs/page.webp")
+        take_comparison(open_page(browser, gateway.url, 1360, 850), ROOT / "docs/compare.webp")
         record_animation(open_page(browser, gateway.url, 860, 600), ROOT / "docs/turn.webp")
+        pages = [
+            open_page(browser, each.url, 680, 850, SUMMARIZED_MODEL) for each in (gateway, writing)
+        ]
+        take_summaries(pages, ROOT / "docs/summaries.webp")
         browser.close()
     return 0
 
 
-def open_page(browser: Browser, url: str, width: int, height: int) -> Page:
+def open_page(browser: Browser, url: str, width: int, height: int, model: str = MODEL) -> Page:
     """Opens the page in the light theme, with the model chosen."""
     size = {"width": width, "height": height}
     page = browser.new_page(viewport=size, color_scheme="light")
-    page.goto(f"{url}/#model={MODEL}")
-    expect(page.get_by_test_id("model")).to_have_value(MODEL)
+    page.goto(f"{url}/#model={model}")
+    expect(page.get_by_test_id("model")).to_have_value(model)
     return page
 
 
-def ask(page: Page) -> None:
-    page.get_by_test_id("prompt").press_sequentially(PROMPT)
+def ask(page: Page, prompt: str = PROMPT) -> None:
+    page.get_by_test_id("prompt").press_sequentially(prompt)
     page.get_by_test_id("send").click()
 
 
@@ -68,6 +85,38 @@ def take_screenshot(page: Page, file: Path) -> None:
     page.keyboard.press("ArrowDown")
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.mouse.move(0, 0)
+    page.wait_for_timeout(300)
+    screenshot(page).save(file, quality=90, method=6)
+    print(f"{file}: {file.stat().st_size:,} bytes")
+
+
+def take_summaries(pages: list[Page], file: Path) -> None:
+    """Takes the same turn on each page, with its thoughts open, side by side."""
+    images = []
+    for page in pages:
+        ask(page, SUMMARIZED_PROMPT)
+        expect(page.get_by_test_id("status")).to_contain_text("Done")
+        thoughts = page.get_by_test_id("thoughts").locator("summary")
+        thoughts.first.click()
+        thoughts.filter(has_text="live lines").click()
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        page.wait_for_timeout(300)
+        images.append(screenshot(page))
+    both = Image.new("RGB", (sum(image.width for image in images), images[0].height))
+    for number, image in enumerate(images):
+        both.paste(image, (number * image.width, 0))
+    both.save(file, quality=90, method=6)
+    print(f"{file}: {file.stat().st_size:,} bytes")
+
+
+def take_comparison(page: Page, file: Path) -> None:
+    """Takes two models that answer one prompt."""
+    page.get_by_test_id("compare").click()
+    page.get_by_test_id("side-model").last.select_option(OTHER_MODEL)
+    page.get_by_test_id("compare-prompt").fill(PROMPT)
+    page.get_by_test_id("compare-run").click()
+    expect(page.get_by_test_id("compare-verdict")).not_to_be_empty()
+    page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(300)
     screenshot(page).save(file, quality=90, method=6)
     print(f"{file}: {file.stat().st_size:,} bytes")

@@ -3,11 +3,13 @@
 A generated part stands between `<!-- name -->` and `<!-- /name -->`. A test fails if one is stale.
 """
 
+import json
 import sys
 from pathlib import Path
 
 from gateway.core.families import FAMILIES, Block, Family
 from gateway.observe.instruments import INSTRUMENTS, Instrument
+from gateway.upstreams import KINDS, Kind
 from scripts import client_docs
 
 ROOT = Path(__file__).parent.parent
@@ -75,7 +77,24 @@ def _metric_row(made: Instrument) -> str:
     return f"| `{made.name}` | {made.kind} | {labels} | {made.meaning}. |"
 
 
+def kinds_table() -> str:
+    """Returns the kinds of model servers as a Markdown table."""
+    rows = [
+        "| kind | limits the thinking by | ends it by | turns it off with |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*rows, *map(_kind_row, KINDS.values())])
+
+
+def _kind_row(kind: Kind) -> str:
+    budget = _code(".".join(kind.budget)) if kind.budget else "–"
+    ways = ", then ".join(kind.ways)
+    off = ", ".join(_code(json.dumps({name: value})[1:-1]) for name, value in kind.off.items())
+    return f"| `{kind.name}` | {budget} | {ways} | {off} |"
+
+
 PARTS = {
+    "docs/thinking.md": {"kinds": kinds_table},
     "docs/models.md": {"families": families_table},
     "docs/operating.md": {"metrics": metrics_table},
     "docs/clients.md": client_docs.parts(),

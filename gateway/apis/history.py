@@ -17,10 +17,11 @@ gateway.apis.messages.history and gateway.apis.responses.history do the rest for
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.apis.chat.phased import PHASE_END, PROMPT_LABEL, SUMMARY_LABEL
 from gateway.apis.content import PARAGRAPH_BREAK, text_part
+from gateway.core.thoughts import Shown, ThoughtRecord
 
 _REASONING_MEMBERS = frozenset(
     {
@@ -35,21 +36,36 @@ _REASONING_MEMBERS = frozenset(
     }
 )
 """Of an assistant message."""
+_TEXT_MEMBERS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+"""Those of them that can hold all of the reasoning as one text."""
 _PROVIDER_FIELDS = "provider_specific_fields"
 """LiteLLM's copy of what its providers add to a message."""
 _REASONING_PARTS = frozenset(
     {"reasoning", "reasoning_text", "redacted_thinking", "summary_text", "thinking"}
 )
 """Types of content parts."""
-_THOUGHTS = re.compile(r"\s*<(think|thinking|thought|reason|reasoning)>")
-"""Some clients put the reasoning in front of the answer, as models do."""
+_THOUGHTS = re.compile(r"\s*<(think|thinking|thought|reason|reasoning|thinking-content-[0-9a-f]+)>")
+"""Some clients put the reasoning in front of the answer, as models do; the last tag is aider's."""
 _SPACE = re.compile(r"\s*")
 _NOTED = "gateway.thoughts"
-"""A member between the functions of this package; no request that is sent has it."""
+_SHOWN = "gateway.shown"
+"""Members between the functions of this package; no request that is sent has them."""
+_NO_CONTENT = frozenset({"role", "name", _NOTED, _SHOWN})
+"""A message with no other member is empty."""
 _SYSTEM_ROLES = ("system", "developer")
 _CHANGING_LINE = "x-anthropic-billing-header:"
 """Claude Code begins its system prompt with this line, and changes it with each request: no server
 could use its prefix cache."""
+
+
+class Notes(NamedTuple):
+    """The messages of a request, and what was noted in them."""
+
+    messages: list[dict[str, Any]]
+    thoughts: dict[int, ThoughtRecord]
+    """See :func:`hand_back`."""
+    shown: dict[int, Shown]
+    """See :func:`note_shown`."""
 
 
 def without_reasoning(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -78,24 +94,45 @@ def newest_of_user(messages: Sequence[Any], is_users: Callable[[Any], bool]) -> 
     return max((at for at, message in enumerate(messages) if is_users(message)), default=-1)
 
 
-def hand_back(message: dict[str, Any], thoughts: str | None) -> None:
+def hand_back(message: dict[str, Any], thoughts: ThoughtRecord | None) -> None:
     """Notes in an assistant message what the model thought before it wrote the message."""
     if thoughts:
         message[_NOTED] = thoughts
 
 
-def take_thoughts(
-    messages: Sequence[dict[str, Any]],
-) -> tuple[list[dict[str, Any]], dict[int, str]]:
-    """Returns the messages without what :func:`hand_back` noted, and that by their numbers."""
-    thoughts = {at: m[_NOTED] for at, m in enumerate(messages) if _NOTED in m}
-    kept = [
-        {name: value for name, value in message.items() if name != _NOTED}
-        if at in thoughts
-        else message
-        for at, message in enumerate(messages)
-    ]
-    return kept, thoughts
+def note_shown(message: dict[str, Any], shown: Shown) -> None:
+    """Notes in an assistant message what the client was shown of the thoughts behind it."""
+    if shown.trace or shown.summary:
+        before = message.get(_SHOWN, Shown())
+        message[_SHOWN] = Shown(before.trace + shown.trace, before.summary + shown.summary)
+
+
+def without_notes(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a copy of a message without the members that :func:`hand_back` and
+    :func:`note_shown` use."""
+    return {name: value for name, value in message.items() if name not in (_NOTED, _SHOWN)}
+
+
+def take_notes(messages: Sequence[dict[str, Any]]) -> Notes:
+    """Returns the messages without what was noted in them, and that by their numbers."""
+    return Notes(
+        [without_notes(m) if _NOTED in m or _SHOWN in m else m for m in messages],
+        {at: m[_NOTED] for at, m in enumerate(messages) if _NOTED in m},
+        {at: m[_SHOWN] for at, m in enumerate(messages) if _SHOWN in m},
+    )
+
+
+def reasoning_in(message: Mapping[str, Any]) -> str:
+    """Returns the reasoning that a client has in an assistant message, as one text."""
+    inner = message.get(_PROVIDER_FIELDS)
+    for members in (message, inner if isinstance(inner, dict) else {}):
+        for name in _TEXT_MEMBERS:
+            if isinstance(text := members.get(name), str) and text:
+                return text
+    content = message.get("content")
+    if isinstance(content, str) and (opened := _THOUGHTS.match(content)):
+        return content[opened.end() :].partition(f"</{opened[1]}>")[0].strip()
+    return ""
 
 
 def valid_arguments(arguments: Any) -> str:
@@ -121,6 +158,15 @@ def parse_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def is_json(text: str) -> bool:
+    """Returns whether the text is one JSON value."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def strip_summaries(text: str) -> str:
@@ -182,7 +228,7 @@ def _rest(text: str) -> str:
 
 
 def _has_content(message: dict[str, Any]) -> bool:
-    return any(value for name, value in message.items() if name not in ("role", "name"))
+    return any(value for name, value in message.items() if name not in _NO_CONTENT)
 
 
 def _clean(message: dict[str, Any]) -> dict[str, Any]:

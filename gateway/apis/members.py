@@ -15,8 +15,6 @@ STRANGERS = frozenset(
     }
 )
 """Members that clients send by mistake or for other services; strict servers refuse them."""
-THINKING_OFF = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
-"""The chat templates of open models read one name or the other."""
 _MAX_ID_CHARS = 64
 """OpenAI refuses a longer one. Claude Code's has 150 characters."""
 _USER_IDS = ("user", "safety_identifier", "prompt_cache_key")

@@ -2,7 +2,8 @@
 
 Some models refuse a conversation in which they called a tool and their reasoning is missing. A
 client gets it in the field that its API has for such a thing: the `signature` of a thinking block,
-or the `encrypted_content` of a reasoning item. A seal holds for one model.
+the `encrypted_content` of a reasoning item, or a block of `reasoning_details`, which OpenRouter has
+for it in chat completions. A seal holds for one model.
 """
 
 import base64
@@ -14,13 +15,13 @@ from functools import lru_cache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.core.turn import MAX_THOUGHT_CHARS
+from gateway.core.thoughts import MAX_THOUGHT_CHARS, ThoughtRecord, decode_record, encode_record
 
-_PREFIX = "gw1."
+_PREFIX = "gw2."
 _NONCE_BYTES = 12
 _MAX_SEAL_CHARS = 512 * 1024
-_MAX_BYTES = 4 * MAX_THOUGHT_CHARS
-"""A character has at most four bytes."""
+_MAX_BYTES = 16 * MAX_THOUGHT_CHARS
+"""A character of the text has at most twelve bytes in ASCII; the rest is for the blocks."""
 
 
 class Sealer:
@@ -30,14 +31,14 @@ class Sealer:
         """keys: each of 32 bytes."""
         self._ciphers = [AESGCM(key) for key in keys]
 
-    def seal(self, model: str, thoughts: str) -> str:
-        """Returns the end of the thoughts as a text that only :meth:`open` can read."""
-        data = zlib.compress(thoughts[-MAX_THOUGHT_CHARS:].encode("utf-8", "replace"))
+    def seal(self, model: str, thoughts: ThoughtRecord) -> str:
+        """Returns the thoughts as a text that only :meth:`open` can read."""
+        data = zlib.compress(encode_record(thoughts).encode("ascii"))
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._ciphers[0].encrypt(nonce, data, model.encode("utf-8", "replace"))
         return _PREFIX + base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
 
-    def open(self, model: str, seal: str) -> str | None:
+    def open(self, model: str, seal: str) -> ThoughtRecord | None:
         """Returns the thoughts, or None: it is no seal of this gateway for this model."""
         if not seal.startswith(_PREFIX) or len(seal) > _MAX_SEAL_CHARS:
             return None
@@ -51,7 +52,10 @@ class Sealer:
                 data = cipher.decrypt(nonce, sealed, model.encode("utf-8", "replace"))
             except (InvalidTag, ValueError):
                 continue
-            return zlib.decompressobj().decompress(data, _MAX_BYTES).decode("utf-8", "replace")
+            try:
+                return decode_record(zlib.decompressobj().decompress(data, _MAX_BYTES).decode())
+            except ValueError:
+                return None
         return None
 
 

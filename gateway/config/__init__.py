@@ -1,8 +1,16 @@
 """The settings, read once at the start. :class:`Config` holds them all."""
 
 from gateway.config.keys import ANONYMOUS, KeyConfig, Principal
+from gateway.config.mistakes import nearest
 from gateway.config.models import ModelConfig
-from gateway.config.settings import Config, setting_names, worker_number
+from gateway.config.settings import (
+    Config,
+    ignored,
+    runtime_directory,
+    setting_names,
+    worker_number,
+    workers_directory,
+)
 from gateway.config.upstreams import UpstreamConfig, UpstreamKind
 from gateway.config.values import (
     LATEST,
@@ -29,8 +37,12 @@ __all__ = [
     "SummaryRule",
     "UpstreamConfig",
     "UpstreamKind",
+    "ignored",
     "is_glob",
+    "nearest",
     "plain_name",
+    "runtime_directory",
     "setting_names",
     "worker_number",
+    "workers_directory",
 ]

@@ -1,16 +1,43 @@
 """The keys of clients: `[[keys]]` tables, each with a name and with what its holder may use."""
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from gateway.config.values import Count, is_header_value
+from gateway.config.values import HEADER_VALUE, Count, is_header_value
 from gateway.errors import ConfigError
 
 Globs = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
+
+
+_HASH = "sha256:"
+_WHOLE_HASH = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+def hash_of(key: str) -> str:
+    """Returns the hash of a key, as it can stand in the settings in the key's place.
+
+    Keys have enough random bits: what makes a hash of a password slow would only slow requests.
+    """
+    return _HASH + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def as_hash(key: str) -> str:
+    """Returns the hash of a key of the settings, which may be one already."""
+    return key if key.startswith(_HASH) else hash_of(key)
+
+
+def check_key(setting: str, key: str) -> None:
+    """Raises ConfigError if no client can send the key, or the hash is none."""
+    if not is_header_value(key):
+        raise ConfigError(f"the key can't be sent in a header: {HEADER_VALUE}", setting=setting)
+    if key.startswith(_HASH) and not _WHOLE_HASH.match(key):
+        raise ConfigError("a hash is sha256: and 64 hexadecimal digits", setting=setting)
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +64,7 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     """The client's name in the log and the metrics."""
     key: str | None = None
+    """The key, or its hash."""
     key_env: str | None = None
     """The environment variable that holds the key."""
     models: Globs = ("*",)
@@ -49,13 +77,15 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def completed(self, where: str, environ: Mapping[str, str]) -> "KeyConfig":
         """The table with its key. Raises ConfigError when it has none, or a bad one."""
-        if (self.key is None) == (self.key_env is None):
-            raise ConfigError(f"{where}: give key or key_env, one of them.")
+        if self.key is not None and self.key_env is not None:
+            raise ConfigError("give this or key, not both", setting=f"{where}.key_env")
+        if self.key is None and self.key_env is None:
+            raise ConfigError("key or key_env is missing", setting=where)
+        setting = f"{where}.{'key' if self.key_env is None else 'key_env'}"
         key = self.key if self.key_env is None else environ.get(self.key_env, "")
         key = (key or "").strip()
         if not key:
             missing = f"the environment has no {self.key_env}" if self.key_env else "it is empty"
-            raise ConfigError(f"{where}.{'key_env' if self.key_env else 'key'}: {missing}.")
-        if not is_header_value(key):
-            raise ConfigError(f"{where}: the key can't be sent in a header.")
+            raise ConfigError(missing, setting=setting)
+        check_key(setting, key)
         return msgspec.structs.replace(self, key=key)

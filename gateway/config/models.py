@@ -1,10 +1,11 @@
-"""The `[[models]]` tables: how models mark their reasoning."""
+"""The `[[models]]` tables: how models mark their reasoning, and how long they may think."""
 
 from fnmatch import fnmatchcase
 
 import msgspec
 
-from gateway.config.values import Markers, plain_name
+from gateway.config.values import Count, Markers, plain_name
+from gateway.errors import ConfigError
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,16 +19,24 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     end: Markers | None = None
     starts_inside: bool | None = None
     """The chat template has already opened the reasoning. None: as the family says."""
+    thinking_budget: Count | None = None
+    """Tokens that the model may think, unless a request says otherwise; None: no limit."""
     summarizer: str | None = None
     """The summarizer for this model; None: SUMMARIZER."""
 
     def __post_init__(self) -> None:
         if (self.start is None) != (self.end is None):
-            raise ValueError("start and end go together")
+            given, missing = ("end", "start") if self.start is None else ("start", "end")
+            raise ConfigError(f"{missing} is missing; the two go together", setting=given)
+        if not self.sets_markers and self.summarizer is None and self.thinking_budget is None:
+            raise ConfigError(
+                f"the table for {self.match!r} sets nothing: give family, start and end, "
+                "starts_inside, thinking_budget or summarizer"
+            )
 
     @property
     def sets_markers(self) -> bool:
-        """Whether it says how the reasoning is marked, and not only which summarizer to use."""
+        """Whether it says how the reasoning is marked, and not only a summarizer or a budget."""
         return not (self.family is None and self.start is None and self.starts_inside is None)
 
     def matches(self, model: str) -> bool:

@@ -6,20 +6,23 @@ its key in `gateway.toml` the name itself. Only this package reads the environme
 
 import base64
 import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
-from gateway.config.keys import KeyConfig, Principal
+from gateway.config.file import SettingsFile, read_file
+from gateway.config.ignored import ignored_settings, ignored_variables, odd_addresses
+from gateway.config.keys import KeyConfig, Principal, as_hash, check_key
+from gateway.config.mistakes import explained, path_of, steps_of, understood
 from gateway.config.models import ModelConfig
 from gateway.config.upstreams import TIME_LIMITS, UpstreamConfig, with_defaults
-from gateway.config.validation import explain
 from gateway.config.values import (
+    HEADER_VALUE,
     Count,
     Format,
     OtherTools,
@@ -30,9 +33,12 @@ from gateway.config.values import (
     check_address,
     check_certificates,
     check_hosts,
+    check_networks,
     check_origins,
+    check_store,
     is_header_value,
     items_of,
+    parse_bind,
 )
 from gateway.errors import ConfigError
 
@@ -40,6 +46,9 @@ _MADE_KEY = os.urandom(32)
 """gunicorn's master imports this module before it forks, so all workers have the same key."""
 _TABLES = ("upstreams", "models", "keys")
 """Settings that only the file can hold."""
+_PROXIES = "FORWARDED_ALLOW_IPS"
+"""gunicorn's setting; it explains a bad value with a traceback."""
+_PAIRS = (("REASONING_START", "REASONING_END"), ("SUMMARIZER_URL", "SUMMARIZER_MODEL"))
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,12 +64,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str | None,
         Meta(
             description="PEM file with certificates of your own authorities. They are trusted for "
-            "upstreams with https, in addition to the public ones."
+            "upstreams with https, and for a `STREAM_STORE` with rediss, in addition to the public "
+            "ones."
         ),
     ] = None
     api_keys: Annotated[
         str | tuple[str, ...] | None,
-        Meta(description="Client keys, comma-separated. A request without one of them gets 401."),
+        Meta(
+            description="Client keys or their hashes (`reasoning-gateway key new`), "
+            "comma-separated. A request without one of them gets 401."
+        ),
     ] = None
     allowed_origins: Annotated[
         str | tuple[str, ...] | None,
@@ -79,6 +92,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = None
     host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port that the gateway listens on.")] = 8080
+    admin_bind: Annotated[
+        str | None,
+        Meta(
+            description="Address and port of a listener for operators, as `127.0.0.1:9090`. "
+            "`/metrics` and the details of `/health` are then only there, even when clients hold "
+            "all connections."
+        ),
+    ] = None
     mock_port: Annotated[Port, Meta(description="The port that `mock_upstream.py` listens on.")] = (
         9000
     )
@@ -128,7 +149,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Seconds, Meta(description="Seconds of silence after which a stream gets a heartbeat.")
     ] = 15
     connect_timeout_s: Annotated[
-        Seconds, Meta(description="Limit for the connection to the upstream.")
+        Seconds,
+        Meta(description="Limit for the connection to the upstream, with the lookup of its name."),
     ] = 5
     first_byte_timeout_s: Annotated[
         Seconds, Meta(description="Limit for the first byte of the upstream's answer.")
@@ -172,7 +194,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Seconds, Meta(description="Time that open streams have to finish after SIGTERM.")
     ] = 120
     breaker_failures: Annotated[
-        Count, Meta(description="Failures in a row that open an upstream's breaker.")
+        Count, Meta(description="Failures in a row that open a breaker of an upstream.")
     ] = 5
     breaker_open_s: Annotated[
         Seconds,
@@ -184,13 +206,52 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_attempts: Annotated[
         Count, Meta(description="Upstreams that are tried for one request.")
     ] = 3
+    continue_broken: Annotated[
+        bool,
+        Meta(
+            description="Whether another upstream goes on with an answer where the first one has "
+            "broken off, if its server can (see thinking.md)."
+        ),
+    ] = False
+    keep_streams: Annotated[
+        bool,
+        Meta(
+            description="Whether every turn is kept: it goes on without its client and can be read "
+            "again (see resuming.md). By default only those that ask for it with `gateway.keep`."
+        ),
+    ] = False
+    detached_timeout_s: Annotated[
+        Seconds,
+        Meta(description="Seconds that a kept turn goes on while nobody reads it."),
+    ] = 120
+    keep_s: Annotated[
+        Seconds, Meta(description="Seconds that a kept stream can be read after its end.")
+    ] = 600
+    max_kept_bytes: Annotated[
+        Count,
+        Meta(
+            description="Memory for kept streams, per worker. Beyond it, those that have ended "
+            "are forgotten, the oldest first."
+        ),
+    ] = 100_000_000
+    stream_store: Annotated[
+        str,
+        Meta(
+            description="Where kept streams are: `memory`, of the worker that runs the turn; or "
+            "the address of a Redis or Valkey server that several hosts share, as "
+            "`redis://user:password@host:6379/0`, or `rediss://` with TLS (see resuming.md)."
+        ),
+    ] = "memory"
     health_interval_s: Annotated[
         Seconds,
         Meta(description="Time between two health checks of an upstream with a `health_path`."),
     ] = 10
     summarizer: Annotated[
         str,
-        Meta(description="How reasoning is summarized: `extractive`, `model`, or `off`."),
+        Meta(
+            description="How reasoning is summarized: `extractive`; `model`, the better summary, "
+            "by the turn's own model unless `SUMMARIZER_URL` names another; or `off`."
+        ),
     ] = "extractive"
     summarizer_per_request: Annotated[
         bool,
@@ -229,53 +290,64 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(description="The lowest level that is logged."),
     ] = "info"
     log_format: Annotated[
-        Literal["json", "console"],
-        Meta(description="One JSON object per line, or `console` for reading."),
-    ] = "json"
+        Literal["auto", "json", "console"],
+        Meta(
+            description="`json`: an object per line; `console`: a short line for people; `auto`: "
+            "`console` on a terminal, `json` elsewhere."
+        ),
+    ] = "auto"
     upstreams: tuple[UpstreamConfig, ...] = ()
     models: tuple[ModelConfig, ...] = ()
     keys: tuple[KeyConfig, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.reasoning_start is None) != (self.reasoning_end is None):
-            raise ValueError("REASONING_START and REASONING_END go together")
-        if (self.summarizer_url is None) != (self.summarizer_model is None):
-            raise ValueError("SUMMARIZER_URL and SUMMARIZER_MODEL go together")
-        keys = {
-            "UPSTREAM_API_KEY": self.upstream_api_key,
-            "SUMMARIZER_API_KEY": self.summarizer_api_key,
-        }
-        for name, key in keys.items():
-            if not is_header_value(key or ""):
-                raise ValueError(f"{name} can't be sent in a header")
+        for one, other in _PAIRS:
+            given = [name for name in (one, other) if getattr(self, name.lower()) is not None]
+            if len(given) == 1:
+                missing = other if given == [one] else one
+                raise ConfigError(f"{missing} is missing; the two go together", setting=given[0])
+        for name in ("UPSTREAM_API_KEY", "SUMMARIZER_API_KEY"):
+            if not is_header_value(getattr(self, name.lower()) or ""):
+                what = f"the key can't be sent in a header: {HEADER_VALUE}"
+                raise ConfigError(what, setting=name)
         if self.api_keys is not None and not self.client_keys:
-            raise ValueError("API_KEYS holds no key")
-        if not all(map(is_header_value, self.client_keys)):
-            raise ValueError("one of API_KEYS can't be sent in a header")
+            raise ConfigError("there is no key in it", setting="API_KEYS")
+        for key in self.client_keys:
+            check_key("API_KEYS", key)
         if not self.seal_keys or not all(self.seal_keys):
-            raise ValueError("SEAL_KEY must hold keys of 32 bytes, in hex or base64")
+            what = "not each of the keys has 32 bytes, in hex or base64"
+            raise ConfigError(what, setting="SEAL_KEY")
         if self.allowed_origins is not None:
             check_origins("ALLOWED_ORIGINS", self.origins)
         if self.allowed_hosts is not None:
             check_hosts("ALLOWED_HOSTS", self.hosts)
+        if self.admin_bind is not None:
+            _, port = parse_bind("ADMIN_BIND", self.admin_bind)
+            if port == self.port != 0:
+                raise ConfigError("it needs a port other than PORT", setting="ADMIN_BIND")
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.upstream_ca_file is not None:
             check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)
         if self.summarizer_url is not None:
             check_address("SUMMARIZER_URL", self.summarizer_url)
-        names = [upstream.name for upstream in self.upstreams]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two upstreams are called {name!r}")
-        holders = [table.name for table in self.keys]
-        for name in holders:
-            if holders.count(name) > 1:
-                raise ValueError(f"two keys are called {name!r}")
+        if self.stream_store != "memory":
+            check_store("STREAM_STORE", self.stream_store)
+        for table, entries in (("upstreams", self.upstreams), ("keys", self.keys)):
+            names = [entry.name for entry in entries]
+            for index, name in enumerate(names):
+                if (first := names.index(name)) < index:
+                    what = f"{name!r} is the name of {table}[{first}] too"
+                    raise ConfigError(what, setting=f"{table}[{index}].name")
 
     @property
     def client_keys(self) -> tuple[str, ...]:
         """The client keys; () means that no key is needed."""
         return items_of(self.api_keys)
+
+    @property
+    def admin_address(self) -> tuple[str, int] | None:
+        """The address and port of ADMIN_BIND."""
+        return None if self.admin_bind is None else parse_bind("ADMIN_BIND", self.admin_bind)
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -317,6 +389,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
     @property
+    def store_url(self) -> str | None:
+        """The address of the server for kept streams; None: they are in memory."""
+        return None if self.stream_store == "memory" else self.stream_store
+
+    @property
     def upstream_certificates(self) -> str | None:
         """The certificates of UPSTREAM_CA_FILE, in PEM."""
         return certificates(self.upstream_ca_file) if self.upstream_ca_file else None
@@ -327,7 +404,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         server = self.summarizer_server
         servers = [*self.effective_upstreams, server] if server else self.effective_upstreams
         clients = [key for key, _ in self.principals]
-        return [*clients, *(secret for one in servers for secret in one.secrets)]
+        store = urlsplit(self.store_url).password if self.store_url is not None else None
+        kept = [store, unquote(store)] if store else []
+        return [*clients, *kept, *(secret for one in servers for secret in one.secrets)]
 
     @property
     def effective_upstreams(self) -> tuple[UpstreamConfig, ...]:
@@ -365,27 +444,82 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.web_concurrency or len(os.sched_getaffinity(0))
 
     @classmethod
-    def load(cls, environ: Mapping[str, str] | None = None) -> "Config":
-        """Reads the settings. Raises ConfigError: one sentence that names the setting."""
+    def load(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        check: Callable[["Config"], object] = lambda config: None,
+    ) -> "Config":
+        """Reads the settings. Raises ConfigError: one sentence that names setting, file and line.
+
+        check: raises ConfigError for what this package can't know.
+        """
         environ = os.environ if environ is None else environ
-        settings = _read_file(environ)
-        for name in setting_names():
-            if value := environ.get(name.upper()):
-                settings[name] = value
+        file = read_file(environ)
+        of_environ = {name: environ[name.upper()] for name in _given(environ)}
         try:
-            config = msgspec.convert(settings, cls, strict=False)
-        except msgspec.ValidationError as error:
-            raise ConfigError(_sentence(error)) from None
-        upstreams = tuple(
-            with_defaults(upstream, set(table), config.time_limits, environ, f"upstreams[{index}]")
-            for index, (upstream, table) in enumerate(
-                zip(config.upstreams, settings.get("upstreams", ()), strict=True)
-            )
+            check_networks(_PROXIES, environ.get(_PROXIES, ""))
+            config = _converted({**file.settings, **of_environ}, environ)
+            check(config)
+        except ConfigError as error:
+            raise _placed(error, file, of_environ) from None
+        return config
+
+
+def _converted(settings: dict[str, Any], environ: Mapping[str, str]) -> Config:
+    settings = understood(settings, inspect.type_info(Config))
+    try:
+        config = msgspec.convert(settings, Config)
+    except msgspec.ValidationError as error:
+        raise explained(error, settings, Config) from None
+    upstreams = tuple(
+        with_defaults(upstream, set(table), config.time_limits, environ, f"upstreams[{index}]")
+        for index, (upstream, table) in enumerate(
+            zip(config.upstreams, settings.get("upstreams", ()), strict=True)
         )
-        keys = tuple(
-            table.completed(f"keys[{index}]", environ) for index, table in enumerate(config.keys)
-        )
-        return msgspec.structs.replace(config, upstreams=upstreams, keys=keys)
+    )
+    keys = tuple(
+        table.completed(f"keys[{index}]", environ) for index, table in enumerate(config.keys)
+    )
+    holders = [*(("API_KEYS", key) for key in config.client_keys)]
+    for index, table in enumerate(keys):
+        for holder, key in holders:
+            if as_hash(key) == as_hash(table.key or ""):
+                raise ConfigError(f"{holder} has the same key", setting=f"keys[{index}]")
+        holders.append((f"keys[{index}]", table.key or ""))
+    return msgspec.structs.replace(config, upstreams=upstreams, keys=keys)
+
+
+def _given(environ: Mapping[str, str]) -> list[str]:
+    """Returns the settings that the environment has. An empty variable counts as not set."""
+    return [name for name in setting_names() if environ.get(name.upper())]
+
+
+def _placed(error: ConfigError, file: SettingsFile, of_environ: Mapping[str, str]) -> ConfigError:
+    """Returns the error with the setting's name as it stands in its source, and with the line."""
+    steps = steps_of(error.setting)
+    if not steps:
+        return error
+    name = str(steps[0])
+    in_tables = name in _TABLES
+    if name.lower() in of_environ:
+        return ConfigError(error.what, setting=name.upper())
+    if not in_tables and name not in file.settings:
+        steps, name = (name.lower(),), name.lower()
+    if name in file.settings:
+        return ConfigError(error.what, setting=f"{file.place(steps)}: {path_of(steps)}")
+    return ConfigError(error.what, setting=error.setting.upper())
+
+
+def ignored(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Returns a sentence for each setting that has no effect, though somebody has given it."""
+    environ = os.environ if environ is None else environ
+    settings = read_file(environ).settings
+    given = {name: environ[name.upper()] for name in _given(environ)}
+    return [
+        *ignored_variables(environ, setting_names(), _TABLES),
+        *ignored_settings(settings, list(given)),
+        *odd_addresses({**settings, **given}),
+    ]
 
 
 def _key_bytes(text: str) -> bytes:
@@ -403,25 +537,17 @@ def setting_names() -> list[str]:
 
 
 def worker_number() -> int | None:
-    """Returns the number that gunicorn.conf.py gave this worker; None outside gunicorn."""
+    """Returns the number that gunicorn_settings gave this worker; None outside gunicorn."""
     number = os.environ.get("GATEWAY_WORKER")
     return int(number) if number else None
 
 
-def _read_file(environ: Mapping[str, str]) -> dict[str, Any]:
-    named = environ.get("GATEWAY_CONFIG")
-    path = Path(named or "gateway.toml")
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        if named:
-            raise ConfigError(f"GATEWAY_CONFIG names {named}, which does not exist.") from None
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} could not be read: {error}.") from None
+def runtime_directory() -> str | None:
+    """Returns the directory that the workers of one gunicorn share; None outside gunicorn."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or None
 
 
-def _sentence(error: msgspec.ValidationError) -> str:
-    path, what = explain(error, Config)
-    name = path if path.startswith(_TABLES) else path.upper()
-    return f"{name}: {what}." if name else f"{what[0].upper()}{what[1:]}."
+def workers_directory() -> Path | None:
+    """Returns the directory that gunicorn_settings made for the workers' sockets; None outside."""
+    named = os.environ.get("GATEWAY_WORKERS_DIR")
+    return Path(named) if named else None

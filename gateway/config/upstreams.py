@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from gateway.config.values import (
+    HEADER_VALUE,
+    LOGIN,
     Count,
     Seconds,
     check_address,
@@ -20,7 +22,18 @@ from gateway.config.values import (
 )
 from gateway.errors import ConfigError
 
-UpstreamKind = Literal["chat"]
+UpstreamKind = Literal[
+    "vllm",
+    "sglang",
+    "llama.cpp",
+    "ollama",
+    "lmstudio",
+    "deepseek",
+    "dashscope",
+    "openrouter",
+    "chat",
+]
+"""The model servers that the gateway knows; `chat` is any other."""
 _HOLDS_SECRET = re.compile("auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
 """Names of headers whose values are secret; others (`X-Team: search`) are words of every text."""
 TIME_LIMITS = (
@@ -38,8 +51,8 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     name: Annotated[str, Meta(min_length=1)]
     url: str
     """Base, `…/v1` or full `…/chat/completions`."""
-    kind: UpstreamKind = "chat"
-    """The API that it speaks; see gateway.upstreams."""
+    kind: UpstreamKind | None = None
+    """What server it is; None: the gateway finds out. See gateway.upstreams.kinds."""
     api_key: str | None = None
     api_key_env: str | None = None
     """The environment variable that holds the key."""
@@ -56,7 +69,7 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     headers: dict[str, str] = {}
     reasoning_back: Literal["auto", "always", "never"] = "auto"
     """Whether the model gets its own reasoning back with a conversation; `auto`: where its family
-    wants it."""
+    wants it or its server has signed it."""
     stream_options: bool = True
     """Whether it takes `stream_options`; without it, a stream may have no usage."""
     max_completion_tokens: bool = False
@@ -72,21 +85,38 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         check_address("url", self.url)
         for name in self.rename:
             if is_glob(name):
-                raise ValueError(f"rename: {name!r} must be a name without wildcards")
-        for name, value in [*self.headers.items(), ("api_key", self.api_key or "")]:
-            if not is_header_name(name) or not is_header_value(value):
-                raise ValueError(f"{name!r} can't be sent in a header")
+                what = f"{name!r} is not a name without wildcards"
+                raise ConfigError(what, setting="rename")
+        for name, value in self.headers.items():
+            if not is_header_name(name):
+                raise ConfigError(f"{name!r} is not a header's name", setting="headers")
+            if not is_header_value(value):
+                what = f"the value of {name!r} can't be sent in a header: {HEADER_VALUE}"
+                raise ConfigError(what, setting="headers")
+        if not is_header_value(self.api_key or ""):
+            setting = "api_key" if self.api_key_env is None else "api_key_env"
+            raise ConfigError(f"the key can't be sent in a header: {HEADER_VALUE}", setting=setting)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Globs and names of all models that it serves."""
         return (*self.models, *self.rename)
 
+    def own_name(self, model: str) -> str:
+        """Returns its own name for a model as clients name it; case is ignored."""
+        names = {public.lower(): own for public, own in self.rename.items()}
+        return names.get(model.lower(), model)
+
     def public_names(self, own_name: str) -> list[str]:
         """Returns the names by which clients ask for one of its models; [] if they can't."""
         renamed = [public for public, own in self.rename.items() if own == own_name]
         served = any(fnmatchcase(own_name.lower(), glob.lower()) for glob in self.models)
         return renamed or [own_name] * served
+
+    @property
+    def shown_url(self) -> str:
+        """The address without its login, for people."""
+        return LOGIN.sub("//", self.url)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -121,14 +151,13 @@ def with_defaults(
     changes = {name: limit for name, limit in limits.items() if name not in given}
     if upstream.api_key_env is not None:
         if upstream.api_key is not None:
-            raise ConfigError(f"{where}: give api_key or api_key_env, not both.")
+            raise ConfigError("give this or api_key, not both", setting=f"{where}.api_key_env")
         key = environ.get(upstream.api_key_env, "").strip()
         if not key:
-            raise ConfigError(
-                f"{where}.api_key_env: the environment variable {upstream.api_key_env} is not set."
-            )
+            what = f"the environment has no {upstream.api_key_env}"
+            raise ConfigError(what, setting=f"{where}.api_key_env")
         changes["api_key"] = key
     try:
         return msgspec.structs.replace(upstream, **changes)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}.") from None
+    except ConfigError as error:
+        raise ConfigError(error.what, setting=f"{where}.{error.setting}") from None

@@ -2,11 +2,14 @@
 
 import re
 import ssl
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta
+
+from gateway.errors import ConfigError
 
 Format = Literal["phased", "events", "openai", "plain"]
 ReasoningMode = Literal["summary", "raw", "both", "none"]
@@ -23,10 +26,13 @@ _DAY_S = 86400
 Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
 Count = Annotated[int, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
+HEADER_VALUE = "only printable ASCII can"
 Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+\Z", re.IGNORECASE)
+LOGIN = re.compile(r"//.*@", re.DOTALL)
+"""The user and the password in an address."""
 _HOST = re.compile(r"[\w.*-]+\Z|[0-9a-f:]+\Z", re.IGNORECASE)
 
 _certificates: dict[str, str] = {}
@@ -51,43 +57,91 @@ def items_of(setting: str | tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def check_origins(name: str, origins: tuple[str, ...]) -> None:
-    """Raises ValueError unless each is an origin as browsers send it, `null` or `*`."""
+    """Raises ConfigError unless each is an origin as browsers send it, `null` or `*`."""
     if not origins:
-        raise ValueError(f"{name} holds no origin")
+        raise ConfigError("there is no origin in it", setting=name)
     for origin in origins:
         if origin not in ("*", "null") and not _ORIGIN.match(origin):
-            raise ValueError(f"{name}: {origin!r} is not an origin like 'https://chat.example'")
+            what = f"{origin!r} is not an origin like 'https://chat.example'"
+            raise ConfigError(what, setting=name)
 
 
 def check_hosts(name: str, hosts: tuple[str, ...]) -> None:
-    """Raises ValueError unless each is a host's name without scheme and port."""
+    """Raises ConfigError unless each is a host's name without scheme and port."""
     if not hosts:
-        raise ValueError(f"{name} holds no name")
+        raise ConfigError("there is no name in it", setting=name)
     for host in hosts:
         if not _HOST.match(host):
-            raise ValueError(f"{name}: {host!r} is not a name like 'chat.example', without a port")
+            what = f"{host!r} is not a name like 'chat.example', without a port"
+            raise ConfigError(what, setting=name)
+
+
+def parse_bind(name: str, text: str) -> tuple[str, int]:
+    """Returns the host and the port to listen on. Raises ConfigError."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):  # an IPv6 address
+        host = host[1:-1]
+    elif ":" in host:
+        colon = ""
+    if not (colon and host and port.isascii() and port.isdecimal() and int(port) <= 65535):
+        what = f"{text!r} is not an address and a port like '127.0.0.1:9090'"
+        raise ConfigError(what, setting=name)
+    return host, int(port)
 
 
 def check_address(name: str, address: str) -> None:
-    """Raises ValueError if it is not an http or https address."""
+    """Raises ConfigError if it is not an http or https address."""
     try:
         url = urlsplit(address)
         valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
     except ValueError:  # the port is not a number
         valid = False
     if not valid:
-        raise ValueError(f"{name} must be an http or https address, not {address!r}")
+        shown = LOGIN.sub("//…@", address)
+        what = f"{shown!r} is not an address like 'http://127.0.0.1:8000'"
+        if "://" not in address:
+            what += "; it begins with http:// or https://"
+        raise ConfigError(what, setting=name)
+
+
+def check_store(name: str, address: str) -> None:
+    """Raises ConfigError if it is not the address of a Redis server."""
+    try:
+        url = urlsplit(address)
+        valid = (
+            url.scheme in ("redis", "rediss")
+            and bool(url.hostname)
+            and url.port != 0
+            and re.fullmatch(r"/?|/[0-9]{1,5}", url.path) is not None
+            and not (url.query or url.fragment)
+        )
+    except ValueError:  # the port is not a number
+        valid = False
+    if not valid:
+        shown = LOGIN.sub("//…@", address)
+        what = f"{shown!r} is neither 'memory' nor an address like 'redis://127.0.0.1:6379/0'"
+        raise ConfigError(what, setting=name)
+
+
+def check_networks(name: str, networks: str) -> None:
+    """Raises ConfigError unless each is an address, a network or `*`, as gunicorn wants them."""
+    for network in map(str.strip, filter(None, networks.split(","))):
+        try:
+            ip_network(network if network != "*" else "::")
+        except ValueError:
+            what = f"{network!r} is not an address, a network like '10.0.0.0/8' or *"
+            raise ConfigError(what, setting=name) from None
 
 
 def check_certificates(name: str, path: str) -> None:
-    """Raises ValueError if the file can't be read or holds no certificates."""
+    """Raises ConfigError if the file can't be read or holds no certificates."""
     try:
         found = Path(path).read_text("ascii", "ignore")  # comments may be in any encoding
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found)
     except (ssl.SSLError, ValueError):
-        raise ValueError(f"{name}: {path!r} holds no valid certificates") from None
+        raise ConfigError(f"{path!r} holds no valid certificates", setting=name) from None
     except OSError as error:
-        raise ValueError(f"{name}: {path!r} can't be read: {error.strerror}") from None
+        raise ConfigError(f"{path!r} can't be read: {error.strerror}", setting=name) from None
     _certificates[path] = found
 
 

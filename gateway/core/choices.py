@@ -77,10 +77,6 @@ class Choices:
         """The record of the first choice; the others are like it."""
         return {"choices": len(self._turns), **self._turns[0].record()}
 
-    def elapsed_ms(self, now: float) -> int:
-        """See Turn.elapsed_ms."""
-        return self._turns[0].elapsed_ms(now)
-
     def _number(self, events_of_turns: list[list[Event]]) -> list[Event]:
         numbered: list[Event] = []
         for index, events in enumerate(events_of_turns):

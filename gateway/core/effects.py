@@ -6,7 +6,7 @@ and perform it in :mod:`gateway.relay.pump`.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,8 +23,28 @@ class SummaryReply(msgspec.Struct, frozen=True):
     """What the summary model answered to an :class:`AskSummaryModel`."""
 
     text: str | None
-    """None: the call failed or took too long."""
+    """None: the call failed or took too long; "": it was ended early, or there was no answer."""
     usage: Mapping[str, Any] | None = None
+    was_made: bool = True
+    """False: the model can't be asked, or not now."""
 
 
-Effect = AskSummaryModel
+class StopSummaryModel(msgspec.Struct, frozen=True):
+    """End the call of the summary model: the reply would come too late to be shown."""
+
+
+WhyEnded = Literal["request", "budget"]
+"""Why the gateway ends the thinking: the client wants the answer, or the budget is used up."""
+
+
+class EndThinking(msgspec.Struct, frozen=True):
+    """End the thinking, and have the model go on with its answer.
+
+    Where the running stream can't be told, the relay cuts it (:meth:`Turn.cut`) and feeds the turn
+    with a second answer (:meth:`Turn.continue_with`).
+    """
+
+    why: WhyEnded
+
+
+Effect = AskSummaryModel | StopSummaryModel | EndThinking

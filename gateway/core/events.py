@@ -17,7 +17,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.sse import dumps
+from gateway.core.effects import WhyEnded
+from gateway.core.sse import dumps, quote
+from gateway.core.thoughts import ThoughtRecord
 from gateway.errors import ErrorInfo
 
 _ANSWER_FIELDS = frozenset({"refusal", "function_call", "audio"})
@@ -34,6 +36,8 @@ class PromptSummary(_Event, frozen=True):
     text: str
     ttft_ms: int
     """Milliseconds from the arrival of the request to this event."""
+    continues: bool = False
+    """The client has had this line: the model goes on, mostly with the result of a tool."""
 
 
 class ReasoningDelta(_Event, frozen=True):
@@ -57,10 +61,14 @@ class ReasoningSummary(_Event, frozen=True):
 
 
 class Thoughts(_Event, frozen=True):
-    """What the model thought, whole or its end, for the client to hand back sealed. Comes before
-    the answer, only to clients that can hand it back."""
+    """What the model thought so far, for the client to hand back sealed. Only to clients that can.
 
-    text: str
+    It comes before the answer, and again before a tool call or the end if there is more by then.
+    """
+
+    record: ThoughtRecord
+    call_id: str = ""
+    """The tool call that follows as the next event; "" for none."""
 
 
 class OutputDelta(_Event, frozen=True):
@@ -100,6 +108,8 @@ class Timings(msgspec.Struct, frozen=True):
     first_summary_ms: int | None = None
     first_output_ms: int | None = None
     total_ms: int | None = None
+    answer_forced_ms: int | None = None
+    """When the gateway ended the thinking."""
 
 
 class Tokens(msgspec.Struct, frozen=True):
@@ -121,13 +131,21 @@ class Done(_Event, frozen=True):
     """The stop sequence that ended the answer, where the upstream says it."""
     summarizer_usage: Mapping[str, int] | None = None
     """Tokens of the summary model's calls, which `usage` does not include."""
+    usage_in_extension: bool = False
+    """The counts came in an :class:`Extra`, in a member of the upstream's own."""
+    thinking_ended: WhyEnded | None = None
+    """Why the gateway ended the thinking; None if the model did."""
 
     @property
     def total_usage(self) -> dict[str, Any] | None:
-        """`usage`, with the summary model's under its own key; None when nothing is known."""
+        """The `usage` of chat formats, with the summary model's under its own key.
+
+        None when nothing is known, or when the format has the counts where the upstream put them.
+        """
+        usage = None if self.usage_in_extension else self.usage
         if self.summarizer_usage is None:
-            return self.usage
-        return {**(self.usage or {}), "summarizer": dict(self.summarizer_usage)}
+            return usage
+        return {**(usage or {}), "summarizer": dict(self.summarizer_usage)}
 
 
 class Failed(_Event, frozen=True):
@@ -159,15 +177,43 @@ Event = (
 )
 
 
+_ENDS = frozenset[type[Event]]([Done, Failed])
+"""A look-up by type takes an eighth of the time of an `isinstance` that is false."""
+
+
+def end_of(events: Sequence[Event]) -> Done | Failed | None:
+    """Returns the event that ends the stream, if it is among these: it is the last one then."""
+    if events and type(events[-1]) in _ENDS:
+        return events[-1]  # type: ignore[return-value]
+    return None
+
+
+_TEXT_EVENTS: dict[type[Event], str] = {
+    kind: f'{{"type":"{kind.__name__}","text":' for kind in (OutputDelta, ReasoningDelta)
+}
+"""Most events hold a text and nothing else: kind → what comes before it."""
+_decoder = msgspec.json.Decoder(list[Event])
+
+
 def encode_events(events: Sequence[Event]) -> bytes:
     """Returns the events as JSON in ASCII.
 
     Lone surrogates, which models send, are kept. Infinity and NaN become null, as for clients.
     """
-    return dumps(msgspec.to_builtins(events)).encode("ascii")
+    return f"[{','.join(map(_encode, events))}]".encode("ascii")
 
 
-def decode_events(data: bytes) -> list[Event]:
+def _encode(event: Event) -> str:
+    before = _TEXT_EVENTS.get(type(event))
+    if before is not None:
+        return f"{before}{quote(event.text)}}}"  # type: ignore[union-attr]
+    return dumps(msgspec.to_builtins(event))
+
+
+def decode_events(data: bytes | str) -> list[Event]:
     """Returns the events that :func:`encode_events` got. Raises ValueError for other data."""
-    # json and not msgspec: msgspec refuses lone surrogates.
-    return msgspec.convert(json.loads(data), list[Event])
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        # msgspec refuses lone surrogates, and is 70 times as fast for a short list.
+        return msgspec.convert(json.loads(data), list[Event])

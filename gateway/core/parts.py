@@ -4,7 +4,7 @@ A reader joins neighbouring pieces of the same kind that came in one read, so th
 it is done once a read and not once a token.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,27 @@ class Reasoning(msgspec.Struct, frozen=True):
 
 class Label(msgspec.Struct, frozen=True):
     """The upstream sends a field for reasoning, though it is empty; said once."""
+
+
+class BlockPiece(NamedTuple):
+    """What a delta says of one block of `reasoning_details` or `thinking_blocks`."""
+
+    member: str
+    """The list that it is in."""
+    block: dict[str, Any]
+    """Without its text, which is a :class:`Reasoning`."""
+    offset: int
+    """Where in the text of the delta it begins."""
+    continues: bool
+    """It adds to the block before it."""
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """What the server wants back with the conversation; of blocks, only what is new."""
+
+    pieces: list[BlockPiece] = []
+    members: dict[str, Any] = {}
+    """Members of the message that only the server can read."""
 
 
 class ToolCalls(msgspec.Struct, frozen=True):
@@ -48,6 +69,8 @@ class Usage(msgspec.Struct, frozen=True):
     """Token counts as the upstream gave them."""
 
     usage: dict[str, Any]
+    in_extension: bool = False
+    """They stood in a member of the server's own, which is handed on as well (see Other)."""
 
 
 class Finish(msgspec.Struct, frozen=True):
@@ -100,4 +123,4 @@ class Fault(msgspec.Struct, frozen=True):
         )
 
 
-Part = Content | Reasoning | Label | ToolCalls | Other | Usage | Finish | End | Fault
+Part = Content | Reasoning | Label | Signed | ToolCalls | Other | Usage | Finish | End | Fault

@@ -27,10 +27,12 @@ class Template(Protocol):
 class SteadyState:
     """How a turn handles the next text, as long as reads contain only text."""
 
-    __slots__ = ("_is_json_ascii", "_marker_free", "_template")
+    __slots__ = ("_is_json_ascii", "_marker_free", "_template", "frames")
 
     def __init__(self, template: Template, marker_free: MarkerFree) -> None:
         """marker_free: the texts that contain no marker and no piece of one."""
+        self.frames = 0
+        """Frames whose text was read."""
         self._template = template
         self._marker_free = marker_free
         self._is_json_ascii = marker_free.json_ascii.fullmatch
@@ -42,9 +44,13 @@ class SteadyState:
             return None
         inside = texts[0] if len(texts) == 1 else b"".join(texts)
         if self._is_json_ascii(inside):
+            self.frames += len(texts)
             return inside.decode("ascii")
         text = self._template.decode(texts)
-        return text if text and self._marker_free.includes(text) else None
+        if not text or not self._marker_free.includes(text):
+            return None
+        self.frames += len(texts)
+        return text
 
 
 class SteadyTurn(Protocol):

@@ -7,6 +7,11 @@
     turn.fail(error, now)               -> something broke; text that was held back comes out first
     turn.next_effect(now)               -> something for the relay to do, or None; see core.effects
     turn.take_summary_reply(reply, now) -> the result of that effect
+    turn.limit                             when the thinking has to end; see core.thinking
+    turn.cut(now)                       -> the thinking ends here, in the middle of the answer
+    turn.continue_with(upstream, model)    a second answer is asked for, to go on behind it
+    turn.break_off(now)                 -> the answer breaks off here, and another upstream goes on
+    turn.take_over(upstream, model, in)    the other upstream is asked now
     turn.steady_state()                 -> how the next text can skip the parse; see core.steady
     turn.feed_text(text, now)           -> the events of such a text
 
@@ -16,28 +21,30 @@ that the stream shows stands in :attr:`Turn.fault`, and the relay then fails the
 another upstream if the model has not run yet.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gateway.config import ReasoningMode
-from gateway.core.effects import Effect, SummaryReply
+from gateway.core.continuation import (
+    BrokenIn,
+    closing_sentence,
+    continued,
+    cut_thoughts,
+    taken_over,
+)
+from gateway.core.effects import Effect, EndThinking, SummaryReply
+from gateway.core.ending import Ending
 from gateway.core.events import (
     Done,
     Event,
     Extra,
     Failed,
     OutputDelta,
-    PromptSummary,
     ReasoningDelta,
-    ReasoningSummary,
-    SummaryDelta,
-    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, TextReading
 from gateway.core.families.evidence import Observation
-from gateway.core.finish_reasons import LENGTH, STOP, TOOL_CALLS, UNKNOWN, meaning_of
 from gateway.core.parts import (
     Content,
     End,
@@ -47,59 +54,27 @@ from gateway.core.parts import (
     Other,
     Part,
     Reasoning,
+    Signed,
     ToolCalls,
     Usage,
 )
+from gateway.core.phases import Phase, Phases
+from gateway.core.reading import Reader, Reading, Source
 from gateway.core.sse import dumps
 from gateway.core.stats import TurnStats
-from gateway.core.steady import SteadyState, Template
-from gateway.core.summarizers import Summarizer, Summary
-from gateway.core.tokens import size, usage_counts
+from gateway.core.steady import SteadyState
+from gateway.core.summarizers import Summarizer
+from gateway.core.thinking import ThinkingLimit, count_tokens
+from gateway.core.thought_log import KeepThoughts, TellsThoughts, ThoughtLog
+from gateway.core.tokens import size
 from gateway.errors import GatewayError, UpstreamBroke
 
-KeepThoughts = Callable[[Sequence[str], str], None]
-"""Takes the ids of a turn's tool calls, and what the model thought in it."""
-MAX_THOUGHT_CHARS = 64 * 1024
-"""What is kept of a reasoning: its end."""
 _LOGPROBS_PER_TEXT = 4
 """Logprobs take many times the bytes of the text that they describe, so they count for less."""
-NOT_DETECTED = "Reasoning not detected."
-"""The summary of a turn whose model did not reason."""
-
-
-class Reader(Protocol):
-    """Reads the lines of an upstream's answer; see gateway.upstreams."""
-
-    @property
-    def template(self) -> tuple[Template, type[Content] | type[Reasoning]] | None:
-        """The frame that the answer repeats, and what its text is; None while unknown."""
-
-    def feed(self, lines: Sequence[bytes]) -> list[Part]: ...
-    def close(self) -> list[Part]: ...
-
-
-class Reading(NamedTuple):
-    """How the answer of one upstream is read."""
-
-    reader: Reader
-    text: TextReading
-
-
-Source = Callable[[str, str], Reading]
-"""Chooses how to read an answer, by the upstream's name and the model's name there."""
-
-
-class Phase(IntEnum):
-    """How far a turn has come. It only grows."""
-
-    PROMPT = 0
-    REASONING = 1
-    OUTPUT = 2
-    ENDED = 3
 
 
 class Turn:
-    """Turns the parts of one answer into events, in their order."""
+    """Decides what each part of one answer is; :class:`.phases.Phases` makes the events of it."""
 
     def __init__(
         self,
@@ -110,28 +85,43 @@ class Turn:
         source: Source,
         summarizer: Summarizer,
         max_tokens: int | None = None,
-        tells_thoughts: bool = False,
+        tells_thoughts: TellsThoughts = "never",
         keep_thoughts: KeepThoughts | None = None,
+        keeps_answer: bool = False,
+        continues: bool = False,
     ) -> None:
         """max_tokens: the limit that the request sets for the answer.
 
-        tells_thoughts: there is an event Thoughts. keep_thoughts: called before the end.
+        tells_thoughts: when there is an event Thoughts. keep_thoughts: called before the end.
+        keeps_answer: another upstream may go on where one has broken off. continues: see
+        PromptSummary.
         """
-        self._tells_thoughts = tells_thoughts
-        self._keep_thoughts = keep_thoughts
-        self._thoughts: list[str] = []
-        self._thought_chars = 0
-        self._call_ids: list[str] = []
         self._stats = TurnStats(started)
+        self._thoughts = ThoughtLog(tells=tells_thoughts, keep=keep_thoughts)
+        self._phases = Phases(
+            self._stats, reasoning, summarizer, self._thoughts, keeps_answer=keeps_answer
+        )
+        self._ending = Ending(max_tokens)
         self._prompt_summary = prompt_summary
-        self._shows_trace = reasoning in ("raw", "both")
-        self._shows_summary = reasoning in ("summary", "both")
+        self._continues = continues
         self._source = source
-        self._max_tokens = max_tokens
         self._reader: Reader
         self._text: TextReading
-        self._summarizer = summarizer
 
+        self.limit = ThinkingLimit()
+        self.cut_after = 0
+        """The tokens after which the answer was cut or has broken off."""
+        self.thoughts_back = ""
+        """What the model is handed back to go on behind it, once its thinking was cut."""
+        self.said = ""
+        """The answer up to where the upstream has broken off; the model is handed it back."""
+        self._shown_space = ""
+        """The white space behind that, or behind the thoughts if there is no answer."""
+        self._steady: SteadyState | None = None
+        self._fast_frames = 0
+        """Frames that earlier steady states have read."""
+        self._model = ""
+        self._was_cut = False
         self.family = ""
         """The family of the model that was called last."""
         self.fault: GatewayError | None = None
@@ -142,27 +132,22 @@ class Turn:
         """The last event is out."""
         self.answer_bytes = 0
         """What the model has said so far, reasoning included, in UTF-8."""
-        self._phase = Phase.PROMPT
-        self._thinking = True
-        """The last text was reasoning, or none has come yet."""
         self._labelled = False
         """The upstream labels reasoning itself, so its content is the answer."""
         self._has_calls = False
         self._held_text: list[str] = []
         """Text beside labelled reasoning that has not begun the answer: white space, and what had
         been taken for reasoning."""
-        self._finish_reason: str | None = None
-        self._stop_sequence: str | None = None
-        self._events: list[Event] = []
-        self._now = started
 
     def observation(self) -> Observation | None:
         """What the turn showed of how its model marks reasoning; None: nothing to rely on."""
+        if self._was_cut:
+            return None
         if self._labelled:
             return "labelled"
-        if self._finish_reason is None or self._has_calls or not self.model_ran:
+        if self._ending.finish_reason is None or self._has_calls or not self.model_ran:
             return None
-        return self._text.observation(stopped=self._has_stopped)
+        return self._text.observation(stopped=self._ending.stopped)
 
     def record(self) -> dict[str, Any]:
         """The counts and times for the log line, and what unmarked text counted as; no text."""
@@ -172,39 +157,43 @@ class Turn:
             "unmarked_text": belief.counts_as,
             "unmarked_text_why": "labels" if self._labelled else belief.why,
             **self._stats.record(),
+            **({"thinking_ended": self.limit.why} if self.limit.why else {}),
         }
-
-    def elapsed_ms(self, now: float) -> int:
-        """Milliseconds since the request arrived."""
-        return self._stats.elapsed_ms(now)
 
     def start(self, now: float) -> list[Event]:
         """The first event, before the upstream is called."""
-        self._now = now
-        self._mark("prompt_summary_ms")
-        self._events.append(PromptSummary(self._prompt_summary, self.elapsed_ms(now)))
-        return self._take_events()
+        self._phases.now = now
+        self._phases.prompt(self._prompt_summary, continues=self._continues)
+        return self._phases.take_events()
 
     def call(self, upstream: str, model: str) -> None:
         """This upstream is asked now; what an earlier one said is forgotten."""
-        self._reader, self._text = self._source(upstream, model)
+        self._begin(self._source(upstream, model))
+        self._model = model
+        self._stats.usage = None
+
+    def _begin(self, reading: Reading) -> None:
+        """An answer begins, which is read like this."""
+        self._reader, self._text = reading.reader, reading.text
+        self._thoughts.begin(reading.server, reading.wants_back)
         self.family = self._text.family.name
-        self._stats.usage = self._finish_reason = self._stop_sequence = None
+        self._ending.forget()
+        self._steady, self._fast_frames = None, 0
         self.fault = None
 
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
         """Takes the lines of one read, without line ends."""
         self._take_parts(self._reader.feed(lines), now)
-        return self._take_events()
+        return self._phases.take_events()
 
     def close(self, now: float) -> list[Event]:
         """The upstream's body has ended, after the answer or before."""
         self._take_parts(self._reader.close(), now)
-        if self._finish_reason is not None:
+        if self._ending.finish_reason is not None:
             self._finish()
         elif not self.ended and self.fault is None:
             self.fault = UpstreamBroke("The upstream's stream ended before its answer did.")
-        return self._take_events()
+        return self._phases.take_events()
 
     def fail(self, error: GatewayError, now: float) -> list[Event]:
         """Ends the turn with an error, unless the model had already finished its answer.
@@ -212,54 +201,153 @@ class Turn:
         A frame that is still incomplete counts if it can be read.
         """
         self._take_parts([p for p in self._reader.close() if not isinstance(p, Fault)], now)
-        if self._finish_reason is not None:
+        if self._ending.finish_reason is not None:
             self._finish()
         elif not self.ended:
             self._close_text(stopped=False)
-            self._end(Failed(error.info, self._stats.timings(self._now)))
-        return self._take_events()
+            self._end(Failed(error.info, self._stats.timings(now)))
+        return self._phases.take_events()
 
     def next_effect(self, now: float) -> Effect | None:
         """What the relay should do for the turn now, if anything. The turn goes on without it."""
-        if self._phase is not Phase.REASONING or not self._shows_summary:
+        limit = self.limit
+        if limit.is_watched and self.can_cut and (why := limit.end(self.thought_tokens)):
+            self._stats.mark("answer_forced_ms", now)
+            return EndThinking(why)
+        return self._phases.next_effect(now)
+
+    @property
+    def can_cut(self) -> bool:
+        """The model thinks, and is not about to stop: nothing that could be a marker is held."""
+        if self._phases.phase is not Phase.REASONING or self._ending.finish_reason is not None:
+            return False
+        if self.fault is not None:
+            return False
+        if self._labelled:
+            return not any(map(str.strip, self._held_text))
+        return self._text.splitter.is_in_reasoning
+
+    @property
+    def answer_id(self) -> str:
+        """The id that the upstream has given its answer; "" while unknown."""
+        return self._reader.answer_id
+
+    @property
+    def thinks(self) -> bool:
+        """The model has begun to think, or has said nothing yet."""
+        return self._phases.phase < Phase.OUTPUT
+
+    def cut(self, now: float, *, is_prefill: bool) -> list[Event]:
+        """The thinking ends here. What the upstream still says of this answer must not be fed.
+
+        is_prefill: the model is handed its thoughts back, with a sentence that ends them.
+        """
+        self._phases.now = now
+        self._was_cut = True
+        thoughts, sentence = self._thoughts.whole(), closing_sentence(self._model)
+        self.thoughts_back = (cut_thoughts(thoughts) + sentence).strip()
+        if is_prefill:
+            self._thoughts.add(sentence)
+            if self._phases.shows_trace:
+                self._phases.add(ReasoningDelta(sentence))
+        self.cut_after = self.thought_tokens
+        self._stats.cut(self.cut_after)
+        self._held_text.clear()
+        self._phases.end_reasoning()
+        return self._phases.take_events()
+
+    def continue_with(self, upstream: str, model: str, *, is_prefill: bool) -> None:
+        """A second answer is asked for, in one of two ways; see core.continuation."""
+        self._begin(continued(self._source(upstream, model), is_prefill=is_prefill))
+        self._labelled = False
+        self._stats.begin_second(is_prefill=is_prefill)
+
+    @property
+    def broken_in(self) -> BrokenIn | None:
+        """What another upstream can go on with, now that this one has broken off; None: nothing.
+
+        A tool call that was begun is never continued.
+        """
+        phases = self._phases
+        is_open = self.model_ran and not self.ended and self._ending.finish_reason is None
+        if phases.answer is None or self._has_calls or not is_open:
             return None
-        return self._summarizer.ask(now)
+        if phases.phase is Phase.OUTPUT:
+            return None if phases.thinking or not phases.answer else "answer"
+        in_thought = self._labelled or self._text.splitter.is_in_reasoning
+        return "thinking" if phases.phase is Phase.REASONING and in_thought else None
+
+    def break_off(self, now: float) -> list[Event]:
+        """The upstream has broken off. What was held back of its answer comes out."""
+        phases = self._phases
+        phases.now = now
+        self.fault = None
+        parts = [part for part in self._reader.close() if not isinstance(part, Fault)]
+        self._take_parts(parts, now)
+        if not (self._labelled and phases.phase < Phase.OUTPUT):
+            self._close_text(stopped=False)
+        self._was_cut = True
+        thoughts, said = self.thoughts_back or self._thoughts.whole(), "".join(phases.answer or ())
+        last = said or thoughts
+        self._shown_space = last[len(last.rstrip()) :]
+        self.thoughts_back, self.said = thoughts.strip(), said.rstrip()
+        tokens = self._stats.tokens()
+        self.cut_after = tokens.reasoning + tokens.output
+        self._stats.cut(tokens.reasoning, tokens.output)
+        return phases.take_events()
+
+    def take_over(self, upstream: str, model: str, broken_in: BrokenIn) -> None:
+        """This upstream is asked to go on; see core.continuation."""
+        self._begin(taken_over(self._source(upstream, model), broken_in, self._shown_space))
+        # No marker counts in the middle of an answer. Servers that go on with thoughts label them.
+        self._labelled = self._labelled or broken_in == "answer"
+        self._stats.begin_second(is_prefill=True)
+
+    @property
+    def thought_tokens(self) -> int:
+        """The tokens of the thinking so far, counted by its frames or estimated."""
+        frames = self._reader.frames + self._fast_frames
+        frames += self._steady.frames if self._steady is not None else 0
+        return count_tokens(frames, self._stats.reasoning_bytes)
 
     def take_summary_reply(self, reply: SummaryReply, now: float) -> list[Event]:
         """Takes the reply of the summary model. A late one is counted but not shown."""
-        self._now = now
-        self._stats.add_reply(reply)
-        if self._phase is Phase.REASONING:
-            self._events.extend(map(self._summary_delta, self._summarizer.answer(reply)))
-        return self._take_events()
+        self._phases.now = now
+        self._phases.take_summary_reply(reply)
+        return self._phases.take_events()
 
     def steady_state(self) -> SteadyState | None:
         """How the next text can skip the parse; None when it has to be parsed.
 
         It holds until `feed`, `close`, `call` or `fail` is called.
         """
+        if self._steady is not None:
+            self._fast_frames += self._steady.frames
+            self._steady = None
         found = self._reader.template
         if found is None or self.ended or self.fault is not None:
             return None
         template, part = found
         kind, plain = self._kind_of(part)
-        is_answer = (
-            kind is SegmentKind.ANSWER and self._phase is Phase.OUTPUT and not self._thinking
-        )
-        is_reasoning = (
-            kind is SegmentKind.REASONING and self._thinking and self._phase > Phase.PROMPT
-        )
-        return SteadyState(template, plain) if is_answer or is_reasoning else None
+        phase, thinking = self._phases.phase, self._phases.thinking
+        is_answer = kind is SegmentKind.ANSWER and phase is Phase.OUTPUT and not thinking
+        is_reasoning = kind is SegmentKind.REASONING and thinking and phase > Phase.PROMPT
+        if is_answer or is_reasoning:
+            self._steady = SteadyState(template, plain)
+        return self._steady
 
     def feed_text(self, text: str, now: float) -> list[Event]:
         """Takes a text that the steady state has read: it is what the text before it was."""
         text_bytes = size(text)
         self.answer_bytes += text_bytes
-        if self._thinking:
-            self._now = now
-            self._take_reasoning(text)
-            return self._take_events()
+        phases = self._phases
+        if phases.thinking:
+            phases.now = now
+            phases.take_reasoning(text)
+            return phases.take_events()
         self._stats.output_bytes += text_bytes
+        if phases.answer is not None:
+            phases.answer.append(text)
         return [OutputDelta(text)]
 
     def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[SegmentKind, MarkerFree]:
@@ -274,7 +362,7 @@ class Turn:
         )
 
     def _take_parts(self, parts: Sequence[Part], now: float) -> None:
-        self._now = now
+        self._phases.now = now
         for part in parts:
             if self.ended or self.fault is not None:
                 break
@@ -298,46 +386,41 @@ class Turn:
                     self.model_ran = self._labelled = True
                     # Text before it was the answer, whatever it was shown as.
                     self._held_text.append(self._text.splitter.take_unconfirmed())
-                self._take_reasoning(text)
+                self._thoughts.field = self._reader.reasoning_field
+                self._phases.take_reasoning(text)
+            case Signed():
+                self.answer_bytes += len(dumps([part.pieces, part.members]))
+                self._thoughts.add_signed(part)
             case ToolCalls(calls):
                 self.model_ran = self._has_calls = True
                 self._close_text(stopped=False)
-                self._begin_output()
+                self._thoughts.add_calls(calls)
+                self._phases.begin_output(call=calls[0])
                 call_bytes = sum(map(_call_bytes, calls))
                 self.answer_bytes += call_bytes
                 self._stats.output_bytes += call_bytes
-                self._events.extend(map(ToolCallDelta, calls))
-                self._call_ids += [id for call in calls if isinstance(id := call.get("id"), str)]
+                self._phases.add(*map(ToolCallDelta, calls))
             case Other(delta, choice, chunk):
                 self._take_extra(Extra(delta, choice, chunk))
-            case Usage(usage):
-                self._stats.usage = usage
+            case Usage(usage, in_extension):
+                self._stats.take_usage(usage, in_extension=in_extension)
             case Finish(reason, stop_sequence):
                 self._take_finish(reason, stop_sequence)
             case End(in_one_piece):
-                self._finish_reason = self._finish_reason or self._reason_not_given(in_one_piece)
+                self._ending.complete(
+                    in_one_piece=in_one_piece, has_calls=self._has_calls, usage=self._stats.usage
+                )
                 self._finish()
             case Fault():
-                self._finish_reason = None
+                self._ending.forget()
                 self.fault = part.error
 
     def _take_finish(self, reason: str, stop_sequence: str | None) -> None:
-        if self._finish_reason is not None and meaning_of(reason) in ("finished", "unknown"):
-            return  # some servers say `stop` after `tool_calls`
-        self._finish_reason, self._stop_sequence = reason, stop_sequence
-        stopped = self._has_stopped
+        if not self._ending.take(reason, stop_sequence):
+            return
+        stopped = self._ending.stopped
         if not self._text.waits_for_usage(stopped=stopped, stop_sequence=stop_sequence):
             self._close_text(stopped=stopped)
-
-    def _reason_not_given(self, in_one_piece: bool) -> str:
-        """The finish reason of an answer that is whole and gives none."""
-        if self._has_calls:
-            return TOOL_CALLS
-        written = usage_counts(self._stats.usage).completion
-        if written is not None and self._max_tokens is not None:
-            return LENGTH if written >= self._max_tokens else STOP
-        # A stream says with [DONE] that the answer is whole; of a body, nothing is known.
-        return UNKNOWN if in_one_piece else STOP
 
     def _take_extra(self, extra: Extra) -> None:
         self.model_ran = self.model_ran or bool(extra.delta or "logprobs" in extra.choice)
@@ -347,17 +430,18 @@ class Turn:
             self.answer_bytes += len(dumps(extra.choice)) // _LOGPROBS_PER_TEXT
         if extra.answers:
             self._close_text(stopped=False)
-            self._begin_output()
-        if "logprobs" in extra.choice and self._thinking and not self._shows_trace:
+            self._phases.begin_output()
+        hides_trace = self._phases.thinking and not self._phases.shows_trace
+        if "logprobs" in extra.choice and hides_trace:
             return  # the logprobs would spell out the trace
-        self._events.append(extra)
+        self._phases.add(extra)
 
     def _take_labelled_content(self, text: str) -> None:
         """Content beside labelled reasoning is the answer; white space alone does not begin it."""
-        if self._phase < Phase.OUTPUT and text.isspace():
+        if self._phases.phase < Phase.OUTPUT and text.isspace():
             self._held_text.append(text)
         else:
-            self._take_output(self._take_held() + text)
+            self._phases.take_output(self._take_held() + text)
 
     def _take_held(self) -> str:
         """What was held back of a text that turned out to have no markers."""
@@ -368,115 +452,43 @@ class Turn:
     def _take_segments(self, segments: list[Segment]) -> None:
         for kind, text in segments:
             if kind is SegmentKind.REASONING:
-                self._take_reasoning(text)
+                self._phases.take_reasoning(text)
                 continue
             if kind is SegmentKind.RECLASSIFIED:
-                self._begin_output(reasoned=False)
-            self._take_output(text)
-
-    def _take_reasoning(self, text: str) -> None:
-        """Reasoning after the answer has begun goes into the trace, never into the summary."""
-        self._thinking = True
-        self._stats.reasoning_bytes += size(text)
-        if self._phase is Phase.PROMPT:
-            self._phase = Phase.REASONING
-        self._mark("first_reasoning_ms")
-        if self._shows_trace:
-            self._events.append(ReasoningDelta(text))
-        if self._tells_thoughts or self._keep_thoughts is not None:
-            self._add_thought(text)
-        if self._shows_summary and self._phase is Phase.REASONING:
-            self._events.extend(map(self._summary_delta, self._summarizer.feed(text)))
-
-    def _add_thought(self, text: str) -> None:
-        self._thoughts.append(text)
-        self._thought_chars += len(text)
-        if self._thought_chars > 2 * MAX_THOUGHT_CHARS:
-            self._thoughts = [self._end_of_thoughts()]
-            self._thought_chars = MAX_THOUGHT_CHARS
-
-    def _end_of_thoughts(self) -> str:
-        return "".join(self._thoughts)[-MAX_THOUGHT_CHARS:]
-
-    def _summary_delta(self, line: str) -> SummaryDelta:
-        self._mark("first_summary_ms")
-        return SummaryDelta(line)
-
-    def _take_output(self, text: str) -> None:
-        if text:
-            self._begin_output()
-            self._thinking = False
-            self._stats.output_bytes += size(text)
-            self._events.append(OutputDelta(text))
-
-    def _begin_output(self, *, reasoned: bool = True) -> None:
-        """The reasoning is over: its summary comes before the first word of the answer."""
-        if self._phase < Phase.OUTPUT:
-            self._summarize(reasoned=reasoned)
-            if not reasoned:
-                self._thoughts.clear()
-            elif self._thoughts and self._tells_thoughts:
-                self._events.append(Thoughts(self._end_of_thoughts()))
-            self._phase = Phase.OUTPUT
-            self._mark("first_output_ms")
-
-    def _summarize(self, *, reasoned: bool = True) -> None:
-        if self._shows_summary:
-            summary = self._summarizer.close() if reasoned else Summary("", "")
-            text = summary.text or NOT_DETECTED
-            closing = summary.closing if summary.text else NOT_DETECTED
-            self._events.extend(map(self._summary_delta, summary.lines))
-            if summary.text:
-                self._mark("first_summary_ms")
-            self._events.append(ReasoningSummary(text, closing))
-
-    @property
-    def _has_stopped(self) -> bool:
-        """The model has ended its answer by itself."""
-        return self._finish_reason is not None and meaning_of(self._finish_reason) in (
-            "finished",
-            "unknown",
-        )
+                self._phases.begin_output(reasoned=False)
+            self._phases.take_output(text)
 
     def _close_text(self, *, stopped: bool) -> None:
         """No more text comes, or none that belongs to the text so far."""
         if self._labelled:
-            self._take_output(self._take_held())
+            self._phases.take_output(self._take_held())
             return
-        usage, sequence = self._stats.usage, self._stop_sequence
+        usage, sequence = self._stats.usage, self._ending.stop_sequence
         self._take_segments(self._text.close(stopped=stopped, stop_sequence=sequence, usage=usage))
 
     def _finish(self) -> None:
         if self.ended:
             return
-        self._close_text(stopped=self._has_stopped)
-        if self._phase < Phase.OUTPUT:
-            self._summarize()
-        if self._keep_thoughts is not None and self._thoughts and self._call_ids:
-            self._keep_thoughts(self._call_ids, self._end_of_thoughts())
+        self._close_text(stopped=self._ending.stopped)
+        self._phases.close_reasoning()
+        self._thoughts.store()
         stats = self._stats
         self._end(
             Done(
-                self._finish_reason or "stop",
-                stats.usage,
-                stats.timings(self._now),
+                self._ending.finish_reason or "stop",
+                stats.whole_usage,
+                stats.timings(self._phases.now),
                 stats.tokens(),
-                self._stop_sequence,
+                self._ending.stop_sequence,
                 stats.summarizer_usage,
+                stats.usage_in_extension,
+                self.limit.why,
             )
         )
 
     def _end(self, event: Done | Failed) -> None:
-        self._events.append(event)
-        self._phase = Phase.ENDED
+        self._phases.end(event)
         self.ended = True
-
-    def _take_events(self) -> list[Event]:
-        events, self._events = self._events, []
-        return events
-
-    def _mark(self, name: str) -> None:
-        self._stats.mark(name, self._now)
 
 
 def _call_bytes(call: Mapping[str, Any]) -> int:

@@ -12,13 +12,21 @@ Endpoints: POST /v1/chat/completions, GET /v1/models (both also without /v1), GE
 GET /stats, which counts requests, open_streams, finished, aborted (the client left) and
 tokens_sent, and shows the last request's path, header names and body.
 
-The same request always gets the same answer. The model's name selects the script; the table
+The same request always gets the same answer. Ten prompts (the table DEMOS) have a reply that was
+written for them; greetings, arithmetic, streaming and recursion have theirs. To any other prompt
+the models say that they are scripted, and name the ten.
+
+The model's name selects the script; the table
 MODELS describes each:
 
     answers   default labelled labelled-reasoning starts-inside no-reasoning tags-reasoning
               tags-thinking mock-magistral mock-natural long-thinking tool-call tool-calls unicode
-    summaries summarizer summarizer-invents (slow: summarizer@delay=9; failing: error-500)
+    thinking  thinker thinker-ignores-budget thinker-refuses-budget thinker-refuses-prefill
+              thinker-repeats-marker thinker-mislabels thinker-breaks
+    summaries summarizer summarizer-edits summarizer-invents (slow: summarizer@delay=9;
+              failing: error-500)
     timing    slow-start silent bursts
+    agents    agent deepseek-v4-agent agent-cut
     endings   cut cut-thinking never-ends-thinking error-in-stream
     errors    error-400 error-401 error-500 rate-limited
     wire      garbage crlf html json-body
@@ -41,12 +49,15 @@ tokens include the markers.
 A request becomes bytes in four steps:
 
     request     reads the body: a ChatRequest, the model's Script and the Playback
-    deltas      makes the answer token by token; its words come from replies and texts
+    deltas      makes the answer token by token; its words come from replies, demo and texts
     answer      plans the body as frames and lets the script's fault change the plan
     delivery    yields the bytes of each frame when it is due
 
 `server` is the Flask app around them, `command` the command line. With --model, local_model and
 local_answer take the place of deltas and answer.
+
+Below /kinds/<kind>/v1 the server limits and ends the thinking as the servers of this kind do: vllm,
+sglang, llama.cpp, ollama, deepseek, dashscope, openrouter.
 
 The package imports nothing from the rest of the gateway, so that the two cannot share a bug.
 """

@@ -1,10 +1,10 @@
 """A scripted answer's body as frames, changed by the model's fault. No I/O, no waiting."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gateway.mock.deltas import make_deltas, merge, whole_message
-from gateway.mock.faults import CUTS, middle
+from gateway.mock.faults import CUTS, cut_answer, middle
 from gateway.mock.frames import (
     DONE,
     Delta,
@@ -13,21 +13,31 @@ from gateway.mock.frames import (
     chunk,
     encode,
     event,
-    make_head,
     split_tokens,
 )
+from gateway.mock.kinds import Thinking
 from gateway.mock.models import Script
 from gateway.mock.request import ChatRequest, Playback
 
 
-def make_frames(request: ChatRequest, script: Script, playback: Playback) -> Iterator[Frame]:
-    """The body, streamed or whole, from the first byte to the last."""
-    complete = make_deltas(request, script, playback)
+def make_frames(
+    request: ChatRequest,
+    script: Script,
+    playback: Playback,
+    thinking: Thinking,
+    head: dict[str, Any],
+    thinking_ends: Callable[[], bool],
+) -> Iterator[Frame]:
+    """The body, streamed or whole, from the first byte to the last.
+
+    head: what every chunk repeats. thinking_ends: true once the client wants the answer.
+    """
+    after = script.markup.after if script.markup else ""
+    complete = thinking.applied(make_deltas(request, script, playback), after)
     deltas = complete[: request.token_limit]
     finish_reason = "tool_calls" if deltas[-1].key == "tool_calls" else script.finish_reason
     if len(deltas) < len(complete):
         finish_reason = "length"
-    head = make_head(request.model, request.stream)
     usage = {**head, "choices": [], "usage": count_usage(request, deltas)}
     if not request.stream:
         choice = {"index": 0, "message": whole_message(deltas), "finish_reason": finish_reason}
@@ -41,8 +51,11 @@ def make_frames(request: ChatRequest, script: Script, playback: Playback) -> Ite
     plan.append(Frame(chunk(head, {}, finish_reason)))
     if request.wants_usage:
         plan.append(Frame(event(usage)))
-    for item in script.fault([*plan, DONE]):
+    breaks = thinking.quirk == "breaks" and thinking.is_over
+    for item in (cut_answer if breaks else script.fault)([*plan, DONE]):
         if isinstance(item, Delta):
+            if item.reasoning and thinking_ends():
+                continue
             item = Frame(chunk(head, {item.key: item.value}), item.tokens)
         yield item._replace(data=script.rewrite_frame(item.data)) if item.data else item
 

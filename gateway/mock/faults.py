@@ -34,6 +34,18 @@ def cut_reasoning(plan: Plan) -> Plan:
     return [*plan[: middle(plan, reasoning=True)], Frame(cut=True)]
 
 
+def cut_second_call(plan: Plan) -> Plan:
+    """Ends the connection in the middle of an agent's second call."""
+    calls = {
+        i: x.value[0]["function"]["arguments"]
+        for i, x in enumerate(plan)
+        if isinstance(x, Delta) and x.key == "tool_calls"
+    }
+    if "step 2" not in "".join(calls.values()):
+        return plan
+    return [*plan[: [*calls][len(calls) // 2]], Frame(cut=True)]
+
+
 CUTS = (cut_answer, cut_reasoning)
 
 

@@ -10,12 +10,14 @@ from gateway.mock.faults import (
     add_garbage,
     cut_answer,
     cut_reasoning,
+    cut_second_call,
     fail_in_stream,
     split_surrogates,
     with_crlf,
 )
 from gateway.mock.frames import Plan
 from gateway.mock.replies import (
+    edited_summary,
     invented_summary,
     long_reply,
     natural_reply,
@@ -55,9 +57,17 @@ class Script(msgspec.Struct, frozen=True):
     markup: Markup | None = tag("think")
     """None for a model that does not reason."""
     finish_reason: str = "stop"
+    quirk: str = ""
+    """How it fails to limit or to end the thinking; see gateway.mock.kinds."""
     playback: dict[str, Any] = {}
     """The model's own defaults for the settings of Playback."""
     tool_calls: int = 0
+    steps: int = 0
+    """How many times an agent's model calls a tool that runs commands, before it answers."""
+    is_strict: bool = False
+    """Refuses conversations as strict servers do."""
+    wants_reasoning: bool = False
+    """Refuses also those in which the reasoning behind a tool call is missing."""
     fault: Callable[[Plan], Plan] = unchanged_plan
     rewrite_frame: Callable[[bytes], bytes] = unchanged_frame
     never_streams: bool = False
@@ -65,6 +75,11 @@ class Script(msgspec.Struct, frozen=True):
     """A web page that is sent instead of an answer."""
     error: ErrorReply | None = None
     """An error that is sent instead of an answer."""
+
+
+def thinker(quirk: str, about: str) -> Script:
+    """A model that thinks for long, in a field of its own."""
+    return Script(about, long_reply, Markup(key="reasoning_content"), quirk=quirk)
 
 
 HTML = "<!doctype html><title>Sign in</title><h1>Please sign in</h1><p>This is not an API.</p>\n"
@@ -92,10 +107,36 @@ MODELS: Mapping[str, Script] = {
     "mock-magistral": Script("[THINK]…[/THINK]", markup=Markup("[THINK]", "[/THINK]")),
     "mock-natural": Script("Let me think … Therefore, …", natural_reply, Markup("", "\n\n")),
     "long-thinking": Script("some hundred words of reasoning in several steps", long_reply),
+    "thinker": thinker("", "the same, labelled; its thinking can be limited and ended"),
+    "thinker-ignores-budget": thinker("ignores-budget", "… but takes no notice of a budget"),
+    "thinker-refuses-budget": thinker("refuses-budget", "… but answers 400 to a budget"),
+    "thinker-refuses-prefill": thinker("refuses-prefill", "… but answers 400 to a prefill"),
+    "thinker-repeats-marker": thinker("repeats-marker", "… but repeats </think> after a prefill"),
+    "thinker-mislabels": thinker("answers-as-reasoning", "… but labels the answer as reasoning"),
+    "thinker-breaks": thinker("breaks", "… but breaks off in the answer after a prefill"),
     "tool-call": Script("thinks, then calls the first of the request's tools", tool_calls=1),
     "tool-calls": Script("calls two tools; the pieces of the calls take turns", tool_calls=2),
+    "agent": Script(
+        "strict about conversations; runs two commands in turn, then answers",
+        steps=2,
+        is_strict=True,
+    ),
+    "deepseek-v4-agent": Script(
+        "the same; labels its reasoning, and wants it back",
+        markup=Markup(key="reasoning_content"),
+        steps=2,
+        is_strict=True,
+        wants_reasoning=True,
+    ),
+    "agent-cut": Script(
+        "the same as agent; the connection ends in the middle of the second call",
+        steps=2,
+        is_strict=True,
+        fault=cut_second_call,
+    ),
     "unicode": Script("U+2028, an emoji cut in two …", unicode_reply, fault=split_surrogates),
     "summarizer": Script("sums up reasoning, for SUMMARIZER_MODEL", summary_reply, None),
+    "summarizer-edits": Script("an editor's line about long-thinking", edited_summary, None),
     "summarizer-invents": Script("the same with an invented number", invented_summary, None),
     "slow-start": Script("3 s of nothing before the first byte", playback={"delay_s": 3}),
     "silent": Script("30 s of nothing in the middle of the thinking", playback={"silence_s": 30}),
@@ -117,3 +158,23 @@ MODELS: Mapping[str, Script] = {
     "html": Script("status 200 and a web page", page=HTML),
     "json-body": Script("plain JSON although a stream was asked for", never_streams=True),
 }
+
+RECOMMENDED = ("default", "thinker", "no-reasoning")
+"""What a person should see first."""
+
+FAULTS = frozenset(
+    {
+        *(name for name, script in MODELS.items() if script.quirk or script.error or script.page),
+        *(name for name, script in MODELS.items() if script.fault is not unchanged_plan),
+        *("summarizer-invents", "slow-start", "silent", "never-ends-thinking", "crlf", "json-body"),
+    }
+    - {"unicode"}
+)
+"""Models that misbehave, each in its own way."""
+
+
+def owner_of(name: str) -> str:
+    """The group of a model. The list of models names it as the owner."""
+    if name in RECOMMENDED:
+        return "mock"
+    return "mock-faults" if name in FAULTS else "mock-variants"

@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from gateway.mock.texts import GENERAL, HI, LONG_THINKING, RECURSION, STREAMING, UNICODE, Reply
+from gateway.mock.demo import demo_reply, other_reply
+from gateway.mock.texts import (
+    HI,
+    LONG_THINKING,
+    LONG_THINKING_LINE,
+    RECURSION,
+    STREAMING,
+    UNICODE,
+    Reply,
+)
 
 TOPICS = {r"\bstream(ing|ed|s)?\b": STREAMING, r"\brecurs(ion|ive)": RECURSION}
 
@@ -32,20 +41,23 @@ OPERATIONS: Mapping[type[ast.operator], tuple[str, Callable[[Fraction, Fraction]
 
 
 def reply_to(prompt: str) -> Reply:
-    """A fixed reply to `hi`, a real calculation, a known topic, or a general text about it."""
+    """A demo's reply, a real calculation, a known topic, or a text that says what is known."""
     if prompt.strip().lower() == "hi":
         return HI
+    if written := demo_reply(prompt):
+        return written
     if calculated := calculate(prompt):
         return calculated
     for pattern, text in TOPICS.items():
         if re.search(pattern, prompt, re.I):
             return text
-    topic = topic_of(prompt)
-    return Reply(GENERAL.reasoning.format(topic=topic), GENERAL.answer.format(topic=topic))
+    return other_reply(topic_of(prompt))
 
 
 def long_reply(prompt: str) -> Reply:
-    """The usual answer after some hundred words of reasoning."""
+    """The usual answer after some hundred words of reasoning; a demo keeps its own."""
+    if written := demo_reply(prompt):
+        return written
     return Reply(LONG_THINKING.format(topic=topic_of(prompt)), reply_to(prompt).answer)
 
 
@@ -75,6 +87,16 @@ def summary_reply(prompt: str) -> Reply:
     given = re.findall(r"<reasoning>\n(.*)\n</reasoning>", prompt, re.S) or [prompt]
     steps = re.findall(r"[^.!?]+[.!?]", " ".join(given[-1].split())) or ["Nothing is found yet."]
     return Reply("", f"**Working through it**\n\n{max(steps, key=len).strip()}")
+
+
+def asked_to_sum_up(prompt: str) -> str | None:
+    """The prompt, if it asks for a summary of the reasoning that it ends with."""
+    return prompt if re.search(r"</reasoning>\n\n[^\n]+\Z", prompt) else None
+
+
+def edited_summary(_: str) -> Reply:
+    """A line about the usual reasoning of long-thinking, as an editor would write it."""
+    return Reply("", LONG_THINKING_LINE)
 
 
 def invented_summary(prompt: str) -> Reply:

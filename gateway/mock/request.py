@@ -35,6 +35,9 @@ class Message(msgspec.Struct):
 
     role: str
     content: str | list[Any] | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
 
     def text(self) -> str:
         """Its text; other content parts, such as images, are left out."""
@@ -48,6 +51,7 @@ class Parameters(msgspec.Struct):
     """A tool's JSON schema."""
 
     properties: dict[str, Any] = {}
+    required: list[str] = []
 
 
 class Function(msgspec.Struct):
@@ -87,6 +91,15 @@ class ChatRequest(msgspec.Struct):
         """The last user message, or the last message if there is none."""
         prompts = [message.text() for message in self.messages if message.role == "user"]
         return prompts[-1] if prompts else self.messages[-1].text()
+
+    @property
+    def step(self) -> int:
+        """How many messages with tool calls the model has written since its last answer."""
+        step = 0
+        for message in self.messages:
+            if message.role == "assistant":
+                step = step + 1 if message.tool_calls else 0
+        return step
 
     @property
     def token_limit(self) -> int | None:

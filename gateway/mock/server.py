@@ -12,10 +12,12 @@ from werkzeug.exceptions import HTTPException
 from gateway.mock.answer import make_frames
 from gateway.mock.delivery import deliver, join_frames
 from gateway.mock.errors import ErrorReply, RequestRefused
-from gateway.mock.frames import Frame, encode
+from gateway.mock.frames import Frame, encode, make_head
+from gateway.mock.kinds import KINDS, NO_KIND, ServerKind, read_thinking
 from gateway.mock.local_answer import make_local_frames
-from gateway.mock.models import MODELS, Script
+from gateway.mock.models import MODELS, Script, owner_of
 from gateway.mock.request import ChatRequest, Playback, Sampling, convert, read_request
+from gateway.mock.strict import check_conversation
 
 if TYPE_CHECKING:
     from gateway.mock.local_model import LocalModel
@@ -36,9 +38,13 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     stats: dict[str, Any] = {**dict.fromkeys(COUNTERS, 0), "last_request": None}
 
+    armed: dict[str, bool] = {}
+    """Ids of running answers that listen for control calls → whether the thinking is to end."""
+
     @app.post("/v1/chat/completions")
     @app.post("/chat/completions")
-    def chat() -> Response:
+    @app.post(f"/kinds/<any({','.join(KINDS)}):kind>/v1/chat/completions")
+    def chat(kind: str | None = None) -> Response:
         raw = request.get_data()
         stats["requests"] += 1
         try:
@@ -49,15 +55,42 @@ def create_app(
         stats["last_request"] = {"path": request.path, "headers": names, "body": body}
         if local:
             return answer_with_model(body, local, stats)
-        return answer_with_script(*read_request(body, defaults), stats)
+        return answer_with_script(
+            *read_request(body, defaults), KINDS[kind] if kind else NO_KIND, body, armed, stats
+        )
+
+    @app.post("/beta/chat/completions")
+    def beta() -> Response:
+        """Where DeepSeek takes a prefill."""
+        return chat("deepseek")
+
+    @app.post("/kinds/<any('llama.cpp'):kind>/v1/chat/completions/control")
+    def control(kind: str) -> Response:
+        asked = request.get_json()
+        if asked.get("action") != "reasoning_end":
+            raise RequestRefused(ErrorReply(400, "Unknown action."))
+        found = asked.get("id") in armed
+        if found:
+            armed[asked["id"]] = True
+        return jsonify(success=found, message="" if found else "no active completion for this id")
 
     @app.get("/v1/models")
     @app.get("/models")
-    def models() -> Response:
-        kind = {"object": "model", "created": 0, "owned_by": "mock"}
-        rows = [{"id": name, **kind, "description": s.about} for name, s in MODELS.items()]
+    @app.get(f"/kinds/<any({','.join(KINDS)}):kind>/v1/models")
+    def models(kind: str | None = None) -> Response:
+        common = {"object": "model", "created": 0}
+        rows = [
+            {
+                "id": name,
+                **common,
+                "owned_by": KINDS[kind].owner if kind else owner_of(name),
+                "description": script.about,
+            }
+            for name, script in MODELS.items()
+        ]
         if local:
-            rows = [{**kind, "id": local.name, "description": "a real model, on this machine"}]
+            about = "a real model, on this machine"
+            rows = [{**common, "id": local.name, "owned_by": "local", "description": about}]
         return jsonify(object="list", data=rows)
 
     @app.get("/health")
@@ -82,10 +115,23 @@ def create_app(
 
 
 def answer_with_script(
-    chat_request: ChatRequest, script: Script, playback: Playback, stats: dict[str, Any]
+    chat_request: ChatRequest,
+    script: Script,
+    playback: Playback,
+    server: ServerKind,
+    body: Any,
+    armed: dict[str, bool],
+    stats: dict[str, Any],
 ) -> Response:
-    """The scripted answer, page or error, after the playback's delay."""
+    """The scripted answer, page or error, after the playback's delay.
+
+    armed: see create_app.
+    """
+    if script.is_strict:
+        check_conversation(chat_request.messages, script.wants_reasoning)
     status, headers, kind = 200, {"Cache-Control": "no-cache"}, JSON
+    if server.server:
+        headers["Server"] = server.server
     frames: Iterator[Frame]
     if script.error:
         status, headers = script.error.status, {**script.error.headers}
@@ -94,11 +140,27 @@ def answer_with_script(
         kind, frames = HTML, iter([Frame(script.page.encode())])
     else:
         kind = EVENT_STREAM if chat_request.stream else JSON
-        frames = make_frames(chat_request, script, playback)
+        thinking = read_thinking(server, body, script.quirk)
+        head = make_head(chat_request.model, chat_request.stream)
+        id = head["id"]
+        if server.has_control and body.get("reasoning_control") is True:
+            armed[id] = False
+        frames = make_frames(
+            chat_request, script, playback, thinking, head, lambda: armed.get(id, False)
+        )
+        frames = disarming(frames, armed, id)
     frames = chain([Frame(pause_s=playback.delay_s)], frames)
     frames = join_frames(frames, playback.frames_per_write)
     data = deliver(frames, playback.tokens_per_second, stats, client_gone())
     return Response(data, status, headers, content_type=kind)
+
+
+def disarming(frames: Iterator[Frame], armed: dict[str, bool], id: str) -> Iterator[Frame]:
+    """The frames; at their end the answer listens for no more control calls."""
+    try:
+        yield from frames
+    finally:
+        armed.pop(id, None)
 
 
 def answer_with_model(body: Any, local: "LocalModel", stats: dict[str, Any]) -> Response:

@@ -1,4 +1,7 @@
-"""The texts that the models recite. Constants only; `{topic}` stands for the prompt's subject."""
+"""The texts that the models recite. Constants only.
+
+`{topic}` stands for the prompt's subject, `{demos}` for the list of the demo's prompts.
+"""
 
 from typing import NamedTuple
 
@@ -101,38 +104,29 @@ step comes closer to the end.""",
 
 GENERAL = Reply(
     """\
-The subject here is {topic}. The request does not say how much is known already, so I will write \
-for a careful reader who is new to it. First I should say what it is about in plain words, before \
-any detail. Then I want one small case worked from start to finish, because an example shows what \
-a definition only claims. I should also name the usual mistakes and how to notice them. I will end \
-with a short summary that can be remembered without the rest.""",
+The prompt is about {topic}. I am a script that plays a model, so I should look for a reply that \
+was written for this prompt. There is none among my replies, and I must not invent one. The honest \
+way is to say at the start that nothing here was thought through. Then I should list the prompts \
+that I do know, with one line about each, so that the next try works. I will end with how to get a \
+real answer to this prompt.""",
     """\
-Here is a way to understand {topic}, from the plain idea to its use.
+I am a scripted model: I recite replies that were written beforehand, and none of them is about \
+{topic}.
 
-**What it is about.** The best way into {topic} is to ask which problem stands behind it, who has \
-this problem, and what they did before there was a better way. Most of the details make sense as \
-answers to that one question. Without it they look like a list of facts that could as well be \
-different.
+**Try one of these ten.** Each has reasoning of its own and an answer worth reading:
 
-**How to approach it.** Begin with the smallest case that is still interesting. Write down what \
-goes in, what should come out, and what must not change in between. It helps to separate three \
-things: the words that people use, the parts that the words stand for, and the rules that connect \
-the parts. Learn the parts first; the words then come by themselves.
+{demos}
 
-**Worked through.** Suppose that you have one hour to spend on {topic}. Use the first ten minutes \
-for an overview, and stop as soon as you can say in two sentences what matters. Use the next \
-thirty minutes for one concrete example, done by hand, checking each step before the next. In the \
-last twenty minutes change one thing in the example, and predict what will happen before you look. \
-A wrong prediction shows exactly which part is not understood yet.
+I also do arithmetic, such as “What is 17 × (23 + 4)?”, and I can explain streaming APIs and \
+recursion.
 
-**Pitfalls.** Three mistakes are common. The first is to begin with the exceptions, because they \
-are interesting, and to miss the rule. The second is to trust a description that was never tried \
-on a real case. The third is to stop when the example has worked once; it should work a second \
-time with other values, and fail in the way you expect when you break it on purpose.
+**What is real here.** Only the words are scripted. The stream, its phases, the summary of the \
+reasoning, the times and the tools around this answer are those of the gateway, as they would be \
+with any model.
 
-**Summary.** To make sense of {topic}, find the problem behind it, work one small example to its \
-end, change it and predict the outcome, and write down what surprised you. What surprised you is \
-what you have learnt.""",
+**For a real answer to your prompt,** point the gateway at a model server: set UPSTREAM_URL to the \
+address of vLLM, SGLang, llama.cpp, Ollama or any other server that speaks the chat completions \
+API, and start it again.""",
 )
 
 LONG_THINKING = """\
@@ -168,10 +162,26 @@ for it, and the request does not ask for it. I leave both out.
 So the decision is: five parts in this order, 160 words for the example and 80 for every other \
 part, beginning with the problem behind {topic} and ending with a summary that can be remembered. \
 I can write the answer now."""
+LONG_THINKING_LINE = """\
+Two minutes of reading allow 480 words; 96 for each of five equal parts and twice that for the \
+example is 96 words too many."""
+"""What an editor would write of its first two thirds."""
 
 UNICODE = Reply(
     "用户想看各种文字。我先用中文思考，然后检查表情符号 🤔。 A line separator\u2028is here, "
     "and a next-line\u0085too. שלום, then back to the left.",
     "你好，世界！Grüße, Ελλάδα, नमस्ते.\u2028After U+2028 the line goes on.\n\n"
     "Emoji: 😀 👩\u200d👩\u200d👧 🇯🇵 👍🏽. مرحبا بالعالم, and e\u0301 is two code points. Done ✅.",
+)
+
+AGENT_STEP = Reply(
+    "The task needs a look at the machine before anything can be said about it. "
+    "A command shows what is there, so I run command number {step} and read what it prints. "
+    "After that I can decide what comes next.",
+    "",
+)
+AGENT_ANSWER = Reply(
+    "All commands have run, and each of them printed what it should. "
+    "Nothing is left to do, so I can report the result in one line.",
+    "Done after {step} commands.",
 )

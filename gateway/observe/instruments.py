@@ -24,11 +24,12 @@ class Instrument(msgspec.Struct, frozen=True, eq=False):
     labels: tuple[str, ...] = ()
     buckets_s: tuple[float, ...] = ()
     """Upper bounds of a histogram's buckets, in seconds."""
-    multiprocess_mode: Literal["livesum", "livemax"] = "livesum"
+    multiprocess_mode: Literal["livesum", "livemax", "livemin"] = "livesum"
     """How prometheus_client combines the workers' values of a gauge."""
 
 
 _MODEL = ("family", "upstream")
+_IN_WORKER = ("upstream", "worker")
 TURNS = Instrument(
     "counter",
     "gateway_turns_total",
@@ -107,6 +108,20 @@ KEY_TOKENS = Instrument(
     ("key", "kind"),
 )
 OPEN_STREAMS = Instrument("gauge", "gateway_open_streams", "Turns in progress")
+KEPT_STREAMS = Instrument(
+    "gauge", "gateway_kept_streams", "Streams that can be read again, under way or ended"
+)
+KEPT_BYTES = Instrument(
+    "gauge",
+    "gateway_kept_bytes",
+    "Memory that these take, as far as it counts against `MAX_KEPT_BYTES`",
+)
+STORE_UP = Instrument(
+    "gauge",
+    "gateway_stream_store_up",
+    "1 while every worker reaches the server of `STREAM_STORE`, else 0; always 1 with `memory`",
+    multiprocess_mode="livemin",
+)
 STREAM_LIMIT = Instrument(
     "gauge",
     "gateway_stream_limit",
@@ -133,9 +148,29 @@ ATTEMPTS = Instrument(
 BREAKER = Instrument(
     "gauge",
     "gateway_breaker_state",
-    "An upstream's circuit breaker: 0 closed, 1 half-open, 2 open; the highest of all workers",
-    ("upstream",),
+    "The worst of an upstream's circuit breakers in a worker: 0 closed, 1 half-open, 2 open",
+    _IN_WORKER,
     multiprocess_mode="livemax",
+)
+UPSTREAM_IN_ORDER = Instrument(
+    "gauge",
+    "gateway_upstream_in_order",
+    "1 while an upstream passes its health check, can be reached and accepts the gateway's key, as "
+    "a worker sees it; else 0",
+    _IN_WORKER,
+)
+UPSTREAM_STREAMS = Instrument(
+    "gauge",
+    "gateway_upstream_open_streams",
+    "A worker's open streams at an upstream",
+    _IN_WORKER,
+)
+MODELS_OUT = Instrument(
+    "gauge",
+    "gateway_upstream_models_out",
+    "Models for which a worker does not ask an upstream, for some callers or all: a breaker is not "
+    "closed, or the upstream has asked to wait",
+    _IN_WORKER,
 )
 STARTS_INSIDE = Instrument(
     "counter",
@@ -143,6 +178,19 @@ STARTS_INSIDE = Instrument(
     "Models found to start inside their reasoning: in several turns in a row, an end marker came "
     "without a start",
     ("upstream",),
+)
+THINKING_ENDED = Instrument(
+    "counter",
+    "gateway_thinking_ended_total",
+    "Turns whose thinking the gateway has ended, by `why` (request, budget) and `way` (control, "
+    "prefill, restart)",
+    ("upstream", "why", "way"),
+)
+CONTINUED = Instrument(
+    "counter",
+    "gateway_continued_total",
+    "Answers that an upstream (`by`) went on with where another one (`upstream`) had broken off",
+    ("upstream", "by"),
 )
 SUMMARIZER_CALLS = Instrument(
     "counter",
@@ -164,13 +212,21 @@ INSTRUMENTS = (
     KEY_TURNS,
     KEY_TOKENS,
     OPEN_STREAMS,
+    KEPT_STREAMS,
+    KEPT_BYTES,
+    STORE_UP,
     STREAM_LIMIT,
     WRITE_GAP,
     SENT_BYTES,
     HEARTBEATS,
     ATTEMPTS,
     BREAKER,
+    UPSTREAM_IN_ORDER,
+    UPSTREAM_STREAMS,
+    MODELS_OUT,
     STARTS_INSIDE,
+    THINKING_ENDED,
+    CONTINUED,
     SUMMARIZER_CALLS,
     SUMMARIZER_TOKENS,
 )

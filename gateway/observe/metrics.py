@@ -1,8 +1,8 @@
 """The metrics: counts events and renders the counts for Prometheus.
 
 Each worker counts into files in a directory that all workers of one gunicorn share, so any worker
-can report the sum (prometheus_client's multiprocess mode). gunicorn.conf.py makes the directory and
-numbers the workers. Without gunicorn, the counts stay in the process.
+can report the sum (prometheus_client's multiprocess mode). gunicorn_settings makes the directory
+and numbers the workers. Without gunicorn, the counts stay in the process.
 
 Updating a shared file is expensive: a dozen counters cost seventy Python calls. So writes
 (:class:`WriteStats`) and ended turns are added to plain numbers first, and `flush` moves these to
@@ -127,6 +127,7 @@ class Metrics:
             reserve_files(on_lost)
         self.writes = WorkerWrites()
         self._is_alone = worker is None
+        self._worker = worker or 0
         # prometheus_client 0.26 reads this undocumented global whenever it makes a metric or a
         # label. It sets it at import from PROMETHEUS_MULTIPROC_DIR and names the files by process
         # id; by worker number, a replacement worker goes on in the files of the one before.
@@ -167,12 +168,18 @@ class Metrics:
                 if series not in self._times:
                     self._times[series] = HistogramBatch(instrument)
                 self._times[series].observe(ms / 1000)
-        tokens = counted(record["usage"], record["reasoning_tokens"], record["output_tokens"])
+        estimates = record["estimated_reasoning_tokens"], record["estimated_output_tokens"]
+        tokens = counted(record["usage"], *estimates)
         for kind, count in zip(("reasoning", "answer"), tokens, strict=True):
             if count:
                 counts[instruments.TOKENS, *model, kind] += count
                 counts[instruments.KEY_TOKENS, key, kind] += count
 
+        if why := record.get("thinking_ended"):
+            way = record.get("way", "none")
+            counts[instruments.THINKING_ENDED, record["upstream"], why, way] += 1
+        if broke := record.get("continued_from"):
+            counts[instruments.CONTINUED, broke, record["upstream"]] += 1
         if summarizer := record.get("summarizer"):
             failed = summarizer["failed"]
             counts[instruments.SUMMARIZER_CALLS, "failed"] += failed
@@ -198,18 +205,33 @@ class Metrics:
         """Counts a model of this upstream that was found to start inside its reasoning."""
         self._series(instruments.STARTS_INSIDE, upstream).inc()
 
-    def set_breaker(self, upstream: str, state: str) -> None:
-        """Sets the state of an upstream's breaker: `closed`, `half_open` or `open`."""
-        self._series(instruments.BREAKER, upstream).set(_BREAKER_VALUES[state])
+    def set_upstream(
+        self, upstream: str, *, breaker: str, in_order: bool, open_streams: int, models_out: int
+    ) -> None:
+        """Sets what this worker knows about an upstream.
+
+        breaker: `closed`, `half_open` or `open`. models_out: how many it is not asked for.
+        """
+        labels = upstream, str(self._worker)
+        self._series(instruments.BREAKER, *labels).set(_BREAKER_VALUES[breaker])
+        self._series(instruments.UPSTREAM_IN_ORDER, *labels).set(in_order)
+        self._series(instruments.UPSTREAM_STREAMS, *labels).set(open_streams)
+        self._series(instruments.MODELS_OUT, *labels).set(models_out)
 
     def set_stream_limit(self, streams: int) -> None:
         """Sets how many turns can be in progress at once in this worker."""
         self._series(instruments.STREAM_LIMIT).set(streams)
 
-    def flush(self, open_streams: int) -> None:
-        """Moves the plain numbers to prometheus_client's. open_streams: of this worker, now."""
+    def set_store(self, *, up: bool) -> None:
+        """Sets whether this worker reaches the store of streams."""
+        self._series(instruments.STORE_UP).set(up)
+
+    def flush(self, open_streams: int, kept_streams: int, kept_bytes: int) -> None:
+        """Moves the plain numbers to prometheus_client's. The arguments are this worker's, now."""
         writes = self.writes
         self._series(instruments.OPEN_STREAMS).set(open_streams)
+        self._series(instruments.KEPT_STREAMS).set(kept_streams)
+        self._series(instruments.KEPT_BYTES).set(kept_bytes)
         self._series(instruments.SENT_BYTES).inc(writes.bytes)
         self._series(instruments.HEARTBEATS).inc(writes.heartbeats)
         self._series(instruments.WRITE_GAP).add(writes.gaps)

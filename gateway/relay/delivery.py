@@ -1,38 +1,50 @@
-"""A delivery: a run's events on their way to one client.
+"""A delivery: the events of a stream on their way to one client.
 
-A :class:`Delivery` reads the run's queue and keeps the client's side of the time limits.
-:class:`StreamBody` spells the events for a WSGI server. Once the response has begun, events that
-find the queue drained are written to the client's socket at once, past the server.
+A :class:`Delivery` reads the queue of a run, or what was kept of one, and keeps the client's side
+of the time limits. :class:`StreamBody` spells the events for a WSGI server. Once the response has
+begun, events that find the queue drained are written to the client's socket at once, past the
+server.
 """
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gateway.apis import Dialect
-from gateway.core.events import Done, Event, Failed
+from gateway.core.events import Done, Event, Failed, end_of
 from gateway.errors import ClientLeft
 from gateway.observe.metrics import WriteStats
-from gateway.relay.run import Run
+from gateway.relay.event_queue import EventSource
+from gateway.relay.run import Run, outcome_of
 from gateway.server.response_socket import ResponseSocket
 from gateway.server.sockets import close_connection, unsent_bytes
 
 
 class Delivery:
-    """Iterate it for the events of a run, and close it whatever happens."""
+    """Iterate it for the events of a stream, and close it whatever happens."""
 
     def __init__(
         self,
-        run: Run,
+        source: EventSource,
+        client: socket.socket | None,
+        started: float,
         stats: WriteStats,
         clock: Callable[[], float],
-        on_end: Callable[[Run], None],
+        on_end: Callable[["Delivery"], None],
+        run: Run | None = None,
     ) -> None:
-        """on_end: called once the client has the last event, or has left."""
-        self.run = run
+        """client: its connection. started: when its request arrived, in monotonic seconds.
+
+        on_end: called once the client has the last event, or has left. run: the one whose queue the
+        source is; None where the source is something that was kept.
+        """
+        self.source = source
+        self.client = client
         self.stats = stats
+        self.run = run
+        self._started = started
         self._clock = clock
         self._on_end = on_end
-        run.delivery = self
 
         # Since when the delivery has been at it, in monotonic seconds; None while it is not. The
         # sweeper compares them with the client's time limits.
@@ -49,38 +61,39 @@ class Delivery:
         """The number of the first event, and the events; none when a heartbeat is due."""
         while self.left is None:
             self.waiting_since = self._clock()
-            number, events = self.run.queue.read()
+            number, events = self.source.read()
             self.waiting_since = None
             if self.left is not None:
                 return
             self.sending_since = self._clock()
             yield number, events
             self.sending_since = None
-            if events and isinstance(events[-1], Done | Failed):
-                self._last = events[-1]
+            self._last = end_of(events)
+            if self._last is not None:
                 self.close()  # before the client can see the end, so that its slot is free again
                 return
 
     def close(self) -> None:
         """The client needs nothing more. Idempotent."""
-        self._on_end(self.run)
+        self._on_end(self)
 
     def disconnect(self, why: ClientLeft) -> None:
         """The client has left or does not read: whatever waits for it wakes up and ends."""
         self.left = why
-        if self.run.context.client is not None:
-            close_connection(self.run.context.client)
-        self.run.accept()
-        self.run.queue.wake()
+        if self.client is not None:
+            close_connection(self.client)
+        if self.run is not None:
+            self.run.accept()
+        self.source.wake()
 
     def cut_off_failed(self) -> None:
         """Closes the client's connection, if the answer has failed, before the body has its end."""
-        client = self.run.context.client
-        if isinstance(self._last, Failed) and client is not None:
-            close_connection(client)
+        if isinstance(self._last, Failed) and self.client is not None:
+            close_connection(self.client)
 
     def enable_direct_writes(self, socket: ResponseSocket, dialect: Dialect) -> None:
         """From now on, events that find the queue drained are written to the client at once."""
+        assert self.run is not None, "only a run's own client is written to at once"
         self._socket, self._dialect = socket, dialect
         self.run.queue.direct = self
 
@@ -95,7 +108,7 @@ class Delivery:
             self.stats.write(len(frames), now)
             socket.write_chunk_now(frames)
             if socket.has_unsent:
-                self.run.queue.wake()  # the reader has to wait for the client
+                self.source.wake()  # the reader has to wait for the client
         return True
 
     def count_write(self, size: int) -> None:
@@ -104,29 +117,23 @@ class Delivery:
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the request arrived."""
-        return self.run.turn.elapsed_ms(self._clock())
+        return round((self._clock() - self._started) * 1000)
 
     def has_stalled(self, now: float, limit_s: float) -> bool:
         """True when the client has taken nothing for `limit_s` seconds.
 
         What a client takes leaves the kernel's send buffer.
         """
-        client = self.run.context.client
-        if self.sending_since is None or client is None:
+        if self.sending_since is None or self.client is None:
             return False
-        if (unsent := unsent_bytes(client)) != self._unsent_bytes:
+        if (unsent := unsent_bytes(self.client)) != self._unsent_bytes:
             self._unsent_bytes = unsent
             self.sending_since = now
         return now - self.sending_since > limit_s
 
     def outcome(self) -> dict[str, Any] | None:
         """The end that the client was sent, for the log; None when it was sent none."""
-        match self._last:
-            case Done(finish_reason):
-                return {"end": "done", "finish_reason": finish_reason}
-            case Failed(error):
-                return {"end": "failed", "code": error.code, "blame": error.blame}
-        return None
+        return outcome_of(self._last) if self._last is not None else None
 
 
 class StreamBody:

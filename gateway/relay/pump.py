@@ -7,13 +7,18 @@ everything; the callback driver takes over where both sockets are plain ones.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import gevent
+import msgspec
+from msgspec.structs import replace
 
 from gateway.config import Config
-from gateway.core.effects import AskSummaryModel, Effect
+from gateway.core.call import Call
+from gateway.core.effects import AskSummaryModel, Effect, EndThinking, StopSummaryModel
 from gateway.core.events import Done, Event, Failed, Timings
+from gateway.core.turn import Turn
 from gateway.errors import (
     AnswerTooLong,
     GatewayError,
@@ -23,13 +28,18 @@ from gateway.errors import (
 )
 from gateway.observe.metrics import Metrics
 from gateway.relay.callback_driver import read_body
+from gateway.relay.ids import shown_id
 from gateway.relay.run import Run
-from gateway.relay.summary_writer import SummaryWriter
-from gateway.relay.thoughts import body_for
+from gateway.relay.summary_writer import SummaryStopped, SummaryWriter
+from gateway.relay.thinking import CutThinking, ThinkingControl, is_about_the_request
 from gateway.routing.client import UpstreamClient
-from gateway.routing.pool import Pool, may_retry
+from gateway.routing.kinds import KnownKinds
+from gateway.routing.pool import Lease, Pool, may_retry
 from gateway.transport.client import Reply
+from gateway.upstreams import Way
 
+_CONTROL_S = 2.0
+"""Seconds in which a server that was told to end the thinking has to begin its answer."""
 _REFUSAL_S = 1.0
 """Seconds that the body of a refusal may take; its status is known already."""
 
@@ -42,7 +52,9 @@ class Pump:
         config: Config,
         pool: Pool,
         upstreams: Mapping[str, UpstreamClient],
-        summary_writer: SummaryWriter | None,
+        thinking: ThinkingControl,
+        kinds: KnownKinds,
+        summary_writer: SummaryWriter,
         clock: Callable[[], float],
         log: Any,
         metrics: Metrics,
@@ -50,47 +62,112 @@ class Pump:
         """upstreams: by their names in the pool."""
         self._max_attempts = config.max_attempts
         self._max_answer_bytes = config.max_answer_bytes
+        self._continues_broken = config.continue_broken
         self._uses_callbacks = config.relay_driver == "auto"
         self._pool = pool
         self._upstreams = upstreams
+        self._thinking = thinking
+        self._kinds = kinds
         self._summary_writer = summary_writer
         self._clock = clock
         self._log = log
         self._metrics = metrics
 
-    def start(self, run: Run) -> None:
-        """Starts the run's greenlet."""
+    def start(self, run: Run) -> gevent.Greenlet:
+        """Starts the run's greenlet, and returns it."""
         run.pump = gevent.spawn(self._drive, run)
+        return run.pump
 
     def _drive(self, run: Run) -> None:
         """Asks upstreams until the turn has ended."""
         try:
-            while (error := self._attempt(run)) is not None:
-                if not self._fail_over(run, error):
-                    self._end(run, error)
+            problem = self._attempt(run, self._thinking.first_call_body(run))
+            while problem is not None:
+                if isinstance(problem, CutThinking):
+                    problem = self._answer_now(run)
+                elif run.sent_budget and is_about_the_request(problem) and not run.turn.model_ran:
+                    problem = self._attempt_without_budget(run)
+                elif self._may_lack_thoughts(run, problem):
+                    problem = self._attempt_with_stand_ins(run)
+                elif self._fail_over(run, problem):
+                    problem = self._attempt(run, self._thinking.first_call_body(run))
+                elif self._take_over(run, problem):
+                    problem = self._go_on(run, problem)
+                else:
+                    self._end(run, problem)
                     break
         except Exception:
-            self._log.exception("pump failed", stream=run.id)
+            self._log.exception("pump failed", stream=shown_id(run.id))
             self._end(run, GatewayFault("The gateway failed; its log says why."))
         finally:
             run.lease.drop()
             run.calling_since = run.reading_since = None
             run.accept()
 
-    def _attempt(self, run: Run) -> GatewayError | None:
-        """Asks the leased upstream and reads its answer; returns what went wrong."""
+    def _attempt_without_budget(self, run: Run) -> GatewayError | CutThinking | None:
+        """Asks the same upstream again: some refuse the member that limits the thinking."""
+        run.drops_budget = True
+        run.turn.call(run.lease.upstream, run.lease.model)
+        problem = self._attempt(run, self._thinking.first_call_body(run))
+        if run.answered.is_set():
+            self._thinking.note_budget_refused(run)
+        return problem
+
+    def _may_lack_thoughts(self, run: Run, problem: GatewayError) -> bool:
+        is_refusal = is_about_the_request(problem) and not run.turn.model_ran
+        return is_refusal and self._thinking.can_replace_thoughts(run)
+
+    def _attempt_with_stand_ins(self, run: Run) -> GatewayError | CutThinking | None:
+        """Asks the same upstream again, with texts in the place of thoughts that are gone."""
+        run.lost_thoughts_at = run.lease.upstream
+        run.turn.call(run.lease.upstream, run.lease.model)
+        problem = self._attempt(run, self._thinking.first_call_body(run))
+        if run.answered.is_set():
+            self._thinking.note_lost_refused(run)
+        return problem
+
+    def _answer_now(self, run: Run) -> GatewayError | CutThinking | None:
+        """Cuts the thinking, and asks the same upstream for the answer in the ways that are left.
+
+        The first answer's connection is closed by now, so that its slot at the server is free.
+        """
+        turn, lease = run.turn, run.lease
+        assert isinstance(turn, Turn), "several choices are never cut"
+        now = self._clock()
+        ways = [way for way in run.ways_left if way != "control"]
+        run.queue.publish(turn.cut(now, is_prefill=ways[0] == "prefill"), now)
+        while True:
+            run.way = ways.pop(0)
+            said_before = turn.answer_bytes
+            turn.continue_with(lease.upstream, lease.model, is_prefill=run.way == "prefill")
+            problem = self._attempt(run, self._thinking.second_body(run, run.way), run.way)
+            if not isinstance(problem, UpstreamRefused) or not is_about_the_request(problem):
+                return problem
+            if turn.answer_bytes > said_before:
+                return problem
+            self._thinking.note_way_refused(run, run.way)
+            if not ways:
+                return problem
+
+    def _attempt(
+        self, run: Run, body: Mapping[str, Any], way: Way | None = None
+    ) -> GatewayError | CutThinking | None:
+        """Asks the leased upstream and reads its answer; returns what went wrong, or its cut.
+
+        way: of a second answer.
+        """
         turn = run.turn
         accepted = False
         upstream, transport = self._upstreams[run.lease.upstream]
         run.on_attempt(self._clock())
-        body = body_for(run.request, run.lease.config, run.lease.model)
-        call = upstream.completion(body, run.lease.model, run.context.request_id)
         try:
-            with transport.send(call) as reply:
+            # The call is held by nothing, so that its body is freed once it is sent.
+            with transport.send(self._call(run, body, way)) as reply:
                 if not 200 <= reply.status < 300:
                     raise upstream.refusal(reply.status, reply.headers, _refusal_body(reply))
                 accepted = True
                 self._metrics.count_attempt(upstream.name, None)
+                self._kinds.note_headers(upstream.name, reply.headers)
                 run.answered.set()
                 try:
                     self._read(run, reply)
@@ -100,6 +177,8 @@ class Pump:
                     raise
                 now = self._clock()
                 self.on_events(run, turn.close(now), now)
+        except CutThinking as cut:
+            return cut
         except GatewayError as error:
             if not accepted:
                 self._metrics.count_attempt(upstream.name, error)
@@ -107,11 +186,20 @@ class Pump:
                 self._log.error(
                     "upstream refused the gateway's key",
                     upstream=run.lease.upstream,
-                    stream=run.id,
+                    stream=shown_id(run.id),
                     hint=error.message,
                 )
             return error
         return None
+
+    def _call(self, run: Run, body: Mapping[str, Any], way: Way | None) -> Call:
+        """The request to the leased upstream."""
+        upstream = self._upstreams[run.lease.upstream].upstream
+        call = upstream.completion(body, run.lease.model, run.context.request_id)
+        call = call if way is None else self._thinking.second_call(run, way, call)
+        if not run.context.trace:
+            return call
+        return replace(call, headers={**call.headers, **run.context.trace})
 
     def _read(self, run: Run, reply: Reply) -> None:
         """Feeds the turn until the body has ended, at the client's pace."""
@@ -152,14 +240,60 @@ class Pump:
         match effect:
             case AskSummaryModel():
                 run.summary_call = gevent.spawn(self._ask_summary_model, run, effect)
+            case StopSummaryModel():
+                if run.summary_call is not None:
+                    run.summary_call.kill(SummaryStopped, block=False)
+            case EndThinking():
+                self._end_thinking(run)
+
+    def _end_thinking(self, run: Run) -> None:
+        """Ends the thinking in the first way that is left. Raises CutThinking if that is a cut."""
+        match run.ways_left:
+            case []:
+                assert isinstance(run.turn, Turn), "several choices have no limit"
+                run.turn.limit.give_up()
+            case ["control", *_]:
+                run.control_call = gevent.spawn(self._call_control, run)
+            case _:
+                raise CutThinking
+
+    def look_for_effect(self, run: Run) -> None:
+        """Has the turn's effect performed while nothing arrives: a client has asked for it."""
+        gevent.get_hub().loop.run_callback(self._look_in_hub, run)
+
+    def _look_in_hub(self, run: Run) -> None:
+        """In the hub nothing comes between the look at the turn and the cut."""
+        effect = run.turn.next_effect(self._clock())
+        if effect is None or not run.pump:
+            return
+        try:
+            self._perform(run, effect)
+        except CutThinking as cut:
+            run.pump.throw(cut)
+
+    def _call_control(self, run: Run) -> None:
+        """Tells the upstream to end the thinking; if it goes on, has the answer cut."""
+        turn = run.turn
+        assert isinstance(turn, Turn), "several choices have no limit"
+        upstream, transport = self._upstreams[run.lease.upstream]
+        call = upstream.control(turn.answer_id, run.lease.model, run.id)
+        run.way = "control"
+        with suppress(GatewayError, ValueError):
+            with transport.send(call, _CONTROL_S) as reply:
+                done = reply.status == 200 and msgspec.json.decode(reply.read())
+            if isinstance(done, dict) and done.get("success") is True:
+                gevent.sleep(_CONTROL_S)
+        if turn.thinks and not turn.ended:
+            run.ways_left.remove("control")
+            turn.limit.ask_again()
+            self.look_for_effect(run)
 
     def _ask_summary_model(self, run: Run, ask: AskSummaryModel) -> None:
         """Asks the summary model, within its time limit, and hands the turn its reply."""
         writer = self._summary_writer
-        assert writer is not None, "only a summarizer that has a model asks"
         late = UpstreamTimeout("The summary model took too long.")
         with gevent.Timeout(writer.timeout_s, late):
-            reply = writer.write(ask, run.id)
+            reply = writer.write(ask, run)
         now = self._clock()
         run.queue.publish(run.turn.take_summary_reply(reply, now), now)
 
@@ -180,16 +314,72 @@ class Pump:
             return False
         if _refuses_key(error):
             tried += self._pool.sharing_key(run.lease.upstream)
-        now = self._clock()
-        run.lease.fail(error, now)
-        try:
-            lease = self._pool.pick(run.request.model, now, tried)
-        except GatewayError:
-            return False  # the error itself says more than that no upstream is left
+        lease = self._lease_next(run, error, tried)
+        if lease is None:
+            return False
         run.failed_attempts[run.lease.upstream] = error.code
         run.lease = lease
         turn.call(lease.upstream, lease.model)
         return True
+
+    def _lease_next(
+        self,
+        run: Run,
+        error: GatewayError,
+        tried: list[str],
+        is_able: Callable[[Lease], bool] = lambda lease: True,
+    ) -> Lease | None:
+        """Fails the run's lease, and returns another one that is able; None: no upstream is left.
+
+        The error itself says more than that none is left.
+        """
+        now = self._clock()
+        run.lease.fail(error, now)
+        while True:
+            try:
+                lease = self._pool.pick(run.request.model, now, tried, run.context.caller)
+            except GatewayError:
+                return None
+            if is_able(lease):
+                return lease
+            lease.drop()
+            tried.append(lease.upstream)
+
+    def _take_over(self, run: Run, error: GatewayError) -> bool:
+        """Leases an upstream that can go on where this one has broken off, if one may and can."""
+        turn = run.turn
+        may = self._continues_broken and run.continued_from is None and may_retry(error)
+        if not may or isinstance(error, AnswerTooLong) or not isinstance(turn, Turn):
+            return False
+        broken_in = turn.broken_in
+        if broken_in is None:
+            return False
+        tried = [*run.failed_attempts, run.lease.upstream]
+        lease = self._lease_next(
+            run, error, tried, lambda lease: self._thinking.can_take_over(run, lease, broken_in)
+        )
+        if lease is None:
+            return False
+        now = self._clock()
+        run.queue.publish(turn.break_off(now), now)
+        if turn.broken_in != broken_in:  # a part that was held back has ended it
+            lease.drop()
+            return False
+        run.failed_attempts[run.lease.upstream] = error.code
+        run.continued_from, run.lease = run.lease.upstream, lease
+        turn.take_over(lease.upstream, lease.model, broken_in)
+        return True
+
+    def _go_on(self, run: Run, broke: GatewayError) -> GatewayError | CutThinking | None:
+        """Asks the upstream that takes over; if it refuses, the error is the first one's."""
+        turn = run.turn
+        said_before = turn.answer_bytes
+        problem = self._attempt(run, self._thinking.taken_over_body(run), "prefill")
+        if isinstance(problem, UpstreamRefused) and turn.answer_bytes == said_before:
+            if is_about_the_request(problem):
+                self._thinking.note_way_refused(run, "prefill")
+            return broke
+        return problem
 
     def _end(self, run: Run, error: GatewayError) -> None:
         """Fails the turn, before an upstream accepted the call or in the stream."""
@@ -201,7 +391,7 @@ class Pump:
         try:
             events = run.turn.fail(error, now)
         except Exception:  # whatever state the turn is in, the client must see an end
-            self._log.exception("turn failed to fail", stream=run.id)
+            self._log.exception("turn failed to fail", stream=shown_id(run.id))
             events = [Failed(error.info, Timings())]
         if events and isinstance(events[-1], Done):
             run.lease.succeed()

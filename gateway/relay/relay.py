@@ -1,23 +1,41 @@
-"""All runs of one worker: opens them, counts them, ends them."""
+"""All runs of one worker, and what it keeps of them: opens them, counts them, ends them."""
 
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import gevent
 
 from gateway.apis import ChatRequest
+from gateway.apis.kept import StreamInfo
 from gateway.config import Config, Principal
 from gateway.core.choices import Choices
 from gateway.core.turn import Turn
-from gateway.errors import Draining, Full, KeyLimit, ModelNotAllowed
+from gateway.errors import (
+    AlreadyAnswering,
+    CannotAnswerNow,
+    Draining,
+    Full,
+    KeyLimit,
+    ModelNotAllowed,
+)
 from gateway.observe.metrics import Metrics, WriteStats
+from gateway.observe.worker_views import WorkerViews
 from gateway.relay.delivery import Delivery
+from gateway.relay.event_queue import EventSource
+from gateway.relay.ids import shown_id
+from gateway.relay.kept import KeptStreams
 from gateway.relay.pump import Pump
+from gateway.relay.reporter import Reporter
 from gateway.relay.run import RequestContext, Run
 from gateway.relay.sweeper import Sweeper
+from gateway.relay.thinking import ThinkingControl
 from gateway.routing.pool import Pool
 from gateway.server.response_socket import ResponseSocket, socket_for_direct_writes
+from gateway.store.base import StreamStore
 
+_OUR_SIDE = ("gateway", "upstream")
+"""Whose faults an operator has to know of."""
 _LINGER_S = 1.0
 """Seconds that an upstream may take to end the body of a finished answer."""
 
@@ -30,10 +48,14 @@ class Relay:
         config: Config,
         pool: Pool,
         pump: Pump,
+        thinking: ThinkingControl,
         clock: Callable[[], float],
         log: Any,
         metrics: Metrics,
+        views: WorkerViews,
         on_run_ended: Callable[[Run], None],
+        kept: KeptStreams,
+        store: StreamStore | None = None,
     ) -> None:
         """on_run_ended: called with each run that is over, however it ended."""
         self.draining = False
@@ -42,15 +64,20 @@ class Relay:
         self._config = config
         self._pool = pool
         self._pump = pump
+        self._thinking = thinking
         self._clock = clock
         self._log = log
         self._metrics = metrics
         self._on_run_ended = on_run_ended
         metrics.set_stream_limit(config.max_streams)
         self._runs: dict[str, Run] = {}
-        self._breaker_states: dict[str, str] = {}
-        self._sweeper = Sweeper(config, self._runs, clock, self.update_metrics)
-        self.update_metrics()
+        self._deliveries: set[Delivery] = set()
+        self.kept = kept
+        self.reporter = Reporter(pool, self._runs, self.kept, clock, log, metrics, views, store)
+        self._sweeper = Sweeper(
+            config, self._runs, self._deliveries, self.kept, clock, self.reporter.update
+        )
+        self.reporter.update()
 
     @property
     def drain_timeout_s(self) -> float:
@@ -68,8 +95,11 @@ class Relay:
         request: ChatRequest,
         context: RequestContext,
         turn: Turn | Choices,
+        info: StreamInfo | None = None,
     ) -> Delivery:
         """Starts a run and its delivery: the first event is in the queue when this returns.
+
+        info: of a stream that is kept.
 
         Raises Full, Draining, ModelNotAllowed, KeyLimit, or what Pool.pick raises.
         """
@@ -78,20 +108,78 @@ class Relay:
         if len(self._runs) >= self._config.max_streams:
             raise Full("The gateway serves as many streams as it can; try again in a moment.")
         self._check_limits(context.principal, request.model)
-        lease = self._pool.pick(request.model, self._clock())
+        lease = self._pool.pick(request.model, self._clock(), caller=context.caller)
         try:
             turn.call(lease.upstream, lease.model)
-            run = Run(id, request, context, turn, lease)
+            kept = self.kept.add(info) if info is not None else None
+            goes_on = info is not None and info.keep != "ended"
+            run = Run(
+                id,
+                request,
+                context,
+                turn,
+                lease,
+                kept.log if kept is not None else None,
+                goes_on=goes_on,
+            )
             now = self._clock()
             run.queue.publish(turn.start(now), now)
         except BaseException:
             lease.drop()
+            self.kept.forget(id)
             raise
-        delivery = Delivery(run, WriteStats(self._metrics.writes), self._clock, self.delivery_ended)
+        run.delivery = self._deliver(run.queue, context.client, context.started, run)
         self._runs[run.id] = run
-        self._pump.start(run)
+        pump = self._pump.start(run)
+        if kept is not None:
+            kept.run = run
+            pump.link(lambda _: self._pump_ended(run))
+        return run.delivery
+
+    def read(self, source: EventSource, client: socket.socket | None, started: float) -> Delivery:
+        """Starts a delivery of a stream that was kept.
+
+        client: its connection. started: when its request arrived, in monotonic seconds.
+
+        Raises Full or Draining.
+        """
+        if self._stopped:
+            raise Draining("The gateway is being stopped; try again in a moment.")
+        if len(self._deliveries) >= self._config.max_streams:
+            raise Full("The gateway serves as many streams as it can; try again in a moment.")
+        return self._deliver(source, client, started)
+
+    def _deliver(
+        self,
+        source: EventSource,
+        client: socket.socket | None,
+        started: float,
+        run: Run | None = None,
+    ) -> Delivery:
+        stats = WriteStats(self._metrics.writes)
+        delivery = Delivery(source, client, started, stats, self._clock, self._delivery_ended, run)
+        self._deliveries.add(delivery)
         self._sweeper.wake()
         return delivery
+
+    def find(self, id: str, principal: str) -> Run | None:
+        """Returns a run under way by its id, if it was opened with the key of this name."""
+        run = self._runs.get(id)
+        return run if run is not None and run.context.principal.name == principal else None
+
+    def answer_now(self, run: Run) -> None:
+        """Has a run end its thinking; asked twice, it is ended once. Raises Conflict."""
+        turn = run.turn
+        if isinstance(turn, Choices):
+            raise CannotAnswerNow("The stream has several choices, which think by themselves.")
+        if turn.limit.why is None and turn.thinks:
+            self._thinking.refresh_ways(run)
+        if not turn.thinks:
+            raise AlreadyAnswering
+        if not run.ways_left:
+            raise CannotAnswerNow("The upstream has refused every way to end the thinking.")
+        turn.limit.request()
+        self._pump.look_for_effect(run)
 
     def served_name(self, model: str, principal: Principal) -> str:
         """See Pool.served_name."""
@@ -114,8 +202,28 @@ class Relay:
             if own >= limit:
                 raise KeyLimit(f"This key may have {limit} open streams; wait until one ends.")
 
-    def delivery_ended(self, run: Run) -> None:
-        """A client has its answer or has left: a run without a client ends. Idempotent."""
+    def _delivery_ended(self, delivery: Delivery) -> None:
+        """A client has its answer or has left: a run that does not go on ends. Idempotent."""
+        if delivery not in self._deliveries:
+            return
+        self._deliveries.discard(delivery)
+        delivery.source.close()
+        run = delivery.run
+        if run is None:
+            return
+        run.delivered = delivery.stats.record()
+        if run.goes_on and not run.turn.ended and run.pump:
+            run.delivery = None
+        else:
+            self._end(run)
+
+    def _pump_ended(self, run: Run) -> None:
+        """A kept run is over; it may have been its client's turn to notice."""
+        if run.delivery is None:
+            self._end(run)
+
+    def _end(self, run: Run) -> None:
+        """Ends a run, whatever state it is in. Idempotent."""
         if self._runs.pop(run.id, None) is None:
             return
         run.lease.drop()
@@ -124,16 +232,18 @@ class Relay:
             gevent.spawn_later(_LINGER_S, run.pump.kill, block=False)
         elif run.pump is not None:
             run.pump.kill(block=False)
-        if run.summary_call is not None:
-            run.summary_call.kill(block=False)
-        record = run.record()
-        if run.delivery is not None:
-            record |= run.delivery.stats.record()
-            run.queue.direct = run.delivery = None  # no cycle is left to the garbage collector
-        self._log.info("turn", stream=run.id, **record)
+        for call in (run.summary_call, run.control_call):
+            if call is not None:
+                call.kill(block=False)
+        record = run.record() | run.delivered
+        run.delivery = None  # no cycle is left to the garbage collector
+        is_fault = record["end"] in ("failed", "refused") and record["blame"] in _OUR_SIDE
+        log = self._log.warning if is_fault else self._log.info
+        log("turn", stream=shown_id(run.id), **record)
         self._metrics.count_turn(record)
+        self.kept.run_ended(run)
         if not self._runs:
-            self.update_metrics()  # the sweeper has stopped
+            self.reporter.update()  # the sweeper may have stopped
         self._on_run_ended(run)
 
     def stop(self) -> None:
@@ -149,14 +259,3 @@ class Relay:
     def run_in_thread(self, work: Callable[[], bytes]) -> bytes:
         """Runs a long computation in a thread, so that the streams go on."""
         return cast(bytes, gevent.get_hub().threadpool.apply(work))
-
-    def update_metrics(self) -> None:
-        """Tells the metrics what is not counted as it happens."""
-        self._metrics.flush(len(self._runs))
-        for status in self._pool.statuses(self._clock()):
-            name, state = status.name, status.breaker
-            if (known := self._breaker_states.get(name)) != state:
-                self._breaker_states[name] = state
-                self._metrics.set_breaker(name, state)
-                if known is not None:
-                    self._log.warning("breaker", upstream=name, state=state)

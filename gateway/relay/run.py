@@ -2,11 +2,12 @@
 
 A run asks upstreams, feeds the turn and publishes events. It is not its connection: what a client
 receives is a :class:`gateway.relay.delivery.Delivery`, which reads the run's queue. A client that
-leaves ends its delivery; what becomes of the run is decided by :meth:`Relay.delivery_ended`.
+leaves ends its delivery; what becomes of the run is decided by the relay.
 """
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -15,11 +16,15 @@ import gevent.event
 from gateway.apis import ChatRequest
 from gateway.config import Principal
 from gateway.core.choices import Choices
+from gateway.core.events import Done, Failed
 from gateway.core.turn import Turn
-from gateway.errors import ClientLeft, GatewayError
+from gateway.errors import ClientLeft, ClientStalled, GatewayError
+from gateway.relay.event_log import EventLog
 from gateway.relay.event_queue import EventQueue
 from gateway.routing.pool import Lease
+from gateway.server.sockets import has_timed_out
 from gateway.transport.client import Reply
+from gateway.upstreams import Way
 
 if TYPE_CHECKING:
     from gateway.relay.delivery import Delivery
@@ -40,6 +45,10 @@ class RequestContext:
     """The client, as its key names it."""
     client: socket.socket | None
     """The client's connection, to notice that the client has left."""
+    caller: str = ""
+    """Names the client for the breakers: by its key, or by its address where there are no keys."""
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """Headers of its trace, which the upstream gets as well."""
 
 
 class Run:
@@ -52,15 +61,24 @@ class Run:
         context: RequestContext,
         turn: Turn | Choices,
         lease: Lease,
+        log: EventLog | None = None,
+        *,
+        goes_on: bool = False,
     ) -> None:
+        """log: where a kept run records its events. goes_on: it does not end with its client."""
         self.id = id
         self.request = request
         self.context = context
         self.turn = turn
         self.lease = lease
         """The right to ask the upstream that is asked now."""
-        self.queue = EventQueue(gevent.event.Event)
+        self.log = log
+        self.goes_on = goes_on
+        self.queue = EventQueue(gevent.event.Event, log, is_bounded=not goes_on)
         self.delivery: Delivery | None = None
+        """To the client that opened it; None once that has left."""
+        self.delivered: dict[str, Any] = {}
+        """What that delivery wrote, for the log, once it is over."""
         self.failed_attempts: dict[str, str | None] = {}
         """The upstreams that failed before this one → the error code of each."""
         self.answered = gevent.event.Event()
@@ -71,6 +89,24 @@ class Run:
         """What kept every upstream from accepting the call."""
         self.pump: gevent.Greenlet | None = None
         self.summary_call: gevent.Greenlet | None = None
+        self.control_call: gevent.Greenlet | None = None
+        """Tells the upstream to end the thinking."""
+        self.ways_left: list[Way] = []
+        """The ways to end the thinking that have not failed, in the order of preference."""
+        self.way: Way | None = None
+        """The way in which the thinking was ended."""
+        self.continued_from: str | None = None
+        """The upstream that has broken off in the middle of the answer, before another went on."""
+        self.drops_budget = False
+        """The upstream has refused the request while it held a budget in the upstream's member."""
+        self.sent_budget = False
+        """The upstream was sent a budget in its own member."""
+        self.lost_thoughts_at: str | None = None
+        """The upstream that has refused the request while thoughts of the model were missing."""
+        self.thoughts_replaced = 0
+        """Messages with a text in the place of thoughts that are gone."""
+        self.is_armed = False
+        """The upstream was asked to listen for control calls."""
 
         self.reply: Reply | None = None
         """The answer that is being read."""
@@ -137,15 +173,43 @@ class Run:
         }
         if self.failed_attempts:
             record["given_up"] = self.failed_attempts
+        if self.way is not None:
+            record["way"] = self.way
+        if self.thoughts_replaced:
+            record["thoughts_replaced"] = self.thoughts_replaced
+        if self.continued_from is not None:
+            record["continued_from"] = self.continued_from
         return record | self._outcome() | self.turn.record()
 
     def _outcome(self) -> dict[str, Any]:
         """How the run ended, for its client."""
         if self.delivery is not None and (outcome := self.delivery.outcome()):
             return outcome
+        if self.goes_on and self.log is not None and self.log.end is not None:
+            return outcome_of(self.log.end)
         if self.refused is not None:
-            return {"end": "refused", "code": self.refused.code, "blame": self.refused.blame}
-        left = (self.delivery and self.delivery.left) or ClientLeft(
-            "The client closed the connection."
-        )
+            refused = self.refused
+            return {
+                "end": "refused",
+                "status": refused.status,
+                "code": refused.code,
+                "blame": refused.blame,
+            }
+        left = (self.delivery and self.delivery.left) or why_left(self.context.client)
         return {"end": "left", "code": left.code, "blame": left.blame}
+
+
+def outcome_of(end: Done | Failed) -> dict[str, Any]:
+    """How a stream ended, for the log."""
+    match end:
+        case Done(finish_reason):
+            return {"end": "done", "finish_reason": finish_reason}
+        case Failed(error):
+            return {"end": "failed", "code": error.code, "blame": error.blame}
+
+
+def why_left(client: socket.socket | None) -> ClientLeft:
+    """Why a connection is gone. In a crowd the kernel may be the first to find a client stalled."""
+    if client is not None and has_timed_out(client):
+        return ClientStalled()
+    return ClientLeft()

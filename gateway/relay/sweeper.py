@@ -1,23 +1,24 @@
-"""Looks at all runs about once a second, so that no timer is started for each read.
+"""Looks at all runs and deliveries about once a second, so that no timer is started for each read.
 
-It enforces the time limits, sends heartbeats, and finds clients that have left or do not read.
+It enforces the time limits, sends heartbeats, finds clients that have left or do not read, and has
+what was kept long enough forgotten.
 """
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import gevent
 
 from gateway.config import Config
 from gateway.errors import (
-    ClientLeft,
     ClientStalled,
     GatewayError,
     UpstreamTimeout,
     UpstreamTotalTimeout,
 )
 from gateway.relay.delivery import Delivery
-from gateway.relay.run import Run
+from gateway.relay.kept import KeptStreams
+from gateway.relay.run import Run, why_left
 from gateway.server.sockets import hung_up
 
 _MAX_INTERVAL_S = 1.0
@@ -25,12 +26,14 @@ _CATCH_UP_S = 0.05
 
 
 class Sweeper:
-    """Sweeps while runs are open."""
+    """Sweeps while there is something to look at."""
 
     def __init__(
         self,
         config: Config,
         runs: Mapping[str, Run],
+        deliveries: Collection[Delivery],
+        kept: KeptStreams,
         clock: Callable[[], float],
         on_sweep: Callable[[], None],
     ) -> None:
@@ -38,6 +41,8 @@ class Sweeper:
         self._config = config
         self._on_sweep = on_sweep
         self._runs = runs
+        self._deliveries = deliveries
+        self._kept = kept
         self._clock = clock
         self._greenlet: gevent.Greenlet | None = None
         limits = [config.heartbeat_s, config.stall_timeout_s]
@@ -50,40 +55,41 @@ class Sweeper:
         self._interval_s = min(_MAX_INTERVAL_S, min(limits) / 4)
 
     def wake(self) -> None:
-        """A run was opened."""
+        """A run or a delivery was opened."""
         if not self._greenlet:
             self._greenlet = gevent.spawn(self._sweep_while_open)
 
     def _sweep_while_open(self) -> None:
-        while self._runs:
+        while self._runs or self._deliveries or self._kept:
             self._sleep()
             self._on_sweep()
             now = self._clock()
-            clients = (run.context.client for run in self._runs.values())
+            self._kept.sweep(now)
+            clients = (delivery.client for delivery in self._deliveries)
             gone = hung_up(client for client in clients if client)
+            for delivery in list(self._deliveries):
+                self._check_client(delivery, gone, now)
             for run in list(self._runs.values()):
                 run.note_reads(now)
-                if run.delivery is not None and not self._check_client(run.delivery, gone, now):
+                if run.delivery is not None and run.delivery.left is not None:
                     continue
                 if (error := _overdue(run, now)) is not None:
                     run.fail(error)
-                elif run.delivery is not None:
-                    self._send_heartbeat(run.delivery, now)
+            for delivery in list(self._deliveries):
+                if delivery.left is None:
+                    self._send_heartbeat(delivery, now)
 
-    def _check_client(self, delivery: Delivery, gone: set[socket.socket], now: float) -> bool:
-        """False when the client is gone, or was disconnected because it does not read."""
-        if delivery.run.context.client in gone:
-            delivery.disconnect(ClientLeft("The client closed the connection."))
+    def _check_client(self, delivery: Delivery, gone: set[socket.socket], now: float) -> None:
+        """Disconnects a client that is gone or does not read."""
+        if delivery.client in gone:
+            delivery.disconnect(why_left(delivery.client))
         elif delivery.has_stalled(now, self._config.stall_timeout_s):
-            delivery.disconnect(ClientStalled("The client does not read."))
-        else:
-            return True
-        return False
+            delivery.disconnect(ClientStalled())
 
     def _send_heartbeat(self, delivery: Delivery, now: float) -> None:
         due_after_s = self._config.heartbeat_s - self._interval_s / 2
         if _since(delivery.waiting_since, now) > due_after_s:
-            delivery.run.queue.wake()  # a reader that is woken without events sends one
+            delivery.source.wake()  # a reader that is woken without events sends one
 
     def _sleep(self) -> None:
         """Waits for the next sweep. Time in which the process stood still counts against no one."""

@@ -1,4 +1,7 @@
-"""What models thought before they called tools, for clients that do not hand it back."""
+"""What models thought before they called tools, for clients that do not hand it back.
+
+And what they thought before they answered the results: DeepSeek wants that back, too.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -7,8 +10,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from gateway.apis import ChatRequest
-from gateway.config import UpstreamConfig
-from gateway.core.families.reasoning_back import wants_reasoning_back
+from gateway.core.thoughts import ThoughtRecord
 
 _KEPT_S = 3600.0
 _MAX_CHARS = 32_000_000
@@ -18,12 +20,12 @@ _MAX_CHARS = 32_000_000
 class _Kept(NamedTuple):
     owner: tuple[str, str]
     """The model, by the name that the client used, and the name of the client's key."""
-    thoughts: str
+    thoughts: ThoughtRecord
     expires: float
 
 
 class ThoughtMemory:
-    """Thoughts by the ids of the tool calls behind them, for an hour, in one worker."""
+    """Thoughts by the ids of tool calls and answers, for an hour, in one worker."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """clock: monotonic seconds."""
@@ -31,13 +33,15 @@ class ThoughtMemory:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._chars = 0
 
-    def keep(self, model: str, principal: str, call_ids: Sequence[str], thoughts: str) -> None:
-        """Keeps what a model thought before these calls."""
+    def keep(
+        self, model: str, principal: str, call_ids: Sequence[str], thoughts: ThoughtRecord
+    ) -> None:
+        """Keeps what a model thought before these calls, or before an answer; see answer_id."""
         now = self._clock()
         for id in call_ids:
             self._drop(id)
             self._kept[id] = _Kept((model, principal), thoughts, now + _KEPT_S)
-            self._chars += len(thoughts)
+            self._chars += thoughts.chars
         while self._kept:
             oldest = next(iter(self._kept))
             if self._chars <= _MAX_CHARS and self._kept[oldest].expires > now:
@@ -49,37 +53,51 @@ class ThoughtMemory:
         if not self._kept:
             return request
         thoughts = dict(request.thoughts)
-        for at, message in enumerate(request.body["messages"]):
-            if at not in thoughts and (found := self._find(message, (request.model, principal))):
-                thoughts[at] = found
+        for at, ids in ids_without_thoughts(request):
+            found = self.find(request.model, principal, ids)
+            if found:
+                thoughts[at] = next(iter(found.values()))
         return replace(request, thoughts=thoughts)
 
-    def _find(self, message: Mapping[str, Any], owner: tuple[str, str]) -> str | None:
-        calls = message.get("tool_calls")
-        if message.get("role") != "assistant" or not isinstance(calls, list):
-            return None
-        for id in (call.get("id") for call in calls if isinstance(call, dict)):
-            kept = self._kept.get(id) if isinstance(id, str) else None
-            if kept is not None and kept.owner == owner and kept.expires > self._clock():
-                return kept.thoughts
-        return None
+    def find(self, model: str, principal: str, ids: Sequence[str]) -> dict[str, ThoughtRecord]:
+        """Returns the ids of calls whose thoughts are known, with these."""
+        known = ((id, self._kept[id]) for id in ids if id in self._kept)
+        owner, now = (model, principal), self._clock()
+        return {
+            id: kept.thoughts for id, kept in known if kept.owner == owner and kept.expires > now
+        }
 
     def _drop(self, id: str) -> None:
         if (kept := self._kept.pop(id, None)) is not None:
-            self._chars -= len(kept.thoughts)
+            self._chars -= kept.thoughts.chars
 
 
-def body_for(request: ChatRequest, upstream: UpstreamConfig, model: str) -> dict[str, Any]:
-    """Returns the body for an upstream, with the model's thoughts if it wants them back.
+def ids_without_thoughts(request: ChatRequest) -> list[tuple[int, list[str]]]:
+    """Returns the messages of the assistant that have no thoughts, with the ids to find them by:
+    those of their tool calls, or of the result that they answer."""
+    messages = request.body["messages"]
+    found = []
+    for at, message in enumerate(messages):
+        if at in request.thoughts or message.get("role") != "assistant":
+            continue
+        if isinstance(calls := message.get("tool_calls"), list):
+            ids = [call.get("id") for call in calls if isinstance(call, dict)]
+            found.append((at, [id for id in ids if isinstance(id, str)]))
+        elif (id := answer_id(messages, at)) is not None:
+            found.append((at, [id]))
+    return found
 
-    model: the upstream's name for it.
+
+def answer_id(messages: Sequence[Mapping[str, Any]], number: int) -> str | None:
+    """Returns the id of the thoughts behind an answer that calls no tool: that of the last tool's
+    result before it. None: it follows no result.
+
+    number: of the answer, if it is among the messages, or will be.
     """
-    wanted = upstream.reasoning_back == "always" or (
-        upstream.reasoning_back == "auto" and wants_reasoning_back(model or request.model)
-    )
-    if not wanted or not request.thoughts:
-        return request.body
-    messages = list(request.body["messages"])
-    for at, thoughts in request.thoughts.items():
-        messages[at] = {**messages[at], "reasoning_content": thoughts}
-    return request.body | {"messages": messages}
+    for at in range(number - 1, -1, -1):
+        role, id = messages[at].get("role"), messages[at].get("tool_call_id")
+        if role == "tool":
+            return f"answer to {id}" if isinstance(id, str) else None
+        if role == "assistant":
+            break
+    return None

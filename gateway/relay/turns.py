@@ -1,20 +1,24 @@
 """From a request that has been read to a run under way."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
 from gateway.apis import ChatRequest
-from gateway.config import ANONYMOUS, Principal, ReasoningMode
+from gateway.config import ANONYMOUS, Principal, ReasoningMode, UpstreamConfig
 from gateway.core.choices import Choices
 from gateway.core.families import Families
+from gateway.core.reading import Reading
 from gateway.core.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
-from gateway.core.turn import Reading, Turn
+from gateway.core.thoughts import ThoughtRecord
+from gateway.core.turn import Turn
 from gateway.observe.metrics import Metrics
+from gateway.relay.handed_back import server_of, wanted_back
+from gateway.relay.ids import shown_id
 from gateway.relay.run import Run
-from gateway.relay.thoughts import ThoughtMemory
+from gateway.relay.shared_thoughts import SharedThoughts
+from gateway.relay.thoughts import answer_id
 from gateway.routing.client import UpstreamClient
 
 _WITHOUT_SUMMARY: dict[ReasoningMode, ReasoningMode] = {
@@ -35,15 +39,23 @@ class TurnFactory:
         summarizers: Summarizers,
         metrics: Metrics,
         log: Any,
-        thoughts: ThoughtMemory,
+        thoughts: SharedThoughts,
+        *,
+        configs: Sequence[UpstreamConfig],
+        keeps_answers: bool,
     ) -> None:
-        """upstreams: by their names in the pool."""
+        """upstreams: by their names in the pool.
+
+        keeps_answers: another upstream may go on where one has broken off.
+        """
         self._upstreams = upstreams
         self._families = families
         self._summarizers = summarizers
         self._metrics = metrics
         self._log = log
         self._thoughts = thoughts
+        self._configs = {config.name: config for config in configs}
+        self._keeps_answers = keeps_answers
 
     def resolve_options(self, request: ChatRequest) -> ChatRequest:
         """The request with its summarizer chosen; without one there is no summary to show.
@@ -77,19 +89,31 @@ class TurnFactory:
         options = request.options
 
         def source(upstream: str, model: str) -> Reading:
+            config = self._configs[upstream]
             return Reading(
                 self._upstreams[upstream].upstream.reader(choice),
                 self._families.reading(upstream, model, request.body, options.starts_inside),
+                server_of(config),
+                wanted_back(config, model or request.model),
             )
+
+        messages = request.body["messages"]
+        answer = answer_id(messages, len(messages))
+
+        def keep(call_ids: Sequence[str], thoughts: ThoughtRecord) -> None:
+            if ids := call_ids or ([answer] if answer else []):
+                self._thoughts.keep(request.model, principal, ids, thoughts)
 
         return Turn(
             started=started,
             prompt_summary=prompt.summary,
+            continues=prompt.continues,
             reasoning=options.reasoning,
             source=source,
             max_tokens=_max_tokens(request.body),
             tells_thoughts=request.seals_thoughts,
-            keep_thoughts=partial(self._thoughts.keep, request.model, principal),
+            keeps_answer=self._keeps_answers,
+            keep_thoughts=keep,
             summarizer=self._summarizers.make(
                 options.summarizer, prompt.text, BUDGET_WORDS[options.detail]
             ),
@@ -106,7 +130,7 @@ class TurnFactory:
             self._metrics.count_starts_inside(lease.upstream)
             self._log.warning(
                 "model starts inside its reasoning",
-                stream=run.id,
+                stream=shown_id(run.id),
                 model=lease.model,
                 upstream=lease.upstream,
             )

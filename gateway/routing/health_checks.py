@@ -42,7 +42,7 @@ class HealthChecker:
                 self._clients[name].check_health(limit_s)
         except GatewayError as error:
             fault = error
-        if self._pool.set_healthy(name, fault is None):
+        if self._pool.set_healthy(name, fault is None, fault.message if fault else None):
             if fault is None:
                 self._log.info("upstream is healthy again", upstream=name)
             else:

@@ -8,6 +8,7 @@ import gevent
 from gateway.config import UpstreamConfig, is_glob
 from gateway.errors import GatewayError, UpstreamBroke
 from gateway.routing.client import UpstreamClient
+from gateway.routing.kinds import KnownKinds
 
 FRESH_S = 30.0
 """A request for an older list starts a refresh; it is answered with the old list."""
@@ -34,10 +35,12 @@ class ModelList:
         self,
         upstreams: Sequence[UpstreamConfig],
         clients: Mapping[str, UpstreamClient],
+        kinds: KnownKinds,
         clock: Callable[[], float],
         log: Any,
     ) -> None:
         """clients: by the names of the upstreams; clock: monotonic seconds."""
+        self._kinds = kinds
         self._upstreams = upstreams
         self._clients = clients
         self._clock = clock
@@ -86,7 +89,8 @@ class ModelList:
 
     def _refresh(self, name: str) -> None:
         try:
-            self._answers[name] = self._clients[name].list_models(_TIMEOUT_S)
+            self._answers[name], kind = self._clients[name].list_models(_TIMEOUT_S)
+            self._kinds.note(name, kind)
             self._failures.pop(name, None)
         except GatewayError as error:
             if name not in self._answers:

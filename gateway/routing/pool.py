@@ -1,9 +1,9 @@
-"""Chooses the upstream for a request by model, priority, load, health and breaker.
+"""Chooses the upstream for a request by model, priority, load, health and breakers.
 
 No I/O, no clock: `now` is monotonic seconds, always of the same clock.
 
-    lease = pool.pick(model, now, tried)    raises UnknownModel, NoUpstream, UpstreamsFull, or the
-                                            refusal of an upstream that asked to wait
+    lease = pool.pick(model, now, tried, caller)    raises UnknownModel, NoUpstream, UpstreamsFull,
+                                            or the refusal of an upstream that asked to wait
     lease.note_output()                     the model has begun to answer
     lease.succeed() · lease.fail(error, now) · lease.drop()     the first of these counts
 """
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from fnmatch import translate
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.config import LATEST, UpstreamConfig, is_glob
 from gateway.errors import (
@@ -25,15 +25,9 @@ from gateway.errors import (
     UpstreamsFull,
     UpstreamTotalTimeout,
 )
-from gateway.routing.breaker import Breaker, State
+from gateway.routing.breaker import State
+from gateway.routing.failures import Breakers, Call, ModelStatus, Pauses, model_statuses
 
-MAX_PAUSE_S = 3600.0
-"""A longer `Retry-After` is cut to this."""
-_MAX_PAUSES = 1000
-"""Paused models that are remembered for each upstream; the oldest is forgotten first."""
-_MAX_NAME = 200
-"""Characters of a model's name that are remembered."""
-_ALL_MODELS = "*"
 _SOON_S = 5.0
 """`Retry-After` to clients when nothing says how long an upstream will be out."""
 LAST_RESORT_CALLS = 5
@@ -44,8 +38,6 @@ MIN_RETRIES = 10
 _RETRY_SHARE = 1 / 5
 """Calls that may be second attempts, of all that are open; Envoy's retry budget. More would double
 the load on the upstreams that are left when one dies."""
-_MIN_SLOW_START = 0.1
-"""The share of its load that an upstream gets right after its breaker has closed."""
 _OWN_REASONS = frozenset({408, 429})
 """Statuses, beside 3xx and 5xx, that say nothing about the request."""
 
@@ -76,19 +68,28 @@ class UpstreamStatus(NamedTuple):
 
     name: str
     breaker: State
+    """The worst of its breakers."""
     open_streams: int
     healthy: bool
     """False while its health check fails."""
     key_refused: bool = False
     """It has refused the gateway's key, and has not accepted a request since."""
+    reachable: bool = True
+    """False while the breaker of the server itself is not closed: no connection could be made."""
+    models: tuple[ModelStatus, ...] = ()
+    """The models for which a breaker is not closed, or which are paused."""
+    url: str = ""
+    """Its address, without a login."""
+    cause: str | None = None
+    """Why its last call failed, until one has succeeded."""
 
-
-class Pause(NamedTuple):
-    """An upstream has asked to wait."""
-
-    until: float
-    refusal: UpstreamRefused
-    """The answer in which it asked."""
+    def as_dict(self) -> dict[str, Any]:
+        """Returns it for JSON. What has an open breaker is not healthy, whatever its check says."""
+        return {
+            **self._asdict(),
+            "healthy": self.healthy and self.breaker != "open",
+            "models": [model._asdict() for model in self.models],
+        }
 
 
 class Pool:
@@ -104,9 +105,9 @@ class Pool:
         min_retries: int = MIN_RETRIES,
         slow_start_s: float = 0,
     ) -> None:
-        """slow_start_s: how long the load on an upstream grows after its breaker has closed."""
+        """slow_start_s: how long the load on an upstream grows after a breaker has closed."""
         members = [
-            Member(u, Breaker(breaker_failures, breaker_open_s), slow_start_s) for u in upstreams
+            Member(u, Breakers(breaker_failures, breaker_open_s, slow_start_s)) for u in upstreams
         ]
         self._last_resort_calls = last_resort_calls
         self._retries = Retries(min_retries)
@@ -114,8 +115,12 @@ class Pool:
         self._by_name = {member.config.name: member for member in members}
         self._exact = {name.lower() for name in self._known() if not is_glob(name)}
 
-    def pick(self, model: str, now: float, tried: Collection[str] = ()) -> "Lease":
+    def pick(
+        self, model: str, now: float, tried: Collection[str] = (), caller: str = ""
+    ) -> "Lease":
         """Returns a lease on the upstream to ask, which is none of those in `tried`.
+
+        caller: names the client whose request it is; failures of different callers count apart.
 
         The lowest priority comes first; within it the upstream with the fewest open streams for
         its weight; equals take turns by weight. Without a model: the first in this order.
@@ -126,30 +131,29 @@ class Pool:
         candidates = self._serving(model)
         if tried and self._retries.are_too_many(sum(m.open_streams for m in self._members)):
             raise NoUpstream(ceil(_SOON_S))
-        for member in candidates:
-            member.note_breaker(now)
+        call = Call.of(model, caller)
         usable = [
             member
             for member in candidates
-            if member.config.name not in tried and member.is_usable(model, now)
+            if member.config.name not in tried and member.is_usable(call, now)
         ]
         free = [member for member in usable if not member.is_full]
         if not free:
             if usable:
                 raise UpstreamsFull()
-            if tried or (last := self._last_resort(candidates, model, now)) is None:
-                raise _unavailable(candidates, model, now)
-            return last.lease(model, is_last_resort=True)
-        chosen = _choose(free, now) if model else free[0]
-        return chosen.lease(model, retries=self._retries if tried else None)
+            if tried or (last := self._last_resort(candidates, call, now)) is None:
+                raise _unavailable(candidates, call, now)
+            return last.lease(model, call, is_last_resort=True)
+        chosen = _choose(free, call, now) if model else free[0]
+        return chosen.lease(model, call, retries=self._retries if tried else None)
 
     def _last_resort(
-        self, candidates: "Sequence[Member]", model: str, now: float
+        self, candidates: "Sequence[Member]", call: Call, now: float
     ) -> "Member | None":
         """Returns the upstream to try although none can be asked: the one that is back first."""
         limit = self._last_resort_calls
         able = [m for m in candidates if m.healthy and not m.is_full and m.last_resorts < limit]
-        return min(able, key=lambda member: member.retry_in_s(model, now), default=None)
+        return min(able, key=lambda member: member.retry_in_s(call, now), default=None)
 
     def served_name(self, model: str, allowed: Callable[[str], bool]) -> str:
         """The name of the model with or without the tag `:latest`, which means the same.
@@ -179,27 +183,25 @@ class Pool:
         """Whether some upstream can be asked: now, soon, or as a last resort."""
         if self._last_resort_calls and any(member.healthy for member in self._members):
             return True
-        return any(member.is_recovering_or_usable(now) for member in self._members)
+        return any(
+            member.healthy and member.breakers.server.state(now) != "open"
+            for member in self._members
+        )
 
-    def set_healthy(self, name: str, healthy: bool) -> bool:
-        """Takes the result of a health check. Returns whether it has changed."""
+    def set_healthy(self, name: str, healthy: bool, cause: str | None = None) -> bool:
+        """Takes the result of a health check. Returns whether it has changed.
+
+        cause: why it has failed.
+        """
         member = self._by_name[name]
+        member.cause = cause or member.cause
         changed = member.healthy is not healthy
         member.healthy = healthy
         return changed
 
     def statuses(self, now: float) -> list[UpstreamStatus]:
         """Returns the status of each upstream, in the order of the settings."""
-        return [
-            UpstreamStatus(
-                name,
-                member.breaker.state(now),
-                member.open_streams,
-                member.healthy,
-                member.key_refused,
-            )
-            for name, member in self._by_name.items()
-        ]
+        return [member.status(now) for member in self._by_name.values()]
 
     def sharing_key(self, name: str) -> list[str]:
         """Returns the upstreams that are sent the same key as this one: they refuse it too."""
@@ -227,97 +229,92 @@ class Retries:
 class Member:
     """One upstream of the pool."""
 
-    def __init__(self, config: UpstreamConfig, breaker: Breaker, slow_start_s: float = 0) -> None:
+    def __init__(self, config: UpstreamConfig, breakers: Breakers) -> None:
         self.config = config
-        self.breaker = breaker
-        self._slow_start_s = slow_start_s
-        self._was_out = False
-        self._recovered_at = float("-inf")
+        self.breakers = breakers
+        self.pauses = Pauses()
         self.open_streams = 0
+        self.spares: list[Spare] = []
+        """Places of calls that can be missed; they come on top of the open streams."""
         self.last_resorts = 0
         """Calls as a last resort that have brought no output yet."""
         self.healthy = True
         self.key_refused = False
+        self.cause: str | None = None
+        """See UpstreamStatus.cause."""
         self.credit = 0
         """Its balance in the weighted round robin; see _choose."""
-        self._pauses: dict[str, Pause] = {}
-        """By model."""
         self._serves = re.compile("|".join(translate(n.lower()) for n in config.names)).match
-        self._own_names = {name.lower(): own for name, own in config.rename.items()}
 
     @property
     def is_full(self) -> bool:
         limit = self.config.max_streams
         return limit is not None and self.open_streams >= limit
 
-    def load(self, now: float) -> float:
-        """Open streams for its weight, which grows from a tenth after the breaker has closed."""
-        if not self._slow_start_s:
-            return self.open_streams / self.config.weight
-        share = (now - self._recovered_at) / self._slow_start_s
-        return self.open_streams / (self.config.weight * min(1.0, max(_MIN_SLOW_START, share)))
+    def has_spare(self, call: Call, now: float) -> bool:
+        """Whether a place is free for a call that can be missed, and nothing has failed lately."""
+        limit = self.config.max_streams
+        if limit is not None and self.open_streams + len(self.spares) >= limit:
+            return False
+        return self.is_usable(call, now) and self.breakers.state(now) == "closed"
 
-    def note_breaker(self, now: float) -> None:
-        """Notices when the breaker has closed."""
-        is_out = self.breaker.state(now) != "closed"
-        if self._was_out and not is_out:
-            self._recovered_at = now
-        self._was_out = is_out
+    def load(self, call: Call, now: float) -> float:
+        """Open streams for its weight, which grows from a tenth after a breaker has closed."""
+        return self.open_streams / (self.config.weight * self.breakers.load_share(call, now))
 
     def serves(self, model: str) -> bool:
         """Whether one of its names or globs matches; every upstream serves the model ""."""
         return not model or self._serves(model.lower()) is not None
 
-    def is_usable(self, model: str, now: float) -> bool:
-        """Whether it may be asked for a model, apart from its stream limit."""
-        return self.healthy and self.breaker.allows(now) and self.pause(model, now) is None
+    def is_usable(self, call: Call, now: float) -> bool:
+        """Whether it may be asked, apart from its stream limit."""
+        is_out = self.pauses.find(call, now) is not None
+        return self.healthy and not is_out and self.breakers.allows(call, now)
 
-    def is_recovering_or_usable(self, now: float) -> bool:
-        """Whether it may be asked for some model, now or as soon as a running trial succeeds."""
-        is_open = self.breaker.state(now) == "open"
-        return self.healthy and not is_open and self.pause(_ALL_MODELS, now) is None
-
-    def pause(self, model: str, now: float) -> Pause | None:
-        """Returns the longest pause that applies to a model, if any."""
-        if not self._pauses:
-            return None
-        found = (self._pauses.get(key) for key in (model[:_MAX_NAME], _ALL_MODELS))
-        return max((p for p in found if p is not None and p.until > now), default=None, key=_until)
-
-    def retry_in_s(self, model: str, now: float) -> float:
+    def retry_in_s(self, call: Call, now: float) -> float:
         """Seconds until it may be usable again; an estimate where nothing says so."""
-        pause = self.pause(model, now)
-        known = max(pause.until - now if pause else 0.0, self.breaker.retry_in_s(now))
+        pause = self.pauses.find(call, now)
+        known = max(pause.until - now if pause else 0.0, self.breakers.retry_in_s(call, now))
         return known if known > 0 and self.healthy else max(known, _SOON_S)
 
     def lease(
-        self, model: str, *, is_last_resort: bool = False, retries: Retries | None = None
+        self,
+        model: str,
+        call: Call,
+        *,
+        is_last_resort: bool = False,
+        retries: Retries | None = None,
     ) -> "Lease":
         self.open_streams += 1
-        own_name = self._own_names.get(model.lower(), model)
-        lease = Lease(self, model, own_name, self.breaker.begin())
+        limit = self.config.max_streams
+        if self.spares and limit is not None and self.open_streams + len(self.spares) > limit:
+            self.spares.pop().give_way()
+        lease = Lease(self, call, self.config.own_name(model), self.breakers.begin(call))
         lease.count_as(is_last_resort, retries)
         return lease
 
-    def pause_if_asked(self, refusal: UpstreamRefused, model: str, now: float) -> None:
-        """Obeys `Retry-After`: with a 429 for this model, with a 5xx for all models."""
-        status, wait_s = refusal.upstream_status, refusal.retry_after_s
-        if wait_s is None or (status != 429 and status < 500):
-            return
-        if len(self._pauses) >= _MAX_PAUSES:
-            self._pauses.pop(next(iter(self._pauses)))
-        key = model[:_MAX_NAME] if status == 429 else _ALL_MODELS
-        self._pauses[key] = Pause(now + min(wait_s, MAX_PAUSE_S), refusal)
+    def status(self, now: float) -> UpstreamStatus:
+        return UpstreamStatus(
+            self.config.name,
+            self.breakers.state(now),
+            self.open_streams,
+            self.healthy,
+            self.key_refused,
+            self.breakers.server.state(now) == "closed",
+            model_statuses(self.breakers, self.pauses, now),
+            self.config.shown_url,
+            self.cause,
+        )
 
 
 class Lease:
     """The right to ask an upstream once, until one of succeed, fail and drop."""
 
-    def __init__(self, member: Member, asked: str, model: str, generation: int) -> None:
+    def __init__(self, member: Member, call: Call, model: str, generation: int) -> None:
         self.upstream = member.config.name
         self.model = model
         """The upstream's name for the model."""
-        self._asked = asked
+        self._call = call
         self.config = member.config
         self._member: Member | None = member
         self._generation = generation
@@ -341,20 +338,30 @@ class Lease:
             self._retries.count -= 1
         self._is_last_resort, self._retries = False, None
 
+    def spare(self, now: float, give_way: Callable[[], None]) -> "Spare | None":
+        """Another place at the same upstream, for a call that can be missed; None: none is free.
+
+        What becomes of the call counts for no breaker. When a client's call needs the place,
+        `give_way` is called, and the place is free.
+        """
+        member = self._member
+        if member is None or not member.has_spare(self._call, now):
+            return None
+        return Spare(member, give_way)
+
     def note_output(self) -> None:
         """The model has begun to answer."""
         self.has_output = True
-        if self._member:
-            self._uncount(self._member)
-        if self._member:
-            self._member.key_refused = False
-            self._member.breaker.note_output(self._generation)
+        if member := self._member:
+            self._uncount(member)
+            member.key_refused, member.cause = False, None
+            member.breakers.note_output(self._call, self._generation)
 
     def succeed(self) -> None:
         """The answer is complete."""
         if member := self._give_back():
-            member.key_refused = False
-            member.breaker.succeed(self._generation)
+            member.key_refused, member.cause = False, None
+            member.breakers.succeed(self._call, self._generation)
 
     def fail(self, error: GatewayError, now: float) -> None:
         """The call has ended in an error, which says whether it is the upstream's fault."""
@@ -362,16 +369,19 @@ class Lease:
             return
         if isinstance(error, UpstreamRefused):
             member.key_refused = member.key_refused or error.cause == "key"
-            member.pause_if_asked(error, self._asked, now)
+            member.pauses.note(self._call, error, now)
+        was_reached = isinstance(error, UpstreamError) and error.was_reached
+        breakers, call, generation = member.breakers, self._call, self._generation
         if counts_as_failure(error):
-            member.breaker.fail(self._generation, now)
+            member.cause = error.message
+            breakers.fail(call, generation, now, was_reached=was_reached)
         else:
-            member.breaker.drop(self._generation)
+            breakers.drop(call, generation, was_reached=was_reached)
 
     def drop(self) -> None:
         """The answer is no longer needed."""
         if member := self._give_back():
-            member.breaker.drop(self._generation)
+            member.breakers.drop(self._call, self._generation)
 
     def _give_back(self) -> Member | None:
         member, self._member = self._member, None
@@ -381,7 +391,22 @@ class Lease:
         return member
 
 
-def _choose(free: Sequence[Member], now: float) -> Member:
+class Spare:
+    """A place at an upstream that a client's call may take away; a context, in which it is held."""
+
+    def __init__(self, member: Member, give_way: Callable[[], None]) -> None:
+        self._member = member
+        self.give_way = give_way
+
+    def __enter__(self) -> None:
+        self._member.spares.append(self)
+
+    def __exit__(self, *_: object) -> None:
+        if self in self._member.spares:
+            self._member.spares.remove(self)
+
+
+def _choose(free: Sequence[Member], call: Call, now: float) -> Member:
     """Chooses among members in the order of their priority.
 
     Equals take turns by smooth weighted round robin, as in nginx: each is credited its weight, and
@@ -390,8 +415,9 @@ def _choose(free: Sequence[Member], now: float) -> Member:
     if len(free) == 1:
         return free[0]
     first = [member for member in free if member.config.priority == free[0].config.priority]
-    least = min(member.load(now) for member in first)
-    equals = [member for member in first if member.load(now) == least]
+    loads = [member.load(call, now) for member in first]
+    least = min(loads)
+    equals = [member for member, load in zip(first, loads, strict=True) if load == least]
     for member in equals:
         member.credit += member.config.weight
     chosen = max(equals, key=lambda member: member.credit)
@@ -399,18 +425,14 @@ def _choose(free: Sequence[Member], now: float) -> Member:
     return chosen
 
 
-def _unavailable(candidates: Sequence[Member], model: str, now: float) -> GatewayError:
+def _unavailable(candidates: Sequence[Member], call: Call, now: float) -> GatewayError:
     """Returns the error that says when the first candidate may be back.
 
     It is the candidate's own refusal, if that is what keeps it out.
     """
-    first = min(candidates, key=lambda member: member.retry_in_s(model, now))
-    retry_in_s = ceil(first.retry_in_s(model, now))
-    pause = first.pause(model, now)
-    if pause is not None and first.breaker.allows(now):
+    first = min(candidates, key=lambda member: member.retry_in_s(call, now))
+    retry_in_s = ceil(first.retry_in_s(call, now))
+    pause = first.pauses.find(call, now)
+    if pause is not None and first.breakers.allows(call, now):
         return pause.refusal.of_later_request(retry_in_s)
     return NoUpstream(retry_in_s)
-
-
-def _until(pause: Pause) -> float:
-    return pause.until

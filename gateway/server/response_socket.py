@@ -9,7 +9,6 @@ callbacks, where nothing may wait, while gunicorn waits for the response's itera
 
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 
@@ -24,6 +23,8 @@ class ResponseSocket:
         self._head_was_given = False
         self.has_unsent = False
         """A direct write is incomplete: call `flush` before any other write."""
+        self.has_timed_out = False
+        """A write has failed because the client took nothing for as long as TCP_USER_TIMEOUT."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -38,18 +39,23 @@ class ResponseSocket:
             return
         data, self._unsent = self._unsent + data, b""
         sent = 0
-        with suppress(BlockingIOError):
+        try:
             # gevent's sendall asks for the size of the socket's buffer first.
             sent = self._plain.send(data)
+        except BlockingIOError:
+            pass
+        except TimeoutError:
+            self.has_timed_out = True
+            raise
         if sent < len(data):
-            self._client.sendall(data[sent:])
+            self._send_all(data[sent:])
 
     def send(self, data: bytes) -> int:
         """Sends all of the data. Raises OSError if the client is gone.
 
         gunicorn 27.0 calls `send` once for `100 Continue` and ignores that it may be incomplete.
         """
-        self._client.sendall(data)
+        self._send_all(data)
         return len(data)
 
     def sendfile(self, *file: Any, **part: Any) -> int:
@@ -65,7 +71,9 @@ class ResponseSocket:
         chunk = b"%x\r\n%b\r\n" % (len(data), data)
         try:
             sent = self._plain.send(chunk)
-        except OSError:  # the buffer is full, or the client is gone: flush will raise the error
+        except OSError as error:  # the buffer is full, or the client is gone: flush will raise
+            # The kernel tells the error of a connection once: a later write raises another one.
+            self.has_timed_out = isinstance(error, TimeoutError)
             sent = 0
         if sent < len(chunk):
             self._unsent, self.has_unsent = chunk[sent:], True
@@ -74,7 +82,14 @@ class ResponseSocket:
         """Waits until everything is sent. Raises OSError if the client is gone."""
         unsent, self._unsent, self.has_unsent = self._unsent, b"", False
         if unsent:
-            self._client.sendall(unsent)
+            self._send_all(unsent)
+
+    def _send_all(self, data: bytes) -> None:
+        try:
+            self._client.sendall(data)
+        except TimeoutError:
+            self.has_timed_out = True
+            raise
 
 
 def socket_for_direct_writes(environ: Mapping[str, Any]) -> ResponseSocket | None:

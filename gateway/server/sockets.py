@@ -1,5 +1,6 @@
 """What the gateway asks the kernel about clients' sockets, and tells it."""
 
+import errno
 import fcntl
 import select
 import socket
@@ -44,6 +45,15 @@ def unsent_bytes(client: socket.socket) -> int:
         )
     except (OSError, ValueError):
         return 0
+
+
+def has_timed_out(client: socket.socket) -> bool:
+    """Whether TCP_USER_TIMEOUT has ended the connection: the client took nothing for that long."""
+    if getattr(client, "has_timed_out", False):  # a ResponseSocket whose write has failed
+        return True
+    with suppress(OSError):  # the connection may be closed
+        return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ETIMEDOUT
+    return False
 
 
 def set_user_timeout(client: socket.socket, timeout_s: float) -> None:

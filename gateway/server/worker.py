@@ -1,6 +1,7 @@
 """gunicorn's gevent worker with a graceful stop and limits for slow clients.
 
-`gunicorn.conf.py` names :class:`Worker`. It corrects what gunicorn 27.0's GeventWorker does:
+gateway.server.gunicorn_settings names :class:`Worker`. It corrects what gunicorn 27.0's
+GeventWorker does:
 
 - After SIGTERM it accepts connections for up to a second, then resets those in the accept queue.
 - It waits for idle keep-alive connections, and at the end cuts open streams without a word.
@@ -23,8 +24,10 @@ from gevent.socket import wait_read
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
+from gateway.config import worker_number
 from gateway.errors import MalformedRequest, RequestTimeout, TooManyWaiting
 from gateway.loaded import loaded_config
+from gateway.server.admin import AdminListener, AdminSocket
 from gateway.server.body import discard_body, has_unread_body
 from gateway.server.listener import start_listening, stop_listening
 from gateway.server.malformed import refusal_of, refuse
@@ -49,10 +52,34 @@ _QUIT_S = 1.0
 """The same after SIGQUIT or SIGINT; gunicorn's master kills the worker after two seconds."""
 
 
+class HeadTimeout:
+    """The time in which a head must arrive; a context manager.
+
+    Raises RequestTimeout when it is over, and StopIteration, on which gunicorn closes the
+    connection, where TCP_USER_TIMEOUT has ended it while it was kept: gunicorn 27.0 would log a
+    traceback.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        late = RequestTimeout("The head of the request did not arrive in time (REQUEST_TIMEOUT_S).")
+        self._timeout = gevent.Timeout(seconds, late)
+
+    def __enter__(self) -> None:
+        self._timeout.start()
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        self._timeout.close()
+        if isinstance(error, TimeoutError):
+            raise StopIteration from error
+
+
 class Worker(GeventWorker):
     """Serves until the worker has to stop, then lets open streams finish."""
 
     open_requests = 0
+    admin_socket: Any = None
+    """The listener of ADMIN_BIND, if there is one; gunicorn_settings sets it."""
+    _admin: AdminListener | None = None
 
     def run(self) -> None:
         """Replaces GeventWorker.run. The worker exits when this returns."""
@@ -61,6 +88,13 @@ class Worker(GeventWorker):
         gc.set_threshold(_GC_THRESHOLD, 10, 10)
         _cache_settings(self.cfg)
         self.wsgi.extensions["gateway.health_checks"].start()
+        if worker_number() == 0:  # one look for all workers
+            self.wsgi.extensions["gateway.startup_check"].start()
+        self.wsgi.extensions["gateway"].reporter.start()
+        self.wsgi.extensions["gateway.channel"].start()
+        self._store = self.wsgi.extensions["gateway.store"]
+        if self._store is not None:
+            self._store.start()
         self._waiting = self.wsgi.extensions["gateway.waiting"]
         self._waiting.exempt(self.cfg.forwarded_allow_ips)
         self._connections = Pool(self.worker_connections)
@@ -71,16 +105,23 @@ class Worker(GeventWorker):
             start_listening(listener, self.handle, self._connections, shared=self.cfg.workers > 1)
             for listener in self.sockets
         ]
+        if self.admin_socket is not None:
+            shared = self.cfg.workers > 1
+            self._admin = AdminListener(self.admin_socket, super().handle, shared=shared)
+            servers.append(self._admin.server)
         while self.alive:  # gunicorn's SIGTERM handler sets it to False
             self._tick()
         for server in servers:
             stop_listening(server)
         relay = self.wsgi.extensions["gateway"]
         relay.draining = True
+        self._relay = relay
         self._wait_until_quiet(relay.drain_timeout_s)
-        if self.open_requests:
+        if self.open_requests or relay.kept.runs_that_go_on():
             relay.stop()
             self._wait_until_quiet(_FAILURES_S)
+        if self._store is not None:
+            self._store.stop()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Replaces the handler of SIGQUIT and SIGINT, which exits after 0.1 s: streams are cut."""
@@ -100,7 +141,8 @@ class Worker(GeventWorker):
             if self._tls is None:
                 super().handle(listener, client, addr)
             else:
-                with suppress(OSError, RequestTimeout):  # the client speaks no TLS, or is too slow
+                # The client speaks no TLS, is too slow, or is gone.
+                with suppress(OSError, RequestTimeout, StopIteration):
                     self._handle_tls(listener, client, addr)
         except TooManyWaiting as error:
             if self._tls is None:
@@ -119,10 +161,9 @@ class Worker(GeventWorker):
             if self._wait_for_request(encrypted):
                 super().handle(listener, encrypted, addr)
 
-    def timeout_ctx(self) -> gevent.Timeout:
+    def timeout_ctx(self) -> HeadTimeout:
         """Replaces the `keepalive` timeout in which gunicorn waits for a head and reads it."""
-        late = RequestTimeout("The head of the request did not arrive in time (REQUEST_TIMEOUT_S).")
-        return gevent.Timeout(loaded_config().request_timeout_s, late)
+        return HeadTimeout(loaded_config().request_timeout_s)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Called for a head that could not be read: it is too slow, or malformed."""
@@ -144,7 +185,12 @@ class Worker(GeventWorker):
         self.open_requests += 1
         if not has_unread_body(req):
             self._waiting.end()
-        client = ResponseSocket(sock) if type(sock) is gevent.socket.socket else sock  # not for TLS
+        is_admin = self._admin is not None and listener_name == self._admin.address
+        client = sock
+        if type(sock) is gevent.socket.socket:  # not for TLS
+            client = AdminSocket(sock) if is_admin else ResponseSocket(sock)
+        if is_admin:
+            req.force_close()
         try:
             super().handle_request(listener_name, req, client, addr)
         except TimeoutError as error:  # TCP_USER_TIMEOUT; gunicorn would log a traceback
@@ -156,6 +202,8 @@ class Worker(GeventWorker):
                     client.flush()
             was_read = discard_body(req, sock)
             self._waiting.end()
+        if is_admin:
+            raise StopIteration
         if was_read and req.unreader.buf.tell():
             gevent.sleep(0)  # the next request is here already: let others run first
         elif not was_read or not self._wait_for_request(sock):
@@ -176,12 +224,18 @@ class Worker(GeventWorker):
         return True
 
     def _wait_until_quiet(self, timeout_s: float) -> None:
-        """Returns when no connection is left, none has sent a request for a while, or too late."""
+        """Returns when no connection is left, none has sent a request for a while, or too late.
+
+        Runs go on whose streams others can read when this worker has ended.
+        """
+        kept = self._relay.kept
         deadline = time.monotonic() + timeout_s
         quiet_since = time.monotonic()
-        while self._connections and time.monotonic() < min(deadline, quiet_since + _QUIET_S):
+        while (self._connections or kept.runs_that_go_on()) and time.monotonic() < min(
+            deadline, quiet_since + _QUIET_S
+        ):
             self._tick()
-            if self.open_requests:
+            if self.open_requests or kept.runs_that_go_on():
                 quiet_since = time.monotonic()
 
     def _tick(self) -> None:

@@ -2,7 +2,6 @@
 
 import { copy, download } from "./copy.js";
 import { h, patch } from "./dom.js";
-import { png, svgText } from "./export.js";
 import { apiKey } from "./key.js";
 import { curl, requestFor } from "./request.js";
 import { setText } from "./text.js";
@@ -94,8 +93,9 @@ export class Inspector {
 
   async #save(kind) {
     if (!this.#turn) return;
-    const svg = svgText(this.#drawing.firstElementChild);
     const { record } = this.#turn;
+    const { png, svgText } = await import("./lazy/export.js");
+    const svg = svgText(this.#drawing.firstElementChild);
     const files = {
       json: () => ["application/json", `${JSON.stringify(record.timeline(), null, 2)}\n`],
       svg: () => ["image/svg+xml", svg],

@@ -1,19 +1,17 @@
-/** The page's main module: its controls, and the loop that draws. */
+/** The page's main module: its controls. */
 
+import { AnswerNow } from "./answer-now.js";
+import { Chat } from "./chat.js";
 import { Conversation } from "./conversation.js";
 import { copy } from "./copy.js";
 import { AutoScroll } from "./follow.js";
 import { Inspector } from "./inspector.js";
 import { apiKey, restoreKey, saveKey } from "./key.js";
-import { chosenModel, fillModels, hasListedModels, updateNameField } from "./models.js";
-import { Pace } from "./pace.js";
-import { Record } from "./record.js";
-import { requestFor } from "./request.js";
+import { chosenModel, fillModels, hasListedModels, showChosen } from "./models.js";
+import { Recall } from "./recall.js";
 import * as settings from "./settings.js";
 import { setText, showAlert } from "./text.js";
-import { TurnView } from "./turn-view.js";
-import { runTurn } from "./turn.js";
-import { clock, duration } from "./units.js";
+import { loadMarkdown } from "./turn-view.js";
 
 const $ = (selector) => document.querySelector(selector);
 const ui = {
@@ -21,7 +19,7 @@ const ui = {
   prompt: $("#prompt"),
   send: $("#send"),
   stop: $("#stop"),
-  model: $("#model"),
+  latest: $("#latest"),
   modelName: $("#model-name"),
   format: $("#format"),
   formatHint: $("#format-hint"),
@@ -29,97 +27,79 @@ const ui = {
   clock: $("#clock"),
   inputError: $("#input-error"),
   turns: $("#turns"),
-  welcome: $("#welcome"),
   options: $("#options"),
   key: $("#key"),
 };
-const template = $("#turn-template");
-const conversation = new Conversation();
-const inspector = new Inspector();
 const pageScroll = new AutoScroll(document.scrollingElement, window);
-const pace = new Pace();
+const chat = new Chat({
+  ui,
+  template: $("#turn-template"),
+  scroll: pageScroll,
+  inspector: new Inspector(),
+  answerNow: new AnswerNow($("#answer-now"), (why) => showError(why)),
+  onAction: (name, turn, button) => turnActions[name](turn, button),
+});
+new Recall(ui.prompt, () => chat.conversation.turns.map(({ record }) => record.prompt));
 
-/** The running turn with its AbortController, or null. */
-let running = null;
-
-const RUNNING_STATUS = { prompt: "Thinking…", reasoning: "Thinking…", answer: "Answering…" };
-
-const FINAL_STATUS = {
-  done: ({ marks, finishReason }) => {
-    const cutOff = finishReason === "length" ? ", cut off at the token limit" : "";
-    return `Done in ${duration(marks.end)}${cutOff}`;
-  },
-  failed: ({ marks }) => `Failed after ${duration(marks.end)}`,
-  stopped: () => "Stopped",
+/** What the buttons of a turn do. */
+const turnActions = {
+  copy: ({ record }, button) => copy(record.answer, button),
+  regenerate: () => chat.regenerate(),
+  inspect: (turn, button) => inspect(turn, button),
+  edit: (turn) => edit(turn),
+  older: (turn) => chat.showVersion(turn, -1),
+  newer: (turn) => chat.showVersion(turn, 1),
 };
 
-/** Adds a new or a restored turn to the page. */
-function addTurn(record) {
-  const view = new TurnView(record, template);
-  const turn = conversation.add({ record, view, events: [], sentAt: performance.now() });
-  const title = `Turn ${conversation.turns.length}`;
-  setText(view.element.querySelector("h2"), title);
-  ui.turns.append(view.element);
-  ui.welcome.hidden = true;
-  for (const each of conversation.turns) each.view.last = each === turn;
-  const onAction = (name, action) => {
-    for (const button of view.element.querySelectorAll(`[data-do="${name}"]`)) {
-      button.addEventListener("click", () => action(button));
-    }
-  };
-  onAction("copy", (button) => copy(record.answer, button));
-  onAction("regenerate", regenerate);
-  onAction("inspect", (button) => {
-    inspector.select(turn, title);
-    inspector.show(button);
-  });
-  inspector.select(turn, title);
-  return turn;
-}
-
-/** Runs a turn from the request to its end. */
-async function ask(prompt) {
-  const choice = { ...settings.chosen(), model: chosenModel() };
-  const record = new Record({ prompt, choice, history: conversation.history });
-  const turn = addTurn(record);
-  running = { turn, abort: new AbortController() };
-  showRunning(true);
-  pageScroll.scrollToEnd();
-  requestAnimationFrame(draw);
-  turn.sentAt = performance.now();
-  const request = requestFor(record.messages, choice);
-  await runTurn(request, choice, running.abort.signal, (steps, events) => {
-    const now = performance.now() - turn.sentAt;
-    turn.events.push(...events);
-    for (const step of steps) record.apply(step, now);
-    if (turn !== conversation.last) return; // the user has started a new chat
-    setText(ui.status, FINAL_STATUS[record.state]?.(record) ?? RUNNING_STATUS[record.phase]);
-  });
-  running = null;
-  showRunning(false);
-  conversation.save();
-}
-
-function showRunning(isRunning) {
-  ui.send.hidden = isRunning;
-  ui.stop.hidden = !isRunning;
-  const { activeElement, body } = document;
-  if (!isRunning && (activeElement === ui.stop || activeElement === body)) {
-    ui.prompt.focus({ preventScroll: true });
+/** Loads a module that the first paint does not need. Returns null, and says so, if that fails. */
+async function load(name) {
+  try {
+    return await import(`./lazy/${name}.js`);
+  } catch {
+    showError("A part of the page could not be loaded. Check your connection, then try again.");
+    return null;
   }
 }
 
-/** Draws a frame: the turn, the inspector, the clock. Repeats until everything is drawn. */
-function draw() {
-  const start = performance.now();
-  const turn = running?.turn ?? conversation.last;
-  const now = start - turn?.sentAt;
-  const more = turn?.view.paint(now, pageScroll.following, pace.chars);
-  setText(ui.clock, running ? ` ${clock(now)}` : "");
-  inspector.paint({ last: !running });
-  pageScroll.follow();
-  if (more) pace.frameTook(performance.now() - start);
-  if (running || more) requestAnimationFrame(draw);
+function inspect(turn, opener) {
+  if (turn) chat.inspector.select(turn, turn.view.place.title);
+  chat.inspector.show(opener);
+}
+
+async function edit(turn) {
+  const module = await load("edit");
+  const index = chat.conversation.turns.indexOf(turn);
+  if (!module || chat.running || index < 0) return;
+  const { prompt, images } = turn.record;
+  module.editPrompt(turn.view.element, prompt, (text) => chat.ask(text, { images, index }));
+}
+
+let images = null; // those of the next prompt, once there has been one
+
+async function attach(files) {
+  const module = await load("images");
+  if (!module || !files.length) return;
+  images ??= new module.Images($("#thumbnails"), (message) => showError(message));
+  await images.add(files);
+  ui.prompt.focus();
+}
+
+/** The files that are pasted or dropped: images, as text is for the field itself. */
+const filesOf = (data) => [...(data?.files ?? [])];
+
+async function showChats() {
+  const module = await load("chats");
+  module?.showChats({ chat, newChat });
+}
+
+async function compare() {
+  const module = await load("compare");
+  module?.showCompare(chat);
+}
+
+async function showShortcuts() {
+  const module = await load("shortcuts");
+  module?.showShortcuts();
 }
 
 /** Sends the prompt, or says what is missing. */
@@ -127,21 +107,23 @@ async function send() {
   // By now the gateway may accept the key, or its model server may have started: ask again.
   if (!(await modelsLoaded) || !(chosenModel() || hasListedModels())) reloadModels();
   const keyAccepted = await modelsLoaded;
-  if (running) return;
+  if (chat.running) return;
   if (!keyAccepted) {
     ui.options.showModal();
     ui.key.focus();
     return;
   }
   const prompt = ui.prompt.value.trim();
-  ui.prompt.setAttribute("aria-invalid", String(!prompt));
+  const attached = images?.urls ?? [];
+  ui.prompt.setAttribute("aria-invalid", String(!prompt && !attached.length));
   ui.modelName.setAttribute("aria-invalid", String(!chosenModel()));
-  if (!prompt) showError("Write a prompt first.", ui.prompt);
+  if (!prompt && !attached.length) showError("Write a prompt first.", ui.prompt);
   else if (!chosenModel()) showError(noModelMessage(), ui.modelName);
   else {
     showError("");
     ui.prompt.value = "";
-    await ask(prompt);
+    images?.clear();
+    await chat.ask(prompt, { images: attached });
   }
 }
 
@@ -169,24 +151,10 @@ function reloadModels() {
   modelsLoaded = loadModels(chosenModel() || undefined);
 }
 
-function regenerate() {
-  if (running || !conversation.last) return;
-  const { prompt } = conversation.last.record;
-  conversation.removeLast();
-  ask(prompt);
-}
-
-function stop() {
-  running?.abort.abort();
-}
-
 function newChat() {
-  stop();
-  conversation.clear();
-  inspector.close();
-  ui.welcome.hidden = false;
+  chat.clear();
+  chat.inspector.close();
   showError("");
-  setText(ui.status, "Ready");
   ui.prompt.focus();
 }
 
@@ -194,10 +162,23 @@ function showFormatHint() {
   setText(ui.formatHint, ui.format.selectedOptions[0]?.dataset.hint ?? "");
 }
 
-function onEscape(event) {
-  if (event.key !== "Escape" || ui.options.open) return;
-  if (running) stop();
-  else if (inspector.open) inspector.close();
+/** The keys that work everywhere, by what they do. A single character only outside of fields. */
+function onKey(event) {
+  const { key, code, altKey, ctrlKey, metaKey, target } = event;
+  if (document.querySelector("dialog[open]")) return;
+  const isTyping = target.matches("input, textarea, select");
+  const isPlain = !(altKey || ctrlKey || metaKey);
+  if (key === "Escape") {
+    if (chat.running) chat.stop();
+    else if (chat.inspector.open) chat.inspector.close();
+    return;
+  }
+  if ((ctrlKey || metaKey) && key.toLowerCase() === "k") showChats();
+  else if (altKey && code === "KeyN") newChat();
+  else if (key === "?" && isPlain && !isTyping) showShortcuts();
+  else if (key === "/" && isPlain && !isTyping) ui.prompt.focus();
+  else return;
+  event.preventDefault();
 }
 
 ui.composer.addEventListener("submit", (event) => {
@@ -210,20 +191,49 @@ ui.prompt.addEventListener("keydown", (event) => {
   send();
 });
 ui.prompt.addEventListener("input", () => ui.prompt.removeAttribute("aria-invalid"));
-document.addEventListener("keydown", onEscape);
+ui.prompt.addEventListener("input", loadMarkdown, { once: true });
+ui.prompt.addEventListener("paste", (event) => {
+  const files = filesOf(event.clipboardData);
+  if (!files.length) return;
+  event.preventDefault();
+  attach(files);
+});
+document.addEventListener("dragover", (event) => {
+  if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+});
+document.addEventListener("drop", (event) => {
+  if (!event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  attach(filesOf(event.dataTransfer));
+});
+$("#attach").addEventListener("click", () => $("#images").click());
+$("#images").addEventListener("change", async ({ target }) => {
+  await attach([...target.files]);
+  target.value = ""; // so that the same file can be chosen again
+});
+document.addEventListener("keydown", onKey);
 document.addEventListener("change", ({ target }) => {
   if (!("setting" in target.dataset)) return;
   settings.save();
-  updateNameField();
+  showChosen();
   showFormatHint();
 });
-addEventListener("pagehide", () => conversation.save());
-ui.stop.addEventListener("click", stop);
+addEventListener("pagehide", () => chat.conversation.save());
+addEventListener("scroll", () => chat.showLatest(), { passive: true });
+ui.stop.addEventListener("click", () => chat.stop());
+ui.latest.addEventListener("click", () => {
+  pageScroll.scrollToEnd();
+  chat.showLatest();
+  ui.prompt.focus({ preventScroll: true });
+});
 ui.turns.addEventListener("click", ({ target }) => {
   if (target.dataset.copy)
     copy(target.closest(".listing").querySelector("code").textContent, target);
 });
 $("#new-chat").addEventListener("click", newChat);
+$("#chats-open").addEventListener("click", showChats);
+$("#compare-open").addEventListener("click", compare);
+$("#shortcuts-open").addEventListener("click", showShortcuts);
 $("#options-open").addEventListener("click", () => ui.options.showModal());
 $("#options-reset").addEventListener("click", () => {
   $("#options-form").reset();
@@ -238,7 +248,7 @@ $("#options-link").addEventListener("click", ({ currentTarget }) =>
   copy(settings.link(ui.prompt.value.trim()), currentTarget),
 );
 $("#inspector-open").addEventListener("click", ({ currentTarget }) =>
-  inspector.open ? inspector.close() : inspector.show(currentTarget),
+  chat.inspector.open ? chat.inspector.close() : inspect(chat.conversation.last, currentTarget),
 );
 for (const chip of document.querySelectorAll("[data-prompt]")) {
   chip.addEventListener("click", () => {
@@ -253,8 +263,4 @@ if (initial.prompt) ui.prompt.value = initial.prompt;
 showFormatHint();
 restoreKey();
 let modelsLoaded = loadModels(initial.model);
-for (const record of Conversation.load()) {
-  const { view } = addTurn(record);
-  view.paint(record.marks.end ?? 0, true);
-}
-scrollTo(0, document.scrollingElement.scrollHeight);
+chat.open(...Conversation.ofTab());

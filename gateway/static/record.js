@@ -6,11 +6,15 @@
 import { estimatedTokens } from "./units.js";
 
 export const SAMPLE_MS = 250;
+/** The gateway's summary of a turn without reasoning. */
+export const NOT_DETECTED = "Reasoning not detected.";
 const MIN_GAP_MS = 1500;
+/** White space behind a sentence's end, before anything but a small letter; none in Chinese. */
+const SENTENCE_END = /(?<=[.!?…؟]["'”»)\]]*)\s+(?=[^\p{Ll}\s])|(?<=[。！？])(?=.)/u;
 
 export class Record {
   state = "running"; // then done, failed or stopped
-  phase = "prompt"; // then reasoning, then answer
+  phase = "waiting"; // until the first reasoning has arrived; then reasoning, then answer
   promptSummary = "";
   liveSummary = ""; // one line after another
   summary = null; // the final summary, which replaces the live one
@@ -23,17 +27,21 @@ export class Record {
   samples = []; // tokens per SAMPLE_MS
   gaps = []; // {from, to}: times without any step but heartbeats
   finishReason = null;
-  error = null; // {message, code, status}
+  error = null; // {message, code, status, wait}
   usage = null;
   timings = null; // measured by the gateway
   lastArrival = 0;
+  steps = 0; // taken so far, heartbeats not counted
+  streamId = null; // under which the gateway keeps the stream
+  startedAt = Date.now();
   lastHeartbeat = null;
 
-  /** `choice`: see request.js; `history`: the messages before the prompt. */
-  constructor({ prompt, choice, history }) {
+  /** `choice`: see request.js; `history`: the messages before the prompt; `images`: data URLs. */
+  constructor({ prompt, choice, history = [], images = [] }) {
     this.prompt = prompt;
     this.choice = choice;
     this.history = history;
+    this.images = images;
   }
 
   /** Restores a saved record. */
@@ -41,26 +49,58 @@ export class Record {
     return Object.assign(new Record(saved), saved);
   }
 
+  /** A stream that may still be read, as after a reload. */
+  get canResume() {
+    return this.state === "running" && Boolean(this.streamId);
+  }
+
+  /** What is saved: all but the history, which follows from the turns before. */
+  get saved() {
+    const { history, ...saved } = this;
+    return saved;
+  }
+
   get messages() {
-    return [...this.history, { role: "user", content: this.prompt }];
+    return [...this.history, this.#question];
+  }
+
+  get #question() {
+    if (!this.images.length) return { role: "user", content: this.prompt };
+    const images = this.images.map((url) => ({ type: "image_url", image_url: { url } }));
+    const text = this.prompt ? [{ type: "text", text: this.prompt }] : [];
+    return { role: "user", content: [...text, ...images] };
   }
 
   /** The turn as messages of the next request; none if there was no answer. */
   get exchange() {
     if (!this.answer.trim()) return [];
     const answer = { role: "assistant", content: this.answer };
-    return [{ role: "user", content: this.prompt }, answer];
+    return [this.#question, answer];
   }
 
+  /** From the first sign of reasoning to the answer; null if there was none. */
   get thinkingMs() {
-    const begin =
-      this.timings?.first_reasoning_ms ?? this.marks.reasoning ?? this.marks.prompt_summary;
-    return (this.marks.output ?? this.marks.end ?? 0) - (begin ?? 0);
+    const { output, end, reasoning, summary } = this.marks;
+    const begin = this.timings?.first_reasoning_ms ?? reasoning ?? summary;
+    return begin == null ? null : Math.max((output ?? end ?? 0) - begin, 0);
+  }
+
+  /** Whether the model server has counted the tokens. Until then all numbers are estimates. */
+  get isCounted() {
+    return this.usage?.completion_tokens_details?.reasoning_tokens != null;
   }
 
   get reasoningTokens() {
     const counted = this.usage?.completion_tokens_details?.reasoning_tokens;
     return counted ?? Math.round(this.tokens.reasoning);
+  }
+
+  /** The last conclusion of the summary: its last sentence, or else the last live line. */
+  get gist() {
+    if (this.summary === NOT_DETECTED) return "";
+    const text = (this.summary ?? this.liveSummary).trim();
+    const line = text.slice(text.lastIndexOf("\n") + 1);
+    return line.split(SENTENCE_END).at(-1).trim();
   }
 
   get outputTokens() {
@@ -85,6 +125,7 @@ export class Record {
       this.lastHeartbeat = now;
       return;
     }
+    this.steps += 1;
     if (now - this.lastArrival > MIN_GAP_MS) this.gaps.push({ from: this.lastArrival, to: now });
     this.lastArrival = now;
     this[`on_${step.kind}`]?.(step, now);
@@ -93,25 +134,25 @@ export class Record {
   on_prompt_summary({ text }, now) {
     this.#mark("prompt_summary", now);
     this.promptSummary += text;
-    if (this.phase === "prompt") this.phase = "reasoning";
   }
 
   on_reasoning_delta({ text }, now) {
     this.#mark("reasoning", now);
     this.trace += text;
     this.#count("reasoning", text, now);
-    if (this.phase === "prompt") this.phase = "reasoning";
+    this.#startThinking();
   }
 
   on_reasoning_summary_delta({ text }, now) {
     this.#mark("summary", now);
     if (!this.liveSummary || this.liveSummary.endsWith("\n")) this.lineTimes.push(now);
     this.liveSummary += text;
-    if (this.phase === "prompt") this.phase = "reasoning";
+    this.#startThinking();
   }
 
   on_reasoning_summary({ text }, now) {
     this.#mark("summary", now);
+    this.#startThinking();
     this.summary = text;
   }
 
@@ -142,8 +183,8 @@ export class Record {
     this.#end("done", now);
   }
 
-  on_failed({ message, code, status }, now) {
-    this.error = { message, code, status };
+  on_failed({ message, code, status, wait }, now) {
+    this.error = { message, code, status, wait };
     this.#end("failed", now);
   }
 
@@ -165,7 +206,12 @@ export class Record {
       marks_ms: marks,
       summary_lines_ms: lineTimes,
       gaps_ms: gaps,
-      tokens: { reasoning: reasoningTokens, output: outputTokens, output_per_second: rate },
+      tokens: {
+        reasoning: reasoningTokens,
+        output: outputTokens,
+        output_per_second: rate,
+        estimated: !this.isCounted,
+      },
       tokens_arrived: {
         every_ms: SAMPLE_MS,
         counts: Array.from(samples, (n) => Math.round(n ?? 0)),
@@ -173,6 +219,10 @@ export class Record {
       usage,
       gateway_timings: timings,
     };
+  }
+
+  #startThinking() {
+    if (this.phase === "waiting") this.phase = "reasoning";
   }
 
   #startAnswer(now) {

@@ -5,6 +5,25 @@ const DEFAULT_MAX_TOKENS = 8192; // the Messages API requires a limit
 const withoutEmpty = (members) =>
   Object.fromEntries(Object.entries(members).filter(([, value]) => value != null && value !== ""));
 
+/** The content of messages in each API: a text, or parts with images as data URLs. */
+const withContent = (messages, part) =>
+  messages.map((message) =>
+    typeof message.content === "string"
+      ? message
+      : { ...message, content: message.content.map(part) },
+  );
+
+const responsesPart = ({ type, text, image_url }) =>
+  type === "text"
+    ? { type: "input_text", text }
+    : { type: "input_image", detail: "auto", image_url: image_url.url };
+
+const messagesPart = ({ type, text, image_url }) => {
+  if (type === "text") return { type, text };
+  const [, media_type, data] = image_url.url.match(/^data:([^;]+);base64,(.*)$/s);
+  return { type: "image", source: { type: "base64", media_type, data } };
+};
+
 /** Path and body of a request.
  *
  * @param {object[]} messages the conversation, as chat completions have it
@@ -14,17 +33,23 @@ const withoutEmpty = (members) =>
  */
 export function requestFor(messages, choice) {
   const { model, format, path, reasoning, detail, summarizer, temperature, max_tokens } = choice;
-  const options = withoutEmpty({ reasoning, detail, summarizer });
+  // Kept, the stream outlives a reload and a lost connection.
+  const options = withoutEmpty({ reasoning, detail, summarizer, keep: true });
   const bodies = {
     responses: () => ({
-      ...withoutEmpty({ model, input: messages, temperature, max_output_tokens: max_tokens }),
+      ...withoutEmpty({
+        model,
+        input: withContent(messages, responsesPart),
+        temperature,
+        max_output_tokens: max_tokens,
+      }),
       gateway: options,
     }),
     messages: () => ({
       ...withoutEmpty({
         model,
         max_tokens: max_tokens ?? DEFAULT_MAX_TOKENS,
-        messages,
+        messages: withContent(messages, messagesPart),
         temperature,
       }),
       gateway: options,

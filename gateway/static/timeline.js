@@ -2,11 +2,13 @@
 
 import { h } from "./dom.js";
 import { SAMPLE_MS } from "./record.js";
-import { count, duration } from "./units.js";
+import { duration, tokens } from "./units.js";
 
-const ROW_PX = 40;
+const ROW_PX = 30;
 const BAR_PX = 8;
-const RATE_PX = 56;
+const BAR_TOP_PX = 17;
+const LABEL_PX = 12; // from a row's top to its baseline
+const RATE_PX = 46;
 const TOP_PX = 8;
 const MIN_DRAWN_GAP_MS = 2000;
 const MIN_LISTED_GAP_MS = 1000;
@@ -69,7 +71,7 @@ export function timeline(record, now, width) {
       .map(({ from, to }) => gap(x, from, to, bottom)),
     ...shown.flatMap((row, i) => bar(row, TOP_PX + i * ROW_PX, x, width)),
     ...record.lineTimes.map((ms) =>
-      h("circle", { class: "line-mark", cx: x(ms), cy: TOP_PX + 2 * ROW_PX + 26, r: "2.5" }),
+      h("circle", { class: "line-mark", cx: x(ms), cy: TOP_PX + 2 * ROW_PX + BAR_TOP_PX + BAR_PX / 2, r: "2.5" }),
     ),
     ...rate(record, x, bottom),
   );
@@ -103,10 +105,10 @@ const gap = (x, from, to, bottom) =>
 function bar({ name, kind, from, to }, y, x, width) {
   const known = from !== undefined && to !== undefined;
   return [
-    h("text", { class: known ? "row" : "row pending", x: "1", y: y + 16 }, name),
+    h("text", { class: known ? "row" : "row pending", x: "1", y: y + LABEL_PX }, name),
     h(
       "text",
-      { class: "row value", x: width - 1, y: y + 16, "text-anchor": "end" },
+      { class: "row value", x: width - 1, y: y + LABEL_PX, "text-anchor": "end" },
       known ? duration(to - from) : "–",
     ),
     ...(known
@@ -114,7 +116,7 @@ function bar({ name, kind, from, to }, y, x, width) {
           h("rect", {
             class: `bar bar-${kind}`,
             x: x(from),
-            y: y + 22,
+            y: y + BAR_TOP_PX,
             width: Math.max(x(to) - x(from), 2),
             height: BAR_PX,
             rx: "2",
@@ -141,14 +143,14 @@ function rate(record, x, bottom) {
     h(
       "text",
       { class: "axis", x: "1", y: bottom - RATE_PX + 14 },
-      `Peak: ${Math.round(peak)} tokens/s`,
+      `Peak: ≈ ${Math.round(peak)} tokens/s`,
     ),
   ];
 }
 
 /** The figures below the drawing, as pairs of name and value. */
 export function figures(record, now) {
-  const { marks, timings, reasoningTokens, outputTokens, rate: perSecond } = record;
+  const { marks, timings, reasoningTokens, outputTokens, rate: perSecond, isCounted } = record;
   const at = (ms) => (ms == null ? "–" : duration(ms));
   const currentGap = record.state === "running" ? now - record.lastArrival : 0;
   const longestGap = Math.max(record.longestGapMs, currentGap);
@@ -159,9 +161,9 @@ export function figures(record, now) {
     ["First output", at(marks.output)],
     ["End", at(marks.end)],
     ["Longest silence", at(longestGap > MIN_LISTED_GAP_MS ? longestGap : null)],
-    ["Reasoning", reasoningTokens ? count(reasoningTokens, "token") : "–"],
-    ["Answer", outputTokens ? count(outputTokens, "token") : "–"],
-    ["Speed", perSecond ? `${Math.round(perSecond)} tokens/s` : "–"],
+    ["Reasoning", reasoningTokens ? tokens(reasoningTokens, isCounted) : "–"],
+    ["Answer", outputTokens ? tokens(outputTokens, isCounted) : "–"],
+    ["Speed", perSecond ? `${isCounted ? "" : "≈ "}${Math.round(perSecond)} tokens/s` : "–"],
   ];
 }
 

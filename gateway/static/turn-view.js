@@ -1,47 +1,58 @@
 /** Draws one turn from its record: the prompt, the three phases, and the outcome. */
 
+import { errorText } from "./error-text.js";
 import { AutoScroll } from "./follow.js";
-import { MarkdownView } from "./markdown/view.js";
+import { NOT_DETECTED } from "./record.js";
 import { GrowingText, setText, showAlert } from "./text.js";
-import { clock, count, duration } from "./units.js";
+import { clock, count, duration, tokens } from "./units.js";
 
 const STALL_MS = 8000;
 const LOST_MS = 45_000;
-const NOT_DETECTED = "Reasoning not detected.";
+const QUIET_MS = 1200; // after which something shows that the model still works
 
-/** Advice for an error, by its code or its HTTP status. */
-const ADVICE = {
-  unreachable: "Check that it is running and that you are online, then try again.",
-  lost: "The text received so far is kept. Try again when the connection is back.",
-  upstream_unreachable: "Check that the model server is running, then try again.",
-  upstream_broke_off:
-    "The text received so far is kept. Try again; if it fails again, see the model server's log.",
-  upstream_connect_timeout: "Check that the model server is running, then try again.",
-  upstream_first_byte_timeout:
-    "The model server may be overloaded. Try again later, or choose another model.",
-  upstream_idle_timeout:
-    "The model server may be overloaded. Try again later, or choose another model.",
-  upstream_total_timeout: "Ask for a shorter answer, or raise the gateway's TOTAL_TIMEOUT_S.",
-  gateway_draining: "The gateway is restarting. Try again in a few seconds.",
-  internal_error: "See the gateway's log for the cause.",
-  400: "Change the request, then try again.",
-  401: "Enter a key under Options, then try again.",
-  404: "Choose another model.",
-  413: "Send a shorter prompt.",
-};
+const MARKDOWN = ["view", "blocks", "inline", "formula-marks", "math", "symbols", "links"];
+let markdown = null; // the promise of the class that draws answers
+
+/** Loads what draws the answers, when the first is near. All modules at once: they form a chain. */
+export function loadMarkdown() {
+  markdown ??= Promise.all(MARKDOWN.map((name) => import(`./markdown/${name}.js`))).then(
+    ([view]) => view.MarkdownView,
+    () => {
+      markdown = null; // the next turn tries again
+      return PlainView;
+    },
+  );
+  return markdown;
+}
+
+/** Shows an answer as it is, if the modules could not be loaded. */
+class PlainView {
+  #element;
+  constructor(element) {
+    this.#element = element;
+  }
+  append(text) {
+    this.#element.append(text);
+  }
+  paint() {
+    return false;
+  }
+  close() {}
+}
 
 /** Its parts are the template's elements with `data-part`. */
 export class TurnView {
   #record;
   #parts;
-  #answer;
+  #answer = null; // the view that draws it, once it is loaded
   #answerDrawn = 0; // characters of the answer that the view has
   #summary;
   #liveSummary;
   #trace;
   #traceScroll;
-  #last = false;
+  #place = {};
   #toggledByUser = false; // the user has opened or closed the thoughts
+  #thinks = true; // or waits
   #ended = false;
 
   constructor(record, template) {
@@ -53,9 +64,24 @@ export class TurnView {
     this.#liveSummary = new GrowingText(this.#parts.liveLines);
     this.#trace = new GrowingText(this.#parts.traceLines);
     this.#traceScroll = new AutoScroll(this.#parts.traceLines);
-    this.#answer = new MarkdownView(this.#parts.answer);
+    /** Resolves when the answer can be drawn. */
+    this.ready = loadMarkdown().then((View) => {
+      this.#answer = new View(this.#parts.answer);
+    });
     setText(this.#parts.prompt, record.prompt);
+    this.#parts.prompt.hidden = !record.prompt;
+    this.#showImages(record.images);
     this.#setUp();
+  }
+
+  #showImages(urls) {
+    const { images } = this.#parts;
+    images.hidden = !urls.length;
+    images.replaceChildren(
+      ...urls.map((url, i) =>
+        Object.assign(new Image(), { src: url, alt: `Attached image ${i + 1}` }),
+      ),
+    );
   }
 
   #setUp() {
@@ -80,10 +106,8 @@ export class TurnView {
     promptSummary.hidden = !record.promptSummary;
     setText(promptSummaryText, record.promptSummary.trim());
     this.#paintThoughts(now);
-    if (thoughts.dataset.state === "active" && record.phase === "answer") this.#endThinking(atEnd);
-    this.#answer.append(record.answer.slice(this.#answerDrawn));
-    this.#answerDrawn = record.answer.length;
-    const more = this.#answer.paint(chars);
+    if (this.#thinks && record.phase === "answer") this.#endThinking(atEnd);
+    const more = this.#paintAnswer(chars);
     const calledTools = record.calls.filter(Boolean).map(({ name, text }) => `${name}(${text})`);
     setText(calls, calledTools.join("\n"));
     this.#paintStall(now);
@@ -91,12 +115,25 @@ export class TurnView {
     return more;
   }
 
+  #paintAnswer(chars) {
+    const { answer } = this.#record;
+    if (!this.#answer) return answer !== "";
+    this.#answer.append(answer.slice(this.#answerDrawn));
+    this.#answerDrawn = answer.length;
+    return this.#answer.paint(chars);
+  }
+
   #paintThoughts(now) {
     const record = this.#record;
-    const { title, live, liveTitle, trace, traceTitle } = this.#parts;
-    if (record.state === "running" && record.phase !== "answer") {
-      setText(title, ["Thinking for", clock(now), ...this.#tokenCount()].join(" "));
+    const { thoughts, title, live, liveTitle, trace, traceTitle } = this.#parts;
+    if (record.state === "running" && record.phase === "waiting") {
+      setText(title, `Waiting for ${clock(now)}`);
+    } else if (record.state === "running" && record.phase === "reasoning") {
+      thoughts.dataset.state = "active";
+      const since = record.marks.reasoning ?? record.marks.summary;
+      setText(title, ["Thinking for", clock(now - since), ...this.#tokenCount()].join(" "));
     }
+    this.#paintWork(now);
     const replaced = record.summary !== null && !sameWords(record.summary, record.liveSummary);
     this.#summary.show(withoutBlankLines(replaced ? record.summary : record.liveSummary));
     live.hidden = !replaced || !record.liveSummary;
@@ -107,29 +144,43 @@ export class TurnView {
     trace.hidden = !record.trace;
     if (!trace.hidden) {
       this.#trace.show(record.trace);
-      setText(traceTitle, `Raw trace · ${count(record.reasoningTokens, "token")}`);
+      setText(traceTitle, ["Raw trace", ...this.#tokenCount()].join(" "));
       if (trace.open) this.#traceScroll.follow();
     }
   }
 
   #tokenCount() {
-    const { reasoningTokens } = this.#record;
-    return reasoningTokens ? [`· ${count(reasoningTokens, "token")}`] : [];
+    const { reasoningTokens, isCounted } = this.#record;
+    return reasoningTokens ? [`· ${tokens(reasoningTokens, isCounted)}`] : [];
+  }
+
+  /** Between two lines, a quiet sign that the model works: the end of its trace, or dots. */
+  #paintWork(now) {
+    const { phase, state, trace, lineTimes } = this.#record;
+    const { work } = this.#parts;
+    const sinceLine = now - (lineTimes.at(-1) ?? 0);
+    work.hidden = state !== "running" || phase !== "reasoning" || sinceLine < QUIET_MS;
+    if (work.hidden) return;
+    const tail = trace.slice(-120).replace(/\s+/g, " ").match(/(?:^|\s)(\S.{0,80})$/);
+    setText(work, `… ${tail?.[1].trim() ?? ""}`);
   }
 
   /** The thinking is over. Closes the thoughts, unless the user may be reading them. */
   #endThinking(atEnd) {
-    const { thoughts, title } = this.#parts;
+    const { thoughts, title, gist } = this.#parts;
     const { state, phase, summary, liveSummary, trace, choice, thinkingMs } = this.#record;
+    this.#thinks = false;
     const complete = phase === "answer" || state === "done";
     const notRequested = choice.reasoning === "none";
-    const empty = 
+    const empty =
       !trace && (notRequested || summary === NOT_DETECTED || (!summary && !liveSummary));
     thoughts.hidden ||= empty && !complete;
     thoughts.dataset.state = !complete ? state : empty ? "skipped" : "done";
-    const took = [complete ? "Thought for" : "Thinking ended after", duration(thinkingMs)];
+    const took = [complete ? "Thought for" : "Thinking ended after", duration(thinkingMs ?? 0)];
     const none = notRequested ? "Reasoning not shown" : "No reasoning";
     setText(title, complete && empty ? none : [...took, ...this.#tokenCount()].join(" "));
+    setText(gist, this.#record.gist);
+    gist.hidden = empty || !gist.textContent;
     if (atEnd && complete && !this.#toggledByUser) thoughts.open = false;
   }
 
@@ -152,30 +203,44 @@ export class TurnView {
   #end() {
     this.#ended = true;
     const record = this.#record;
-    const { note, foot, error, answer } = this.#parts;
+    const { note, foot, error, said, saidText, answer } = this.#parts;
     this.#endThinking(false);
-    this.#answer.close();
+    this.#answer?.close();
     answer.dataset.state = record.state;
     foot.hidden = false;
     setText(this.#parts.figures, this.#figures());
     setText(note, noteFor(record));
     this.#showButtons();
-    if (record.state === "failed") showAlert(error, errorText(record.error));
+    if (record.state !== "failed") return;
+    const { text, detail } = errorText(record.error);
+    showAlert(error, text);
+    said.hidden = !detail;
+    setText(saidText, detail);
   }
 
   #figures() {
-    const { marks, outputTokens, rate } = this.#record;
+    const { marks, outputTokens, rate, isCounted } = this.#record;
     return [
       duration(marks.end),
-      ...(outputTokens ? [count(outputTokens, "token")] : []),
-      ...(rate ? [`${Math.round(rate)} tokens/s`] : []),
+      ...(outputTokens ? [tokens(outputTokens, isCounted)] : []),
+      ...(rate ? [`${isCounted ? "" : "≈ "}${Math.round(rate)} tokens/s`] : []),
     ].join(" · ");
   }
 
-  /** Only the last turn can be sent again. */
-  set last(last) {
-    this.#last = last;
+  /** Where the turn stands: `{title, last, version, versions}`. Only the last can be sent again. */
+  set place(place) {
+    this.#place = place;
+    const { heading, versions, versionText, older, newer } = this.#parts;
+    setText(heading, place.title);
+    versions.hidden = place.versions < 2;
+    setText(versionText, `${place.version}/${place.versions}`);
+    older.disabled = place.version === 1;
+    newer.disabled = place.version === place.versions;
     this.#showButtons();
+  }
+
+  get place() {
+    return this.#place;
   }
 
   /** Shows the buttons that apply. Regenerate and Try again do the same: one of them is enough. */
@@ -184,8 +249,8 @@ export class TurnView {
     const { state, answer } = this.#record;
     copy.hidden = !answer.trim();
     problem.hidden = state !== "failed";
-    regenerate.hidden = !this.#last || state === "failed";
-    tryAgain.hidden = !this.#last;
+    regenerate.hidden = !this.#place.last || state === "failed";
+    tryAgain.hidden = !this.#place.last;
   }
 }
 
@@ -205,11 +270,4 @@ function noteFor({ state, finishReason, choice, answer, calls }) {
   }
   if (state === "done" && noAnswer) return "The answer has no text.";
   return choice.format === "plain" ? "The plain format contains only the answer." : "";
-}
-
-/** The error as a sentence, followed by advice. */
-function errorText({ message, code, status }) {
-  const sentence = /[.!?。？！]$/.test(message) ? message : `${message}.`;
-  const advice = ADVICE[code] ?? ADVICE[status] ?? "";
-  return `${sentence} ${advice}`.trim();
 }

@@ -18,6 +18,10 @@ const minutes = (ms) => `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_00
 export const count = (number, noun) =>
   `${String(number).replace(/\B(?=(?:\d{3})+$)/g, ",")} ${noun}${number === 1 ? "" : "s"}`;
 
+/** "12 tokens", and "≈ 12 tokens" if nobody has counted them. */
+export const tokens = (number, isCounted) =>
+  `${isCounted ? "" : "≈ "}${count(Math.round(number), "token")}`;
+
 /** "812 B", "1.2 kB" */
 export const bytes = (number) =>
   number < 1000 ? `${number} B` : `${oneDecimal(number / 1000)} kB`;

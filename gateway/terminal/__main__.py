@@ -1,5 +1,10 @@
-"""`python -m gateway.terminal` runs the client, as `python client.py` does."""
+"""`python -m gateway.terminal` runs the client, as `python client.py` does.
+
+GATEWAY_PROGRAM: the name in its usage.
+"""
+
+import os
 
 from gateway.terminal.cli import main
 
-main(prog_name="python -m gateway.terminal")
+main(prog_name=os.environ.get("GATEWAY_PROGRAM", "python -m gateway.terminal"))

@@ -62,8 +62,8 @@ def measure(client: GatewayClient, model: str | None, prompt: str) -> Measuremen
     texts: list[str] = []
     first_chunk_s, done = NEVER, False
     body = {"model": model, "prompt": prompt} if model else {"prompt": prompt}
-    with client.stream(CHAT_PATH, body) as reads:
-        for event in decode_events(timeline.watch(reads), ChunkAdapter()):
+    with client.stream(CHAT_PATH, body) as stream:
+        for event in decode_events(timeline.watch(stream.reads), ChunkAdapter()):
             if event.name == "failed":
                 raise failed_turn(event)
             if event.name == "final_output_delta":

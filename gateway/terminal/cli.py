@@ -5,11 +5,13 @@ import os
 import sys
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
 
 from gateway.terminal.check import DEFAULT_PROMPT, run_check
+from gateway.terminal.conversation import Conversation
 from gateway.terminal.errors import ClientError
 from gateway.terminal.events import as_dict
 from gateway.terminal.formats import FORMATS
@@ -27,6 +29,10 @@ DETAIL = click.Choice(["auto", "concise", "detailed"])
 SUMMARIZER = click.Choice(["extractive", "model", "off"])
 COMPLETION_TIMEOUT_S = 1.0
 EPILOG = """\b
+Keys, while the model thinks and the screen is live:
+  a    answer now: the thinking ends, and the answer comes
+
+\b
 Exit status:
   0    the answer is complete (--check: every requirement is met; --health: ok)
   1    a failure, explained in one line on stderr
@@ -75,7 +81,7 @@ def base_url(url: str) -> str:
     "--api-key", envvar="GATEWAY_API_KEY", show_envvar=True, help="Key, sent as a Bearer token."
 )
 @click.option("--prompt", help="The prompt; piped input is added below it.")
-@click.option("--interactive", is_flag=True, help="Start a conversation; Ctrl-D or /quit ends it.")
+@click.option("--interactive", is_flag=True, help="Start a conversation; Ctrl-D ends it.")
 @click.option("--health", is_flag=True, help="Show the health of the gateway.")
 @click.option("--check", is_flag=True, help="Measure an answer and check the requirements.")
 @click.option(
@@ -87,8 +93,16 @@ def base_url(url: str) -> str:
 @click.option("--reasoning", type=REASONING, default="summary", help="Which reasoning to show.")
 @click.option("--detail", type=DETAIL, default="auto", help="Length of the summary.")
 @click.option(
+    "--thinking-budget",
+    type=click.IntRange(0),
+    metavar="TOKENS",
+    help="How long the model may think; 0: not at all.",
+)
+@click.option(
     "--summarizer", type=SUMMARIZER, help="If omitted, the gateway chooses the summarizer."
 )
+@click.option("--keep", is_flag=True, help="Keep the stream, so that it can be read again.")
+@click.option("--resume", metavar="ID", help="Read a kept stream, under way or ended.")
 @click.option("--events", "output", flag_value="events", help="Print events, then the answer.")
 @click.option("--json", "output", flag_value="json", help="Print each event as a line of JSON.")
 @click.option(
@@ -126,7 +140,10 @@ def main(
     format: str,
     reasoning: str,
     detail: str,
+    thinking_budget: int | None,
     summarizer: str | None,
+    keep: bool,
+    resume: str | None,
     output: str | None,
     timeline: bool,
     verbose: bool,
@@ -134,16 +151,18 @@ def main(
     no_color: bool,
 ) -> None:
     """Ask a gateway and watch the phases of the answer arrive."""
-    if interactive + health + check > 1:
-        raise click.UsageError("use only one of --interactive, --health and --check")
+    if interactive + health + check + (resume is not None) > 1:
+        raise click.UsageError("use only one of --interactive, --health, --check and --resume")
     colour = not (no_color or os.environ.get("NO_COLOR"))
     ctx.color = None if colour else False
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # undecodable text becomes "?", not an error
             stream.reconfigure(errors="replace")
     client = GatewayClient(base_url(url), timeout, api_key)
-    options = {"reasoning": reasoning, "detail": detail}
+    options: dict[str, Any] = {"reasoning": reasoning, "detail": detail}
+    options |= {} if thinking_budget is None else {"thinking_budget": thinking_budget}
     options |= {"summarizer": summarizer} if summarizer else {}
+    options |= {"keep": True} if keep else {}
     output = output or default_output(reasoning)
     if output == "screen" and reasoning == "summary" and FORMATS[format].live_with_trace:
         options["reasoning"] = "both"  # the trace is not shown, only counted
@@ -155,7 +174,9 @@ def main(
         elif check:
             run_check(client, model, DEFAULT_PROMPT if prompt is None else prompt)
         elif interactive:
-            ctx.exit(runner.run_conversation(read_prompts(prompt)))
+            ctx.exit(Conversation(runner).run(read_prompts(prompt)))
+        elif resume is not None:
+            runner.resume(resume, new_output())
         elif prompt is None and stdin_is_terminal():
             click.echo(ctx.get_help())
         elif (text := read_prompt(prompt)) is None:
@@ -189,4 +210,6 @@ def make_output(kind: str, reasoning: str, colour: bool) -> Output:
         from gateway.terminal.screen import Screen  # imported here because rich loads slowly
 
         return Screen(reasoning, colour)
-    return Sections(reasoning, {"sections": to_stdout, "quiet": discard}.get(kind, to_stderr))
+    write = {"sections": to_stdout, "quiet": discard}.get(kind, to_stderr)
+    stream = sys.stdout if kind == "sections" else sys.stderr
+    return Sections(reasoning, write, is_live=stream.isatty())

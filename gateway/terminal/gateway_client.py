@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import requests
 import urllib3
@@ -13,6 +14,14 @@ from gateway.terminal.events import as_dict, parse_object
 
 CONNECT_TIMEOUT_S = 5.0
 READ_BYTES = 65536
+
+
+class Stream(NamedTuple):
+    """A stream that has begun."""
+
+    id: str
+    reads: Iterator[bytes]
+    """Each read as it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +34,31 @@ class GatewayClient:
     api_key: str | None = None
 
     @contextmanager
-    def stream(self, path: str, body: dict[str, Any]) -> Iterator[Iterator[bytes]]:
-        """Requests a stream; the value is an iterator of the reads, each as it arrives."""
-        with self._request("POST", path, {**body, "stream": True}) as response:
+    def stream(self, path: str, body: dict[str, Any]) -> Iterator[Stream]:
+        """Requests a stream."""
+        with self._stream("POST", path, {**body, "stream": True}) as stream:
+            yield stream
+
+    @contextmanager
+    def resume(self, stream_id: str, format: str) -> Iterator[Stream]:
+        """Reads a kept stream from its first event."""
+        path = f"/v1/streams/{quote(stream_id, safe='')}?format={format}"
+        with self._stream("GET", path) as stream:
+            yield stream
+
+    @contextmanager
+    def _stream(self, method: str, path: str, body: Any = None) -> Iterator[Stream]:
+        with self._request(method, path, body) as response:
             content_type = response.headers.get("Content-Type", "no content type")
             if not content_type.startswith("text/event-stream"):
                 raise ClientError(f"{response.url} returned {content_type}, not an event stream")
-            yield iter(lambda: response.raw.read1(READ_BYTES, decode_content=True), b"")
+            reads = iter(lambda: response.raw.read1(READ_BYTES, decode_content=True), b"")
+            yield Stream(response.headers.get("X-Stream-Id", ""), reads)
+
+    def answer_now(self, stream_id: str) -> None:
+        """Has the gateway end the thinking of a stream."""
+        with self._request("POST", f"/v1/streams/{quote(stream_id, safe='')}/answer"):
+            pass
 
     def get(self, path: str) -> dict[str, Any]:
         """The JSON object at a path."""

@@ -67,6 +67,10 @@ def trim_lines(lines: list[list[Segment]]) -> list[list[Segment]]:
     return trimmed
 
 
+def _source(image: Token) -> str:
+    return str(image.attrs.get("src", ""))
+
+
 class MarkdownPrinter:
     """Prints each block when it is complete; until then redraws it in a live region."""
 
@@ -128,6 +132,11 @@ class MarkdownPrinter:
             for child in token.children or ():
                 if child.type == "softbreak":  # models use single line ends as line breaks
                     child.type = "hardbreak"
+                elif child.type == "image":  # rich would show it behind the text around it
+                    child.type, child.content = (
+                        "text",
+                        f"[image: {child.content}] ({_source(child)})",
+                    )
             if token.level == 0 and token.nesting >= 0:
                 blocks.append((token.map[0] if token.map else 0, []))
             blocks[-1][1].append(token)

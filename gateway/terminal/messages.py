@@ -17,15 +17,19 @@ _FINISH_REASONS = {
 class MessagesAdapter:
     """Turns content blocks into events.
 
-    The thinking blocks come in a fixed order: the prompt summary, then the reasoning or its live
-    summary, then the full summary. Which of the two the second one is depends on the request.
+    The first thinking block is the prompt summary. Those that follow are lines of the live summary,
+    or, if the request asked for the reasoning, the reasoning and then the full summary.
     """
 
     def __init__(self, reasoning: str) -> None:
         """reasoning: the value of `--reasoning` that was requested."""
         traced = reasoning in ("raw", "both")
-        second = "reasoning_delta" if traced else "reasoning_summary_delta"
-        self._thinking_blocks = ["prompt_summary", second, "reasoning_summary"]
+        self._thinking_blocks = ["prompt_summary"]
+        if traced:
+            self._thinking_blocks += ["reasoning_delta", "reasoning_summary"]
+        self._later_blocks = "reasoning_delta" if traced else "reasoning_summary_delta"
+        self._lines: list[str] = []
+        """Of the live summary, until it is complete."""
         self._name = ""
         self._text = ""
         self._tool_calls = 0
@@ -39,7 +43,9 @@ class MessagesAdapter:
                 usage = as_dict(as_dict(data.get("message")).get("usage"))
                 self._prompt_tokens = usage.get("input_tokens", 0)
             case "content_block_start":
-                return self._start_block(as_dict(data.get("content_block")))
+                block = as_dict(data.get("content_block"))
+                is_over = block.get("type") != "thinking"
+                return [*(self._end_summary() if is_over else []), *self._start_block(block)]
             case "content_block_delta":
                 return self._add_delta(as_dict(data.get("delta")))
             case "content_block_stop":
@@ -47,7 +53,7 @@ class MessagesAdapter:
             case "message_delta":
                 self._set_end(as_dict(data.get("delta")), as_dict(data.get("usage")))
             case "message_stop":
-                return [Event("done", self._end)]
+                return [*self._end_summary(), Event("done", self._end)]
             case "ping":
                 return [Event("heartbeat", {})]
             case "error":
@@ -59,7 +65,7 @@ class MessagesAdapter:
         match block.get("type"):
             case "thinking":
                 blocks = self._thinking_blocks
-                self._name = blocks.pop(0) if blocks else "reasoning_delta"
+                self._name = blocks.pop(0) if blocks else self._later_blocks
             case "tool_use":
                 self._name = "tool_call_delta"
                 head = {key: block.get(key) for key in ("id", "name")}
@@ -81,8 +87,15 @@ class MessagesAdapter:
         return [Event(self._name, {"text": text})]
 
     def _stop_block(self) -> list[Event]:
-        name = self._name.removesuffix("_delta")
-        return [Event(name, {"text": self._text.strip()})] if name.endswith("_summary") else []
+        text = self._text.strip()
+        if self._name == "reasoning_summary_delta":
+            self._lines += filter(None, text.splitlines())
+            return []
+        return [Event(self._name, {"text": text})] if self._name.endswith("_summary") else []
+
+    def _end_summary(self) -> list[Event]:
+        text, self._lines = "\n".join(self._lines), []
+        return [Event("reasoning_summary", {"text": text})] if text else []
 
     def _set_end(self, delta: dict[str, Any], usage: dict[str, Any]) -> None:
         reason = str(delta.get("stop_reason"))

@@ -31,6 +31,12 @@ class Output:
 
     def __init__(self) -> None:
         self.answer = ""
+        self.asked = ""
+        """The prompt that was sent; "" where it is not known, as of a stream that is resumed."""
+
+    def says_more(self, summary: str) -> bool:
+        """Whether the prompt's summary says something that the prompt did not."""
+        return summary.split() != self.asked.split()
 
     def __enter__(self) -> "Output":
         return self
@@ -42,6 +48,9 @@ class Output:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def on_stream(self, answer_now: Callable[[], None]) -> None:
+        """The stream has begun. answer_now: ends the thinking. Raises ClientError."""
 
     def show(self, event: Event) -> None:
         """Shows the next event."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 HINT_DELAY_S = 2.0
-KEYS = "Enter sends, Alt+Enter inserts a line break, Ctrl-C stops an answer, Ctrl-D quits."
+KEYS = "Enter sends, Alt+Enter inserts a line break, Ctrl-C stops an answer, /help lists commands."
 
 
 def read_prompt(option: str | None) -> str | None:

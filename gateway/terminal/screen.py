@@ -7,7 +7,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.spinner import Spinner
 from rich.text import Text
 
+from gateway.terminal.errors import ClientError
 from gateway.terminal.events import Event
+from gateway.terminal.keys import Keys
 from gateway.terminal.live_region import LiveRegion
 from gateway.terminal.markdown import MarkdownPrinter
 from gateway.terminal.output import Output, ToolCalls, to_stdout
@@ -16,6 +18,7 @@ from gateway.terminal.text import estimate_tokens, join_surrogates, strip_contro
 
 MAX_LIVE_LINES = 8
 """How many of the latest summary lines the region shows, if the screen has room."""
+ANSWER_KEY = "a"
 
 
 def make_consoles(colour: bool) -> tuple[Console, Console]:
@@ -37,6 +40,8 @@ class ThinkingStatus:
         self._bytes = 0
         self._label = "Waiting for the model"
         self.lines: list[str] = []
+        self.hint = ""
+        """What the user can do, or what became of it."""
 
     def add_reasoning(self, text: str) -> None:
         """Counts more of the trace. The first call starts the clock, also with an empty text."""
@@ -55,9 +60,20 @@ class ThinkingStatus:
         self._spinner.update(text=Text(self.status(), style="cyan"))
         yield Text()
         yield self._spinner
-        room = max(0, min(MAX_LIVE_LINES, console.height - 5))
-        for line in self.lines[-room:] if room else ():
-            yield Text("  " + line, style="dim", no_wrap=True, overflow="ellipsis")
+        room = max(0, min(MAX_LIVE_LINES, console.height - 6))
+        yield from self._latest(console, options.max_width, room)
+        if self.hint:
+            yield Text("  " + self.hint, style="cyan", no_wrap=True, overflow="ellipsis")
+
+    def _latest(self, console: Console, width: int, room: int) -> list[Text]:
+        """The latest lines, wrapped, as many as there is room for."""
+        wrapped: list[Text] = []
+        for line in reversed(self.lines):
+            if len(wrapped) >= room:
+                break
+            pieces = Text(line, style="dim").wrap(console, max(8, width - 2))
+            wrapped = [*(Text("  ").append_text(piece) for piece in pieces), *wrapped]
+        return wrapped[-room:] if room else []
 
 
 class Screen(Output):
@@ -74,6 +90,7 @@ class Screen(Output):
         self._heading = ""
         self._partial_line = ""
         self._calls = ToolCalls()
+        self._keys: Keys | None = None
         self._handlers: dict[str, Callable[[str], None]] = {
             "prompt_summary": self._show_prompt,
             "reasoning_delta": self._show_reasoning,
@@ -85,6 +102,18 @@ class Screen(Output):
     def __enter__(self) -> "Output":
         self._region.start()
         return self
+
+    def on_stream(self, answer_now: Callable[[], None]) -> None:
+        def ask() -> None:
+            self._thinking.hint = "Ending the thinking…"
+            try:
+                answer_now()
+            except ClientError as error:
+                self._thinking.hint = error.message
+
+        self._keys = Keys({ANSWER_KEY: ask})
+        if self._keys.start():
+            self._thinking.hint = f"{ANSWER_KEY}: answer now"
 
     def show(self, event: Event) -> None:
         super().show(event)
@@ -101,11 +130,17 @@ class Screen(Output):
             self._region.print(text)
 
     def close(self) -> None:
-        self._region.stop()
-        self._end_reasoning()
+        self._end_thinking()
+        self._keep_lines()
         if self._markdown:
             self._markdown.close()
         self._plain.end_line()
+
+    def _keep_lines(self) -> None:
+        """Prints the live lines of a turn that has ended before its summary came."""
+        lines = self._thinking.lines
+        if self._reasoning == "summary" and lines and self._heading in ("", PROMPT):
+            self._print(SUMMARY, Text("\n".join(lines)), self._thinking.status(done=True))
 
     def _print(self, heading: str, text: Text, status: str = "") -> None:
         """Prints text above the live region; a new heading comes first, followed by `status`."""
@@ -120,7 +155,8 @@ class Screen(Output):
             self._region.print(text)
 
     def _show_prompt(self, text: str) -> None:
-        self._print(PROMPT, Text(text.strip()))
+        if self.says_more(text):
+            self._print(PROMPT, Text(text.strip()))
 
     def _show_reasoning(self, text: str) -> None:
         """Counts the trace and, if it was requested, prints its complete lines."""
@@ -144,9 +180,14 @@ class Screen(Output):
             self._thinking.add_reasoning("")
             self._thinking.lines.append(" ".join(text.split()))
 
-    def _show_summary(self, text: str) -> None:
+    def _end_thinking(self) -> None:
+        if self._keys is not None:
+            self._keys.stop()
         self._region.stop()
         self._end_reasoning()
+
+    def _show_summary(self, text: str) -> None:
+        self._end_thinking()
         if self._reasoning in ("summary", "both"):
             self._print(SUMMARY, Text(text.strip()), self._thinking.status(done=True))
 
@@ -154,8 +195,7 @@ class Screen(Output):
         if self._heading != ANSWER:
             if not text.strip("\n"):
                 return
-            self._region.stop()
-            self._end_reasoning()
+            self._end_thinking()
             self._print(ANSWER, Text())
         if self._markdown:
             self._markdown.write(text)

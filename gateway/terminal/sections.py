@@ -53,8 +53,11 @@ class Sections(Output):
     The answer goes to stdout, everything else to `write_phases`.
     """
 
-    def __init__(self, reasoning: str, write_phases: Write) -> None:
+    def __init__(self, reasoning: str, write_phases: Write, *, is_live: bool = True) -> None:
+        """is_live: somebody watches. Otherwise only the final summary is written, and not the lines
+        that it replaces."""
         super().__init__()
+        self._is_live = is_live
         self._reasoning = reasoning
         self._write_phases = write_phases
         self._heading = ""
@@ -67,7 +70,7 @@ class Sections(Output):
         super().show(event)
         match event.name:
             case "prompt_summary":
-                self._prompt = event.text
+                self._prompt = event.text if self.says_more(event.text) else ""
                 if self._write_phases is to_stdout:
                     self._write_prompt()
             case "reasoning_delta" if self._reasoning in ("raw", "both"):
@@ -75,10 +78,13 @@ class Sections(Output):
             case "reasoning_summary_delta" if self._reasoning == "summary":
                 line = event.text.rstrip("\n") + "\n"
                 self._live_summary += line
-                self._write_text(SUMMARY, line, dim=True)
+                if self._is_live:
+                    self._write_text(SUMMARY, line, dim=True)
             case "reasoning_summary" if self._reasoning in ("summary", "both"):
-                if event.text.split() != self._live_summary.split():
-                    self._write_text(SUMMARY, "\n" * bool(self._live_summary) + event.text)
+                shown = self._live_summary if self._is_live else ""
+                if event.text.split() != shown.split():
+                    self._write_text(SUMMARY, "\n" * bool(shown) + event.text)
+                self._live_summary = ""
             case "final_output_delta":
                 self._write_text(ANSWER, event.text)
             case "tool_call_delta":
@@ -111,4 +117,7 @@ class Sections(Output):
         super().note(line)
 
     def close(self) -> None:
+        if not self._is_live and self._live_summary:  # the turn has ended before its summary came
+            self._write_text(SUMMARY, self._live_summary)
+            self._live_summary = ""
         self._writer.end_line()

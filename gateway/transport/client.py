@@ -12,6 +12,7 @@ import urllib3
 
 from gateway.core.call import Call
 from gateway.errors import Full, UpstreamBroke, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from gateway.transport.causes import address_of, cause_of
 from gateway.transport.lines import (
     BROKE_OFF,
     MAX_LINE_BYTES,
@@ -26,30 +27,33 @@ _CONNECT_ERRORS: tuple[tuple[type[Exception], type[UpstreamError], str, str], ..
     (
         requests.ConnectTimeout,
         UpstreamTimeout,
-        "The upstream did not accept a connection in time.",
+        "The upstream at {address} did not accept a connection in time.",
         "upstream_connect_timeout",
     ),
     (
         requests.Timeout,
         UpstreamTimeout,
-        "The upstream did not answer in time.",
+        "The upstream at {address} did not answer in time.",
         "upstream_first_byte_timeout",
     ),
     (
         requests.exceptions.SSLError,
         UpstreamUnreachable,
-        "No TLS connection to the upstream could be made. If your own authority signed its "
-        "certificate, set UPSTREAM_CA_FILE.",
+        "No TLS connection to the upstream at {address} could be made: {cause}. If your own "
+        "authority signed its certificate, set UPSTREAM_CA_FILE.",
         "upstream_unreachable",
     ),
     (
         requests.RequestException,
         UpstreamUnreachable,
-        "The upstream could not be reached.",
+        "The upstream at {address} could not be reached: {cause}.",
         "upstream_unreachable",
     ),
 )
-"""requests' error → ours, for errors before the status. The first that matches applies."""
+"""requests' error → ours with its message, for errors before the status. The first that matches
+applies."""
+_SENT = requests.PreparedRequest()
+"""In place of a request that was sent."""
 
 
 class Transport:
@@ -68,13 +72,19 @@ class Transport:
         Raises UpstreamTimeout, UpstreamUnreachable, or Full when no more files may be opened.
         """
         try:
-            return Reply(self._send(call, read_timeout_s))
+            response = self._send(call, read_timeout_s)
+            # requests 2.34 would keep the request as long as the answer: megabytes for minutes.
+            response.request = _SENT
+            return Reply(response)
         except requests.RequestException as error:
             if _is_out_of_files(error):
                 raise Full("The gateway can open no more connections.") from error
             for foreign, ours, message, code in _CONNECT_ERRORS:
                 if isinstance(error, foreign):
-                    raise ours(message, code=code) from error
+                    message = message.format(address=address_of(call.url), cause=cause_of(error))
+                    failure = ours(message, code=code)
+                    failure.was_reached = _was_connected(error)
+                    raise failure from error
             raise
 
     def _send(self, call: Call, read_timeout_s: float | None) -> requests.Response:
@@ -194,6 +204,16 @@ def _was_hung_up(error: requests.ConnectionError) -> bool:
     cause = error.args[0] if error.args else None
     reason = cause.args[-1] if isinstance(cause, urllib3.exceptions.ProtocolError) else None
     return isinstance(reason, ConnectionError)
+
+
+def _was_connected(error: requests.RequestException) -> bool:
+    """Whether the connection had been made before this error."""
+    if isinstance(error, requests.ConnectTimeout):
+        return False
+    cause = error.args[0] if error.args else None
+    return isinstance(error, requests.Timeout) or isinstance(
+        cause, urllib3.exceptions.ProtocolError
+    )
 
 
 def _is_out_of_files(error: BaseException | None) -> bool:

@@ -7,6 +7,7 @@ address with fixed settings, so each of these is done once or not at all.
 
 import http.client
 import select
+import socket
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -15,7 +16,15 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.util import create_urllib3_context
+
+from gateway.transport.addresses import Connector
 
 Session = requests.Session
 """For the other rooms, which do not import requests."""
@@ -77,10 +86,35 @@ class _Adapter(HTTPAdapter):
         return response
 
 
-class _PolledConnection:
-    """Checks a kept connection with poll(2). urllib3 2.8 would use gevent's patched select."""
+_connector = Connector()
+
+
+class _OwnConnection:
+    """Connects by :class:`Connector`, and checks a kept connection with poll(2).
+
+    urllib3 2.8 would look names up without a limit, and use gevent's patched select.
+    """
 
     sock: Any
+    host: str
+    _dns_host: str
+    port: int
+    timeout: Any
+    socket_options: Any
+
+    def _new_conn(self) -> socket.socket:
+        """Replaces the method that both HTTPConnection and HTTPSConnection connect with."""
+        host = self._dns_host.strip("[]")
+        try:
+            return _connector.connect(host, self.port, self.timeout, self.socket_options or ())
+        except UnicodeError:
+            raise LocationParseError(f"{host!r}, label empty or too long") from None
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"{self.host} did not answer in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"{error}") from error  # type: ignore[arg-type]
 
     @property
     def is_connected(self) -> bool:
@@ -104,11 +138,11 @@ class _Response(http.client.HTTPResponse):
         raise http.client.HTTPException("too many interim answers")
 
 
-class _Connection(_PolledConnection, HTTPConnection):
+class _Connection(_OwnConnection, HTTPConnection):
     response_class = _Response
 
 
-class _TlsConnection(_PolledConnection, HTTPSConnection):
+class _TlsConnection(_OwnConnection, HTTPSConnection):
     response_class = _Response
 
 

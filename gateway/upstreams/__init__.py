@@ -1,17 +1,11 @@
-"""The kinds of model servers: the requests to send, and how to read the answers. No I/O.
+"""The model servers: the requests to send, and how to read the answers. No I/O.
 
-To add a kind, write a module with a class that does what :class:`gateway.upstreams.base.Upstream`
-says, add a row to UPSTREAMS, and add the name to `gateway.config.UpstreamKind`.
+All servers speak OpenAI's `/chat/completions` with variations; :class:`.chat.ChatUpstream` reads
+them all. What they can do beside that, such as limiting the thinking, stands in the table KINDS: to
+add a kind, add a row to :mod:`.kinds` and its name to `gateway.config.UpstreamKind`.
 """
 
-from collections.abc import Callable
-
-from gateway.config import UpstreamConfig, UpstreamKind
-from gateway.upstreams.base import Upstream
 from gateway.upstreams.chat import ChatUpstream
-from gateway.upstreams.error_bodies import Redact
+from gateway.upstreams.kinds import CHAT, KINDS, Kind, Way
 
-UPSTREAMS: dict[UpstreamKind, Callable[[UpstreamConfig, Redact], Upstream]] = {
-    "chat": ChatUpstream,
-}
-"""Kind → class. `chat` is any server with OpenAI's `/chat/completions`, whatever its variations."""
+__all__ = ["CHAT", "KINDS", "ChatUpstream", "Kind", "Way"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from gateway.core.call import Call
-from gateway.core.turn import Reader
+from gateway.core.reading import Reader
 from gateway.errors import UpstreamRefused
 
 
@@ -20,6 +20,15 @@ class Upstream(Protocol):
         model: the model's name on this upstream; "" leaves the choice to the upstream.
         """
 
+    def control(self, completion_id: str, model: str, request_id: str) -> Call:
+        """The request that ends the thinking of a running answer, for kinds that know it.
+
+        completion_id: the id that the chunks of the answer have.
+        """
+
+    def probe(self, path: str, request_id: str) -> Call:
+        """The request for a path of the server, to find out of which kind it is."""
+
     def models(self, request_id: str) -> Call:
         """The request for the list of models."""
 
@@ -32,5 +41,10 @@ class Upstream(Protocol):
     def reader(self, choice: int = 0) -> Reader:
         """A reader for one choice of an answer."""
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
-        """The error for an answer with a status other than 200, without the gateway's keys."""
+    def refusal(
+        self, status: int, headers: Mapping[str, str], body: bytes, url: str = ""
+    ) -> UpstreamRefused:
+        """The error for an answer with a status other than 200, without the gateway's keys.
+
+        url: what was asked; "" for a completion.
+        """

@@ -37,7 +37,9 @@ class ChatUpstream:
             self._fixed_headers["Authorization"] = f"Bearer {config.api_key}"
         base, query = _base_url(config.url)
         self._completions_url = base + _COMPLETIONS + query
+        self._control_url = f"{base}{_COMPLETIONS}/control{query}"
         self._models_url = base + "/models" + query
+        self._root_url = config.url
         self._health_url = urljoin(config.url, config.health_path) if config.health_path else None
 
     def completion(self, body: Mapping[str, Any], model: str, request_id: str) -> Call:
@@ -65,6 +67,18 @@ class ChatUpstream:
         }
         return Call(self._completions_url, headers, dumps(sent).encode())
 
+    def control(self, completion_id: str, model: str, request_id: str) -> Call:
+        """The request that ends the thinking of a running answer, as llama.cpp knows it."""
+        asked = {"id": completion_id, "action": "reasoning_end"}
+        asked |= {"model": model} if model else {}
+        headers = self._headers(request_id) | {"Content-Type": "application/json"}
+        return Call(self._control_url, headers, dumps(asked).encode())
+
+    def probe(self, path: str, request_id: str) -> Call:
+        """The request for a path of the server, to find out of which kind it is."""
+        headers = self._headers(request_id) | {"Accept": "application/json"}
+        return Call(urljoin(self._root_url, path), headers)
+
     def models(self, request_id: str) -> Call:
         """The request for the list of models."""
         return Call(self._models_url, self._headers(request_id) | {"Accept": "application/json"})
@@ -85,8 +99,13 @@ class ChatUpstream:
         """A reader for one choice of an answer."""
         return ChatReader(choice, self._redact, self._key_setting)
 
-    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
-        """The error for an answer with a status other than 200, without the gateway's keys."""
+    def refusal(
+        self, status: int, headers: Mapping[str, str], body: bytes, url: str = ""
+    ) -> UpstreamRefused:
+        """The error for an answer with a status other than 200, without the gateway's keys.
+
+        url: what was asked; "" for a completion.
+        """
         if 300 <= status < 400:
             return UpstreamRefused(
                 status,
@@ -97,7 +116,7 @@ class ChatUpstream:
         retry_after_s = _retry_after_s(headers)
         refused = UpstreamRefused(
             status,
-            words.message or f"The upstream answered with status {status}.",
+            words.message or _unexplained(status, url or self._completions_url),
             type=words.type,
             param=words.param,
             code=words.code,
@@ -112,6 +131,12 @@ class ChatUpstream:
         # A compressed stream could not be passed on as it arrives.
         own = {"Accept-Encoding": "identity", "X-Request-Id": request_id}
         return self._fixed_headers | own
+
+
+def _unexplained(status: int, url: str) -> str:
+    if status == 404:
+        return f"The upstream has nothing at {urlsplit(url).path}; check its address."
+    return f"The upstream answered with status {status}."
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> int | None:

@@ -8,16 +8,20 @@ from typing import Any, get_args
 from flask import Blueprint, Response
 
 from gateway.apis import Api, dialects_of
-from gateway.apis.base import KEY_HEADERS, Endpoint, EndpointRequest, Operation, ServedModel
+from gateway.apis.base import KEY_HEADERS, Endpoint, EndpointRequest, Operation, Replay, ServedModel
 from gateway.config import Config, Format
 from gateway.core.families import Families
 from gateway.core.sse import dumps
 from gateway.errors import UnknownModel
+from gateway.relay.streams import Streams
+from gateway.routing.kinds import KnownKinds
 from gateway.routing.models import ListedModel, ModelList
+from gateway.upstreams.kinds import described
 from gateway.web.auth import Authenticator
 from gateway.web.browsers import add_checks
 from gateway.web.inference import Inference
 from gateway.web.request import current_request
+from gateway.web.streams import StreamReader, add_stream_routes
 
 _VALID_ID = re.compile(r"[\w.:-]{1,128}\Z")
 
@@ -27,7 +31,10 @@ def make_blueprint(
     apis: Sequence[Api],
     inference: Inference,
     model_list: ModelList,
+    kinds: KnownKinds,
     families: Families,
+    streams: Streams,
+    reader: StreamReader,
     clock: Callable[[], float],
 ) -> Blueprint:
     """The routes, bound to the services they use."""
@@ -42,13 +49,14 @@ def make_blueprint(
         return [ServedModel(model.id, model.own_name) for model in allowed()]
 
     for api in apis:
-        _add_api(blueprint, api, inference, served)
+        _add_api(blueprint, api, inference, reader, served)
+    add_stream_routes(blueprint, streams, reader)
     formats = ",".join(get_args(Format))
 
     @blueprint.get("/v1/models")
     @blueprint.get(f"/<any({formats}):format>/v1/models")
     def models(format: str | None = None) -> Response:
-        data = [_described(families, model) for model in allowed()]
+        data = [_described(families, kinds, model) for model in allowed()]
         # Anthropic's SDKs read the pages of a list by the last three.
         ids = [model["id"] for model in data] or [None]
         page = {"first_id": ids[0], "last_id": ids[-1], "has_more": False}
@@ -60,13 +68,13 @@ def make_blueprint(
         found = allowed()
         for model in found:
             if model.id == id:
-                return _json(_described(families, model))
+                return _json(_described(families, kinds, model))
         raise UnknownModel(id, [model.id for model in found])
 
     return blueprint
 
 
-def _described(families: Families, model: ListedModel) -> dict[str, Any]:
+def _described(families: Families, kinds: KnownKinds, model: ListedModel) -> dict[str, Any]:
     """A model as OpenAI's and Anthropic's clients know it, with what the gateway knows of it."""
     return {
         "id": model.id,
@@ -80,6 +88,7 @@ def _described(families: Families, model: ListedModel) -> dict[str, Any]:
         "family": families.find(model.own_name).name,
         "unmarked_text": _unmarked_text(families, model),
         "upstream": model.upstream,
+        "server": described(kinds.known(model.upstream)),
     }
 
 
@@ -87,6 +96,7 @@ def _add_api(
     blueprint: Blueprint,
     api: Api,
     inference: Inference,
+    reader: StreamReader,
     served: Callable[[], Sequence[ServedModel]],
 ) -> None:
     """The routes of one row of APIS.
@@ -106,12 +116,20 @@ def _add_api(
         def answer(**segments: str) -> Response:
             body = inference.read_body(api, current_request()) if endpoint.reads_body else {}
             models = served() if endpoint.needs_models else ()
-            request = EndpointRequest(body, segments, models)
-            return _json(endpoint.answer(request), endpoint.headers)
+            current = current_request()
+            answers = reader.answers(current.principal)
+            request = EndpointRequest(
+                body=body, segments=segments, answers=answers, query=current.args, models=models
+            )
+            answered = endpoint.answer(request)
+            if isinstance(answered, Replay):
+                return reader.replay(answered)
+            return _json(answered, endpoint.headers)
 
         rule = re.sub(r"\{(\w+)\}", r"<\1>", endpoint.path)
         methods = list(endpoint.methods)
-        blueprint.add_url_rule(rule, f"{api.name} {endpoint.path}", answer, methods=methods)
+        name = f"{api.name} {endpoint.path} {methods[0]}"
+        blueprint.add_url_rule(rule, name, answer, methods=methods)
 
     for operation in api.operations:
         add_operation(operation)

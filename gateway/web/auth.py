@@ -5,6 +5,7 @@ from hmac import compare_digest
 from typing import Protocol
 
 from gateway.config import Principal
+from gateway.config.keys import as_hash, hash_of
 from gateway.errors import InvalidKey
 
 
@@ -18,8 +19,8 @@ class Authenticator:
     """Knows the keys that let a client in."""
 
     def __init__(self, principals: Sequence[tuple[str, Principal]]) -> None:
-        """principals: each key with its holder."""
-        self._principals = [(key.encode(), principal) for key, principal in principals]
+        """principals: each key, or its hash, with its holder."""
+        self._principals = [(as_hash(key), principal) for key, principal in principals]
 
     def authenticate(self, headers: Headers, key_headers: Sequence[str]) -> Principal:
         """The holder of the key in one of these headers. Raises InvalidKey.
@@ -37,15 +38,16 @@ class Authenticator:
                 return principal
         raise InvalidKey(f"The gateway does not know this key; send another as {how}.")
 
-    def _find(self, key: bytes) -> Principal | None:
+    def _find(self, key: str) -> Principal | None:
         """Compares with every key, whichever fits, so that the time taken tells nothing of any."""
-        found = [holder for known, holder in self._principals if compare_digest(key, known)]
+        sent = hash_of(key)
+        found = [holder for known, holder in self._principals if compare_digest(sent, known)]
         return found[0] if found else None
 
 
-def _key_in(name: str, header: str) -> bytes:
+def _key_in(name: str, header: str) -> str:
     if name == "Authorization":
         scheme, _, header = header.partition(" ")
         if scheme.lower() != "bearer":
-            return b""
-    return header.strip().encode()
+            return ""
+    return header.strip()

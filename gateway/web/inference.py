@@ -1,7 +1,6 @@
 """Answers a request for the model: reads its body, starts a run, streams or collects the answer."""
 
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -9,28 +8,34 @@ from typing import Any
 from flask import Response
 from msgspec.structs import replace
 
-from gateway.apis import Answer, Api, Dialect, NonStreamedAnswer
-from gateway.apis.base import Operation, ReadyAnswer
+from gateway.apis import Api, ChatRequest, Dialect, NonStreamedAnswer
+from gateway.apis.base import Keep, Operation, ReadyAnswer
 from gateway.apis.json import read_json
+from gateway.apis.kept import StreamInfo
 from gateway.apis.seal import sealer
-from gateway.config import LATEST, Config, Principal
+from gateway.config import ANONYMOUS, LATEST, Config, Principal
+from gateway.core.budgets import budget_of
 from gateway.core.events import Done
 from gateway.core.sse import dumps
+from gateway.core.thoughts import ThoughtRecord
 from gateway.errors import BadRequest, TurnFailed, UnsupportedMedia
 from gateway.relay.delivery import Delivery, StreamBody
 from gateway.relay.relay import Relay
 from gateway.relay.run import RequestContext
+from gateway.relay.streams import Streams
 from gateway.relay.turns import TurnFactory
 from gateway.routing.models import ModelList
 from gateway.server.body import BodyBudget, read_body
 from gateway.server.response_socket import ResponseSocket
 from gateway.server.waiting import WaitingRequests
+from gateway.web.answers import Answers
 from gateway.web.content_coding import decode_body
 from gateway.web.request import GatewayRequest
+from gateway.web.trace_context import trace_context
 
 _MAX_MODEL_CHARS = 512
 """Every frame of an answer repeats the model's name."""
-STREAM_HEADERS = {
+_STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",  # nginx would hold the stream back
 }
@@ -45,6 +50,7 @@ class Inference:
         dialects: Mapping[str, type[Dialect]],
         turns: TurnFactory,
         relay: Relay,
+        streams: Streams,
         model_list: ModelList,
         waiting: WaitingRequests,
     ) -> None:
@@ -53,9 +59,11 @@ class Inference:
         self._dialects = dialects
         self._turns = turns
         self._relay = relay
+        self._streams = streams
         self._model_list = model_list
         self._waiting = waiting
         self._budget = BodyBudget()
+        self._keeps_all = config.keep_streams
 
     def read_body(
         self, api: Api, request: GatewayRequest, format: str | None = None
@@ -82,8 +90,10 @@ class Inference:
                 body = decode_body(body, coding, config.max_body_bytes)
             return read_json(body, not_json)
 
-    def _seal(self, model: str) -> Callable[[str], str]:
-        """model: the name that the client uses, with which it will hand the seal back."""
+    def seal(self, model: str) -> Callable[[ThoughtRecord], str]:
+        """Returns what seals the thoughts of a model.
+
+        model: the name that the client uses, with which it will hand the seal back."""
         return partial(sealer(self._config.seal_keys).seal, model)
 
     def answer(
@@ -95,6 +105,8 @@ class Inference:
         """
         body = self.read_body(api, request, format)
         request.dialect = api.format_of(body, format, self._config)
+        if api.complete is not None:
+            body = api.complete(body, Answers(self._streams, request.principal, self.seal))
         read = operation.read(body, format, self._config)
         if len(read.model) > _MAX_MODEL_CHARS:
             raise BadRequest(
@@ -105,29 +117,72 @@ class Inference:
         if isinstance(read, ReadyAnswer):
             self._relay.check_served(name, request.principal)
             return Response(dumps(read.body(int(time.time()))), content_type="application/json")
-        asked = self._turns.resolve_options(replace(read, model=name))
+        budget = read.options.thinking_budget
+        budget = budget_of(body) if budget is None else budget
+        asked = self._turns.resolve_options(replace(read, model=name, thinking_budget=budget))
         asked = self._turns.recall(asked, request.principal)
-        stream_id = uuid.uuid4().hex
-        dialect = self._dialects[asked.dialect]
-        answer = Answer(
-            id=stream_id,
-            model=read.model or "default",
+        if asked.options.keep or asked.keep == "background":
+            self._relay.kept.check_store()
+        info = self._info(asked, read.model, request)
+        delivery = self._open(asked, info, request)
+        return self._deliver(delivery, asked, info, request)
+
+    def _info(self, asked: ChatRequest, model: str, request: GatewayRequest) -> StreamInfo:
+        """What is kept of the stream, and what its frames have in common.
+
+        model: as the client named it, with which it will hand a seal back.
+        """
+        return StreamInfo(
+            id=self._streams.new_id(),
+            principal=request.principal.name,
+            dialect=asked.dialect,
+            keep=self._keep(asked),
+            model=model,
             created=int(time.time()),
             request_id=request.id,
             reasoning=asked.options.reasoning,
-            seal=self._seal(read.model) if asked.seals_thoughts else None,
+            seals_thoughts=asked.seals_thoughts != "never",
             include_usage=asked.include_usage,
             echo=asked.echo,
             prompt_tokens=asked.prompt_tokens,
+            streamed=asked.stream,
+            input=asked.input,
         )
-        client = request.environ.get("gunicorn.socket")
-        context = RequestContext(request.id, request.started, request.principal, client)
+
+    def _open(self, asked: ChatRequest, info: StreamInfo, request: GatewayRequest) -> Delivery:
+        """Starts the run, and its delivery to the client."""
+        context = RequestContext(
+            request.id,
+            request.started,
+            request.principal,
+            request.environ.get("gunicorn.socket"),
+            _caller_of(request),
+            trace_context(request.headers),
+        )
         turn = self._turns.make(asked, request.started, request.principal)
-        delivery = self._relay.open(stream_id, asked, context, turn)
+        kept = info if info.keep != "no" else None
+        return self._relay.open(info.id, asked, context, turn, kept)
+
+    def _deliver(
+        self, delivery: Delivery, asked: ChatRequest, info: StreamInfo, request: GatewayRequest
+    ) -> Response:
+        """The response: a stream, the whole answer, or that it is queued."""
+        dialect = self._dialects[asked.dialect]
+        answer = info.answer(asked.dialect, self.seal(info.model))
         if asked.stream:
             socket = self._relay.response_socket(request.environ)
-            return _streamed(delivery, dialect(answer), socket)
-        return _not_streamed(delivery, dialect.non_streamed(answer))
+            waits = dialect.waits_for_upstream and info.keep != "background"
+            return _streamed(delivery, dialect(answer), socket, info.id, waits=waits)
+        if info.keep == "background":
+            delivery.close()
+            return _whole(dumps(dialect.non_streamed(answer).body()), info.id)
+        return _not_streamed(delivery, dialect.non_streamed(answer), info.id)
+
+    def _keep(self, request: ChatRequest) -> Keep:
+        wanted = request.options.keep
+        if request.keep == "background":
+            return "background"
+        return "detached" if wanted or (wanted is None and self._keeps_all) else request.keep
 
     def _served_name(self, model: str, principal: Principal) -> str:
         """The name by which the model is known here: `m:latest` and `m` are one model.
@@ -139,22 +194,42 @@ class Inference:
         return self._relay.served_name(model, principal)
 
 
-def _streamed(delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> Response:
-    if dialect.waits_for_upstream:
+def _caller_of(request: GatewayRequest) -> str:
+    """The name of the client's key; without keys, its address."""
+    principal = request.principal
+    return principal.name if principal is not ANONYMOUS else f"at {request.remote_addr}"
+
+
+def _streamed(
+    delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None, id: str, *, waits: bool
+) -> Response:
+    """waits: an error that comes soon becomes the status of the response."""
+    run = delivery.run
+    if waits and run is not None:
         try:
-            delivery.run.wait_until_accepted()
+            run.wait_until_accepted()
         except BaseException:
             delivery.close()
             raise
+    return stream_response(delivery, dialect, id, socket)
+
+
+def stream_response(
+    delivery: Delivery, dialect: Dialect, id: str, socket: ResponseSocket | None = None
+) -> Response:
+    """The response that streams a delivery.
+
+    id: of the stream. socket: where direct writes may go; None: nowhere.
+    """
     return Response(
         StreamBody(delivery, dialect, socket),
         content_type=dialect.content_type,
-        headers=STREAM_HEADERS | {"X-Stream-Id": delivery.run.id},
+        headers=_STREAM_HEADERS | {"X-Stream-Id": id},
         direct_passthrough=True,
     )
 
 
-def _not_streamed(delivery: Delivery, answer: NonStreamedAnswer) -> Response:
+def _not_streamed(delivery: Delivery, answer: NonStreamedAnswer, id: str) -> Response:
     """Waits for the end of the turn and answers with one JSON object."""
     body = ""
     try:
@@ -167,12 +242,13 @@ def _not_streamed(delivery: Delivery, answer: NonStreamedAnswer) -> Response:
         delivery.close()
     if answer.error is not None:
         failure = TurnFailed(answer.error)
+        assert delivery.run is not None, "only the client of a run waits for its whole answer"
         failure.model_ran = delivery.run.turn.model_ran
         raise failure
     if delivery.left is not None:
         raise delivery.left
-    return Response(
-        body,
-        content_type="application/json",
-        headers={"X-Stream-Id": delivery.run.id},
-    )
+    return _whole(body, id)
+
+
+def _whole(body: str, id: str) -> Response:
+    return Response(body, content_type="application/json", headers={"X-Stream-Id": id})

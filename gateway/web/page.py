@@ -34,6 +34,8 @@ _POLICY = "; ".join(
 
 _CLASSIC_SCRIPTS = {"theme.js"}
 """Scripts that are not modules."""
+_LAZY = ("lazy/", "markdown/")
+"""The folders of the modules that the page loads when they are first needed."""
 _STATIC = Path(__file__).parent.parent / "static"
 _ONE_YEAR_S = 365 * 24 * 3600
 
@@ -47,7 +49,11 @@ def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]
     files = sorted(file for file in _STATIC.rglob("*") if file.is_file())
     fingerprint = _fingerprint(files)
     scripts = [file.relative_to(_STATIC).as_posix() for file in files if file.suffix == ".js"]
-    modules = [script for script in scripts if script not in _CLASSIC_SCRIPTS]
+    modules = [
+        script
+        for script in scripts
+        if script not in _CLASSIC_SCRIPTS and not script.startswith(_LAZY)
+    ]
 
     @page.get("/")
     def index() -> Response:
@@ -66,7 +72,7 @@ def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
-        return response
+        return _compressed(response)
 
     @page.get("/static/<requested>/<path:name>")
     def static(requested: str, name: str) -> Response:
@@ -97,7 +103,7 @@ def _fingerprint(files: Sequence[Path]) -> str:
 def _compressed(response: Response) -> Response:
     """Compresses the response with gzip if the client accepts that.
 
-    Only static files are compressed: compressing a stream would delay its events.
+    Only the page and its files are compressed: compressing a stream would delay its events.
     """
     response.vary.add("Accept-Encoding")
     if current_request().accept_encodings.quality("gzip") > 0:
@@ -105,5 +111,6 @@ def _compressed(response: Response) -> Response:
         response.direct_passthrough = False
         response.set_data(gzip.compress(response.get_data()))
         response.content_encoding = "gzip"
-        response.set_etag(etag or "", weak=True)
+        if etag:
+            response.set_etag(etag, weak=True)
     return response

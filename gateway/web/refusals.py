@@ -63,6 +63,9 @@ def _refusal(error: errors.GatewayError, dialects: Mapping[str, type[Dialect]]) 
 
 def _from_http(error: HTTPException) -> errors.GatewayError:
     if isinstance(error, MethodNotAllowed):
+        if current_request().headers.get("Upgrade", "").lower() == "websocket":
+            # Codex repeats the handshake for seconds after any other status.
+            return errors.NoWebSocket()
         return errors.MethodNotAllowed("This path does not know this method; see the Allow header.")
     if error.code == 404:
         return errors.NotFound(

@@ -11,8 +11,9 @@ from gateway.core.events import (
     SummaryDelta,
 )
 from gateway.core.families import Families
+from gateway.core.reading import Reading
 from gateway.core.summarizers import ExtractiveSummarizer, Summarizer
-from gateway.core.turn import Reading, Turn
+from gateway.core.turn import Turn
 from gateway.upstreams.chat_reader import ChatReader
 
 FINISH = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
@@ -54,6 +55,7 @@ def make_turn(
     families: Families | None = None,
     body: dict[str, Any] | None = None,
     max_tokens: int | None = None,
+    keeps_answer: bool = False,
 ) -> Turn:
     """A turn that began at second 0."""
     families = families or Families(Config())
@@ -65,6 +67,7 @@ def make_turn(
             reader or ChatReader(), families.reading(upstream, model, body or {}, starts_inside)
         ),
         max_tokens=max_tokens,
+        keeps_answer=keeps_answer,
         summarizer=summarizer or ExtractiveSummarizer("What is 2+2?", budget),
     )
     turn.call("upstream", model)

@@ -102,7 +102,7 @@ SOCKETS = "gateway/server/sockets.py"
 DRIVER = "gateway/relay/callback_driver.py"
 METRICS = "gateway/observe/metrics.py"
 RESERVED = "gateway/observe/reserved_file.py"
-CONF = "gunicorn.conf.py"
+CONF = "gateway/server/gunicorn_settings.py"
 
 USES = [
     # The plain socket under gevent's, which is read and written without a greenlet.
@@ -130,6 +130,8 @@ USES = [
     Use(CLIENT, "num_connections", "urllib3", lambda: urllib3.HTTPConnectionPool("127.0.0.1")),
     # Connections of our own classes.
     Use(SESSION, "is_connected", "urllib3", lambda: urllib3.connection.HTTPConnection),
+    Use(SESSION, "_new_conn", "urllib3", lambda: urllib3.connection.HTTPSConnection),
+    Use(SESSION, "_dns_host", "urllib3", lambda: urllib3.connection.HTTPConnection("a")),
     Use(SESSION, "_read_status", "python", lambda: http.client.HTTPResponse),
     Use(SESSION, "response_class", "python", lambda: urllib3.connection.HTTPConnection),
     Use(SESSION, "ConnectionCls", "urllib3", lambda: urllib3.HTTPConnectionPool),
@@ -156,6 +158,7 @@ USES = [
         for name in ("ParseException", "InvalidRequestLine", "InvalidResponseHeader")
     ),
     Use(WORKER, "unreader", "gunicorn", gunicorn_request),
+    Use(WORKER, "force_close", "gunicorn", gunicorn_request),
     Use(WORKER, "buf", "gunicorn", lambda: gunicorn_request().unreader),
     Use(BODY, "body", "gunicorn", gunicorn_request),
     Use(BODY, "failed", "gunicorn", lambda: gunicorn_request().body),

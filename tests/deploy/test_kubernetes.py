@@ -77,8 +77,17 @@ def test_the_settings_are_valid() -> None:
     tomllib.loads(manifests()["ConfigMap"]["data"]["gateway.toml"])
     config = Config.load(settings)
     [container] = pod_spec()["containers"]
-    assert container["ports"] == [{"name": "http", "containerPort": config.port}]
-    assert config.host == "0.0.0.0"
+    assert config.admin_address is not None
+    host, admin_port = config.admin_address
+    assert container["ports"] == [
+        {"name": "http", "containerPort": config.port},
+        {"name": "admin", "containerPort": admin_port},
+    ]
+    assert config.host == host == "0.0.0.0"
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["port"] == "admin"
+    annotations = manifests()["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(admin_port)
 
 
 def test_the_pod_has_enough_time_to_drain() -> None:

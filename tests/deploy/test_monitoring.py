@@ -143,9 +143,10 @@ TURNS = [grows("gateway_turns_total", 'upstream="a",end="done",blame="none"', 60
 HEALTHY = [
     stays("up", 'job="reasoning-gateway",instance="g"', 1),
     *TURNS,
-    stays("gateway_breaker_state", 'upstream="a"', 0),
+    stays("gateway_breaker_state", 'upstream="a",worker="0"', 0),
     stays("gateway_open_streams", 'instance="g"', 100),
     stays("gateway_stream_limit", 'instance="g"', 2000),
+    stays("gateway_stream_store_up", 'instance="g"', 1),
     grows("gateway_turn_errors_total", 'code="client_left"', 30),
     grows("gateway_error_responses_total", 'code="bad_request"', 30),
 ]
@@ -156,7 +157,7 @@ FAULTS: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
     ),
     "GatewayBreakerOpen": (
         {"upstream": "a"},
-        [stays("gateway_breaker_state", 'upstream="a",instance="g"', 2)],
+        [stays("gateway_breaker_state", 'upstream="a",worker="0",instance="g"', 2)],
     ),
     "GatewayUpstreamFailing": (
         {"upstream": "a"},
@@ -174,6 +175,10 @@ FAULTS: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
             stays("gateway_open_streams", 'instance="g"', 1900),
             stays("gateway_stream_limit", 'instance="g"', 2000),
         ],
+    ),
+    "GatewayStreamStoreAway": (
+        {"instance": "g"},
+        [stays("gateway_stream_store_up", 'instance="g"', 0)],
     ),
     "GatewayRejectsRequests": (
         {"code": "gateway_full"},

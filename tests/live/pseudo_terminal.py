@@ -16,9 +16,9 @@ from types import TracebackType
 
 import pyte
 
+from tests.machine import PATIENCE_S
 from tests.programs import ROOT
 
-PATIENCE_S = 30
 _ENVIRON = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
 """Without the size of the tests' own terminal: readline sets it, and it would override the size of
 the pseudo-terminal."""

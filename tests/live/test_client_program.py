@@ -9,11 +9,12 @@ import pytest
 
 from gateway.terminal.formats import FORMATS
 from tests.live.wire import in_parallel
+from tests.machine import PATIENCE_S
 from tests.programs import ROOT, start_gateway
 
 
 def run_client(
-    url: str, *args: str, stdin: str | None = None, timeout_s: float = 20
+    url: str, *args: str, stdin: str | None = None, timeout_s: float = PATIENCE_S
 ) -> tuple[int, str, str]:
     """Returns the exit status, stdout and stderr."""
     done = subprocess.run(
@@ -49,7 +50,6 @@ def test_trace_and_summary_are_printed_under_headings(gateway_url: str) -> None:
     status, stdout, stderr = run_client(gateway_url, "--prompt", "hi", "--reasoning", "both")
     assert (status, stderr) == (0, "")
     assert stdout == (
-        "[PROMPT]\nhi\n\n"
         "[REASONING]\nI should greet in one sentence. Keep it short.\n\n"
         "[REASONING SUMMARY]\nI should greet in one sentence. Keep it short.\n\n"
         "[FINAL RESPONSE]\nHi! Nice to meet you.\n"
@@ -60,9 +60,7 @@ def test_the_answer_goes_to_stdout_and_the_rest_to_stderr(gateway_url: str) -> N
     status, stdout, stderr = run_client(gateway_url, "--prompt", "hi")
     assert (status, stdout) == (0, "Hi! Nice to meet you.\n")
     assert stderr == (
-        "[PROMPT]\nhi\n\n"
-        "[REASONING SUMMARY]\nI should greet in one sentence. Keep it short.\n\n"
-        "[FINAL RESPONSE]\n"
+        "[REASONING SUMMARY]\nI should greet in one sentence. Keep it short.\n\n[FINAL RESPONSE]\n"
     )
 
 
@@ -73,7 +71,7 @@ def test_every_format_looks_the_same(gateway_url: str) -> None:
         assert (status, stderr) == (0, "")
         assert stdout.endswith("[FINAL RESPONSE]\n2 + 2 = 4.\n")
         if format != "plain":
-            assert stdout.startswith("[PROMPT]\nWhat is 2+2?\n\n[REASONING SUMMARY]\n")
+            assert stdout.startswith("[REASONING SUMMARY]\n")
 
     in_parallel(check, FORMATS)
 
@@ -161,7 +159,7 @@ def test_an_unreachable_upstream_is_one_line() -> None:
     with start_gateway("http://127.0.0.1:1") as gateway:
         status, _, stderr = run_client(gateway.url, "--prompt", "hi")
     assert status == 1
-    assert "upstream could not be reached" in stderr
+    assert "could not be reached: connection refused." in stderr
     assert stderr.count("\n") == 1
 
 

@@ -26,11 +26,11 @@ def test_the_image_has_every_file_that_the_gateway_needs(tmp_path: Path, mock_ur
             shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, tmp_path)
-    command = re.search(r'^CMD \["gunicorn", (.+)\]$', DOCKERFILE, re.MULTILINE).group(1)
-    args = [str(Path(sys.executable).parent / "gunicorn"), *re.findall(r'"([^"]+)"', command)]
+    command = re.search(r'^CMD \["python", (.+)\]$', DOCKERFILE, re.MULTILINE).group(1)
+    args = [sys.executable, *re.findall(r'"([^"]+)"', command)]
     env = {"UPSTREAM_URL": mock_url, "PORT": "0", "WEB_CONCURRENCY": "1"}
     with Program(args, r"Listening at: (http://\S+)", env, cwd=tmp_path) as gateway:
-        with urllib.request.urlopen(f"{gateway.url}/", timeout=10) as page:
+        with urllib.request.urlopen(f"{gateway.url}/", timeout=60) as page:
             assert b"data-testid" in page.read()
         check = [sys.executable, "client.py", "--health", "--url", gateway.url]
         Program(check, r"ok", cwd=tmp_path).stop()

@@ -14,8 +14,6 @@ from tests.live.test_slow_clients import answer, connect
 from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
 from tests.programs import Program, boot_gateway, start_gateway
 
-pytestmark = pytest.mark.alone
-
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CONNECTIONS = 201
 """All that a worker with MAX_STREAMS=1 accepts at once."""
@@ -76,7 +74,7 @@ def test_idle_connections_are_closed_when_all_slots_are_taken(mock_url: str) -> 
         assert not is_open(first)
         assert is_open(last)
         assert "Traceback" not in gateway.output()
-        assert "[ERROR]" not in gateway.output()
+        assert '"level": "error"' not in gateway.output()
 
 
 def test_a_stream_does_not_count_as_idle(mock_url: str) -> None:
@@ -91,12 +89,12 @@ def test_a_stream_does_not_count_as_idle(mock_url: str) -> None:
 def test_clients_that_do_not_read_are_disconnected_from_any_response(mock_url: str) -> None:
     """Also from responses that are not streams, which the sweeper does not check."""
     with start_gateway(mock_url, stall_timeout_s=1) as gateway, connect(gateway) as client:
-        client.settimeout(15)
+        client.settimeout(60)
         pipelined = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
         with pytest.raises(ConnectionError):  # and no TimeoutError
             client.sendall(pipelined * 1000)
         assert "Traceback" not in gateway.output()
-        assert "[ERROR]" not in gateway.output()
+        assert '"level": "error"' not in gateway.output()
 
 
 @pytest.fixture
@@ -120,9 +118,9 @@ def test_slow_and_invalid_tls_clients_do_not_block_others(encrypted: tuple[Progr
         for number, client in enumerate(clients):
             client.sendall((b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01")[number % 2][: number // 2])
         for _ in range(2):
-            requests.get(f"{gateway.url}/health", verify=trusted, timeout=10).raise_for_status()
-        wait_until(lambda: not any(is_open(client) for client in clients[2:]), within_s=15)
+            requests.get(f"{gateway.url}/health", verify=trusted, timeout=60).raise_for_status()
+        wait_until(lambda: not any(is_open(client) for client in clients[2:]))
     url = f"{gateway.url}/events/v1/chat/completions"
     body = request_body("default@tps=0")
-    assert "event: done" in requests.post(url, json=body, verify=trusted, timeout=10).text
+    assert "event: done" in requests.post(url, json=body, verify=trusted, timeout=60).text
     assert "Traceback" not in gateway.output()

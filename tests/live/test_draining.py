@@ -14,6 +14,7 @@ import requests
 
 from tests.live.test_leaving import request_bytes, send
 from tests.live.wire import FORMATS, ask, get_json, parse_stream, request_body, wait_until
+from tests.machine import allowed, within
 from tests.programs import Program, boot_gateway, start_gateway
 
 
@@ -51,25 +52,24 @@ def has_pending(pid: int, number: signal.Signals) -> bool:
 
 def is_clean(gateway: Program) -> bool:
     output = gateway.output()
-    return not any(word in output for word in ("Traceback", "[ERROR]", "[CRITICAL]", "Exception"))
+    levels = ('"level": "error"', '"level": "critical"')
+    return not any(word in output for word in ("Traceback", "Exception", *levels))
 
 
-@pytest.mark.alone
 def test_streams_may_finish_within_the_drain_timeout(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=15) as gateway:
         body = request_body("no-reasoning@tps=60", "Explain streaming APIs", max_tokens=120)
         with ask(gateway.url, {**body, "gateway": {"format": "events"}}) as stream:
             stream.read_until(lambda frame: frame.event == "final_output_delta")
             gateway.process.send_signal(signal.SIGTERM)
-            wait_until(refuses(gateway.url), 3)
+            wait_until(refuses(gateway.url))
             assert not any(frame.event == "done" for frame in stream.frames)
             result = parse_stream("events", stream.read_all())
         assert (result.error, result.finish_reason) == (None, "length")
-        assert gateway.process.wait(5) == 0
+        assert gateway.process.wait(60) == 0
         assert is_clean(gateway), gateway.output()
 
 
-@pytest.mark.alone
 def test_streams_that_outlast_the_drain_end_in_a_failure(mock_url: str) -> None:
     """Each format has its own failure, after all text so far."""
     with start_gateway(mock_url, drain_timeout_s=1) as gateway:
@@ -91,11 +91,11 @@ def test_streams_that_outlast_the_drain_end_in_a_failure(mock_url: str) -> None:
                 result = parse_stream(format, stream.read_all(), "raw")
                 assert result.error is not None
                 assert result.error["code"] == (503 if format == "plain" else "gateway_draining")
-            assert 0.8 < time.monotonic() - began < 4
+            assert 0.8 < time.monotonic() - began < allowed(4)
         finally:
             for context in contexts:
                 context.__exit__(None, None, None)
-        assert gateway.process.wait(5) == 0
+        assert gateway.process.wait(60) == 0
         assert is_clean(gateway), gateway.output()
 
 
@@ -113,21 +113,20 @@ def test_responses_that_have_not_begun_become_503(mock_url: str, stream: bool) -
         assert received.startswith(b"HTTP/1.1 503 ")
         assert b"\r\nRetry-After: " in received
         assert b"gateway_draining" in received
-        assert gateway.process.wait(5) == 0
+        assert gateway.process.wait(60) == 0
 
 
-@pytest.mark.alone
 def test_a_gateway_without_connections_stops_at_once(mock_url: str) -> None:
     def seconds_to_end() -> float:
         with start_gateway(mock_url) as gateway:
             began = time.monotonic()
             gateway.process.send_signal(signal.SIGTERM)
-            assert gateway.process.wait(10) == 0
+            assert gateway.process.wait(60) == 0
             return time.monotonic() - began
 
     taken = [seconds_to_end() for _ in range(3)]
-    assert max(taken) < 3
-    assert min(taken) < 1
+    assert max(taken) < allowed(3)
+    assert min(taken) < allowed(1)
 
 
 def test_sigterm_during_the_start_is_not_lost(mock_url: str) -> None:
@@ -135,30 +134,27 @@ def test_sigterm_during_the_start_is_not_lost(mock_url: str) -> None:
     for _ in range(3):
         with boot_gateway(mock_url) as gateway:
             gateway.process.send_signal(signal.SIGTERM)
-            assert gateway.process.wait(5) == 0
+            assert gateway.process.wait(60) == 0
 
 
-@pytest.mark.alone
 def test_idle_connections_do_not_delay_the_stop(mock_url: str) -> None:
     """Browsers and SDKs keep connections open between requests."""
     with start_gateway(mock_url) as gateway, requests.Session() as session:
-        assert session.get(f"{gateway.url}/health", timeout=5).status_code == 200
-        began = time.monotonic()
-        gateway.process.send_signal(signal.SIGTERM)
-        assert gateway.process.wait(10) == 0
-        assert time.monotonic() - began < 4
+        assert session.get(f"{gateway.url}/health", timeout=60).status_code == 200
+        with within(4):
+            gateway.process.send_signal(signal.SIGTERM)
+            assert gateway.process.wait(60) == 0
 
 
-@pytest.mark.alone
 def test_ready_says_draining_on_a_keep_alive_connection(mock_url: str) -> None:
     with start_gateway(mock_url, drain_timeout_s=1.5) as gateway, requests.Session() as session:
-        session.get(f"{gateway.url}/health", timeout=5)
+        session.get(f"{gateway.url}/health", timeout=60)
         body = request_body("silent@tps=0", gateway={"format": "events"})
         with ask(gateway.url, body) as stream:
             next(iter(stream))
             gateway.process.send_signal(signal.SIGTERM)
-            wait_until(refuses(gateway.url), 3)
-            answer = session.get(f"{gateway.url}/ready", timeout=5)
+            wait_until(refuses(gateway.url))
+            answer = session.get(f"{gateway.url}/ready", timeout=60)
             assert (answer.status_code, answer.json()["status"]) == (503, "draining")
             stream.read_all()
 
@@ -187,7 +183,7 @@ def test_a_second_signal_stops_the_drain(mock_url: str, signals: list[signal.Sig
             for number in second:
                 assert gateway.process.poll() is None
                 gateway.process.send_signal(number)
-            assert gateway.process.wait(10) is not None
+            assert gateway.process.wait(60) is not None
             wait_until(gone(worker))
             error = parse_stream("events", stream.read_all()).error
         assert error is not None
@@ -229,5 +225,5 @@ def test_requests_sent_before_the_stop_are_served(mock_url: str) -> None:
                     received = b"".join(iter(lambda client=client: client.recv(65536), b""))
                     assert received.startswith(b"HTTP/1.1 200 ")
                     assert b"event: done" in received
-        assert gateway.process.wait(5) == 0
+        assert gateway.process.wait(60) == 0
         assert is_clean(gateway), gateway.output()

@@ -19,7 +19,7 @@ def has_namespaces() -> bool:
     if not shutil.which("unshare"):
         return False
     mount = ["mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run([*UNSHARE, *mount], capture_output=True, timeout=20).returncode == 0
+    return subprocess.run([*UNSHARE, *mount], capture_output=True, timeout=60).returncode == 0
 
 
 pytestmark = pytest.mark.skipif(not has_namespaces(), reason="needs a mount namespace")

@@ -41,4 +41,4 @@ def has_ipv6() -> bool:
 def test_the_gateway_listens_on_an_ipv6_address(mock_url: str) -> None:
     with boot_gateway(mock_url, host="::1") as gateway:
         assert gateway.url.startswith("http://[::1]:")
-        assert requests.get(f"{gateway.url}/health", timeout=20).status_code == 200
+        assert requests.get(f"{gateway.url}/health", timeout=60).status_code == 200

@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,11 @@ def forgetful(answers_anew: bool, tls: ssl.SSLContext | None = None) -> Iterator
 
     def serve(connection: socket.socket) -> None:
         with suppress(OSError), connection, _encrypted(connection, tls) as stream:
-            if read_request(stream) and (answers_anew or not hung_up.is_set()):
+            request = read_request(stream)
+            if request and (answers_anew or not hung_up.is_set()):
                 stream.sendall(ANSWER)
-                if read_request(stream):
+                # The gateway's look at what server this is asks for the end of its connection.
+                if "connection: close" not in request.head.lower() and read_request(stream):
                     hung_up.set()
 
     def accept() -> None:
@@ -68,11 +71,15 @@ def test_a_request_on_a_closed_connection_is_sent_again_on_a_new_one(driver: str
 def test_an_upstream_that_always_hangs_up_is_unreachable() -> None:
     with forgetful(answers_anew=False) as url, start_gateway(url) as gateway:
         errors = []
-        for _ in range(3):
+        for _ in range(5):
             with ask(gateway.url, request_body("any", gateway={"format": "events"})) as stream:
                 errors.append(parse_stream("events", stream.read_all()).error)
-        assert errors[0] is None
-        assert [error and error["code"] for error in errors[1:]] == ["upstream_unreachable"] * 2
+        # The first request, and at times a second one: the look at what server this is can leave
+        # a closed connection on top of the pool, and a request in its place opens a new one.
+        answered = list(takewhile(lambda error: error is None, errors))
+        assert 1 <= len(answered) <= 2
+        failed = errors[len(answered) :]
+        assert {error and error["code"] for error in failed} == {"upstream_unreachable"}
 
 
 def lines(transport: Transport, call: Call) -> list[bytes]:
@@ -134,7 +141,7 @@ def test_upstream_ca_file_adds_an_authority(
             Path(ca_file).unlink()  # a worker that starts later does not look for it again
             [worker] = workers_of(gateway)
             os.kill(worker, signal.SIGKILL)
-            wait_until(lambda: worker not in (left := workers_of(gateway)) and left, 10)
+            wait_until(lambda: worker not in (left := workers_of(gateway)) and left)
             with ask(gateway.url, body) as stream:
                 assert parse_stream("events", stream.read_all()).answer == "Hello"
         with start_gateway(url) as gateway, ask(gateway.url, body) as stream:

@@ -1,6 +1,5 @@
 """Many concurrent streams are complete, and a stream above the limit gets 503 at once."""
 
-import os
 import re
 import resource
 import time
@@ -14,13 +13,13 @@ import pytest
 import requests
 
 from tests.live.wire import FORMATS, ask, get_json, parse_stream, request_body, wait_until
+from tests.machine import allowed
 from tests.programs import Program, start_gateway, workers_of
 
 STREAMS = 200
 MAX_STREAMS = 5
 
 
-@pytest.mark.alone
 def test_two_hundred_concurrent_streams_are_complete(mock_url: str) -> None:
     """On one worker, which answers /health meanwhile."""
 
@@ -47,7 +46,7 @@ def test_two_hundred_concurrent_streams_are_complete(mock_url: str) -> None:
             result, expected = answer.result()
             assert result == expected
         assert most == STREAMS
-        assert slowest_s < 1
+        assert slowest_s < allowed(1)
         assert get_json(f"{gateway.url}/health")["open_streams"] == 0
         assert "Traceback" not in gateway.output()
 
@@ -69,7 +68,6 @@ REQUESTS: dict[str, dict[str, Any]] = {
 EXPECTED_TEXT = {"/plain/v1/chat/completions": '"code":503', "/v1/messages": "overloaded_error"}
 
 
-@pytest.mark.alone
 def test_a_stream_above_the_limit_gets_503_at_once(small: Program) -> None:
     """Within 50 ms on every path, while /health still answers."""
     wait_until(lambda: get_json(f"{small.url}/health")["open_streams"] == 0)
@@ -81,12 +79,12 @@ def test_a_stream_above_the_limit_gets_503_at_once(small: Program) -> None:
             took_s = []
             for _ in range(8):  # the machine may be busy for a moment
                 began = time.monotonic()
-                refused = session.post(small.url + path, json=body, timeout=5)
+                refused = session.post(small.url + path, json=body, timeout=60)
                 took_s.append(time.monotonic() - began)
                 assert refused.status_code == 503
                 assert int(refused.headers["Retry-After"]) >= 1
                 assert EXPECTED_TEXT.get(path, '"code":"gateway_full"') in refused.text
-            assert min(took_s) < 0.05, path
+            assert min(took_s) < allowed(0.05), path
             assert get_json(f"{small.url}/health")["open_streams"] == MAX_STREAMS
 
 
@@ -123,7 +121,7 @@ def open_files_limit(soft: int) -> Iterator[None]:
 def test_the_start_raises_the_limit_of_open_files(mock_url: str) -> None:
     with open_files_limit(200), start_gateway(mock_url, max_streams=100) as gateway:
         limits = Path(f"/proc/{workers_of(gateway)[0]}/limits").read_text()
-    assert re.search(r"Max open files +500 ", limits)
+    assert re.search(r"Max open files +550 ", limits)
 
 
 def test_running_out_of_files_does_not_open_the_breaker(mock_url: str) -> None:
@@ -131,12 +129,12 @@ def test_running_out_of_files_does_not_open_the_breaker(mock_url: str) -> None:
         worker = workers_of(gateway)[0]
         most = resource.prlimit(worker, resource.RLIMIT_NOFILE)[1]
         with requests.Session() as session:
-            assert session.get(f"{gateway.url}/health", timeout=5).ok
-            open_now = max(map(int, os.listdir(f"/proc/{worker}/fd"))) + 1
-            resource.prlimit(worker, resource.RLIMIT_NOFILE, (open_now, most))
+            assert session.get(f"{gateway.url}/health", timeout=60).ok
+            # A limit under every open file: a number that becomes free is not used again.
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, most))
             body = request_body("default@tps=0", gateway={"format": "openai"})
-            refused = session.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=5)
+            refused = session.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=60)
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "gateway_full")
             resource.prlimit(worker, resource.RLIMIT_NOFILE, (1000, most))
-            answer = session.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=5)
+            answer = session.post(f"{gateway.url}/v1/chat/completions", json=body, timeout=60)
             assert answer.text.endswith("[DONE]\n\n")

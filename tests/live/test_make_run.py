@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 import requests
 
 from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
+from tests.machine import within
 from tests.programs import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
@@ -64,12 +64,12 @@ class Run:
             assert text in self.output() or self.process.poll() is None, self.output()
             return text in self.output()
 
-        wait_until(was_printed, 15)
+        wait_until(was_printed)
 
     def ctrl_c(self) -> int:
         """Sends SIGINT to the process group, as a terminal does. Returns the exit status."""
         os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 def _new_process_group() -> None:
@@ -98,11 +98,11 @@ def make_run(**settings: object) -> Iterator[Run]:
             if run.process.poll() is None:
                 run.process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                run.process.wait(5)
+                run.process.wait(60)
             for pid in programs_on(run.gateway_port, run.mock_port):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            run.process.wait(5)
+            run.process.wait(60)
 
 
 def is_free(port: int) -> bool:
@@ -116,19 +116,18 @@ def has_stopped(run: Run) -> bool:
 
 
 def test_make_run_serves_until_ctrl_c() -> None:
-    began = time.monotonic()
     with make_run() as run:
-        run.wait_for("Ctrl-C stops.")
-        assert time.monotonic() - began < 3
+        with within(3):
+            run.wait_for("Ctrl-C stops.")
         printed = run.output()
         assert f"{run.url}/\n" in printed
         assert (
-            requests.get(f"{run.url}/", timeout=5).headers["Content-Type"].startswith("text/html")
+            requests.get(f"{run.url}/", timeout=60).headers["Content-Type"].startswith("text/html")
         )
         with ask(run.url, request_body("default@tps=0", gateway={"format": "events"})) as stream:
             assert parse_stream("events", stream.read_all()).answer == "Hi! Nice to meet you."
         run.ctrl_c()
-        wait_until(lambda: has_stopped(run), 2)
+        wait_until(lambda: has_stopped(run))
         assert "Traceback" not in run.output()
 
 
@@ -137,7 +136,7 @@ def test_the_printed_address_serves_a_client_of_ollamas_api() -> None:
         run.wait_for("Ctrl-C stops.")
         found = re.search(r"OLLAMA_HOST=(\S+)", run.output())
         assert found
-        tags = requests.get(f"{found[1]}/api/tags", timeout=5).json()
+        tags = requests.get(f"{found[1]}/api/tags", timeout=60).json()
         assert "default:latest" in [model["name"] for model in tags["models"]]
         run.ctrl_c()
 
@@ -166,17 +165,16 @@ def test_ctrl_c_ends_open_streams_in_a_failure() -> None:
             os.killpg(run.process.pid, signal.SIGINT)
             result = parse_stream("events", stream.read_all())
         assert result.error is not None
-        run.process.wait(10)
-        wait_until(lambda: has_stopped(run), 2)
+        run.process.wait(60)
+        wait_until(lambda: has_stopped(run))
 
 
 def test_ctrl_c_does_not_wait_for_idle_connections() -> None:
     with make_run() as run, requests.Session() as browser:
         run.wait_for("Ctrl-C stops.")
-        assert browser.get(f"{run.url}/", timeout=5).status_code == 200
-        began = time.monotonic()
-        run.ctrl_c()
-        assert time.monotonic() - began < 5
+        assert browser.get(f"{run.url}/", timeout=60).status_code == 200
+        with within(5):
+            run.ctrl_c()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -184,8 +182,8 @@ def test_closing_the_terminal_stops_everything(number: signal.Signals) -> None:
     with make_run() as run:
         run.wait_for("Ctrl-C stops.")
         os.killpg(run.process.pid, number)
-        run.process.wait(10)
-        wait_until(lambda: has_stopped(run), 5)
+        run.process.wait(60)
+        wait_until(lambda: has_stopped(run))
 
 
 def test_the_mock_is_not_started_if_upstream_url_is_set(mock_url: str) -> None:
@@ -196,7 +194,7 @@ def test_the_mock_is_not_started_if_upstream_url_is_set(mock_url: str) -> None:
         with ask(run.url, request_body("default@tps=0", gateway={"format": "events"})) as stream:
             assert parse_stream("events", stream.read_all()).error is None
         run.ctrl_c()
-        wait_until(lambda: has_stopped(run), 2)
+        wait_until(lambda: has_stopped(run))
     assert get_json(f"{mock_url}/health")["status"] == "ok"
 
 
@@ -220,22 +218,25 @@ def test_the_mock_is_not_started_if_gateway_toml_has_an_upstream(
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"PORT": "x"}, "gateway: PORT: expected `int`, got `str`."),
-        ({"HEARTBEAT_S": "0"}, "gateway: HEARTBEAT_S: expected `float` > 0.0."),
-        ({"UPSTREAM_URL": "nowhere"}, "gateway: UPSTREAM_URL must be"),
-        ({"MOCK_PORT": "x"}, "gateway: MOCK_PORT: expected `int`, got `str`."),
+        ({"PORT": "x"}, "gateway: PORT: 'x' is not a whole number from 0 to 65535."),
+        (
+            {"HEARTBEAT_S": "0"},
+            "gateway: HEARTBEAT_S: 0 is not a number above 0 and at most 86400.",
+        ),
+        ({"UPSTREAM_URL": "nowhere"}, "gateway: UPSTREAM_URL: "),
+        ({"MOCK_PORT": "x"}, "gateway: MOCK_PORT: 'x' is not a whole number from 0 to 65535."),
     ],
 )
 def test_an_invalid_setting_stops_the_start_with_one_sentence(
     settings: dict[str, str], sentence: str
 ) -> None:
     with make_run(**settings) as run:
-        assert run.process.wait(10) != 0
+        assert run.process.wait(60) != 0
         lines = [line for line in run.output().splitlines() if not line.startswith("make")]
         lines = [line for line in lines if not line.startswith("mock upstream on ")]
         assert len(lines) == 1, run.output()
         assert sentence in lines[0]
-        wait_until(lambda: has_stopped(run), 2)
+        wait_until(lambda: has_stopped(run))
 
 
 def test_a_port_in_use_is_reported_and_everything_stops() -> None:
@@ -245,7 +246,7 @@ def test_a_port_in_use_is_reported_and_everything_stops() -> None:
             assert run.process.wait(15) != 0
             assert f"port {port} is in use" in run.output()
             assert "Ctrl-C stops." not in run.output()
-            wait_until(lambda: is_free(run.gateway_port), 2)
+            wait_until(lambda: is_free(run.gateway_port))
 
 
 def test_a_second_make_run_reports_that_the_port_is_in_use() -> None:

@@ -69,7 +69,7 @@ def gateway(mock_url: str) -> Iterator[Program]:
 
 def exchange(gateway: Program, sent: bytes) -> bytes:
     """Sends bytes, then reads until the gateway closes the connection."""
-    with socket.create_connection(urlsplit(gateway.url).netloc.split(":"), timeout=20) as client:
+    with socket.create_connection(urlsplit(gateway.url).netloc.split(":"), timeout=60) as client:
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
         received = b""

@@ -11,7 +11,8 @@ import requests
 
 from tests.live.test_draining import gone
 from tests.live.wire import FORMATS, ask, logged_turn, request_body, wait_until
-from tests.programs import DRIVERS, START_S, Program, start_gateway, workers_of
+from tests.machine import allowed
+from tests.programs import DRIVERS, Program, start_gateway, workers_of
 
 WORKERS = 2
 EVENTS = {"format": "events"}
@@ -25,7 +26,7 @@ def gateway(mock_url: str) -> Iterator[Program]:
 
 def value(gateway: Program, name: str, **labels: str) -> float:
     """The sum of the series that have these labels."""
-    text = requests.get(f"{gateway.url}/metrics", timeout=10).text
+    text = requests.get(f"{gateway.url}/metrics", timeout=60).text
     wanted = {f'{label}="{value}"' for label, value in labels.items()}
     return sum(
         float(number)
@@ -41,7 +42,7 @@ def test_every_worker_reports_the_sum_of_all(gateway: Program) -> None:
             stream.read_all()
     for _ in range(5):
         assert value(gateway, "gateway_turns_total") == before + 20
-    wait_until(lambda: value(gateway, "gateway_stream_limit") == WORKERS * 1000, START_S)
+    wait_until(lambda: value(gateway, "gateway_stream_limit") == WORKERS * 1000)
 
 
 def test_open_streams_go_up_and_down(gateway: Program) -> None:
@@ -63,7 +64,7 @@ def test_gaps_and_heartbeats_are_counted_during_the_stream(gateway: Program) -> 
     turn = logged_turn(gateway, "beats")
     assert turn["heartbeats"] >= 3
     assert turn["writes"] == turn["heartbeats"] + 1  # the prompt summary
-    assert 250 < turn["longest_gap_ms"] < 5000
+    assert 250 < turn["longest_gap_ms"] < allowed(5000)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -119,7 +120,7 @@ def test_a_named_directory_is_created_and_emptied(mock_url: str, tmp_path: Path)
     for _ in range(2):
         with start_gateway(mock_url, prometheus_multiproc_dir=folder) as gateway:
             assert value(gateway, "gateway_error_responses_total") == 0
-            requests.get(f"{gateway.url}/nowhere", timeout=10)
+            requests.get(f"{gateway.url}/nowhere", timeout=60)
             assert value(gateway, "gateway_error_responses_total") == 1
     assert list(folder.glob("counter_0.db"))
 

@@ -15,9 +15,8 @@ import requests
 
 from tests.live.test_leaving import request_bytes
 from tests.live.wire import ask, get_json, parse_stream, request_body, wait_until
+from tests.machine import allowed, within
 from tests.programs import Program, resident_mb, start_gateway
-
-pytestmark = pytest.mark.alone
 
 LIMIT_S = 1.0
 MAX_BODY = 100_000
@@ -34,12 +33,12 @@ def gateway(mock_url: str) -> Iterator[Program]:
         yield gateway
         output = gateway.output()
         assert "Traceback" not in output, output
-        assert "[ERROR]" not in output, output
+        assert '"level": "error"' not in output, output
 
 
 def connect(gateway: Program) -> socket.socket:
     address = urlsplit(gateway.url)
-    return socket.create_connection((address.hostname, address.port), timeout=15)
+    return socket.create_connection((address.hostname, address.port), timeout=60)
 
 
 def post_head(path: str, length: int) -> bytes:
@@ -75,7 +74,7 @@ def test_a_slow_head_ends_in_408(gateway: Program) -> None:
         Thread(target=drip, args=(client.dup(), b"X: y\r\n"), daemon=True).start()
         status, _ = answer(client)
         assert status == 408
-        assert LIMIT_S / 2 < time.monotonic() - began < LIMIT_S + 3
+        assert LIMIT_S / 2 < time.monotonic() - began < allowed(LIMIT_S + 3)
 
 
 def test_a_slow_head_on_a_keep_alive_connection_ends_in_408(gateway: Program) -> None:
@@ -85,9 +84,8 @@ def test_a_slow_head_on_a_keep_alive_connection_ends_in_408(gateway: Program) ->
         time.sleep(LIMIT_S * 1.5)  # idle time between requests is not limited by it
         client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
         assert answer(client)[0] == 200
-        began = time.monotonic()
-        assert answer(client)[0] == 408
-        assert time.monotonic() - began < LIMIT_S + 3
+        with within(LIMIT_S + 3):
+            assert answer(client)[0] == 408
 
 
 @pytest.mark.parametrize(
@@ -124,7 +122,7 @@ def test_slow_clients_do_not_block_others(gateway: Program) -> None:
             assert parse_stream("events", s.read_all()).error is None
             assert s.frames[-1].at_s < LIMIT_S + 2
         assert answer(client)[0] == 408
-    text = requests.get(f"{gateway.url}/metrics", timeout=5).text
+    text = requests.get(f"{gateway.url}/metrics", timeout=60).text
     assert 'code="request_timeout"' in text
 
 
@@ -148,9 +146,9 @@ def test_a_body_over_the_limit_gets_413_with_or_without_a_length(
     url = f"{gateway.url}/v1/chat/completions"
     headers = {"Content-Type": "application/json"}
     data = b'"' + b"x" * (size - 2) + b'"'
-    stated = requests.post(url, data=data, headers=headers, timeout=15)
+    stated = requests.post(url, data=data, headers=headers, timeout=60)
     pieces = (data[at : at + 10_000] for at in range(0, len(data), 10_000))
-    unstated = requests.post(url, data=pieces, headers=headers, timeout=15)
+    unstated = requests.post(url, data=pieces, headers=headers, timeout=60)
     for response in (stated, unstated):
         assert response.status_code == 413
         assert response.json()["error"]["code"] == "body_too_large"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, say
 from tests.live.wire import request_body
+from tests.machine import PATIENCE_S
 from tests.programs import DRIVERS, Program, start_gateway
 
 FIRST = "The first word. "
@@ -52,7 +53,7 @@ def _send_request(url: str, body: dict[str, object]) -> socket.socket:
     """Sends the request on a connection with a small receive buffer."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.settimeout(60)
+    client.settimeout(PATIENCE_S)
     address = urlsplit(url)
     client.connect((address.hostname, address.port))
     data = json.dumps(body)

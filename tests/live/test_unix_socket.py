@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.live.wire import get_json, request_body, wait_until
+from tests.machine import PATIENCE_S
 from tests.programs import boot_gateway, workers_of
 
 
@@ -25,7 +26,7 @@ def http_request(body: dict[str, Any]) -> bytes:
 @contextmanager
 def connected(path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(20)
+        client.settimeout(PATIENCE_S)
         client.connect(str(path))
         yield client
 

@@ -35,6 +35,7 @@ from tests.live.wire import (
     request_body,
     wait_until,
 )
+from tests.machine import within
 from tests.programs import Program, start_gateway
 
 GOOD = (CHUNKED, *chunked([*say("<think>\nA greeting.\n</think>\n\n", "Hi!"), FINISH, DONE]))
@@ -207,11 +208,10 @@ def test_the_only_upstream_is_tried_while_its_breaker_is_open(
             for number in range(LAST_RESORT_CALLS)
         ]
         wait_until(lambda: len(first.requests) == 3 + LAST_RESORT_CALLS)
-        began = time.monotonic()
-        status, code, retry_after = error_of(gateway)
+        with within(0.5):
+            status, code, retry_after = error_of(gateway)
         assert (status, code) == (503, "no_upstream")
         assert int(retry_after or 0) > 0
-        assert time.monotonic() - began < 0.5
         assert len(first.requests) == 3 + LAST_RESORT_CALLS
         hold.set()
         for tried in tries:
@@ -235,8 +235,8 @@ def test_clients_that_leave_do_not_count_as_failures(tmp_path: Path, first: Upst
     bad = (b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",)
     first.set_script("before", threading.Event())
     first.set_script("within", CHUNKED, *chunked(say("Hi"), end=False), threading.Event())
-    first.set_scripts("m", bad, GOOD)
-    settings = {"breaker_failures": 1, "breaker_open_s": 0.2}
+    first.set_scripts("m", bad, (threading.Event(),), GOOD)
+    settings = {"breaker_failures": 1, "breaker_open_s": 2}
     with gateway_with(tmp_path, table("a", first.url), **settings) as gateway:
 
         def leave(model: str, seen: int) -> None:
@@ -249,7 +249,7 @@ def test_clients_that_leave_do_not_count_as_failures(tmp_path: Path, first: Upst
             assert status_of(gateway, "a")["breaker"] == "closed"
         assert error_of(gateway)[0] == 502
         wait_until(lambda: status_of(gateway, "a")["breaker"] == "half_open")
-        leave("before", 8)
+        leave("m", 8)
         assert status_of(gateway, "a")["breaker"] == "half_open"
         with ask(gateway.url, request_body("m", **EVENTS)) as stream:
             assert parse_stream("events", stream.read_all()).answer == "Hi!"

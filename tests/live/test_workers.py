@@ -49,7 +49,7 @@ def test_the_streams_of_other_workers_are_not_affected() -> None:
             streams[worker_of(gateway, stream)].append(stream)
             return len(streams) == 2 and min(map(len, streams.values())) > 2
 
-        wait_until(ask_one_more, 20)
+        wait_until(ask_one_more)
         killed, spared = streams
         os.kill(killed, signal.SIGKILL)
         gate.set()
@@ -59,8 +59,8 @@ def test_the_streams_of_other_workers_are_not_affected() -> None:
         for stream in streams[killed]:
             with pytest.raises((http.client.IncompleteRead, ConnectionError)):
                 stream.read_all()  # the client can tell that the stream was cut
-        wait_until(lambda: killed not in workers_of(gateway), 10)
-        wait_until(lambda: len(workers_of(gateway)) == 2, 10)
+        wait_until(lambda: killed not in workers_of(gateway))
+        wait_until(lambda: len(workers_of(gateway)) == 2)
         assert spared in workers_of(gateway)
         with ask(gateway.url, body) as stream:
             assert parse_stream("events", stream.read_all()).error is None

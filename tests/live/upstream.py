@@ -33,6 +33,8 @@ class Upstream:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.requests: list[ReceivedRequest] = []
+        self.listing: bytes | None = None
+        """The answer with the list of models; None: of those with a script."""
         self._scripts: dict[str, list[tuple[Piece, ...]]] = {}
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -55,7 +57,9 @@ class Upstream:
         return scripts[min(self.requests_for(model), len(scripts)) - 1]
 
     def _list(self) -> bytes:
-        return as_json("200 OK", {"object": "list", "data": [{"id": id} for id in self._scripts]})
+        return as_json(
+            "200 OK", {"object": "list", "data": [{"id": id} for id in list(self._scripts)]}
+        )
 
     def __enter__(self) -> "Upstream":
         self._threads[0].start()
@@ -88,7 +92,7 @@ class Upstream:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while request := read_request(connection):
                 if request.body is None:
-                    connection.sendall(self._list())
+                    connection.sendall(self.listing or self._list())
                     continue
                 self.requests.append(request)
                 for piece in self._script_for(request.body["model"]):

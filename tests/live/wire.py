@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import requests
 
+from tests.machine import PATIENCE_S
 from tests.programs import Program
 
 FORMATS = ("phased", "events", "openai", "plain")
-PATIENCE_S = 15
 KINDS = ("prompt_summary", "reasoning", "reasoning_summary", "final_output", "end")
 
 
@@ -243,10 +243,11 @@ def _add_chunk(transcript: Transcript, format: str, reasoning: str, frame: Frame
         case "prompt_summary":
             transcript.add(phase, "prompt_summary", shown)
         case "reasoning":
-            transcript.add(phase, "trace", delta["reasoning_content"])
+            # A chunk may have only what the client is to hand back.
+            transcript.add(phase, "trace", delta.get("reasoning_content", ""))
         case "reasoning_summary":
             apart = format == "openai" and reasoning == "both"
-            transcript.add(phase, "summary", delta["reasoning_summary"] if apart else shown)
+            transcript.add(phase, "summary", delta.get("reasoning_summary", "") if apart else shown)
         case "final_output":
             transcript.add(phase, "answer", delta.get("content") or "")
             transcript.trace += delta.get("reasoning_content") or ""
@@ -258,7 +259,7 @@ def _add_chunk(transcript: Transcript, format: str, reasoning: str, frame: Frame
         transcript.end(choice["finish_reason"], None)
 
 
-def wait_until(holds: Callable[[], Any], within_s: float = 5.0) -> Any:
+def wait_until(holds: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
     """Polls a condition until it is true and returns its value. Fails after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while not (value := holds()):
@@ -275,7 +276,7 @@ def in_parallel(check: Callable[[str], None], names: Iterable[str] = FORMATS) ->
 
 def get_json(url: str) -> Any:
     """Returns the JSON at this URL."""
-    return requests.get(url, timeout=5).json()
+    return requests.get(url, timeout=60).json()
 
 
 def logged_turns(gateway: Program) -> list[dict[str, Any]]:
@@ -284,7 +285,7 @@ def logged_turns(gateway: Program) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, lines) if line["event"] == "turn"]
 
 
-def logged_turn(gateway: Program, request_id: str, within_s: float = 5.0) -> dict[str, Any]:
+def logged_turn(gateway: Program, request_id: str, within_s: float = PATIENCE_S) -> dict[str, Any]:
     """Waits for a request's log line and returns it."""
 
     def find() -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ Playwright's `wait_for_function` needs.
 """
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -94,6 +95,11 @@ class DemoPage:
         self.tool_calls = self.of_turn("tool-calls")
         self.error = self.of_turn("error")
 
+    def show_in(self, scheme: str, width: int, *, height: int = 740) -> None:
+        """Sets the color scheme and the size, and stops what moves: axe wants a page at rest."""
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        self.page.set_viewport_size({"width": width, "height": height})
+
     def of_turn(self, test_id: str) -> Locator:
         return self.turns.last.get_by_test_id(test_id)
 
@@ -111,13 +117,13 @@ class DemoPage:
     def choose(
         self, *, model: str | None = None, format: str | None = None, **options: str
     ) -> None:
-        if model is not None and "@" in model:
+        if model is not None and re.search("[@/]", model):
             self.model.select_option(label="Other…")
             self.model_name.fill(model)
         elif model is not None:
             self.model.select_option(model)
         if format is not None:
-            self.format.select_option(format)
+            options = {"format": format, **options}
         if options:
             self.set_options(**options)
 

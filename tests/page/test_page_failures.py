@@ -76,6 +76,45 @@ def test_a_refusal(demo, status, headers, body, sentence):
     expect(demo.error).to_have_text(sentence)
 
 
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (
+            "upstream_unreachable",
+            "The model server cannot be reached. Check that it is running, then try again.",
+        ),
+        ("no_upstream", "No model server can be reached at the moment. Try again in 9 s."),
+        ("model_not_found", "There is no such model here. Choose another below the prompt."),
+    ],
+)
+def test_an_error_is_told_in_the_readers_words(demo, code, text):
+    message = "ECONNREFUSED 127.0.0.1:9"
+    demo.answer_with(
+        f'{{"error":{{"message":"{message}","code":"{code}"}}}}',
+        status=502 if code != "no_upstream" else 503,
+        headers={"Retry-After": "9"} if code == "no_upstream" else {},
+        path="v1/messages",
+    )
+    demo.ask("hi", format="messages")
+    expect(demo.error).to_have_text(text)
+    detail = demo.of_turn("error-detail")
+    expect(detail).to_be_hidden()
+    demo.page.get_by_text("What the gateway said").click()
+    expect(detail).to_be_visible()
+    expect(detail).to_have_text(f"{message}. ({code})")
+
+
+def test_a_models_own_error_is_told_as_it_is(demo):
+    demo.ask("hi", model="error-400")
+    expect(demo.error).to_have_text(
+        "The conversation is too long for this model. "
+        "Shorten the prompt, start a new chat, or choose another model."
+    )
+    demo.ask("hi", model="error-500")
+    expect(demo.error).to_contain_text("The server had an error while processing your request.")
+    expect(demo.turns.last.get_by_text("What the gateway said")).to_be_hidden()
+
+
 CHUNK = 'data: {"choices":[{"delta":{"content":"Hi"}}],"phase":"final_output"}\n\n'
 BROKEN = "The upstream broke off."
 

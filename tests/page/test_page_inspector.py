@@ -142,6 +142,22 @@ def test_the_wire_opens_at_its_end_and_keeps_the_selected_event_in_view(demo):
     expect(demo.wire.locator('[aria-selected="true"]')).to_be_in_viewport(ratio=0.9)
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_wire_can_be_read_on_a_low_screen(demo, width):
+    demo.page.set_viewport_size({"width": width, "height": 800})
+    demo.ask_and_wait("Explain recursion", model="default@tps=0")
+    demo.page.get_by_test_id("inspect").click()
+    pane, events = demo.page.locator("#inspector"), demo.page.get_by_test_id("wire-list")
+    expect(demo.wire.locator(".wire-row").last).to_be_attached()
+    assert pane.evaluate("pane => pane.scrollHeight - pane.clientHeight") <= 0
+    assert events.bounding_box()["height"] >= 8 * 26
+    events.press("End")
+    detail = demo.page.get_by_test_id("wire-detail")
+    expect(detail).to_be_in_viewport(ratio=1)
+    assert events.bounding_box()["height"] >= 4 * 26
+    assert detail.bounding_box()["height"] >= 80
+
+
 def test_an_empty_wire_after_a_reload_is_explained(inspected):
     inspected.ask_and_wait("hi", model="default")
     inspected.page.reload()

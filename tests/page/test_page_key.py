@@ -59,9 +59,9 @@ def test_every_format_sends_the_key_and_explains_a_missing_one(demo, format):
     demo.page.route("**/v1/**", remove_key)
     demo.ask("hi")
     expect(demo.error).to_have_text(
-        "Send a key of this gateway as `Authorization: Bearer` or `x-api-key`. "
-        "Enter a key under Options, then try again."
+        "The gateway does not accept this API key. Enter a key under Options, then try again."
     )
+    expect(demo.of_turn("error-detail")).to_contain_text("Send a key of this gateway as")
 
 
 def test_the_key_survives_a_reload_and_a_reset_in_its_tab_only(demo, gateway_url):

@@ -134,6 +134,45 @@ def test_unclosed_marks_count_as_closed_while_the_text_grows(page):
     ]
 
 
+GROWING = """async (text) => {
+    const { MarkdownView } = await import("/static/any/markdown/view.js");
+    const element = document.createElement("div");
+    const view = new MarkdownView(element);
+    const seen = new Set();
+    for (const piece of text) {
+        view.append(piece);
+        view.paint();
+        const shown = element.cloneNode(true);
+        for (const math of shown.querySelectorAll("math")) math.remove();
+        seen.add(shown.textContent);
+    }
+    view.close();
+    return [...seen];
+}"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"So $3599 = 59 \times 61$ holds.",
+        r"So \(\frac{a}{2}\) holds.",
+        "So\n\n$$\n\\frac{a}{2}\n= x^2\n$$\n\nholds.",
+        "So\n\\[\n\\sqrt{x}\n\\]\nholds.",
+        r"- one $x_i^2$ item",
+        "| a | b |\n|---|---|\n| 899 | $30^2 - 1^2$ |",
+    ],
+)
+def test_a_growing_formula_never_shows_its_source(page, text):
+    seen = page.evaluate(GROWING, text)
+    assert [shown for shown in seen if any(sign in shown for sign in "$^{}=\\")] == []
+
+
+def test_money_is_shown_while_it_grows(page):
+    seen = page.evaluate(GROWING, "It costs $5 per month, and $10 more later.")
+    assert any(shown.endswith("$5 per mon") for shown in seen)
+    assert any("and $10 more l" in shown for shown in seen)
+
+
 def test_a_growing_answer_changes_only_new_nodes(page):
     written = page.evaluate(
         """async () => {

@@ -6,6 +6,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.machine import MARGIN, allowed
+
 LONG_TASK_MS = 50
 
 PARAGRAPH = "Some **bold** words, `code` and [a link](https://example.org) in a paragraph. " * 3
@@ -97,7 +99,7 @@ def longest_task_ms(demo, pieces: list[str], per_second: int) -> float:
 def has_no_long_task(demo, pieces: list[str], per_second: int) -> bool:
     """True if one of three runs has no long task: other processes may disturb a run."""
     for _ in range(3):
-        if longest_task_ms(demo, pieces, per_second) < LONG_TASK_MS:
+        if longest_task_ms(demo, pieces, per_second) < allowed(LONG_TASK_MS) / MARGIN:
             return True
         demo.page.get_by_test_id("new-chat").click()
     return False
@@ -153,7 +155,7 @@ def test_the_page_is_small_without_compression_too(demo, gateway_url):
     plain = {"Accept-Encoding": "identity"}
     answers = [demo.page.request.get(f"{gateway_url}{path}", headers=plain) for path in files]
     assert all(answer.ok for answer in answers)
-    assert sum(len(answer.body()) for answer in answers) < 150_000
+    assert sum(len(answer.body()) for answer in answers) < 155_000
 
 
 @pytest.mark.alone
@@ -171,4 +173,4 @@ def test_the_first_paint_is_early(demo):
             })"""
         )
 
-    assert min(first_paint() for _ in range(5)) < 100
+    assert min(first_paint() for _ in range(5)) < allowed(100) / MARGIN

@@ -157,7 +157,7 @@ def test_a_real_models_phases_pass_through_the_gateway(tmp_path: Path) -> None:
         said = run(command)
         events = [json.loads(line) for line in run([*command[:-1], "--json"]).splitlines()]
     assert said == (
-        "[PROMPT]\nWhat is 2+2?\n\n[REASONING]\nTwo and two. ü 🤔\n\n"
+        "[REASONING]\nTwo and two. ü 🤔\n\n"
         "[REASONING SUMMARY]\nTwo and two. ü 🤔\n\n[FINAL RESPONSE]\nIt is **4**.\n"
     )
     assert events[-1]["event"] == "done"

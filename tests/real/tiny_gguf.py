@@ -19,11 +19,11 @@ def byte_letters() -> list[str]:
     return [letters[byte] for byte in range(256)]
 
 
-def make_gguf(path: Path) -> Path:
+def make_gguf(path: Path, context: int = 512) -> Path:
     """Writes the model. Its tokens are bytes and one pair, because GGUF requires a merge."""
     words = [*SPECIAL, *byte_letters(), "th"]
     writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(512)
+    writer.add_context_length(context)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(LAYERS)
     writer.add_feed_forward_length(INNER)

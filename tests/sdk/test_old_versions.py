@@ -17,7 +17,7 @@ TESTS = [
     *("test_openai_chat.py", "test_openai_responses.py", "test_anthropic_messages.py"),
     *("test_ollama.py", "test_keys.py"),
 ]
-TIMEOUT_S = 240
+TIMEOUT_S = 600
 
 pytestmark = pytest.mark.skipif(not OLD.exists(), reason="needs the old SDKs: run `make sdks`")
 

@@ -139,11 +139,46 @@ def test_a_refusal_raises_the_exception_of_its_status(
     assert raised.value.request_id
 
 
+def test_a_background_response_is_followed_from_any_event(client: OpenAI) -> None:
+    slow = {**ASKED, "model": "default@tps=100", "background": True}
+    queued = client.responses.create(**slow)
+    assert queued.status == "queued"
+    with pytest.raises(openai.BadRequestError):
+        client.responses.retrieve(queued.id, stream=True)
+    events = list(client.responses.create(**slow, stream=True))
+    id = events[0].response.id
+    assert (events[0].response.status, events[-1].type) == ("queued", "response.completed")
+    later = list(client.responses.retrieve(id, stream=True, starting_after=5))
+    assert [event.sequence_number for event in later] == list(range(6, len(events)))
+    assert client.responses.retrieve(id).output_text == ANSWER
+    assert client.responses.retrieve(queued.id).output_text == ANSWER
+    client.responses.delete(id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(id)
+
+
+def test_a_background_response_is_cancelled(client: OpenAI) -> None:
+    asked = {**ASKED, "model": "long-thinking", "background": True}
+    id = client.responses.create(**asked).id
+    with pytest.raises(openai.BadRequestError, match="in-flight"):
+        client.responses.delete(id)
+    for _ in range(2):
+        cancelled = client.responses.cancel(id)
+        assert (cancelled.status, cancelled.output) == ("cancelled", [])
+
+
+def test_a_conversation_goes_on_by_the_id_of_a_response(client: OpenAI) -> None:
+    first = client.responses.create(**ASKED)
+    second = client.responses.create(**{**ASKED, "input": "hi"}, previous_response_id=first.id)
+    assert second.previous_response_id == first.id
+    items = list(client.responses.input_items.list(second.id, order="asc"))
+    assert [item.type for item in items] == ["message", "reasoning", "message", "message"]
+
+
 @pytest.mark.parametrize(
     ("more", "error"),
     [
         ({"previous_response_id": "resp_1"}, openai.NotFoundError),
-        ({"background": True}, openai.BadRequestError),
         ({"conversation": "conv_1"}, openai.BadRequestError),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import gevent
 import pytest
 import responses
 import structlog
@@ -32,7 +33,7 @@ def logged() -> list[dict[str, Any]]:
 @pytest.fixture
 def make_client(
     upstream: responses.RequestsMock, logged: list[dict[str, Any]]
-) -> Callable[..., FlaskClient]:
+) -> Iterator[Callable[..., FlaskClient]]:
     """A client of a gateway with these settings."""
 
     def keep(_logger: Any, level: str, line: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def make_client(
         log = structlog.wrap_logger(None, processors=[keep])
         return create_app(config, log=log, clock=clock).test_client()
 
-    return make
+    yield make
+    gevent.sleep(0)  # what runs in the background asks this test's upstream, not the next one's
 
 
 @pytest.fixture

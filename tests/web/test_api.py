@@ -13,6 +13,7 @@ import requests
 import responses
 from flask.testing import FlaskClient
 
+from gateway.config import UpstreamConfig
 from gateway.core.families.evidence import TURNS_IN_A_ROW
 from tests.core.scripted import DONE, FINISH, USAGE, contents
 from tests.web.conftest import COMPLETIONS, UPSTREAM, answers
@@ -25,6 +26,9 @@ GREETING = [
     USAGE,
     DONE,
 ]
+
+UNKNOWN_SERVER = {"kind": None, "thinking_budget": None, "answer_now": ["restart"]}
+"""How an upstream is described whose kind is not known."""
 
 
 def ask(client: FlaskClient, path: str = "/v1/chat/completions", **body: Any) -> Any:
@@ -625,17 +629,20 @@ def test_a_refusal_is_an_error_in_the_stream_in_the_other_formats(
         (requests.exceptions.InvalidURL(), 502, "upstream_unreachable"),
     ],
 )
-def test_an_unreachable_upstream_is_reported_without_its_address(
-    client: FlaskClient,
+def test_an_unreachable_upstream_is_reported_with_its_address_and_without_its_login(
+    make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
     error: Exception,
     status: int,
     code: str,
 ) -> None:
-    upstream.post(COMPLETIONS, body=error)
+    server = UpstreamConfig(name="a", url="http://u:pw@upstream.test/v1")
+    upstream.post("http://u:pw@upstream.test/v1/chat/completions", body=error)
+    client = make_client(upstreams=(server,))
     response = ask(client, gateway={"format": "openai"})
     assert (response.status_code, failure(response)["code"]) == (status, code)
-    assert "upstream.test" not in response.text
+    assert "The upstream at http://upstream.test " in failure(response)["message"]
+    assert "pw" not in response.text
 
 
 def test_the_upstreams_key_is_redacted(
@@ -792,6 +799,7 @@ def test_models_are_listed_with_their_family_and_upstream(
                 "family": "think-tools",
                 "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
+                "server": UNKNOWN_SERVER,
             },
             {
                 "id": "x",
@@ -804,6 +812,7 @@ def test_models_are_listed_with_their_family_and_upstream(
                 "family": "tags",
                 "unmarked_text": {"counts_as": "answer", "why": "family"},
                 "upstream": "default",
+                "server": UNKNOWN_SERVER,
             },
         ],
         "first_id": "qwen3-8b",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 
 from gateway import Config
 from gateway.errors import ConfigError
+from gateway.server.admin import AdminSocket
 from tests.web.conftest import UPSTREAM, answers
 
 PATH = "/v1/chat/completions"
@@ -235,6 +237,19 @@ def test_allowed_hosts_are_answered_on_any_port(make_client: Callable[..., Flask
 def elsewhere(client: FlaskClient, host: str, path: str = "/health") -> int:
     bound = {"SERVER_NAME": "10.0.0.1", "HTTP_HOST": host}
     return client.get(path, environ_overrides=bound).status_code
+
+
+def test_operators_may_use_any_name_where_their_listener_is_not_on_loopback(
+    make_client: Callable[..., FlaskClient],
+) -> None:
+    client = make_client(allowed_hosts="gateway.example", admin_bind="10.0.0.1:9090")
+    connection: Any = SimpleNamespace(_sock=None)
+    environ = {"HTTP_HOST": "10.0.0.9:9090", "gunicorn.socket": AdminSocket(connection)}
+    for server, expected in (("10.0.0.1", 200), ("127.0.0.1", 403)):
+        environ["SERVER_NAME"] = server
+        assert client.get("/metrics", environ_overrides=environ).status_code == expected
+    del environ["gunicorn.socket"]
+    assert client.get("/metrics", environ_overrides=environ).status_code == 403
 
 
 def test_bound_elsewhere_hosts_are_checked_only_if_they_are_set(

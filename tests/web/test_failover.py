@@ -11,11 +11,11 @@ import requests
 import responses
 from flask.testing import FlaskClient
 
-from gateway.config import UpstreamConfig
+from gateway.config import KeyConfig, UpstreamConfig
 from gateway.core.families.evidence import TURNS_IN_A_ROW
 from tests.core.scripted import DONE, FINISH, USAGE, contents, delta
 from tests.web.conftest import sse
-from tests.web.test_api import ask, events
+from tests.web.test_api import UNKNOWN_SERVER, ask, events
 
 GOOD = sse(*contents("<think>\nIt is easy to say.\n</think>\n\nHi!"), FINISH, DONE)
 MakeClient = Callable[..., FlaskClient]
@@ -344,12 +344,56 @@ def test_the_failures_of_one_caller_do_not_shut_out_the_others(
     client = make_client(**in_order("a"), breaker_failures=3, breaker_open_s=40)
     for _ in range(5):
         assert ask(client, model="m", stream=False).status_code == 502
-    assert client.get("/health").get_json()["upstreams"] == [
-        {"name": "a", "breaker": "open", "open_streams": 0, "healthy": True, "key_refused": False}
-    ]
+    health = client.get("/health").get_json()
+    [shown] = health["upstreams"]
+    del shown["server"]
+    out = {"model": "m", "breaker": "open", "paused": False, "callers": 1}
+    own = {"name": "a", "breaker": "open", "open_streams": 0, "healthy": False}
+    own |= {"key_refused": False, "reachable": True, "models": [out]}
+    own |= {"url": shown["url"], "cause": "The upstream answered with status 500."}
+    assert shown == own
+    counts = {"open_streams": 0, "kept_streams": 0, "kept_bytes": 0}
+    assert health["workers"] == [{"worker": 0, "age_s": 0.0, **counts, "upstreams": [own]}]
     assert client.get("/ready").status_code == 200
     assert ask(client, model="m", stream=False).status_code == 200
     assert client.get("/health").get_json()["upstreams"][0]["breaker"] == "closed"
+
+
+def test_the_failures_of_one_key_count_apart(make_client: MakeClient, upstream: Mock) -> None:
+    def answer(request: Any) -> tuple[int, dict[str, str], bytes]:
+        return (500, {}, b"") if b"poison" in request.body else (200, {}, GOOD)
+
+    for name in ("a", "b"):
+        address = f"http://{name}.test/v1/chat/completions"
+        upstream.add_callback("POST", address, callback=answer)
+    keys = tuple(KeyConfig(name=name, key=f"key-of-{name}") for name in ("alice", "mallory"))
+    client = make_client(**in_order("a", "b"), keys=keys, breaker_failures=3)
+
+    def ask_as(name: str, **more: Any) -> int:
+        key = {"Authorization": f"Bearer key-of-{name}"}
+        body = {"messages": [USER], "model": "m", **more}
+        return int(client.post("/openai/v1/chat/completions", json=body, headers=key).status_code)
+
+    for _ in range(10):
+        assert ask_as("mallory", metadata={"x": "poison"}) >= 502
+    upstream.calls.reset()
+    assert [ask_as("alice") for _ in range(3)] == [200] * 3
+    assert asked(upstream) == ["a"] * 3
+
+
+def test_the_failures_of_one_address_count_apart_where_there_are_no_keys(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    says(upstream, "a", status=500)
+    says(upstream, "b", GOOD)
+    client = make_client(**in_order("a", "b"), breaker_failures=1)
+    for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+        body = {"messages": [USER], "model": "m", "stream": False}
+        answer = client.post(
+            "/v1/chat/completions", json=body, environ_base={"REMOTE_ADDR": address}
+        )
+        assert answer.status_code == 200
+    assert asked(upstream) == ["a", "b", "b", "a", "b"]
 
 
 def test_the_gateway_is_ready_while_one_upstream_is_usable(
@@ -372,8 +416,9 @@ def test_breaker_states_are_in_the_metrics(make_client: MakeClient, upstream: Mo
     client = make_client(**in_order("a", "b"), breaker_failures=1)
     ask(client, model="m")
     metrics = client.get("/metrics").text
-    assert 'gateway_breaker_state{upstream="a"} 2.0' in metrics
-    assert 'gateway_breaker_state{upstream="b"} 0.0' in metrics
+    assert 'gateway_breaker_state{upstream="a",worker="0"} 2.0' in metrics
+    assert 'gateway_breaker_state{upstream="b",worker="0"} 0.0' in metrics
+    assert 'gateway_upstream_in_order{upstream="a",worker="0"} 1.0' in metrics
     assert 'gateway_upstream_attempts_total{result="5xx",upstream="a"} 1.0' in metrics
     assert 'gateway_upstream_attempts_total{result="accepted",upstream="b"} 1.0' in metrics
 
@@ -506,6 +551,7 @@ def test_model_lists_of_all_upstreams_are_merged(make_client: MakeClient, upstre
         "family": "tags",
         "unmarked_text": {"counts_as": "answer", "why": "family"},
         "upstream": "a",
+        "server": UNKNOWN_SERVER,
     }
 
 

@@ -209,27 +209,33 @@ def test_a_breaker_is_exported_from_the_start_and_when_it_opens(
     make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
 ) -> None:
     client = make_client(breaker_failures=2)
-    assert samples(client, "gateway_breaker_state") == [({"upstream": "default"}, 0)]
+    assert samples(client, "gateway_breaker_state") == [({"upstream": "default", "worker": "0"}, 0)]
     upstream.post(COMPLETIONS, status=500)
     for _ in range(3):
         ask(client)
-    assert samples(client, "gateway_breaker_state") == [({"upstream": "default"}, 2)]
+    assert samples(client, "gateway_breaker_state") == [({"upstream": "default", "worker": "0"}, 2)]
+    assert samples(client, "gateway_upstream_models_out") == [
+        ({"upstream": "default", "worker": "0"}, 1)
+    ]
     assert value(client, "gateway_upstream_attempts_total", result="5xx") == 3
 
 
 def test_a_half_open_breaker_is_between_closed_and_open() -> None:
     metrics = Metrics()
     for state, number in (("closed", 0), ("half_open", 1), ("open", 2)):
-        metrics.set_breaker("a", state)
-        assert f'gateway_breaker_state{{upstream="a"}} {number}.0\n' in metrics.text().decode()
+        metrics.set_upstream("a", breaker=state, in_order=True, open_streams=7, models_out=0)
+        text = metrics.text().decode()
+        assert f'gateway_breaker_state{{upstream="a",worker="0"}} {number}.0\n' in text
+        assert 'gateway_upstream_open_streams{upstream="a",worker="0"} 7.0\n' in text
 
 
 def test_calls_of_the_summary_model_are_counted_by_result() -> None:
     metrics = Metrics()
     turn: dict[str, Any] = {"format": "events", "family": "tags", "upstream": "a", "end": "done"}
-    turn |= {"key": "anonymous", "usage": None, "reasoning_tokens": 1, "output_tokens": 1}
+    turn |= {"key": "anonymous", "usage": None}
+    turn |= {"estimated_reasoning_tokens": 1, "estimated_output_tokens": 1}
     metrics.count_turn(turn | {"summarizer": {"calls": 3, "failed": 1, "total_tokens": 50}})
-    metrics.flush(open_streams=0)
+    metrics.flush(open_streams=0, kept_streams=0, kept_bytes=0)
     text = metrics.text().decode()
     assert 'gateway_summarizer_calls_total{result="succeeded"} 2.0\n' in text
     assert 'gateway_summarizer_calls_total{result="failed"} 1.0\n' in text

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import gateway.mock
+from gateway.mock.demo import DEMOS
 from gateway.mock.frames import split_tokens
 from gateway.mock.local_answer import Piece
 from gateway.mock.models import MODELS
@@ -171,12 +172,12 @@ def test_invalid_arithmetic_still_gets_an_answer(prompt: str) -> None:
     [
         ("Explain streaming APIs", "streaming API"),
         ("What is recursion?", "Recursion"),
-        (TOPIC, "to understand quantum tunnelling"),
-        ("Please explain to me the tides.", "to understand the tides"),
-        ("How does TCP work?", "to understand the workings of TCP"),
-        ("How do I bake bread?", "to understand how to bake bread"),
-        ("my {bike} is broken", "to understand the request “my {bike} is broken”"),
-        ("", "to understand"),
+        (TOPIC, "none of them is about quantum tunnelling"),
+        ("Please explain to me the tides.", "none of them is about the tides"),
+        ("How does TCP work?", "none of them is about the workings of TCP"),
+        ("How do I bake bread?", "none of them is about how to bake bread"),
+        ("my {bike} is broken", "none of them is about the request “my {bike} is broken”"),
+        ("", "none of them is about the request"),
         ("word " * 5000, " …”"),
     ],
 )
@@ -191,6 +192,34 @@ def test_other_prompts_get_a_long_answer_about_them(
     assert len(stream) > 200
     sentences = re.findall(r"[.!?](?:\s|$)", joined(stream, "reasoning_content"))
     assert 4 <= len(sentences) <= 8
+
+
+def test_ten_prompts_have_a_reply_of_their_own(client: FlaskClient) -> None:
+    assert len(DEMOS) == 10
+    for demo in DEMOS:
+        prompt = f" {demo.prompt.upper()} "
+        for model in ("labelled", "thinker"):
+            stream = chunks(ask(client, model, prompt=prompt))
+            assert joined(stream) == demo.reply.answer
+            assert joined(stream, "reasoning_content") == demo.reply.reasoning
+        assert demo.reply.reasoning.count("\n\n") >= 4, "it thinks in steps"
+
+
+def test_other_prompts_are_told_that_the_model_is_scripted(client: FlaskClient) -> None:
+    answer = joined(chunks(ask(client, "labelled", prompt=TOPIC)))
+    assert answer.startswith("I am a scripted model")
+    assert [demo.prompt for demo in DEMOS if f"**{demo.prompt}**" not in answer] == []
+
+
+def test_the_list_of_models_keeps_the_faults_apart(client: FlaskClient) -> None:
+    listed = client.get("/v1/models").get_json()["data"]
+    owners = {model["id"]: model["owned_by"] for model in listed}
+    assert [id for id, owner in owners.items() if owner == "mock"] == [
+        *("default", "no-reasoning", "thinker")
+    ]
+    assert owners["mock-magistral"] == owners["agent"] == owners["unicode"] == "mock-variants"
+    for name in ("cut", "error-500", "html", "garbage", "silent", "thinker-mislabels"):
+        assert owners[name] == "mock-faults"
 
 
 def test_long_thinking_is_long_and_corrects_itself(client: FlaskClient) -> None:
@@ -477,3 +506,86 @@ def test_the_package_docstring_names_every_model() -> None:
     assert gateway.mock.__doc__
     words = gateway.mock.__doc__.split()
     assert [name for name in MODELS if name not in words] == []
+
+
+USER_TURN = {"role": "user", "content": "look around"}
+SHELL = {
+    "type": "function",
+    "function": {
+        "name": "shell",
+        "parameters": {
+            "properties": {"command": {"type": "string"}, "why": {"type": "string"}},
+            "required": ["command"],
+        },
+    },
+}
+
+
+def agent(client: FlaskClient, messages: list, model: str = "agent") -> TestResponse:
+    return ask(client, model, messages=messages, tools=[SHELL], stream=False)
+
+
+@pytest.mark.parametrize("model", ["agent", "deepseek-v4-agent"])
+def test_an_agents_model_runs_two_commands_in_each_turn(client: FlaskClient, model: str) -> None:
+    messages: list = [{"role": "system", "content": "You have a shell."}]
+    for _ in range(2):
+        messages.append(USER_TURN)
+        for step in (1, 2):
+            message = agent(client, messages, model).get_json()["choices"][0]["message"]
+            [call] = message["tool_calls"]
+            assert json.loads(call["function"]["arguments"]) == {"command": f"echo step {step}"}
+            result = {"role": "tool", "tool_call_id": call["id"], "content": f"step {step}"}
+            messages += [message, result]
+        message = agent(client, messages, model).get_json()["choices"][0]["message"]
+        assert "Done after 2 commands." in message["content"]
+        messages.append(message)
+
+
+def test_the_second_call_of_agent_cut_is_cut(client: FlaskClient) -> None:
+    call = {"id": "c", "function": {"name": "shell", "arguments": "{}"}}
+    history = [
+        USER_TURN,
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": ""},
+    ]
+    whole = ask(client, "agent-cut", messages=[USER_TURN], tools=[SHELL])
+    assert finish_reasons(chunks(whole)) == ["tool_calls"]
+    with pytest.raises(ConnectionResetError):
+        ask(client, "agent-cut", messages=history, tools=[SHELL]).get_data()
+
+
+def call_with(arguments: str, **members: object) -> dict:
+    call = {"id": "c", "function": {"name": "shell", "arguments": arguments}}
+    return {"role": "assistant", "tool_calls": [call], **members}
+
+
+@pytest.mark.parametrize(
+    ("messages", "param"),
+    [
+        ([USER_TURN, {"role": "system", "content": "late"}], "messages[1]"),
+        ([{"role": "developer", "content": "hi"}, USER_TURN], "messages[0]"),
+        ([USER_TURN, call_with('{"a'), {"role": "tool", "tool_call_id": "c"}], "messages[1]"),
+        ([USER_TURN, call_with("[]"), {"role": "tool", "tool_call_id": "c"}], "messages[1]"),
+        ([USER_TURN, {"role": "tool", "tool_call_id": "c", "content": "4"}], "messages[1]"),
+        ([USER_TURN, call_with("{}", reasoning_content="a"), USER_TURN], "messages[2]"),
+        ([USER_TURN, {"role": "assistant", "content": ""}, USER_TURN], "messages[1]"),
+    ],
+)
+def test_a_strict_model_refuses_the_conversation(
+    client: FlaskClient, messages: list, param: str
+) -> None:
+    for model in ("agent", "deepseek-v4-agent", "agent-cut"):
+        response = agent(client, messages, model)
+        assert response.status_code == 400
+        assert response.get_json()["error"]["param"] == param
+
+
+def test_a_model_that_wants_its_reasoning_back_refuses_a_call_without(client: FlaskClient) -> None:
+    result = {"role": "tool", "tool_call_id": "c", "content": "4"}
+    without = [USER_TURN, call_with("{}"), result]
+    given = [USER_TURN, call_with("{}", reasoning_content="I look."), result]
+    answered = [*given, {"role": "assistant", "content": "4"}, USER_TURN]
+    assert agent(client, without).status_code == 200
+    assert agent(client, without, "deepseek-v4-agent").status_code == 400
+    assert agent(client, given, "deepseek-v4-agent").status_code == 200
+    assert agent(client, answered, "deepseek-v4-agent").status_code == 400

@@ -155,7 +155,7 @@ other_bodies = (
 STREAMS = ("text/event-stream", "application/x-ndjson")
 
 relaxed = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

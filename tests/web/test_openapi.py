@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from gateway.apis import DIALECTS
 from gateway.config import Format
 from gateway.errors import CODES
+from gateway.web import ops
 
 
 @pytest.fixture
@@ -34,6 +35,13 @@ def test_every_route_is_described_and_no_other(
     assert described == routes
 
 
+def test_the_document_is_built_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    monkeypatch.setattr(ops, "document", lambda *of: built.append(of) or {})
+    assert [client.get("/openapi.json").get_json() for _ in range(3)] == [{}] * 3
+    assert len(built) == 1
+
+
 def test_every_format_is_there(document: dict[str, Any]) -> None:
     [parameter] = document["paths"]["/{format}/v1/chat/completions"]["parameters"]
     assert parameter["schema"]["enum"] == list(get_args(Format))
@@ -44,6 +52,7 @@ def test_every_error_that_a_caller_can_meet_is_there(document: dict[str, Any]) -
     responses = document["paths"]["/v1/chat/completions"]["post"]["responses"]
     named = set(re.findall(r"`(\w+)`", "".join(r["description"] for r in responses.values())))
     in_a_stream = {code for code in CODES if code.startswith(("upstream_", "client_"))}
+    in_a_stream |= {"cancelled", "abandoned"}
     assert CODES - in_a_stream <= named
 
 

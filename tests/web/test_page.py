@@ -49,6 +49,10 @@ def test_an_unchanged_compressed_file_is_not_sent_again(client: FlaskClient) -> 
         assert (again.status_code, again.data) == (304, b"")
 
 
-def test_nothing_else_is_compressed(client: FlaskClient) -> None:
-    for path in ("/", "/health"):
-        assert client.get(path, headers={"Accept-Encoding": "gzip"}).content_encoding is None
+def test_the_page_is_compressed_and_nothing_else(client: FlaskClient) -> None:
+    accepts_gzip = {"Accept-Encoding": "gzip"}
+    packed = client.get("/", headers=accepts_gzip)
+    assert gzip.decompress(packed.data) == client.get("/").data
+    assert packed.headers["Vary"] == "Accept-Encoding"
+    for path in ("/health", "/v1/streams/none"):
+        assert client.get(path, headers=accepts_gzip).content_encoding is None

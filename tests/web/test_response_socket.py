@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.server.response_socket import ResponseSocket, socket_for_direct_writes
+from tests.machine import PATIENCE_S
 
 
 class Client:
@@ -17,8 +18,8 @@ class Client:
     def __init__(self) -> None:
         self._sock, self._theirs = socket.socketpair()
         self._blocking = self._sock.dup()
-        self._blocking.settimeout(30)
-        self._theirs.settimeout(30)
+        self._blocking.settimeout(PATIENCE_S)
+        self._theirs.settimeout(PATIENCE_S)
         self._sock.setblocking(False)
         self.sendall, self.sendfile = self._blocking.sendall, self._blocking.sendfile
         self.send = self._sock.send
@@ -32,7 +33,7 @@ class Client:
             return b""
 
     def read_to_the_end(self) -> bytes:
-        self._theirs.settimeout(30)
+        self._theirs.settimeout(PATIENCE_S)
         return b"".join(iter(lambda: self._theirs.recv(65536), b""))
 
     def end(self) -> None:

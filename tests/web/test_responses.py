@@ -128,7 +128,7 @@ def test_a_non_streamed_answer_is_one_response(
         "error": None,
         "incomplete_details": None,
         "previous_response_id": None,
-        "store": False,
+        "store": True,
         "truncation": "disabled",
         "parallel_tool_calls": True,
         "tool_choice": "auto",
@@ -487,7 +487,6 @@ def test_other_members_are_converted_or_dropped(
             "previous_response_id",
             "previous_response_not_found",
         ),
-        ({"background": True}, 400, "background", "unsupported_parameter"),
         ({"conversation": "conv_1"}, 400, "conversation", "unsupported_parameter"),
         ({"prompt": {"id": "p"}}, 400, "prompt", "unsupported_parameter"),
         ({"n": 2}, 400, "n", "unsupported_parameter"),
@@ -674,7 +673,7 @@ def test_a_history_of_codex_fits_a_chat_server(
     ]
 
 
-def test_no_response_is_stored(client: FlaskClient) -> None:
+def test_an_unknown_response_is_not_found(client: FlaskClient) -> None:
     for method, path in (
         ("GET", "/v1/responses/resp_1"),
         ("GET", "/v1/responses/resp_1?stream=true&starting_after=3"),
@@ -685,7 +684,7 @@ def test_no_response_is_stored(client: FlaskClient) -> None:
         response = client.open(path, method=method)
         error = response.get_json()["error"]
         assert response.status_code == 404
-        assert error["message"] == "Response with id 'resp_1' not found: the gateway stores none."
+        assert error["message"] == "Response with id 'resp_1' not found."
         assert error["type"] == "invalid_request_error"
     assert client.get("/v1/responses").status_code == 405
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from gateway.server.sockets import close_connection, hung_up, set_user_timeout, unsent_bytes
+from tests.machine import PATIENCE_S
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -47,7 +48,7 @@ def test_unsent_bytes_are_those_that_the_client_has_not_taken(pairs: list[Pair])
 def test_a_closed_connection_ends_for_the_client(pairs: list[Pair]) -> None:
     ours, client = pairs[0]
     close_connection(ours)
-    client.settimeout(10)
+    client.settimeout(PATIENCE_S)
     assert client.recv(1) == b""
     close_connection(ours)  # again, which is no error
 

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from gateway.apis.seal import Sealer
 from gateway.config import UpstreamConfig
 from gateway.config.keys import KeyConfig
-from gateway.core.turn import MAX_THOUGHT_CHARS
+from gateway.core.thought_log import ThoughtLog
+from gateway.core.thoughts import MAX_THOUGHT_CHARS, ThoughtRecord
 from tests.core.scripted import DONE, delta, finish
 from tests.web.conftest import UPSTREAM, answers, typed_events
 
@@ -81,7 +82,7 @@ def test_a_streamed_signature_holds_the_models_reasoning(
     found = typed_events(messages(make_client(seal_key=KEY), stream=True))
     deltas = [e["delta"] for e in found if e["type"] == "content_block_delta"]
     sealed = [d["signature"] for d in deltas if d["type"] == "signature_delta"][-1]
-    assert Sealer([bytes.fromhex(KEY)]).open(MODEL, sealed) == TRACE
+    assert Sealer([bytes.fromhex(KEY)]).open(MODEL, sealed).readable_text == TRACE
 
 
 @pytest.mark.parametrize("include", [True, False])
@@ -180,9 +181,157 @@ def test_thoughts_are_remembered_by_the_call_they_led_to_for_an_hour(
     assert handed_back(upstream) == [None]
 
 
-def test_a_seal_keeps_the_end_of_long_thoughts() -> None:
+def test_a_seal_keeps_all_that_it_is_given() -> None:
     sealer = Sealer([b"k" * 32])
-    sealed = sealer.seal("m", "a" * MAX_THOUGHT_CHARS + "é\ud800")
-    opened = sealer.open("m", sealed)
-    assert opened == "a" * (MAX_THOUGHT_CHARS - 2) + "é?"
-    assert sealer.seal("m", "a") != sealer.seal("m", "a")
+    record = ThoughtRecord("a" * MAX_THOUGHT_CHARS + "é\ud800", blocks={"reasoning_details": [{}]})
+    assert sealer.open("m", sealer.seal("m", record)) == record
+    assert sealer.seal("m", record) != sealer.seal("m", record)
+
+
+def test_only_the_end_of_long_thoughts_is_kept() -> None:
+    log = ThoughtLog(tells="always")
+    log.add("b" + "a" * MAX_THOUGHT_CHARS)
+    record = log.take_untold()
+    assert record is not None
+    assert record.text == "a" * MAX_THOUGHT_CHARS
+    assert log.take_untold() is None
+
+
+SIGNED_CALL = {**CALL, "extra_content": {"google": {"thought_signature": "c2ln"}}}
+DETAILS: list[dict[str, Any]] = [
+    {"type": "reasoning.text", "text": "I need ", "format": "anthropic-claude-v1", "index": 0},
+    {"type": "reasoning.text", "text": "it.", "format": "anthropic-claude-v1", "index": 0},
+    {"type": "reasoning.text", "text": "", "signature": "c2ln", "index": 0},
+]
+WHOLE = {**DETAILS[0], "text": "I need it.", "signature": "c2ln"}
+LATE = {"type": "reasoning.encrypted", "data": "ZW5j", "id": "c1", "index": 1}
+
+
+def details_turn(*late: Any) -> list[Any]:
+    return [
+        *(delta(reasoning=block["text"], reasoning_details=[block]) for block in DETAILS),
+        delta(tool_calls=[CALL]),
+        *(delta(reasoning_details=[block]) for block in late),
+        finish("tool_calls"),
+        DONE,
+    ]
+
+
+def ask_chat(client: FlaskClient, format: str, stream: bool, *history: Any, model: str) -> Any:
+    body = {"model": model, "messages": [USER, *history], "stream": stream}
+    return client.post(f"/{format}/v1/chat/completions", json=body, buffered=True)
+
+
+def chat_message(client: FlaskClient, format: str, stream: bool, model: str) -> dict[str, Any]:
+    """The assistant's message as a client of OpenRouter keeps it."""
+    answer = ask_chat(client, format, stream, model=model)
+    if not stream:
+        message: dict[str, Any] = answer.get_json()["choices"][0]["message"]
+        return message
+    data = [line[6:] for line in answer.text.split("\n") if line.startswith("data: {")]
+    deltas = [chunk["choices"][0]["delta"] for chunk in map(json.loads, data) if chunk["choices"]]
+    blocks = [block for delta in deltas for block in delta.get("reasoning_details", ())]
+    assert [block["index"] for block in blocks] == list(range(len(blocks)))
+    message = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    return {**message, **({"reasoning_details": blocks} if blocks else {})}
+
+
+def sent_back(upstream: responses.RequestsMock) -> dict[str, Any]:
+    """The members of the assistant's message that the upstream got beside the usual ones."""
+    body = json.loads(upstream.calls[-1].request.body)
+    [message] = [m for m in body["messages"] if m["role"] == "assistant"]
+    [call] = message["tool_calls"]
+    extra = {"call": call["extra_content"]} if "extra_content" in call else {}
+    return {k: v for k, v in message.items() if k not in ("role", "content", "tool_calls")} | extra
+
+
+TOOL_MESSAGE = {"role": "tool", "tool_call_id": "c1", "content": "12:00"}
+CHAT_FORMATS = [(format, stream) for format in ("openai", "phased") for stream in (False, True)]
+
+
+@pytest.mark.parametrize(("format", "stream"), CHAT_FORMATS)
+@pytest.mark.parametrize(
+    ("model", "frames", "expected"),
+    [
+        (MODEL, TURN, {"reasoning_content": TRACE}),
+        (MODEL, [delta(reasoning=TRACE), *TURN[1:]], {"reasoning": TRACE}),
+        ("claude", details_turn(), {"reasoning_details": [WHOLE]}),
+        ("claude", details_turn(LATE), {"reasoning_details": [WHOLE, LATE]}),
+        (
+            "gemini-3-pro",
+            [delta(tool_calls=[SIGNED_CALL]), *TURN[2:]],
+            {"call": SIGNED_CALL["extra_content"]},
+        ),
+        ("qwen3-8b", TURN, {}),
+    ],
+)
+def test_a_chat_message_hands_back_what_its_server_wants(
+    make_client: Callable[..., FlaskClient],
+    upstream: responses.RequestsMock,
+    format: str,
+    stream: bool,
+    model: str,
+    frames: list[Any],
+    expected: dict[str, Any],
+) -> None:
+    answers(upstream, *frames)
+    message = chat_message(make_client(seal_key=KEY), format, stream, model)
+    assert ("reasoning_details" in message) is bool(expected)
+    assert TRACE not in json.dumps(message.get("reasoning_details"))
+    message["tool_calls"] = [{"id": "c1", "type": "function", "function": CALL["function"]}]
+    # Another worker, which has no memory of the call.
+    again = make_client(seal_key=KEY)
+    assert ask_chat(again, format, False, message, TOOL_MESSAGE, model=model).status_code == 200
+    assert sent_back(upstream) == expected
+    for broken in ("gw2.AAAA", "", None, 1):
+        message["reasoning_details"] = [{"type": "reasoning.encrypted", "data": broken}, 1]
+        answer = ask_chat(again, format, False, message, TOOL_MESSAGE, model=f"{model}-b")
+        assert answer.status_code == 200
+        assert sent_back(upstream) == {}
+        again = make_client(seal_key=KEY)
+
+
+@pytest.mark.parametrize("late", [(), (LATE,)])
+def test_signed_blocks_survive_in_messages_and_responses(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock, late: Any
+) -> None:
+    answers(upstream, *details_turn(*late))
+    content = messages(make_client(seal_key=KEY), model="claude").get_json()["content"]
+    said = {"role": "assistant", "content": content}
+    assert messages(make_client(seal_key=KEY), said, RESULT, model="claude").status_code == 200
+    assert sent_back(upstream) == {"reasoning_details": [WHOLE, *late]}
+    body: dict[str, Any] = {"model": "claude", "input": [USER]}
+    body["include"] = ["reasoning.encrypted_content"]
+    output = make_client(seal_key=KEY).post("/v1/responses", json=body).get_json()["output"]
+    body["input"] += [*output, {"type": "function_call_output", "call_id": "c1", "output": "12"}]
+    assert make_client(seal_key=KEY).post("/v1/responses", json=body).status_code == 200
+    assert sent_back(upstream) == {"reasoning_details": [WHOLE, *late]}
+
+
+def test_formats_without_a_place_get_no_seal(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, *TURN)
+    for format in ("events", "plain"):
+        for stream in (False, True):
+            answer = ask_chat(make_client(), format, stream, model=MODEL)
+            assert "reasoning_details" not in answer.text
+
+
+def test_thoughts_behind_an_answer_are_remembered_by_the_result_that_it_follows(
+    make_client: Callable[..., FlaskClient], upstream: responses.RequestsMock
+) -> None:
+    answers(upstream, delta(reasoning_content="It is noon."), delta(content="Noon."), DONE)
+    client = make_client()
+    called = {"role": "assistant", "content": None, "tool_calls": [{**CALL, "type": "function"}]}
+    reminder = {"role": "user", "content": "<system-reminder>\nNo todos.\n</system-reminder>"}
+    answer = {"role": "assistant", "content": "Noon."}
+    for after in ([], [reminder]):
+        chat(client, called, TOOL_MESSAGE, *after)
+        chat(client, called, TOOL_MESSAGE, *after, answer, USER)
+        assert handed_back(upstream) == [None, "It is noon."]
+        chat(client, called, {**TOOL_MESSAGE, "tool_call_id": "c2"}, answer, USER)
+        assert handed_back(upstream) == [None, None]
+        # An answer that follows no result has no id.
+        chat(client, called, TOOL_MESSAGE, *after, answer, USER, answer, USER)
+        assert handed_back(upstream) == [None, "It is noon.", None]

@@ -1,5 +1,7 @@
 """OpenAI's chat completions in four formats: `phased`, `events`, `openai` and `plain`."""
 
+from typing import get_args
+
 from gateway.apis.base import Api, Schema, StreamFormat
 from gateway.apis.chat.events import EventsDialect
 from gateway.apis.chat.openai import OpenAIDialect
@@ -15,12 +17,14 @@ from gateway.apis.schemas import (
     list_of,
     object_of,
 )
+from gateway.core.effects import WhyEnded
 
 _MESSAGE = object_of(
     {"role": {"const": "assistant"}, "content": STRING_OR_NULL},
     reasoning_content={**STRING, "description": "The summary, or the trace for raw and both."},
     reasoning={**STRING, "description": "The same text; clients read one or the other."},
     tool_calls=list_of(OBJECT),
+    reasoning_details=list_of(OBJECT),
 )
 _CHOICE = object_of(
     {"index": COUNT, "message": _MESSAGE, "finish_reason": STRING}, logprobs={}, phases={}
@@ -33,7 +37,9 @@ _COMPLETION = object_of(
         "model": STRING,
         "choices": list_of(_CHOICE),
         "phases": object_of(
-            {"prompt_summary": STRING, "reasoning_summary": STRING_OR_NULL}, reasoning=STRING
+            {"prompt_summary": STRING, "reasoning_summary": STRING_OR_NULL},
+            reasoning=STRING,
+            thinking_ended={"enum": list(get_args(WhyEnded))},
         ),
     },
     usage=OBJECT,

@@ -7,10 +7,10 @@ simple clients read `choices[0].delta` of everything.
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import msgspec
-
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
+from gateway.apis.chat.figures import figures_of
+from gateway.apis.chat.sealed import sealed_block
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -59,6 +59,9 @@ class ChunkDialect(Dialect):
         """Unknown members of the upstream's chunks, for the next chunk."""
         self._choice_once: dict[str, Any] = {}
         """The same for the choice."""
+        self._seals = 0
+        self._held_details: dict[str, Any] = {}
+        """The member `reasoning_details` for the delta of the tool call that follows."""
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
         """The chunks for the first event; the very first delta has the role."""
@@ -124,9 +127,10 @@ class ChunkDialect(Dialect):
             case PromptSummary():
                 return self.prompt_summary(event)
             case ToolCallDelta(call):
-                return self.chunk_in(FINAL_OUTPUT, dumps({"tool_calls": [call]}))
+                details, self._held_details = self._held_details, {}
+                return self.chunk_in(FINAL_OUTPUT, dumps({"tool_calls": [call], **details}))
             case Thoughts():
-                return b""  # the format has no place for it
+                return self._sealed(event)
             case Extra():
                 return self._extra(event)
             case ChoiceEvent(index, Done() as done):
@@ -138,6 +142,17 @@ class ChunkDialect(Dialect):
                 return finish + self._usage(event) + _END
             case Failed(error):
                 return frame(dumps(error.body())) + _END
+
+    def _sealed(self, thoughts: Thoughts) -> bytes:
+        """The chunk with the sealed thoughts. Clients keep them only if a tool call has them."""
+        if self.answer.seal is None:
+            return b""
+        details = {"reasoning_details": [sealed_block(self.answer, thoughts, self._seals)]}
+        self._seals += 1
+        if thoughts.call_id:
+            self._held_details = details
+            return b""
+        return self.chunk(dumps(details), self._phase)
 
     def _extra(self, extra: Extra) -> bytes:
         if lasting := {name: extra.chunk[name] for name in _LASTING if name in extra.chunk}:
@@ -162,7 +177,7 @@ class ChunkDialect(Dialect):
         """The chunk with the finish reason."""
         more: dict[str, Any] = {"phase": FINAL_OUTPUT, **self._once}
         if self.shows_timings:
-            more["timings"] = msgspec.to_builtins(done.timings)
+            more |= figures_of(done)
         choice = {"index": self._index, "delta": {}, "finish_reason": done.finish_reason}
         choice |= self._choice_once
         finish = frame(f'{self._head},"choices":[{dumps(choice)}],{dumps(more)[1:]}')

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer
+from gateway.apis.chat.sealed import sealed_block
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -39,6 +40,7 @@ class Completion:
         self._choice_members: dict[str, Any] = {"logprobs": None}
         self._body_members: dict[str, Any] = {}
         self._done: Done | None = None
+        self._thoughts: Thoughts | None = None
         self._choices: dict[int, Completion] = {}
         self.error: ErrorInfo | None = None
 
@@ -71,7 +73,9 @@ class Completion:
                     self.error = error
                 case ChoiceEvent(index, inner):
                     self._choices.setdefault(index, Completion(self._answer)).add([inner])
-                case SummaryDelta() | Thoughts():
+                case Thoughts():
+                    self._thoughts = event
+                case SummaryDelta():
                     pass  # ReasoningSummary has the final text
 
     def body(self) -> dict[str, Any]:
@@ -103,6 +107,8 @@ class Completion:
             message |= {"reasoning_content": reasoning, "reasoning": reasoning}
         if self._tool_calls:
             message["tool_calls"] = [self._tool_calls[i] for i in sorted(self._tool_calls)]
+        if self._thoughts is not None and self._answer.seal is not None:
+            message["reasoning_details"] = [sealed_block(self._answer, self._thoughts)]
         return {
             "index": index,
             "message": message | self._message_members,
@@ -113,6 +119,8 @@ class Completion:
 
     def _phases(self) -> dict[str, Any]:
         phases = {"prompt_summary": self._prompt_summary, "reasoning_summary": self._summary}
+        if self._done is not None and self._done.thinking_ended is not None:
+            phases["thinking_ended"] = self._done.thinking_ended
         return phases | {"reasoning": "".join(self._trace)} if self._has_trace else phases
 
     def _add_tool_call(self, delta: dict[str, Any]) -> None:

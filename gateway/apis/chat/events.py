@@ -1,13 +1,11 @@
 """`events`: named events with ids, for clients written for the gateway."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import msgspec
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.chat.completion import Completion
-from gateway.apis.tool_calls import legacy_call
+from gateway.apis.chat.figures import figures_of
 from gateway.core.events import (
     ChoiceEvent,
     Done,
@@ -33,37 +31,46 @@ class EventsDialect(Dialect):
         self._upstream_timings: Any = None
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
-        return b"".join(
-            frame(data, name, str(number + offset))
-            for offset, event in enumerate(events)
-            for name, data in self._name_and_data(event)
-        )
+        found = enumerate(map(self._name_and_data, events), number)
+        return b"".join([frame(named[1], named[0], str(at)) for at, named in found if named])
 
-    def _name_and_data(self, event: Event) -> Iterator[tuple[str, str]]:
-        """Yields the name and the data of an event; nothing if the format has no place for it."""
+    def _name_and_data(self, event: Event) -> tuple[str, str] | None:
+        """Returns the name and the data of an event, or None if the format has no place for it."""
         match event:
             case OutputDelta(text):
-                yield "final_output_delta", _text(text)
+                return "final_output_delta", _text(text)
             case ReasoningDelta(text):
-                yield "reasoning_delta", _text(text)
+                return "reasoning_delta", _text(text)
             case SummaryDelta(line):
-                yield "reasoning_summary_delta", _text(line + "\n")
+                return "reasoning_summary_delta", _text(line + "\n")
             case ReasoningSummary(text):
-                yield "reasoning_summary", _text(text)
-            case PromptSummary(text, ttft_ms):
-                yield "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms})
+                return "reasoning_summary", _text(text)
+            case PromptSummary(text, ttft_ms, continues):
+                more = {"continues": True} if continues else {}
+                return "prompt_summary", dumps({"text": text, "ttft_ms": ttft_ms, **more})
             case ToolCallDelta(call):
-                yield "tool_call_delta", dumps(_tool_call(call))
-            case Extra(delta, chunk=chunk):  # the format has no event for unknown delta fields
-                self._upstream_timings = chunk.get("timings", self._upstream_timings)
-                if (legacy := legacy_call(delta)) is not None:
-                    yield "tool_call_delta", dumps(_tool_call(legacy))
+                return "tool_call_delta", dumps(_tool_call(call))
             case Done():
-                yield "done", dumps(_done(event, self._upstream_timings))
+                return "done", dumps(_done(event, self._upstream_timings))
             case Failed(error):
-                yield "failed", dumps(error.body())
+                return "failed", dumps(error.body())
+            case Extra(delta, chunk=chunk):
+                self._upstream_timings = chunk.get("timings", self._upstream_timings)
+                return self._extra(delta)
             case Thoughts() | ChoiceEvent():
-                pass  # neither has a place: there is only one choice
+                return None  # neither has a place: there is only one choice
+
+    def _extra(self, delta: dict[str, Any]) -> tuple[str, str] | None:
+        """Of other members, only OpenAI's old form of a tool call has an event.
+
+        It keeps its form where the request has the old form too.
+        """
+        function = delta.get("function_call")
+        if not isinstance(function, dict):
+            return None
+        if self.answer.echo.get("functions"):
+            return "function_call_delta", dumps(function)
+        return "tool_call_delta", dumps(_tool_call({"index": 0, "function": function}))
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return frame(f'{{"elapsed_ms":{elapsed_ms}}}', "heartbeat")
@@ -73,9 +80,9 @@ def _done(done: Done, upstream_timings: Any) -> dict[str, Any]:
     data = {
         "finish_reason": done.finish_reason,
         "usage": done.total_usage,
-        "timings": msgspec.to_builtins(done.timings),
+        **figures_of(done),
     }
-    return data if upstream_timings is None else data | {"upstream_timings": upstream_timings}
+    return data if upstream_timings is None else {**data, "upstream_timings": upstream_timings}
 
 
 def _text(text: str) -> str:

@@ -22,6 +22,8 @@ class OpenAIDialect(ChunkDialect):
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
         role = self.chunk_in(PROMPT_SUMMARY, '{"role":"assistant","content":""}')
+        if event.continues:
+            return role
         return role + self.chunk_in(PROMPT_SUMMARY, self.trace(f"{event.text}\n\n"))
 
     def summary(self, line: str) -> str:

@@ -24,7 +24,8 @@ class PhasedDialect(ChunkDialect):
         """"" once it is sent."""
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
-        content = quote(f"{PROMPT_LABEL}{event.text}{PHASE_END}")
+        line = "" if event.continues else f"{PROMPT_LABEL}{event.text}{PHASE_END}"
+        content = quote(line)
         delta = f'{{"role":"assistant","content":{content}}}'
         return self.chunk_in(PROMPT_SUMMARY, delta, more=f',"ttft_ms":{event.ttft_ms}')
 

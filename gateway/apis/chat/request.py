@@ -1,20 +1,36 @@
 """Reads chat completion requests, and the gateway's own `prompt` requests."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, get_args
 
 import msgspec
 
 from gateway.apis.base import ChatRequest, Options
+from gateway.apis.chat.sealed import open_sealed
 from gateway.apis.content import text_part
-from gateway.apis.history import newest_of_user, with_one_system_message, without_reasoning
+from gateway.apis.history import (
+    hand_back,
+    newest_of_user,
+    note_shown,
+    reasoning_in,
+    take_notes,
+    with_one_system_message,
+    without_notes,
+    without_reasoning,
+)
 from gateway.apis.json import convert
 from gateway.apis.members import for_servers
-from gateway.config import Config, Format
+from gateway.apis.seal import sealer
+from gateway.config import Config, Format, ReasoningMode
 from gateway.core.sse import dumps
+from gateway.core.thoughts import Shown, ThoughtRecord
 from gateway.errors import BadRequest
 
 _OTHER_ROLES = frozenset({"assistant", "developer", "function", "system", "tool"})
 """Roles of messages that the user has not written."""
+_SEALING = ("openai", "phased")
+"""Formats whose chunks and messages have a place for what the model thought."""
 _FORMATS: tuple[Format, ...] = get_args(Format)
 MAX_CHOICES = 8
 """The largest `n`. Each choice reads the whole stream of all, so the work grows with its square."""
@@ -71,7 +87,10 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
             "Use the format openai, or stream false.",
             param="n",
         )
-    conversation = without_reasoning(_read_messages(messages))
+    open_seal = partial(sealer(config.seal_keys).open, request.model or "")
+    options = request.gateway or Options()
+    conversation = _conversation(messages, open_seal, options.reasoning)
+    notes = take_notes(with_one_system_message(conversation))
     members = for_servers(body)
     upstream_body = {name: members[name] for name in members if name not in ("gateway", "prompt")}
     return ChatRequest(
@@ -80,10 +99,28 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
         stream=bool(request.stream),
         include_usage=bool((request.stream_options or {}).get("include_usage")),
         choices=choices,
-        options=request.gateway or Options(),
-        body=upstream_body | {"messages": with_one_system_message(conversation)},
+        options=options,
+        body=upstream_body | {"messages": notes.messages},
         conversation=conversation,
+        thoughts=notes.thoughts,
+        shown=notes.shown,
+        seals_thoughts="wanted" if format in _SEALING else "never",
+        echo={"functions": True} if body.get("functions") else {},
     )
+
+
+def _conversation(
+    messages: list[Any], open_seal: Callable[[str], ThoughtRecord | None], mode: ReasoningMode
+) -> list[dict[str, Any]]:
+    """Returns the messages without reasoning; what was in them is noted. See Notes."""
+    found = []
+    for message in _read_messages(messages):
+        message = without_notes(message)
+        if message.get("role") == "assistant":
+            hand_back(message, open_sealed(message, open_seal))
+            note_shown(message, Shown.of(reasoning_in(message), mode))
+        found.append(message)
+    return without_reasoning(found)
 
 
 def _read_messages(messages: list[Any]) -> list[dict[str, Any]]:

@@ -47,7 +47,9 @@ MESSAGES = Api(
             ("POST",),
             "About how many tokens a prompt has",
             _count_tokens,
-            Schema("TokenCount", object_of({"input_tokens": COUNT, "estimated": {"const": True}})),
+            schema=Schema(
+                "TokenCount", object_of({"input_tokens": COUNT, "estimated": {"const": True}})
+            ),
             reads_body=True,
             headers={"X-Token-Count": "estimated"},
         ),

@@ -8,22 +8,27 @@ turn comes, so nothing is lost. The first block stops
 
 - when another block follows it, if it is text or thinking;
 - when another block follows it and its arguments are a complete JSON object, if it is a tool call;
-- at once, if it is the prompt summary, which never grows;
+- at once, if it is the prompt summary or a line of the reasoning summary, which never grow: Claude
+  Code shows a thinking block when it stops;
 - at the end of the answer, in any case; not when the answer fails.
 
 A tool call starts with its first arguments, because its name may arrive in pieces before them.
+
+The arguments are sent when the block stops, in one delta. Only then is it known whether they are
+JSON: a client reads the begin of an object, cut by the limit of tokens, as an object with fewer
+members, and runs the tool with that. Anthropic holds arguments back for the same reason, and has
+the same switch: a tool with `eager_input_streaming` gets them as they come.
 
 For example, two tool calls whose deltas interleave:
 
     event                      block events
     call 0, name f             none, because the name may be incomplete
-    call 0, arguments {"x":    BlockStart(0, f), BlockDelta(0, {"x":)
+    call 0, arguments {"x":    BlockStart(0, f)
     call 1, name g             none, because block 0 is incomplete
     call 1, arguments {"y":1   none
-    call 0, arguments 2}       BlockDelta(0, 2}), BlockStop(0),
-                               BlockStart(1, g), BlockDelta(1, {"y":1)
-    call 1, arguments }        BlockDelta(1, })
-    close()                    BlockStop(1)
+    call 0, arguments 2}       BlockDelta(0, {"x":2}), BlockStop(0), BlockStart(1, g)
+    call 1, arguments }        none
+    close()                    BlockDelta(1, {"y":1}), BlockStop(1)
 """
 
 from collections import deque
@@ -49,6 +54,7 @@ from gateway.core.events import (
     Thoughts,
     ToolCallDelta,
 )
+from gateway.core.thoughts import ThoughtRecord
 
 BlockType = Literal["thinking", "text", "tool_use"]
 
@@ -66,13 +72,15 @@ class BlockDelta(msgspec.Struct, frozen=True):
 
     index: int
     text: str
+    is_whole: bool = False
+    """The text is all arguments of a tool call."""
 
 
 class BlockStop(msgspec.Struct, frozen=True):
     """A block is complete."""
 
     index: int
-    thoughts: str = ""
+    thoughts: ThoughtRecord | None = None
     """What the model thought, in the last block of its thinking."""
 
 
@@ -93,6 +101,8 @@ class _Block:
         """It stops as soon as it has started, even if no block follows."""
         self.pending: list[str] = []
         """Deltas that have not been sent."""
+        self.is_eager = False
+        """The arguments of the tool call are sent as they come."""
         self.custom_input: list[str] = []
         """The input of a custom call so far. It becomes an argument once it is complete."""
         self._arguments: list[str] = []
@@ -123,10 +133,13 @@ class ContentBlocks:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._omits_thinking = answer.echo.get("display") == "omitted"
+        self._eager_tools = frozenset(answer.echo.get("eager_tools", ()))
         self._queue: deque[_Block] = deque()
         self._calls: dict[int, _Block] = {}
         self._index = 0
-        self._thoughts = ""
+        self._thoughts: ThoughtRecord | None = None
+        self._has_thinking = False
+        """The client is shown thinking, so the seal can be in a block of it."""
         self.has_tool_use = False
         self.has_refusal = False
         """The upstream sent a `refusal`."""
@@ -141,17 +154,18 @@ class ContentBlocks:
             case SummaryDelta(line):
                 # In `both` the trace streams in one block, and the summary follows it in another.
                 if self._answer.reasoning == "summary":
-                    self._add_text("thinking", "summary", f"{line}\n\n")
+                    self._add_whole("line", f"{line}\n\n")
             case ReasoningSummary(text, closing):
                 paragraph = text if self._answer.reasoning == "both" else closing
                 if paragraph:
                     self._add_text("thinking", "summary", f"{paragraph}\n\n")
-            case PromptSummary(text):
+            case PromptSummary(text, continues=continues):
                 if self._omits_thinking:
                     self._add_text("thinking", "omitted", "")
                 elif self._answer.reasoning != "none":
-                    self._add_text("thinking", "prompt", f"{text}\n\n")
-                    self._queue[-1].never_grows = True
+                    self._has_thinking = True
+                    if not continues:
+                        self._add_whole("prompt", f"{text}\n\n")
             case ToolCallDelta(call):
                 self._add_call(call)
             case Extra(delta):
@@ -162,8 +176,12 @@ class ContentBlocks:
                     legacy := legacy_call(delta, tools=bool(self._answer.echo.get("tools")))
                 ) is not None:
                     self._add_call(legacy)
-            case Thoughts(text):
-                self._thoughts = text
+            case Thoughts(record):
+                self._thoughts = record
+                is_open = bool(self._queue) and self._queue[-1].type == "thinking"
+                if self._has_thinking and not is_open:
+                    # The blocks of all lines have stopped: one without text gets the seal.
+                    self._add_text("thinking", "seal", "")
             case Done() | Failed() | ChoiceEvent():
                 pass  # close() ends the answer, and there is only one choice
         return self._advance(closing=False)
@@ -180,8 +198,17 @@ class ContentBlocks:
         """Adds to the last block if it has this key, else to a new one."""
         if not self._queue or self._queue[-1].key != key:
             self._queue.append(_Block(type, key))
+            self._has_thinking = self._has_thinking or type == "thinking"
         if text:
             self._queue[-1].pending.append(text)
+
+    def _add_whole(self, key: Hashable, text: str) -> None:
+        """Adds a thinking block that never grows."""
+        block = _Block("thinking", key)
+        block.pending.append(text)
+        block.never_grows = True
+        self._queue.append(block)
+        self._has_thinking = True
 
     def _add_call(self, call: dict[str, Any]) -> None:
         index = call["index"]
@@ -208,9 +235,11 @@ class ContentBlocks:
             is_over = closing or block.never_grows or (is_followed and block.is_complete())
             if not block.started and (is_over or block.can_start()):
                 block.started = True
+                block.is_eager = block.name in self._eager_tools
                 events.append(BlockStart(self._index, self._head(block)))
-            if block.started and block.pending:
-                events.append(BlockDelta(self._index, "".join(block.pending)))
+            is_held = block.type == "tool_use" and not block.is_eager
+            if block.started and block.pending and (is_over or not is_held):
+                events.append(BlockDelta(self._index, "".join(block.pending), is_held))
                 block.pending.clear()
             if not is_over:
                 break
@@ -219,10 +248,10 @@ class ContentBlocks:
             self._index += 1
         return events
 
-    def _take_thoughts(self, block: _Block) -> str:
+    def _take_thoughts(self, block: _Block) -> ThoughtRecord | None:
         if block.type != "thinking":
-            return ""
-        thoughts, self._thoughts = self._thoughts, ""
+            return None
+        thoughts, self._thoughts = self._thoughts, None
         return thoughts
 
     def _head(self, block: _Block) -> dict[str, Any]:

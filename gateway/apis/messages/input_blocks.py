@@ -7,7 +7,9 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.apis.content import PARAGRAPH_BREAK, message_content, text_part, tool_result_text
-from gateway.apis.history import hand_back
+from gateway.apis.history import hand_back, note_shown
+from gateway.config import ReasoningMode
+from gateway.core.thoughts import Shown, ThoughtRecord
 from gateway.errors import BadRequest
 
 
@@ -56,8 +58,9 @@ class SearchResultBlock(msgspec.Struct, frozen=True, tag="search_result"):
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
-    """Its text is not sent to the model: it is the gateway's summary."""
+    """Its text is the gateway's summary, or what the model thought where the client asks for it."""
 
+    thinking: str | None = None
     signature: str | None = None
     """The model's own thoughts, sealed."""
 
@@ -91,11 +94,14 @@ class InputMessage(msgspec.Struct, frozen=True):
 
 
 def chat_messages(
-    messages: Sequence[tuple[int, InputMessage]], open_seal: Callable[[str], str | None]
+    messages: Sequence[tuple[int, InputMessage]],
+    open_seal: Callable[[str], ThoughtRecord | None],
+    mode: ReasoningMode,
 ) -> Iterator[dict[str, Any]]:
     """Yields the chat messages. Raises BadRequest that names the path of the fault.
 
-    messages: each with its number in the request. open_seal: see Sealer.open.
+    messages: each with its number in the request. open_seal: see Sealer.open. mode: what of the
+    reasoning the client has been shown.
     """
     for number, message in messages:
         path = f"messages.{number}.content"
@@ -108,9 +114,17 @@ def chat_messages(
             thoughts = next(filter(None, map(open_seal, reversed(seals))), None)
             for chat_message in _assistant_messages(message.content, path):
                 hand_back(chat_message, thoughts)
+                note_shown(chat_message, _shown(message.content, mode))
                 yield chat_message
         else:
             yield {"role": "system", "content": _system_text(message.content, path)}
+
+
+def _shown(blocks: list[InputBlock], mode: ReasoningMode) -> Shown:
+    texts = [b.thinking for b in blocks if isinstance(b, ThinkingBlock) and b.thinking]
+    if mode == "both" and len(texts) > 1:
+        return Shown("".join(texts[:-1]), texts[-1])
+    return Shown.of("".join(texts), mode)
 
 
 def _user_messages(blocks: list[InputBlock], path: str) -> Iterator[dict[str, Any]]:

@@ -13,13 +13,20 @@ import msgspec
 
 from gateway.apis.base import ChatRequest, Options
 from gateway.apis.content import PARAGRAPH_BREAK
-from gateway.apis.history import take_thoughts, with_one_system_message, without_reasoning
-from gateway.apis.members import THINKING_OFF, for_servers
+from gateway.apis.history import (
+    take_notes,
+    with_one_system_message,
+    without_notes,
+    without_reasoning,
+)
+from gateway.apis.members import for_servers
 from gateway.apis.messages.history import readable_messages, readable_system
 from gateway.apis.messages.input_blocks import InputMessage, TextBlock, chat_messages, invalid
 from gateway.apis.seal import sealer
 from gateway.config import Config, ReasoningMode, SummaryRule
 from gateway.config.validation import explain
+from gateway.core.budgets import THINKING_OFF
+from gateway.core.thoughts import ThoughtRecord
 from gateway.core.tokens import estimate_prompt
 from gateway.errors import BadRequest
 
@@ -35,6 +42,7 @@ class _Tool(msgspec.Struct, frozen=True):
     description: str | None = None
     input_schema: dict[str, Any] | None = None
     strict: bool | None = None
+    eager_input_streaming: bool | None = None
 
 
 class _ToolChoice(msgspec.Struct, frozen=True):
@@ -100,9 +108,10 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
     display = request.thinking.display if request.thinking else None
     is_omitted = mode != "none" and display == "omitted"
     open_seal = partial(sealer(config.seal_keys).open, request.model or "")
-    conversation = _conversation(request, body["messages"], open_seal)
+    conversation = _conversation(request, body["messages"], open_seal, mode)
     chat = _chat_request(request, body, conversation)
-    chat["messages"], thoughts = take_thoughts(chat["messages"])
+    notes = take_notes(chat["messages"])
+    chat["messages"] = notes.messages
     return ChatRequest(
         dialect="messages",
         model=request.model or "",
@@ -110,11 +119,15 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
         options=msgspec.structs.replace(options, reasoning="none" if is_omitted else mode),
         body=chat,
         conversation=conversation,
-        thoughts=thoughts,
-        seals_thoughts=True,
+        thoughts=notes.thoughts,
+        shown=notes.shown,
+        seals_thoughts="always",
         echo={
             **({"display": "omitted"} if is_omitted else {}),
             **({"tools": True} if chat.get("tools") else {}),
+            "eager_tools": [
+                tool.name for tool in request.tools or () if tool.eager_input_streaming
+            ],
         },
         prompt_tokens=estimate_prompt(chat),
     )
@@ -123,9 +136,9 @@ def read_messages(body: dict[str, Any], _path_format: str | None, config: Config
 def count_tokens(body: dict[str, Any]) -> int:
     """Returns an estimate of the tokens in the prompt of a request. Raises BadRequest."""
     request = _read(body)
-    return estimate_prompt(
-        _chat_request(request, body, _conversation(request, body["messages"], lambda _: None))
-    )
+    conversation = _conversation(request, body["messages"], lambda _: None, "none")
+    chat = _chat_request(request, body, list(map(without_notes, conversation)))
+    return estimate_prompt(chat)
 
 
 def _read(body: dict[str, Any]) -> MessagesBody:
@@ -178,11 +191,15 @@ def _reasoning_mode(thinking: _Thinking | None, summary: SummaryRule) -> Reasoni
 
 
 def _conversation(
-    request: MessagesBody, messages: list[Any], open_seal: Callable[[str], str | None]
+    request: MessagesBody,
+    messages: list[Any],
+    open_seal: Callable[[str], ThoughtRecord | None],
+    mode: ReasoningMode,
 ) -> list[dict[str, Any]]:
     """Returns the chat messages with the roles that the client gave them."""
     read = [(at, _read_message(message, at)) for at, message in readable_messages(messages)]
-    return without_reasoning([*_system_messages(request.system), *chat_messages(read, open_seal)])
+    said = chat_messages(read, open_seal, mode)
+    return without_reasoning([*_system_messages(request.system), *said])
 
 
 def _chat_request(

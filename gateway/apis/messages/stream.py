@@ -1,16 +1,18 @@
 """`messages`: the answers of Anthropic's Messages API.
 
-Block 0 is a thinking block with the prompt summary. Block 1 is a thinking block with the reasoning
-summary, which grows while the model thinks; in `raw` it has the trace instead, and in `both` it has
-the trace and block 2 the summary. Then come text and tool calls. For example:
+Block 0 is a thinking block with the prompt summary. Each line of the reasoning summary is another
+one, which stops at once; in `raw` a single one has the trace instead, and in `both` that one has
+the trace and block 2 the summary. Then come text and tool calls. The last thinking block has the
+seal; it has no text if the blocks of all lines have stopped before. For example:
 
     message_start, ping
     content_block_start 0        thinking
     content_block_delta 0        thinking_delta: "What is 2+2?\\n\\n"
     content_block_delta 0        signature_delta
     content_block_stop 0
-    content_block_start 1 …      thinking: "I add.\\n\\n", "It is 4.\\n\\n"
-    content_block_start 2 …      text: "The answer is 4."
+    content_block_start 1 …      thinking: "I add.\\n\\n"
+    content_block_start 2 …      thinking: "It is 4.\\n\\n"
+    content_block_start 3 …      text: "The answer is 4."
     message_delta                stop_reason, usage
     message_stop
 
@@ -23,7 +25,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
-from gateway.apis.history import parse_object
+from gateway.apis.history import is_json, parse_object
 from gateway.apis.messages.content_blocks import (
     BlockDelta,
     BlockEvent,
@@ -35,6 +37,7 @@ from gateway.apis.usage import token_counts
 from gateway.core.events import Done, Event, Failed
 from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import dumps, frame, quote
+from gateway.core.thoughts import ThoughtRecord
 from gateway.errors import ErrorInfo
 
 _STOP_REASONS = {
@@ -112,7 +115,9 @@ class MessageObject:
                     text = "".join(self._texts)
                     self._content[-1] |= self._text_members(index, text, thoughts)
 
-    def _text_members(self, index: int, text: str, thoughts: str) -> dict[str, Any]:
+    def _text_members(
+        self, index: int, text: str, thoughts: ThoughtRecord | None
+    ) -> dict[str, Any]:
         """Returns the members of a block that hold its text."""
         match self._content[-1]["type"]:
             case "thinking":
@@ -165,8 +170,10 @@ class MessagesDialect(Dialect):
 
     def _block_event(self, event: BlockEvent) -> bytes:
         match event:
-            case BlockDelta(index, text):
+            case BlockDelta(index, text, is_whole):
                 type, member = _DELTAS[self._block_type]
+                if is_whole and not is_json(text):
+                    text = dumps(text)  # a client must not take a part of an object for all of it
                 return _delta(index, type, member, text)
             case BlockStart(index, head):
                 self._block_type = head["type"]
@@ -204,9 +211,9 @@ def _head(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _signature(answer: Answer, index: int, thoughts: str) -> str:
+def _signature(answer: Answer, index: int, thoughts: ThoughtRecord | None) -> str:
     """Returns the sealed thoughts, or the name of the block: clients require a signature."""
-    if thoughts and answer.seal is not None:
+    if thoughts is not None and answer.seal is not None:
         return answer.seal(thoughts)
     return base64.b64encode(f"{answer.id}.{index}".encode()).decode("ascii")
 

@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 
 from gateway.apis.content import cannot_read, text_part
-from gateway.apis.history import newest_of_user, valid_arguments
+from gateway.apis.history import newest_of_user, note_shown, reasoning_in, valid_arguments
 from gateway.apis.json import convert
+from gateway.config import ReasoningMode
+from gateway.core.thoughts import Shown
 from gateway.errors import BadRequest
 
 _MAGIC = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
@@ -31,8 +33,11 @@ class RequestMessage(msgspec.Struct, frozen=True):
     images: list[str] | None = None
 
 
-def chat_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
-    """Returns the chat messages. Raises BadRequest that names the path of the fault."""
+def chat_messages(messages: Sequence[Any], mode: ReasoningMode) -> list[dict[str, Any]]:
+    """Returns the chat messages. Raises BadRequest that names the path of the fault.
+
+    mode: what of the reasoning the client has been shown.
+    """
     # Without any message of the user, the first one is refused if it can't be read.
     newest = max(newest_of_user(messages, lambda message: _role(message) == "user"), 0)
     calls = _CallIds()
@@ -43,7 +48,10 @@ def chat_messages(messages: Sequence[Any]) -> list[dict[str, Any]]:
             if _role(message) not in _ROLES:
                 path = f"messages[{at}].role"
                 raise BadRequest(f"{path}: it must be one of {', '.join(_ROLES)}.", param=path)
-        found += _chat_message(message, calls, f"messages[{at}]" if at == newest else None)
+        made = list(_chat_message(message, calls, f"messages[{at}]" if at == newest else None))
+        if made and _role(message) == "assistant":
+            note_shown(made[0], Shown.of(reasoning_in(message), mode))
+        found += made
     return found
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from gateway.apis.base import Answer, ChatRequest, Options, ReadyAnswer
-from gateway.apis.history import with_one_system_message, without_reasoning
+from gateway.apis.history import take_notes, with_one_system_message, without_reasoning
 from gateway.apis.json import convert
-from gateway.apis.members import THINKING_OFF
 from gateway.apis.ollama.messages import chat_messages, user_message
 from gateway.apis.ollama.stream import GENERATE, head, message
 from gateway.config import Config, ReasoningMode
+from gateway.core.budgets import THINKING_OFF
 from gateway.core.tokens import estimate_prompt
 from gateway.errors import BadRequest
 
@@ -94,7 +94,7 @@ def read_chat(
     _check(request)
     if not messages:
         return _load(request, {})
-    conversation = without_reasoning(chat_messages(messages))
+    conversation = without_reasoning(chat_messages(messages, _mode(request, body)))
     if not conversation:
         raise BadRequest("messages must hold a message with a content.", param="messages")
     chat = _chat_request(request, body, conversation)
@@ -158,20 +158,26 @@ def _request(
     conversation: list[dict[str, Any]],
     echo: dict[str, Any],
 ) -> ChatRequest:
-    options = request.gateway or Options()
-    mode: ReasoningMode = options.reasoning
-    if request.think is False and "reasoning" not in (body.get("gateway") or ()):
-        mode = "none"
+    notes = take_notes(chat["messages"])
+    chat["messages"] = notes.messages
+    options = msgspec.structs.replace(request.gateway or Options(), reasoning=_mode(request, body))
     return ChatRequest(
         dialect="ollama",
         model=request.model,
         stream=request.stream is not False,
-        options=msgspec.structs.replace(options, reasoning=mode),
+        options=options,
         body=chat,
         conversation=conversation,
+        shown=notes.shown,
         echo=echo,
         prompt_tokens=estimate_prompt(chat),
     )
+
+
+def _mode(request: OllamaBody, body: dict[str, Any]) -> ReasoningMode:
+    if request.think is False and "reasoning" not in (body.get("gateway") or ()):
+        return "none"
+    return (request.gateway or Options()).reasoning
 
 
 def _chat_request(

@@ -66,7 +66,7 @@ class Pieces:
                 return self._summary, f"{line}\n\n"
             case ReasoningSummary(closing=closing) if closing:
                 return self._summary, f"{closing}\n\n"
-            case PromptSummary(text) if self._answer.reasoning != "none":
+            case PromptSummary(text, continues=False) if self._answer.reasoning != "none":
                 return "thinking", f"{text}\n\n"
             case Extra(delta) if isinstance(refusal := delta.get("refusal"), str):
                 return "content", refusal

@@ -1,19 +1,25 @@
 """OpenAI's Responses API."""
 
-from typing import Any
-
-from gateway.apis.base import Api, Endpoint, EndpointRequest, Schema, StreamFormat
-from gateway.apis.responses.request import ResponsesBody, read_responses
+from gateway.apis.base import Api, Endpoint, Operation, Schema, StreamFormat
+from gateway.apis.responses.request import ResponsesBody, read_compact, read_responses
+from gateway.apis.responses.stored import (
+    cancel,
+    delete,
+    input_items,
+    retrieve,
+    with_previous,
+)
 from gateway.apis.responses.stream import ResponsesDialect
 from gateway.apis.schemas import COUNT, OBJECT, OPENAI_ERROR, STRING, list_of, object_of
-from gateway.errors import NotFound
 
 _RESPONSE = object_of(
     {
         "id": STRING,
         "object": {"const": "response"},
         "created_at": COUNT,
-        "status": {"enum": ["completed", "incomplete"]},
+        "status": {
+            "enum": ["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+        },
         "model": STRING,
         "output": list_of(object_of({"type": {"enum": ["reasoning", "message", "function_call"]}})),
         "parallel_tool_calls": {"type": "boolean"},
@@ -30,26 +36,80 @@ _RESPONSE = object_of(
         ),
     }
 )
-_STORES_NONE = "The gateway stores no responses"
+_COMPACTION = object_of(
+    {
+        "id": STRING,
+        "object": {"const": "response.compaction"},
+        "created_at": COUNT,
+        "output": list_of(object_of({"type": {"enum": ["message", "compaction"]}})),
+    }
+)
+_DELETED = object_of(
+    {"id": STRING, "object": {"const": "response.deleted"}, "deleted": {"const": True}}
+)
+_ITEMS = object_of(
+    {
+        "object": {"const": "list"},
+        "data": list_of(OBJECT),
+        "first_id": {"type": ["string", "null"]},
+        "last_id": {"type": ["string", "null"]},
+        "has_more": {"type": "boolean"},
+    }
+)
+_BOOLEAN = {"enum": ["true", "false"]}
+_STREAM_QUERY = (("stream", _BOOLEAN), ("starting_after", COUNT))
+_LIST_QUERY = (
+    ("order", {"enum": ["asc", "desc"]}),
+    ("limit", {"type": "integer", "minimum": 1, "maximum": 100}),
+    ("after", STRING),
+    ("before", STRING),
+)
 
 
-def _not_stored(request: EndpointRequest) -> dict[str, Any]:
-    id = request.segments["id"]
-    raise NotFound(f"Response with id '{id}' not found: the gateway stores none.")
+def _endpoints(root: str) -> tuple[Endpoint, ...]:
+    """The paths of kept responses below a path of the API."""
+    one = f"{root}/{{id}}"
+    response = Schema("Response", _RESPONSE)
+    return (
+        Endpoint(
+            *(one, ("GET",), "A kept response", retrieve, response),
+            query=_STREAM_QUERY,
+            streams=True,
+        ),
+        Endpoint(
+            *(one, ("DELETE",), "Keep a response no longer", delete),
+            schema=Schema("DeletedResponse", _DELETED),
+        ),
+        Endpoint(f"{one}/cancel", ("POST",), "Stop a background response", cancel, response),
+        Endpoint(
+            *(f"{one}/input_items", ("GET",), "What the model was given", input_items),
+            schema=Schema("InputItems", _ITEMS),
+            query=_LIST_QUERY,
+        ),
+    )
 
 
+_PATHS = ("/v1/responses", "/openai/v1/responses")
 RESPONSES = Api(
     name="responses",
     title="A response, as OpenAI has it",
-    paths=("/v1/responses", "/openai/v1/responses"),
+    paths=_PATHS,
     formats={"responses": StreamFormat(ResponsesDialect, "OpenAI's Responses API.")},
     read=read_responses,
     request=ResponsesBody,
     answer=Schema("Response", _RESPONSE),
     error=OPENAI_ERROR,
-    endpoints=(
-        Endpoint("/v1/responses/{id}", ("GET", "DELETE"), _STORES_NONE, _not_stored),
-        Endpoint("/v1/responses/{id}/cancel", ("POST",), _STORES_NONE, _not_stored),
-        Endpoint("/v1/responses/{id}/input_items", ("GET",), _STORES_NONE, _not_stored),
+    other_operations=(
+        Operation(
+            name="compaction",
+            title="A summary that takes the place of a conversation",
+            paths=tuple(f"{path}/compact" for path in _PATHS),
+            read=read_compact,
+            request=ResponsesBody,
+            answer=Schema("Compaction", _COMPACTION),
+            streams=False,
+        ),
     ),
+    endpoints=tuple(endpoint for path in _PATHS for endpoint in _endpoints(path)),
+    complete=with_previous,
 )

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.apis.content import cannot_read, cannot_read_named
 from gateway.apis.history import newest_of_user, valid_arguments
+from gateway.apis.responses.compaction import message_of
 from gateway.apis.responses.input_items import (
     InputFile,
     InputImage,
@@ -56,6 +57,8 @@ def _readable(item: Any) -> Iterator[dict[str, Any]]:
     call_id = item.get("call_id")
     if type in ("reasoning", "item_reference"):
         yield item
+    elif (summary := message_of(item)) is not None:
+        yield summary
     elif type == "message":
         content = _readable_content(item.get("content"))
         if item.get("role") in ("user", *_OTHER_ROLES) and content:

@@ -1,7 +1,7 @@
 """Converts the input of the Responses API, a text or items, to chat messages.
 
 The input has one item for each text and each call of the model; here, neighbouring ones become one
-assistant message. Reasoning items are dropped; see gateway.apis.history.
+assistant message. What a reasoning item holds is noted in it; see gateway.apis.history.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,9 +10,10 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.apis.content import PARAGRAPH_BREAK, message_content, text_part, tool_result_text
-from gateway.apis.history import hand_back
+from gateway.apis.history import hand_back, note_shown
 from gateway.apis.json import convert, unsupported
 from gateway.apis.responses.tools import custom_arguments, flat_name
+from gateway.core.thoughts import Shown, ThoughtRecord
 from gateway.errors import BadRequest, NotFound
 
 
@@ -97,7 +98,7 @@ class _CallOutputItem(msgspec.Struct, frozen=True):
 def chat_messages(
     instructions: str | None,
     items: Sequence[tuple[int, Any]],
-    open_seal: Callable[[str], str | None],
+    open_seal: Callable[[str], ThoughtRecord | None],
 ) -> list[dict[str, Any]]:
     """Returns the chat messages. Raises BadRequest or NotFound that names the path of the fault.
 
@@ -114,10 +115,11 @@ def chat_messages(
 class _ChatMessages:
     """Builds the chat messages, item by item."""
 
-    def __init__(self, open_seal: Callable[[str], str | None]) -> None:
+    def __init__(self, open_seal: Callable[[str], ThoughtRecord | None]) -> None:
         self._open_seal = open_seal
-        self._thoughts: str | None = None
-        """Of the last reasoning item, for the model's next message."""
+        self._thoughts: ThoughtRecord | None = None
+        self._shown = Shown()
+        """Both of the last reasoning item, for the model's next message."""
         self._messages: list[dict[str, Any]] = []
         self._attachments: list[dict[str, Any]] = []
         """Images and files of the tool results that have been added last."""
@@ -152,8 +154,10 @@ class _ChatMessages:
             case "function_call_output" | "custom_tool_call_output":
                 self._add_result(convert(item, _CallOutputItem, path), f"{path}.output")
             case "reasoning":
-                if isinstance(seal := item.get("encrypted_content"), str):
-                    self._thoughts = self._open_seal(seal)
+                seal = item.get("encrypted_content")
+                thoughts = self._open_seal(seal) if isinstance(seal, str) else None
+                trace, summary = _texts(item.get("content")), _texts(item.get("summary"))
+                self._add_thoughts(thoughts, Shown(trace, summary))
             case "item_reference":
                 raise NotFound(
                     f"Item with id '{item.get('id')}' not found: the gateway stores no items; send "
@@ -162,6 +166,14 @@ class _ChatMessages:
                 )
             case type:
                 raise unsupported(f"{path}.type", f"the model server can't read {type!r} items")
+
+    def _add_thoughts(self, thoughts: ThoughtRecord | None, shown: Shown) -> None:
+        """Behind items of the model, they are of the same turn; else of the one that follows."""
+        if self._messages and self._messages[-1]["role"] == "assistant":
+            hand_back(self._messages[-1], thoughts)
+            note_shown(self._messages[-1], shown)
+        else:
+            self._thoughts, self._shown = thoughts, shown
 
     def add_system(self, text: str) -> None:
         """Adds a system message."""
@@ -185,7 +197,8 @@ class _ChatMessages:
             last = {"role": "assistant", "content": None}
             self._messages.append(last)
         hand_back(last, self._thoughts)
-        self._thoughts = None
+        note_shown(last, self._shown)
+        self._thoughts, self._shown = None, Shown()
         if text:
             before = last["content"]
             last["content"] = f"{before}{PARAGRAPH_BREAK}{text}" if before else text
@@ -201,6 +214,13 @@ class _ChatMessages:
         if self._attachments:
             self._messages.append({"role": "user", "content": self._attachments})
             self._attachments = []
+
+
+def _texts(parts: Any) -> str:
+    """Returns the text of the parts of a reasoning item."""
+    found = parts if isinstance(parts, list) else ()
+    texts = (part.get("text") for part in found if isinstance(part, dict))
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _parts(content: str | list[InputPart], path: str) -> list[dict[str, Any]]:

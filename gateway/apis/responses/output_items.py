@@ -318,6 +318,14 @@ class OutputItems:
             self.output.append(item.item)
         self._open_calls[key].add(call)
 
+    def add_whole(self, item: dict[str, Any]) -> None:
+        """Adds an item that is complete."""
+        self._close_complete()
+        index = len(self.output)
+        self.output.append(item)
+        self._writer.write_event("response.output_item.added", output_index=index, item=item)
+        self._writer.write_event("response.output_item.done", output_index=index, item=item)
+
     def close(self, status: str) -> None:
         """Ends the answer. status: of the items that are open, `completed` or `incomplete`."""
         for item in [*self._open_calls.values(), self._open_text]:

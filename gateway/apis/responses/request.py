@@ -10,18 +10,26 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.apis.base import ChatRequest, Options
-from gateway.apis.history import take_thoughts, with_one_system_message, without_reasoning
+from gateway.apis.base import ChatRequest, Keep, Options
+from gateway.apis.history import take_notes, with_one_system_message, without_reasoning
 from gateway.apis.json import convert, unsupported
 from gateway.apis.members import for_servers
+from gateway.apis.responses.compaction import (
+    asks_for_compaction,
+    kept_messages,
+    with_instruction,
+    with_trigger,
+)
 from gateway.apis.responses.history import readable_items
 from gateway.apis.responses.input_items import chat_messages
-from gateway.apis.responses.stream import COMPLETED_AT_LENGTH
+from gateway.apis.responses.stored import items_of
+from gateway.apis.responses.stream import COMPACTION, COMPLETED_AT_LENGTH, KEPT_MESSAGES
 from gateway.apis.responses.tools import Tool, chat_tools, flat_name, is_known
 from gateway.apis.seal import sealer
 from gateway.config import Config, ReasoningMode, SummaryRule
+from gateway.core.thoughts import ThoughtRecord
 from gateway.core.tokens import estimate_prompt
-from gateway.errors import BadRequest, NotFound
+from gateway.errors import BadRequest
 
 _SAME_MEMBERS = (
     "temperature",
@@ -41,6 +49,7 @@ _ECHOED_MEMBERS = (
     "metadata",
     "parallel_tool_calls",
     "presence_penalty",
+    "previous_response_id",
     "prompt_cache_key",
     "safety_identifier",
     "temperature",
@@ -142,7 +151,7 @@ _API_MEMBERS = frozenset(
 def read_responses(body: dict[str, Any], _path_format: str | None, config: Config) -> ChatRequest:
     """Returns the checked request.
 
-    Raises BadRequest, or NotFound if the request refers to something that OpenAI would have stored.
+    Raises BadRequest.
     """
     if config.responses_other_tools == "skip":
         body = _with_known_tools(body)
@@ -152,10 +161,20 @@ def read_responses(body: dict[str, Any], _path_format: str | None, config: Confi
     if not asked:
         raise BadRequest("input must hold a text or at least one item.", param="input")
     options = _options(request, body, config.responses_summary)
+    compacts = asks_for_compaction(asked)
+    if compacts:
+        asked = with_instruction(asked)
+        options = msgspec.structs.replace(options, reasoning="none")
     open_seal = partial(sealer(config.seal_keys).open, request.model or "")
     conversation = _conversation(request, asked, open_seal)
     chat = _chat_request(request, body, conversation)
-    chat["messages"], thoughts = take_thoughts(chat["messages"])
+    if compacts:
+        chat.pop("response_format", None)
+        if "tools" in chat:  # they stay, for the server's prefix cache
+            chat["tool_choice"] = "none"
+    notes = take_notes(chat["messages"])
+    chat["messages"] = notes.messages
+    is_sealed = _SEALED_REASONING in (request.include or ()) and not compacts
     return ChatRequest(
         dialect="responses",
         model=request.model or "",
@@ -163,12 +182,32 @@ def read_responses(body: dict[str, Any], _path_format: str | None, config: Confi
         options=options,
         body=chat,
         conversation=conversation,
-        thoughts=thoughts,
-        seals_thoughts=_SEALED_REASONING in (request.include or ()),
+        thoughts=notes.thoughts,
+        shown=notes.shown,
+        seals_thoughts="always" if is_sealed else "never",
         echo=_echo(request, body, options)
-        | {COMPLETED_AT_LENGTH: config.responses_at_length == "completed"},
+        | {COMPLETED_AT_LENGTH: config.responses_at_length == "completed", COMPACTION: compacts},
         prompt_tokens=estimate_prompt(chat),
+        keep=_keep(request),
+        input=items_of(body["input"]),
     )
+
+
+def _keep(request: ResponsesBody) -> Keep:
+    if request.background:
+        return "background"
+    return "no" if request.store is False else "ended"
+
+
+def read_compact(body: dict[str, Any], path_format: str | None, config: Config) -> ChatRequest:
+    """Returns the checked request to /compact. Raises BadRequest."""
+    items = body.get("input")
+    if not isinstance(items, str | list) or not items:
+        raise BadRequest("input must hold a text or at least one item.", param="input")
+    body = body | {"input": with_trigger(items), "stream": False}
+    request = read_responses(body, path_format, config)
+    echo = {**request.echo, KEPT_MESSAGES: kept_messages(items)}
+    return msgspec.structs.replace(request, echo=echo, keep="no", input=None)
 
 
 def _with_known_tools(body: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +217,9 @@ def _with_known_tools(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _conversation(
-    request: ResponsesBody, input: str | list[Any], open_seal: Callable[[str], str | None]
+    request: ResponsesBody,
+    input: str | list[Any],
+    open_seal: Callable[[str], ThoughtRecord | None],
 ) -> list[dict[str, Any]]:
     """Returns the chat messages with the roles that the client gave them."""
     items = [{"role": "user", "content": input}] if isinstance(input, str) else input
@@ -186,21 +227,12 @@ def _conversation(
 
 
 def _refuse_unsupported(request: ResponsesBody) -> None:
-    if request.previous_response_id is not None:
-        raise NotFound(
-            f"Previous response with id '{request.previous_response_id}' not found: the gateway "
-            "stores no responses; send the whole conversation as input.",
-            param="previous_response_id",
-            code="previous_response_not_found",
-        )
     if request.conversation is not None:
         raise unsupported(
             "conversation", "the gateway stores none; send the whole conversation as input"
         )
     if request.prompt is not None:
         raise unsupported("prompt", "the gateway stores no prompts; send instructions and input")
-    if request.background:
-        raise unsupported("background", "the gateway stores no responses; leave it out and stream")
     if request.n not in (None, 1):
         raise unsupported("n", "a response has only one answer")
 
@@ -302,4 +334,9 @@ def _echo(request: ResponsesBody, body: dict[str, Any], options: Options) -> dic
     effort = request.reasoning.effort if request.reasoning else None
     echo = {name: body[name] for name in _ECHOED_MEMBERS if body.get(name) is not None}
     text = {"format": {"type": "text"}, **_without_none(body.get("text") or {})}
-    return echo | {"text": text, "reasoning": {"effort": effort, "summary": summary}}
+    return echo | {
+        "text": text,
+        "reasoning": {"effort": effort, "summary": summary},
+        "background": bool(request.background),
+        "store": request.store is not False,
+    }

@@ -16,7 +16,10 @@ There are no ids: openai-python raises at a comment that follows one.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from gateway.apis.base import Answer, Dialect
+from gateway.apis.responses.compaction import compaction_item
 from gateway.apis.responses.output_items import EventWriter, OutputItems
 from gateway.apis.tool_calls import legacy_call
 from gateway.apis.usage import TokenCounts, token_counts
@@ -36,7 +39,7 @@ from gateway.core.events import (
 )
 from gateway.core.finish_reasons import meaning_of
 from gateway.core.sse import comment, dumps, frame, quote
-from gateway.errors import ErrorInfo
+from gateway.errors import Cancelled, ErrorInfo, StreamLost, UpstreamBroke
 
 _KEEPALIVE_MS = 60_000
 """Some clients give up after five minutes without an event; comments do not count."""
@@ -69,6 +72,11 @@ Strict clients want a number for each sampling parameter; these are OpenAI's def
 
 COMPLETED_AT_LENGTH = "completed_at_length"
 """A key of `Answer.echo`: an answer that was cut by its length counts as completed."""
+COMPACTION = "compaction"
+"""A key of `Answer.echo`: the answer is the summary that an item `compaction` holds."""
+KEPT_MESSAGES = "kept_messages"
+"""A key of `Answer.echo`: the messages that the answer of /compact has beside that item."""
+_OWN_KEYS = (COMPLETED_AT_LENGTH, COMPACTION, KEPT_MESSAGES)
 
 
 class _NullWriter:
@@ -92,24 +100,47 @@ class ResponseObject:
             "id": f"resp_{answer.id}",
             "object": "response",
             "created_at": answer.created,
-            "status": "in_progress",
+            "status": "queued" if answer.echo.get("background") else "in_progress",
             "model": answer.model,
             "output": self._items.output,
             **_DEFAULTS,
-            **{name: value for name, value in answer.echo.items() if name != COMPLETED_AT_LENGTH},
+            **{name: value for name, value in answer.echo.items() if name not in _OWN_KEYS},
         }
+        self._add = self._add_to_compaction if answer.echo.get(COMPACTION) else self._add_item
+        self._compaction: list[str] = []
+        """The texts of the summary, in a compaction."""
         self.error: ErrorInfo | None = None
+
+    def begin(self) -> None:
+        """The model is being asked."""
+        self._body["status"] = "in_progress"
 
     def body(self) -> dict[str, Any]:
         """Returns the `response` object in its present state."""
-        return self._body
+        kept = self._answer.echo.get(KEPT_MESSAGES)
+        if kept is None:
+            return self._body
+        own = {name: self._body[name] for name in ("id", "created_at", "model", "usage")}
+        output = [*kept, *self._items.output]
+        return {**own, "object": "response.compaction", "output": output}
 
     def add(self, events: Sequence[Event]) -> None:
         """Adds the next events."""
         for event in events:
             self._add(event)
 
-    def _add(self, event: Event) -> None:
+    def _add_to_compaction(self, event: Event) -> None:
+        match event:
+            case OutputDelta(text):
+                self._compaction.append(text)
+            case Done():
+                self._finish_compaction(event, "".join(self._compaction).strip())
+            case ToolCallDelta() | Extra():
+                pass
+            case _:
+                self._add_item(event)
+
+    def _add_item(self, event: Event) -> None:
         items = self._items
         match event:
             case OutputDelta(text):
@@ -120,8 +151,8 @@ class ResponseObject:
             case SummaryDelta(text) | ReasoningSummary(closing=text):
                 if text:
                     items.add_summary(f"{text}\n\n")
-            case PromptSummary(text):
-                if self._answer.reasoning != "none":
+            case PromptSummary(text, continues=continues):
+                if self._answer.reasoning != "none" and not continues:
                     items.add_summary(f"{text}\n\n")
             case ToolCallDelta(call):
                 items.add_call(call)
@@ -131,9 +162,9 @@ class ResponseObject:
                 self._finish(event)
             case Failed(error):
                 self._fail(error)
-            case Thoughts(text):
+            case Thoughts(record):
                 if self._answer.seal is not None:
-                    items.add_seal(self._answer.seal(text))
+                    items.add_seal(self._answer.seal(record))
             case ChoiceEvent():
                 pass  # there is only one choice
 
@@ -150,6 +181,14 @@ class ResponseObject:
             self._items.add_logprobs(logprobs)
         if "service_tier" in extra.chunk:
             self._body["service_tier"] = extra.chunk["service_tier"]
+
+    def _finish_compaction(self, done: Done, summary: str) -> None:
+        if not summary:
+            self._fail(UpstreamBroke("The model wrote no summary of the conversation.").info)
+            return
+        self._items.add_whole(compaction_item(f"cmp_{self._answer.id}", summary))
+        # A summary that was cut by its length is better than none.
+        self._finish(msgspec.structs.replace(done, finish_reason="stop"))
 
     def _finish(self, done: Done) -> None:
         incomplete_reason = _INCOMPLETE_REASONS.get(done.finish_reason)
@@ -169,6 +208,11 @@ class ResponseObject:
 
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error
+        if error.code == Cancelled.code:
+            # The API has no event of its own for it, and keeps nothing of the output.
+            self._body |= {"status": "cancelled", "output": []}
+            self._writer.write_event("response.failed", response=self._body)
+            return
         self._items.break_off()
         members = {"code": error.code, "message": error.message, "param": error.param}
         self._writer.write_event("error", **members, error={"type": error.type, **members})
@@ -182,8 +226,10 @@ class ResponsesDialect(Dialect):
     waits_for_upstream = True
     non_streamed = ResponseObject
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, skip: int = 0) -> None:
+        """skip: how many of the first events to leave out; the client has had them."""
         super().__init__(answer)
+        self._skip = skip
         self._frames: list[bytes] = []
         self._sequence_number = 0
         self._last_keepalive_ms = 0
@@ -203,21 +249,33 @@ class ResponsesDialect(Dialect):
 
     def begin(self) -> bytes:
         self.write_event("response.created", response=self._response.body())
+        self._response.begin()
         self.write_event("response.in_progress", response=self._response.body())
         return self._take_frames()
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         self._response.add(events)
+        if self._skip and events:
+            last = events[-1]
+            if isinstance(last, Failed) and last.error.code == StreamLost.code:
+                # Its client may have had more than what is left of the stream. It needs the end.
+                self._skip = min(self._skip, len(self._frames) - 1)
         return self._take_frames()
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         if elapsed_ms - self._last_keepalive_ms >= _KEEPALIVE_MS:
             self._last_keepalive_ms = elapsed_ms
+            # It takes no number of its own: read again, the stream has the same numbers.
+            self._sequence_number -= 1
             self.write_event("keepalive")
         return comment("ping") + self._take_frames()
 
     def _take_frames(self) -> bytes:
         frames, self._frames = self._frames, []
+        if self._skip:
+            had = min(self._skip, len(frames))
+            self._skip -= had
+            frames = frames[had:]
         return b"".join(frames)
 
 

@@ -9,10 +9,11 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
-from gateway.config import Config, ModelConfig, plain_name
+from gateway.config import Config, ModelConfig, nearest, plain_name
 from gateway.core.families.evidence import Belief, Observation, Turns, asks_for_json, decide
 from gateway.core.families.family import Block, Family
-from gateway.core.families.splitter import ANY_TEXT, MarkerFree, Segment, SegmentKind, Splitter
+from gateway.core.families.grammar import ANY_TEXT, MarkerFree, Segment, SegmentKind
+from gateway.core.families.splitter import Splitter
 from gateway.core.families.table import FAMILIES
 from gateway.errors import ConfigError
 
@@ -96,7 +97,9 @@ class Families:
     def __init__(self, config: Config) -> None:
         """Raises ConfigError if a [[models]] entry names an unknown family."""
         self._configured = [
-            (entry, _family_of(entry)) for entry in config.models if entry.sets_markers
+            (entry, _family_of(entry, f"models[{index}].family"))
+            for index, entry in enumerate(config.models)
+            if entry.sets_markers
         ]
         self._global_blocks: tuple[Block, ...] | None = None
         if config.reasoning_start and config.reasoning_end:
@@ -167,14 +170,13 @@ class Families:
         return max(matches, key=lambda match: match[0])[1]
 
 
-def _family_of(entry: ModelConfig) -> Family:
+def _family_of(entry: ModelConfig, setting: str) -> Family:
     known = {family.name: family for family in FAMILIES}
     name = entry.family or "tags"
     if name not in known:
-        raise ConfigError(
-            f"models: family {name!r} of {entry.match!r} is not known; "
-            f"choose one of {', '.join(known)}."
-        )
+        meant = nearest(name, list(known))
+        hint = f"; did you mean {meant}?" if meant else f" of {', '.join(known)}"
+        raise ConfigError(f"{name!r} is not a family{hint}", setting=setting)
     family = known[name]
     if entry.start and entry.end:
         family = Family(family.name, (), (Block(entry.start, entry.end),), phrases=family.phrases)

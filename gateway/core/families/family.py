@@ -1,6 +1,6 @@
 """A model family: the models in it, the markers that they write, and the grammar of those markers.
 
-:mod:`.splitter` explains grammars. A row of :mod:`.table` gives the markers; this module builds the
+:mod:`.grammar` explains grammars. A row of :mod:`.table` gives the markers; this module builds the
 grammar from them.
 """
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from gateway.core.families.splitter import (
+from gateway.core.families.grammar import (
     Exit,
     Gate,
     Grammar,
     MarkerHandling,
     SegmentKind,
-    Splitter,
     State,
     Text,
 )
+from gateway.core.families.splitter import Splitter
 
 _QUOTES = ("```", "`")
 """In an answer, a marker between two of these is quoted, so it is text."""

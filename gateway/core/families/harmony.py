@@ -15,7 +15,7 @@ The format: https://github.com/openai/harmony
 
 from typing import TYPE_CHECKING
 
-from gateway.core.families.splitter import (
+from gateway.core.families.grammar import (
     Exit,
     Gate,
     Grammar,

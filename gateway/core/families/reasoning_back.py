@@ -1,20 +1,24 @@
-"""Which models want their reasoning back with the conversation.
+"""Which models want what they thought back with the conversation, and what of it.
 
-DeepSeek and Kimi refuse a conversation in which they called a tool and it is missing; GLM and
-MiniMax get worse without it.
+DeepSeek, Kimi and Gemini 3 refuse a conversation in which they called a tool and it is missing; GLM
+and MiniMax get worse without it. Google's API takes no reasoning, only the signatures of the calls.
 """
 
 from fnmatch import fnmatchcase
 
 from gateway.config import plain_name
+from gateway.core.thoughts import ThoughtStyle
 
-_WANT_IT = (
+_TEXT = (
     *("deepseek-v3.2*", "deepseek-v4*", "kimi-k2*", "kimi-k3*"),
     *("glm-4.7*", "glm-5*", "minimax-m2*", "minimax-m3*"),
 )
+_SIGNATURES = ("gemini*",)
 
 
-def wants_reasoning_back(model: str) -> bool:
-    """Returns whether a model wants its reasoning back, by any form of its name."""
+def reasoning_back(model: str) -> ThoughtStyle | None:
+    """Returns what a model wants back, by any form of its name; None: nothing."""
     name = plain_name(model)
-    return any(fnmatchcase(name, glob) for glob in _WANT_IT)
+    if any(fnmatchcase(name, glob) for glob in _TEXT):
+        return "text"
+    return "signatures" if any(fnmatchcase(name, glob) for glob in _SIGNATURES) else None

@@ -1,22 +1,7 @@
 """Splits a model's text into reasoning and answer, however the stream cuts it.
 
-A grammar is a table of named states. There are two types:
-
-- A :class:`Text` emits text of one kind, reasoning or answer, until one of its markers occurs.
-- A :class:`Gate` emits nothing. It looks only at the front of what comes next, behind optional
-  white space. If one of its markers stands there, the gate follows it; if not, it passes the text
-  on to the state `otherwise`.
-
-Each marker leads to an :class:`Exit`: the next state, and what happens to the marker's own text.
-A model that writes `<think>…</think>` before its answer has this grammar:
-
-    states = {
-        "head": Gate({"<think>": Exit("reasoning")}, otherwise="answer"),
-        "reasoning": Text(SegmentKind.REASONING, {"</think>": Exit("answer")}),
-        "answer": Text(SegmentKind.ANSWER, {}),
-    }
-
-:class:`Splitter` walks the table. Fed with four pieces, it gives:
+:class:`Splitter` walks the table of states of a :class:`.grammar.Grammar`. With the grammar of the
+example there, fed with four pieces, it gives:
 
     piece            state after it    segments
     "\\n<thi"         head              none: this may become "<think>"
@@ -27,228 +12,20 @@ A model that writes `<think>…</think>` before its answer has this grammar:
 Two promises hold for every grammar. The cuts do not matter: any pieces of the same text give the
 same result. And no text is lost: the segments together are the text without dropped markup and the
 white space beside it that counts as layout.
-
-The splitter holds back only what may still become a marker, and searches each piece with one
-compiled pattern, so its time is linear in the length of the text.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
-from functools import cached_property
-from typing import NamedTuple
 
-MAX_HELD_NEWLINES = 16
-"""Newlines before a marker that count as layout. Any more are content."""
-MAX_HELD_SPACE = 64
-"""Characters of white space that a gate skips in search of a marker."""
+from gateway.core.families.grammar import (
+    Exit,
+    Grammar,
+    MarkerHandling,
+    Segment,
+    SegmentKind,
+    Text,
+)
 
 _NEWLINES = re.compile(r"[\r\n]*")
-_SPACE = re.compile(r"\s*")
-
-
-class SegmentKind(Enum):
-    """What a piece of text is."""
-
-    REASONING = auto()
-    ANSWER = auto()
-    MARKUP = auto()
-    """Neither. It is dropped, so no segment that a splitter returns is of this kind."""
-    RECLASSIFIED = auto()
-    """The whole text so far again: it was emitted as reasoning, and it is the answer."""
-
-
-class Segment(NamedTuple):
-    """A piece of text of one kind."""
-
-    kind: SegmentKind
-    text: str
-
-
-class MarkerHandling(Enum):
-    """What happens to a marker's own text."""
-
-    DROP = auto()
-    """It is left out, with the newlines beside it, which count as layout."""
-    KEEP_IN_OLD_TEXT = auto()
-    """It stays at the end of the text before it, as a backtick in an answer does."""
-    KEEP_IN_NEW_TEXT = auto()
-    """It stays at the front of the text after it, as the markup of a tool call does."""
-
-
-class Exit(NamedTuple):
-    """Where a marker leads."""
-
-    to: str
-    """The name of the next state."""
-    marker: MarkerHandling = MarkerHandling.DROP
-    unopened_end: bool = False
-    """The marker ends reasoning that no marker opened, so the chat template must have opened it."""
-    confirms: bool = True
-    """The marker is evidence that the model marks its reasoning (see Grammar.unconfirmed)."""
-
-
-class MarkerFree(NamedTuple):
-    """The texts that no marker can touch: they pass through a state as they are."""
-
-    includes: Callable[[str], object]
-    """Truthy for such a text."""
-    json_ascii: re.Pattern[bytes]
-    """Matches the subset of them that is printable ASCII and needs no escapes in a JSON string."""
-
-
-def _json_ascii_without(others: Collection[str]) -> re.Pattern[bytes]:
-    excluded = {'"', "\\", *others}
-    allowed = "".join(c for c in map(chr, range(0x20, 0x7F)) if c not in excluded)
-    return re.compile(f"[{re.escape(allowed)}]+".encode())
-
-
-ANY_TEXT = MarkerFree(bool, _json_ascii_without(()))
-"""Every text except the empty one, for text that is not searched for markers."""
-
-
-class Step(NamedTuple):
-    """What a state does with a text, from a given position on."""
-
-    end: int
-    """The state emits the text up to here."""
-    resume: int
-    """The next state continues here. Without an exit, the text from here on is held back."""
-    exit: Exit | None = None
-    """Where to go; None: the state waits for more text."""
-    at_marker: bool = False
-    """A marker caused the exit."""
-
-
-@dataclass(frozen=True)
-class Text:
-    """Emits text of one kind, up to the first of its markers."""
-
-    kind: SegmentKind
-    exits: Mapping[str, Exit]
-    """Marker → exit."""
-
-    def is_marker_free(self, text: str) -> bool:
-        """Whether the text passes unchanged: it has no newline and no marker's first character.
-
-        Most pieces do, and this one look at them is enough.
-        """
-        if self.kind is SegmentKind.MARKUP:
-            return False
-        return not self.exits or self._newline_or_first.search(text) is None
-
-    @cached_property
-    def marker_free(self) -> MarkerFree:
-        """The texts for which :meth:`is_marker_free` holds."""
-        return MarkerFree(self.is_marker_free, _json_ascii_without(self._first_characters))
-
-    def step(self, text: str, at: int, *, final: bool) -> Step:
-        """Emits up to the first marker, or up to what may become one.
-
-        final: no more text will come, so nothing is held back.
-        """
-        if not self.exits:
-            return Step(len(text), len(text))
-        held = len(text) if final else self._start_of_held(text, at)
-        found = self._markers.search(text, at)
-        if found is None or held <= found.start():
-            end = held if final else _before_newlines(text, at, held)
-            return Step(end, end)
-        start, end = found.span()
-        exit = self.exits[found.group()]
-        match exit.marker:
-            case MarkerHandling.DROP:
-                return Step(_before_newlines(text, at, start), end, exit, at_marker=True)
-            case MarkerHandling.KEEP_IN_OLD_TEXT:
-                return Step(end, end, exit, at_marker=True)
-            case MarkerHandling.KEEP_IN_NEW_TEXT:
-                # The marker's leading white space belongs to the old text.
-                start += len(found.group()) - len(found.group().lstrip())
-                return Step(start, start, exit, at_marker=True)
-
-    def _start_of_held(self, text: str, at: int) -> int:
-        """The start of the longest suffix of the text that is a proper prefix of a marker."""
-        tail = max(at, len(text) - self._longest_prefix)
-        for candidate in self._first.finditer(text, tail):
-            if text[candidate.start() :] in self._prefixes:
-                return candidate.start()
-        return len(text)
-
-    @cached_property
-    def _markers(self) -> re.Pattern[str]:
-        return _any_of(self.exits)
-
-    @cached_property
-    def _prefixes(self) -> frozenset[str]:
-        return _proper_prefixes(self.exits)
-
-    @cached_property
-    def _longest_prefix(self) -> int:
-        return max(map(len, self.exits)) - 1
-
-    @cached_property
-    def _first_characters(self) -> frozenset[str]:
-        return frozenset(marker[0] for marker in self.exits)
-
-    @cached_property
-    def _first(self) -> re.Pattern[str]:
-        return re.compile(f"[{re.escape(''.join(sorted(self._first_characters)))}]")
-
-    @cached_property
-    def _newline_or_first(self) -> re.Pattern[str]:
-        return re.compile(f"{self._first.pattern}|[\r\n]")
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Picks the next state by the marker at the front, behind optional white space."""
-
-    exits: Mapping[str, Exit]
-    """Marker → exit."""
-    otherwise: str
-    """The next state if no marker stands there. It gets the white space too."""
-
-    kind = SegmentKind.MARKUP
-
-    def is_marker_free(self, text: str) -> bool:
-        """False: a gate has to look at every text."""
-        return False
-
-    def step(self, text: str, at: int, *, final: bool) -> Step:
-        """Follows a marker, waits for the rest of one, or leaves for `otherwise`."""
-        front = _SPACE.match(text, at).end()  # type: ignore[union-attr]
-        if front - at <= MAX_HELD_SPACE:
-            if not final and text[front:] in self._prefixes:
-                return Step(at, at)
-            if found := self._markers.match(text, front):
-                exit = self.exits[found.group()]
-                keeps = exit.marker is MarkerHandling.KEEP_IN_NEW_TEXT
-                return Step(at, at if keeps else found.end(), exit, at_marker=True)
-        return Step(at, at, Exit(self.otherwise))
-
-    @cached_property
-    def _markers(self) -> re.Pattern[str]:
-        return _any_of(self.exits)
-
-    @cached_property
-    def _prefixes(self) -> frozenset[str]:
-        return _proper_prefixes(self.exits) | {""}
-
-
-State = Text | Gate
-
-
-@dataclass(frozen=True)
-class Grammar:
-    """A table of states and the name of the first one."""
-
-    states: Mapping[str, State]
-    start: str
-    starts_inside: bool = False
-    """The text begins inside the reasoning, so newlines at its head are dropped."""
-    unconfirmed: bool = False
-    """That the text begins with reasoning is an assumption until a marker confirms it."""
 
 
 class Splitter:
@@ -292,6 +69,11 @@ class Splitter:
         """
         settled = not self._held and not self._skip_newlines and self._unconfirmed is None
         return self._state if settled and isinstance(self._state, Text) else None
+
+    @property
+    def is_in_reasoning(self) -> bool:
+        """The text so far ends in reasoning, and not in what may become a marker."""
+        return self._state.kind is SegmentKind.REASONING and not self._held.strip()
 
     @property
     def can_restart(self) -> bool:
@@ -398,18 +180,3 @@ class Splitter:
         if at_marker and ends and exit.marker is MarkerHandling.DROP:
             self._seam = between[: len(between) - len(between.lstrip("\r\n"))]
         return ""
-
-
-def _any_of(markers: Iterable[str]) -> re.Pattern[str]:
-    """Matches any of the markers, the longest first. They are literals, so it takes linear time."""
-    return re.compile("|".join(map(re.escape, sorted(markers, key=len, reverse=True))))
-
-
-def _proper_prefixes(markers: Iterable[str]) -> frozenset[str]:
-    return frozenset(marker[:n] for marker in markers for n in range(1, len(marker)))
-
-
-def _before_newlines(text: str, at: int, end: int) -> int:
-    """Where the newlines begin that directly precede `end`."""
-    start = max(at, end - MAX_HELD_NEWLINES)
-    return start + len(text[start:end].rstrip("\r\n"))

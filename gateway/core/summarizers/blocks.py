@@ -16,7 +16,10 @@ _LOG_LINE = re.compile(
 _LOG_LINES = 3
 _ELEMENT = re.compile(r"^[ \t]*<([A-Za-z][\w:-]{0,63})(?:\s[^<>\n]{0,500})?>", re.MULTILINE)
 _ASKING = frozenset(
-    {"question", "task", "query", "user_query", "prompt", "request", "instruction", "instructions"}
+    {
+        *("question", "task", "query", "prompt", "request", "instruction", "instructions"),
+        *("user_query", "user_input", "user_message", "userrequest", "feedback"),
+    }
 )
 """Elements that hold what is asked."""
 _ADDED = re.compile(
@@ -26,12 +29,20 @@ _ADDED = re.compile(
     re.IGNORECASE,
 )
 """Elements that a client adds to a prompt: reminders, the environment, rules."""
+_FORMAT_RULES = re.compile(
+    r"^(?:To suggest changes to a file you MUST |# \*SEARCH/REPLACE block\* Rules:"
+    r"|# File editing rules:|# V4A Diff Format Rules:|ONLY return code using the `)",
+    re.MULTILINE,
+)
+"""How the rules begin that aider adds behind a prompt: how the model has to write its edits."""
 _EDGE_CHARS = 2500
 """Logs are looked for in so much of each end of a text."""
 
 
 def name_blocks(text: str) -> str:
     """The text with ⟨python, 42 lines⟩ in place of code and the last line in place of a log."""
+    if (rules := _FORMAT_RULES.search(text)) is not None and words(text[: rules.start()]):
+        text = text[: rules.start()]
     if 0 < text.count("```") <= 2 * _MOST_BLOCKS:
         text = _name_code(text)
     if "</" in text:

@@ -7,7 +7,7 @@ from gateway.errors import BadRequest, ConfigError
 OFF = "off"
 """No summary of the reasoning."""
 MODEL = "model"
-"""The summarizer that needs SUMMARIZER_URL."""
+"""The summarizer that has a model write."""
 
 
 class Summarizers:
@@ -18,20 +18,21 @@ class Summarizers:
         self._table = table
         self._default = config.summarizer
         self._models = [entry for entry in config.models if entry.summarizer is not None]
-        self.offered: tuple[str, ...] = (
-            *(name for name in table if name != MODEL or config.summarizer_url),
-            OFF,
-        )
+        self.offered: tuple[str, ...] = (*table, OFF)
         """The names that a setting may have."""
-        self.per_request = self.offered if config.summarizer_per_request else ()
-        """The names that a request may have."""
-        for name in (self._default, *(entry.summarizer for entry in self._models)):
-            if name == MODEL and MODEL not in self.offered:
-                raise ConfigError("SUMMARIZER: model needs SUMMARIZER_URL and SUMMARIZER_MODEL.")
-            if name not in self.offered:
-                raise ConfigError(
-                    f"SUMMARIZER: {name!r} is not known; choose one of {', '.join(self.offered)}."
-                )
+        tables = enumerate(config.models)
+        named = [
+            ("SUMMARIZER", config.summarizer),
+            *((f"models[{index}].summarizer", entry.summarizer) for index, entry in tables),
+        ]
+        for setting, name in named:
+            if name is not None and name not in self.offered:
+                what = f"{name!r} is not one of {', '.join(self.offered)}"
+                raise ConfigError(what, setting=setting)
+        calls_models = config.summarizer_url or any(name == MODEL for _, name in named)
+        may_be_asked = tuple(name for name in self.offered if name != MODEL or calls_models)
+        self.per_request = may_be_asked if config.summarizer_per_request else ()
+        """The names that a request may have: the operator decides whether models are called."""
 
     def name(self, model: str, asked: str | None) -> str:
         """Returns the summarizer's name for a request to a model.

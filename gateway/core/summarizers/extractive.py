@@ -9,13 +9,13 @@ most like the whole.
 from collections.abc import Sequence
 
 from gateway.core.summarizers.base import Summarizer, Summary
-from gateway.core.summarizers.lexicon import META
 from gateway.core.summarizers.live import LINE_WORDS, LiveLines, says
 from gateway.core.summarizers.phrases import Phrases
 from gateway.core.summarizers.reader import Reader, Reading
 from gateway.core.summarizers.selection import central, select, valued
 from gateway.core.summarizers.sentences import Sentence, SentenceSplitter
 from gateway.core.summarizers.statements import Prompt, Statement, clean, finish
+from gateway.core.summarizers.talk import META
 from gateway.core.summarizers.text import cut, join, one_line, shorten, stems, tokens, words
 from gateway.core.summarizers.weights import LEAST_RESULT
 
@@ -30,6 +30,11 @@ _SHORT_WORDS, _SHORT_SENTENCES = 120, 120
 _BYTES_PER_TOKEN = 4
 _TAKES_BACK = 3
 """Sentences before a retraction that it throws doubt on; the last two are removed."""
+_MAX_CHARS, _MAX_SENTENCES = 100_000, 4000
+"""What is read of a text that arrives at once: its end, with the result. A sentence takes 15 to 30
+us, in which no other stream goes on."""
+_WRITTEN = 1.0
+"""What a statement is worth more that a model wrote for the reader."""
 _ANSWER_TERMS = frozenset(["answer", "final", "box", "boxed", "correct", "therefore", "result"])
 
 
@@ -47,13 +52,23 @@ class ExtractiveSummarizer(Summarizer):
         self._pool: list[Statement] = []
         self._counts: dict[str, float] = {}
         self._answer: Statement | None = None
+        self._is_written = False
         self._last = ""
         """The latest sentence as it was written, for a reasoning without a single statement."""
         self._kept: frozenset[int] = frozenset()
         """The statements of the last snapshot, from which the next should not stray for little."""
 
     def feed(self, text: str) -> list[str]:
-        return [line for sentence in self._splitter.feed(text) for line in self._take(sentence)]
+        sentences = self._splitter.feed(text[-_MAX_CHARS:])
+        if not sentences:  # as after nearly every token
+            return []
+        return [line for sentence in sentences[-_MAX_SENTENCES:] for line in self._take(sentence)]
+
+    def feed_written(self, text: str) -> None:
+        """Takes whole sentences that a model wrote for the reader: they are worth more."""
+        self._is_written = True
+        self.feed(f"{text}\n\n")
+        self._is_written = False
 
     def close(self) -> Summary:
         has_shown = self._live.count > 0
@@ -123,6 +138,7 @@ class ExtractiveSummarizer(Summarizer):
                     self._answer = None
 
     def _add(self, statement: Statement, *, drafted: bool) -> None:
+        statement.worth += _WRITTEN * self._is_written
         self._live.add(statement)
         weight = 1.0 + _COUNTS_LATE * statement.position / 100
         weight *= _COUNTS_WEAK if statement.weak else 1.0

@@ -72,72 +72,6 @@ OPENER = re.compile(
 )
 """One opener of thinking aloud; a sentence may have several."""
 
-META = re.compile(
-    r"""^(?:
-     (?:let(?:'s|\s+me|\s+us)\s+(?!x\b|n\b|k\b|f\b))
-    |(?:the\s+|this\s+|my\s+)?user(?:'s|s)?\b\s+(?:is\s+|are\s+|didn't\s+|doesn't\s+)?(?:\w+ly\s+)?
-       (?:ask|want|need|request|say|said|wrote|mention|provid|gave|give|seem|query|question|message
-       |specif|may|might|would|could|has|have|had|just|also|likely|probably|here|appear|input|prompt
-       |didn|doesn|is\b|was\b|are\b|will\b|should\b|expect|intend|intent|explicit|instruct)
-    |i\s+(?:need|have|want|am\s+(?:trying|supposed|asked)|'?m\s+(?:trying|supposed|asked))\s+to\s+
-       (?:figure|find|solve|determine|understand|think|answer|respond|make\s+sure|be\s+careful
-       |consider|check|verify|recall|remember|know|explain|analy[sz]e|address|come\s+up|craft|create
-       |generate|write|produce|provide|evaluate|do|see|break|start|look|decide|ensure|double|confirm
-       |re-?read|re-?check|go|work|identify|structure|present|tackle|approach|clarify)
-    |i\s+(?:should|must|will|can|could|'ll)\s+(?:also\s+|first\s+|probably\s+)?
-       (?:think|start|begin|check|verify|double|consider|make\s+sure|be\s+careful|recall|look|try|see
-       |analy[sz]e|remember|answer|respond|reply|produce|write|output|present|provide\s+the|go\s+with
-       |keep|structure|ensure|stick|craft|finali[sz]e|proceed|now|just)
-    |i(?:'m|\s+am)\s+(?:not\s+|a\s+bit|going\s+to|confused|wondering|thinking|pretty|overthinking
-       |overcomplicating|just|getting|trying|supposed|asked|stuck|confident|satisfied|curious)
-    |i'll\s|i\s+now\s+|i'd\s+better\b|i\s+wonder\b|i\s+want\s+to\s+be\b
-    |i\s+(?:don't\s+think|thought|might\s+have|made)\b
-    |i\s+(?:think|guess|remember|recall|believe|suppose|feel)\b(?:\s+(?:so|it|this|i|about|from))?
-       (?:\s+(?:right|correct|it|good|covers|makes\s+sense))?\W*$
-    |(?:that|this|it|which|everything|all)\s+(?:all\s+)?
-       (?:makes\s+sense|seems?\s+(?:right|correct|good|reasonable|straightforward|tricky|odd|strange
-       |like\s+a|fine|consistent|ok)|sounds\s+\w+|is\s+(?:a\s+)?(?:bit\s+|very\s+|pretty\s+)?
-       (?:interesting|tricky|confusing|straightforward|right|correct|good|fine|classic|simple|clear
-       |consistent|it|the\s+(?:final|plan|best)\b)|checks\s+out|looks?\s+(?:right|good|correct|fine)
-       |fits?|works?|should\s+(?:work|do|cover|be\s+(?:good|fine|enough)))\b\W*(?:\w+\W*){0,2}$
-    |they\s+(?:want|ask|need|are\s+asking|said|specif|mention|gave|provid|might|may|would|could|'re)
-    |(?:so\s+)?(?:i\s+have|i've\s+got|there's|there\s+is|we\s+have|here's)\s+(?:this|a|the)\s+
-       (?:\w+\s+){0,2}(?:problem|riddle|question|puzzle|scenario)\b
-    |ready\s+to\b|time\s+to\b|will\s+keep\b|final\s+output\b|everything\s+(?:is|checks|adds)\b
-    |(?:the\s+|all\s+|my\s+)*(?:calculations?|numbers|steps|logic|math|reasoning)\s+
-       (?:is|are|seems?|looks?|checks?|holds?)\s+(?:accurate|correct|right|good|fine|out|up|sound|solid)
-    |(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
-    |(?:the\s+|this\s+)?(?:question|problem|prompt|task|query|request|instructions?|riddle)\s+
-       (?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
-       |doesn't|might|could|requires?|gives?|gave)\b
-    |we\s+(?:are|have\s+to|need\s+to|must|should|can|'re)\s+(?:also\s+|now\s+)?
-       (?:asked|given|to\s+|figure|answer|produce|respond|output|write|provide|think|consider|check
-       |craft|make\s+sure|follow|ensure|decide|be\s+careful|start|begin|just|trying|told)
-    |(?:looking|going)\s+(?:back\s+)?(?:at|through|over)\b[^,]*\W*$
-    |(?:yes|no|correct|right|good|done|exactly|ok|okay|got\s+it|great|perfect|maybe\s+not|not\s+sure
-       |hmm+|wait|ready|proceed|alternatively|next|first|finally|all\s+good|sounds\s+good)\W*$
-    |(?:(?:i|we)(?:'ll|\s+will|\s+can|\s+should)?\s+|let's\s+|just\s+)?
-       (?:now\s+|then\s+|also\s+)?(?:will\s+)?
-       (?:produce|deliver|state|provide|present|finali[sz]e|output|proceed|answer|respond|craft
-       |go\s+with\s+that|write\s+(?:the|a|it|out|up|final))\b(?:\s+\w+){0,6}\W*$
-    |(?:ready|done|now\s+answer|final\s+(?:answer|output|response|decision|version))\W*$
-    |here(?:'s|\s+is)\s+(?:my|the|a|how)\s+(?:thinking|thought|response|draft|plan|attempt)
-    |(?:thinking\s+process|analy[sz]e\s+the\s+|understand(?:ing)?\s+the\s+|draft(?:ing)?\s+the\s+
-       |formulat(?:e|ing)\s+the\s+|review(?:ing)?\s+the\s+|construct(?:ing)?\s+the\s+
-       |refin(?:e|ing)\s+the\s+|final\s+(?:polish|check|review|plan|decision)
-       |determine\s+the\s+(?:output|format|response)|self-correction|check(?:ing)?\s+(?:the\s+)?
-       (?:constraints?|format|instructions?))
-    |(?:did|do|does)\s+i\b|any(?:thing)?\s+(?:else|other)\b|not\s+sure\b|to\s+be\s+(?:sure|safe)\b
-    |用户|让我|看来用户|可能用户|这(?:个问题|是一个)(?:看起来|很|问题|比较)
-    |我(?:们)?(?:需要|得|应该|要|现在|想|可以|会|记得)
-    |(?:首先|接下来|然后|最后|现在|再)[，,]?\s*(?:我|再|仔细)?(?:们)?(?:需要|得|应该|要)?(?:先|再)?
-       (?:想|看|确认|考虑|理解|分析|回忆|检查|确定|明确|弄清|回顾|整理|组织)
-    |(?:分析|识别|理解|检查|确定|构建|完善|最终润色|起草)(?:用户|意图|安全|解释|最终|和|请求|内容|回)
-    )""",
-    re.IGNORECASE | re.VERBOSE,
-)
-"""Sentences about the work of answering rather than about the matter."""
-
 ANSWERS = Cue(
     r"\banswer\s+(?:is|should be|would be|must be)\b|\banswer\s?:\s*[\w$\\*(`]|\\boxed"
     r"|\bfinal answer\W*(?:is\b|[:=])|\bthe result is\b|答案[是为应：:]",
@@ -150,7 +84,7 @@ ANSWERS = Cue(
 PLACEHOLDER = re.compile(r"<\w{2,20}>")
 """The form of an answer rather than an answer."""
 
-SETTLES = Cue(
+CHOOSES = Cue(
     r"\b(?:i(?:'ll| will| think i'll| should) (?:go|stick|settle|stay) with\b|i(?:'ll| will) use\b"
     r"|i(?:'ll| will| am going to)? (?:choose|pick|conclude|rate|decline|refuse)\b"
     r"|we(?:'ll| will| can)? (?:choose|pick|go with|use|conclude)\b"
@@ -162,10 +96,15 @@ SETTLES = Cue(
         *("rate", "decline", "refuse", "response", "answer", "help", "assist", "comply", "i'd"),
         *("score", "rating", "grade", "verdict"),
     ),
-    starts=r"(?:therefore|thus|hence|in conclusion|in summary|to summari[sz]e|overall"
-    r"|ultimately)\b|so,? (?:the |it's |yes|no\b|that's )|因此|综上|总之|结论|所以",
 )
-"""What the reasoning settles on: a conclusion, a choice, a score, a verdict, a refusal."""
+"""A choice, a score, a verdict or a refusal."""
+
+CONCLUDES = re.compile(
+    r"(?:therefore|thus|hence|in conclusion|in summary|to summari[sz]e|overall"
+    r"|ultimately)\b|so,? (?:the |it's |yes|no\b|that's )|因此|综上|总之|结论|所以",
+    re.IGNORECASE,
+)
+"""The beginning of a conclusion."""
 
 SUPPOSES = Cue(
     r"\bwould (?:be|have|mean|imply|work)\b|\bcould have\b|\bif i\b|\bif we\b",
@@ -187,18 +126,10 @@ BEGINS = re.compile(
     r"|ultimately|in summary|因此|所以|综上|总之)"
     r"|(?P<since>since|because|given|as)"
     r"|(?P<wait>wait|hmm|hold on|no|oh|oops|hm|等等)"
-    r"|(?P<maybe>maybe|perhaps|alternatively|or|也许|或许|可能)"
-    r"|(?P<ok>ok|okay|alright|yes|yeah|right))(?:\b|(?=[\u3400-\u9fff]))",
+    r"|(?P<maybe>maybe|perhaps|alternatively|or|也许|或许|可能))(?:\b|(?=[\u3400-\u9fff]))",
     re.IGNORECASE,
 )
 """The word that joins a sentence to those before it."""
-
-PLANS = re.compile(
-    r"(?:i|we)(?:'ll| will| should| need| must| can| could| have to| want| might| would|'d"
-    r"| am going)\b",
-    re.IGNORECASE,
-)
-"""What the model is going to do."""
 
 SHOULD = frozenset(["should", "must", "need", "needs"])
 """What has to be done rather than what is so."""
@@ -251,44 +182,6 @@ RESTATES = re.compile(
     re.IGNORECASE,
 )
 """A heading under which the prompt is restated."""
-
-FORM = Cue(
-    r"\b(?:last|final|answer|required) (?:line|message)\b"
-    r"|\bthe (?:response|output|reply) (?:should|must|needs?|is|has)\b"
-    r"|\b(?:first|second|third|last|final|next) (?:sentence|paragraph)\s*(?::|should|must|is)"
-    r"|\btone\b.{0,20}\b(?:polite|supportive|neutral|helpful|professional|friendly|respectful)"
-    r"|\b(?:required|requested|exact|correct|desired|right) format\b|\bmust not include\b"
-    r"|\b(?:meets?|follows?|fits?|satisf\w+) (?:the|all) (?:user|request|format|constraints?"
-    r"|instructions?|requirements?)",
-    (
-        *("line", "message", "response", "output", "reply", "format", "must not include", "user"),
-        *("request", "constraint", "instruction", "requirement", "sentence", "paragraph", "tone"),
-    ),
-    starts=r"(?:provide|ensure|write|state|include|give|explain|keep|present|add|output|format|end"
-    r"|start|begin|use)\b[^.]{0,60}\b(?:answers?|response|reply|line|format(?:ting)?|sentences?"
-    r"|steps?|reasoning|output|question|tone|bullet|trailing|periods?|commas?|spaces?|punctuation"
-    r"|capitals?|concise|clear(?:ly)?|bold|headings?|markdown)\b",
-)
-"""Notes on the form of the answer."""
-
-TALKS = Cue(
-    r"\b(?:the|my|this|your|a) (?:response|output|reply|last line|final line|instructions?|prompt"
-    r"|user'?s?|requested format|format|wording|phrasing|tone|explanation|final answer should)\b"
-    r"|\bclassic (?:\w+ )?(?:problem|riddle|puzzle|question)\b|\bready to (?:write|answer|go)\b"
-    r"|\b(?:step[- ]by[- ]step|double-?check|let me|correct answer\.|missing something"
-    r"|trick question)|用户|回答|回复|解释清楚",
-    (
-        *("response", "output", "reply", "line", "instruction", "prompt", "user", "format"),
-        *("wording", "phrasing", "tone", "explanation", "final answer should", "classic"),
-        *("ready to", "by step", "by-step", "double", "let me", "correct answer."),
-        *("missing something", "trick question", "用户", "回答", "回复", "解释清楚"),
-    ),
-    starts=r"(?:provide|ensure|needs?|must|write|explain|include|keep|state|avoid|make sure"
-    r"|start with|end with|mention|add|format|use a|output|draft|consider|check|list|give|briefly"
-    r"|be\b|don't|do not|just|then,? (?:provide|explain|list|mention)"
-    r"|i (?:should|must|need|will|can|could|'ll|think i))\b",
-)
-"""Notes on the answer that may also say something about the matter."""
 
 HEADING = re.compile(
     r"\s{0,3}(?:#{1,5}\s|\*\*|\d{1,2}[.)]\s+\*\*|\d{1,2}[.)]\s+[^\s.][^.]{0,60}[:：]\s*$)"
@@ -343,4 +236,7 @@ def is_code(line: str) -> bool:
     return line.rstrip().endswith(_CODE_ENDS) or _CODE_LINE.match(line) is not None
 
 
-TABLE_ROW = re.compile(r"^\s*\|.*\|\s*$|^[\s|:+=_*-]*$")
+TABLE_ROW = re.compile(
+    r"^\s*\|.*\|\s*$|^[\s|:+=_*-]*$|^[\s*-]*(?:url|link|title)[\s*]*[:=]", re.IGNORECASE
+)
+"""A row of a table, or a field of a search result."""

@@ -17,8 +17,8 @@ AFTER = 190
 GROWTH = 0.02
 AFTER_MOST = 250
 LATEST = 270
-"""After this silence any statement will do; with its own length it ends within 350."""
-GOOD, ANY = 0.4, -99.0
+"""After this silence any statement will do, as soon as there is one."""
+GOOD, ANY = 0.85, -99.0
 """The value that a line must have: when it is due, and after LATEST."""
 ECHO = 0.8
 """What a first line loses if the prompt has all of its terms."""
@@ -38,6 +38,8 @@ class LiveLines:
 
     def __init__(self) -> None:
         self._stretch: list[Statement] = []
+        self._rejected = 0
+        """So many of its statements are not good enough: not looked at before LATEST."""
         self._since = 0.0
         self._total = 0.0
         self.shown: deque[frozenset[str]] = deque(maxlen=_REMEMBERED)
@@ -57,6 +59,7 @@ class LiveLines:
         """Removes the candidates from this position on: they were taken back."""
         while self._stretch and self._stretch[-1].position >= position:
             self._stretch.pop()
+        self._rejected = min(self._rejected, len(self._stretch))
 
     def first(self, counts: Mapping[str, float], position: int) -> str | None:
         """The first line, as soon as there is something to say."""
@@ -76,7 +79,7 @@ class LiveLines:
     def _line(self, counts: Mapping[str, float], position: int, least: float) -> str | None:
         best, best_value = None, least
         most = max(counts.values(), default=1.0)
-        for statement in self._stretch:
+        for statement in self._stretch[0 if least == ANY else self._rejected :]:
             value = worth_at(statement, central(statement, counts, most), position)
             value -= statement.weak + ECHO * (1 - statement.new) * (not self.count)
             if value > best_value:  # that it was told already can only lower it
@@ -86,6 +89,7 @@ class LiveLines:
                     best, best_value = statement, value
         if best is not None or least == ANY:
             self._stretch.clear()
+        self._rejected = len(self._stretch)
         if best is None:
             return None
         self._since = 0.0

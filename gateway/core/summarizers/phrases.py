@@ -16,8 +16,9 @@ FOLDER = Path(__file__).parent / "languages"
 _LEAST_WORDS = 2
 """Common words of a language that a text must have to be taken for it."""
 _NEVER = re.compile(r"(?!)")
-_SMALL_ENGLISH_WORDS = "the is of and to in that it so for this we are be with"
-_ENGLISH_WORDS = frozenset(_SMALL_ENGLISH_WORDS.split())
+_SMALL_WORDS = "the is of and to in that it so for this we are be with"
+SMALL_ENGLISH_WORDS = frozenset(_SMALL_WORDS.split())
+"""They tell English from other languages."""
 
 
 class Phrases:
@@ -110,7 +111,7 @@ def recognize(text: str, words: AbstractSet[str]) -> Phrases:
 
     words: the words of the text in lower case.
     """
-    best, best_count = ENGLISH, max(_LEAST_WORDS - 1, len(words & _ENGLISH_WORDS))
+    best, best_count = ENGLISH, max(_LEAST_WORDS - 1, len(words & SMALL_ENGLISH_WORDS))
     for phrases in languages().values():
         if phrases.script is not None:
             count = 0 if text.isascii() else len(phrases.script.findall(text)) // 2

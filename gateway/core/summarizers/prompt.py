@@ -31,6 +31,13 @@ _ALONE_TERMS = 6
 _GIVEN = 3.0
 """What a sentence loses that belongs to the text an ask is about."""
 _NO_TEXT = "(no text)"
+_HANDOVERS = (
+    "Another language model started to solve this problem",
+    "This session is being continued from a previous conversation",
+    "The conversation up to here, summed up:",
+)
+"""How Codex, Claude Code and the gateway begin the summary of a conversation, which they put in its
+place."""
 _OTHER_ASKS = "|".join(ask for phrases in languages().values() for ask in phrases.asks)
 _ASKS = re.compile(
     r"[¿¡]?(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
@@ -77,6 +84,8 @@ class Prompt(NamedTuple):
     """One line of at most 30 words and 160 characters."""
     text: str
     """Its text, "" if there is none; for a summarizer of reasoning."""
+    continues: bool = False
+    """The model has answered it before, and goes on, mostly with the results of its tools."""
 
 
 def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
@@ -84,25 +93,60 @@ def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
 
     A user message that holds only a client's reminders is not a prompt: the one before it is.
     """
-    asked = [m.get("content") for m in messages if m.get("role") == "user"]
+    asked = [(at, m.get("content")) for at, m in enumerate(messages) if m.get("role") == "user"]
     if len(asked) > 1 and _shows_results(messages):
         asked.pop()
     if not asked:
         return Prompt(_NO_TEXT, "")
-    text, attachments, named = _read(asked[-1])
-    for earlier in reversed(asked[-_MOST_REMINDERS:-1]):
-        if attachments or words(named) or not words(text[:_HEAD_CHARS]):
+    newest = found = _Read.of(*asked[-1])
+    is_resumed = False
+    for at, content in reversed(asked[-_MOST_REMINDERS:-1]):
+        if not (found.is_handover or found.is_added):
             break
-        text, attachments, named = _read(earlier)
-    room = MAX_CHARS - len(attachments) - bool(attachments)
-    line = f"{_line(named, MAX_WORDS - words(attachments), room)} {attachments}".strip()
-    return Prompt(cut(line, MAX_WORDS, MAX_CHARS) or _NO_TEXT, text)
+        is_resumed = is_resumed or found.is_handover
+        found = _Read.of(at, content)
+    if newest.is_handover and (found.is_handover or found.is_added):
+        found = newest  # the ask itself is gone
+    room = MAX_CHARS - len(found.attachments) - bool(found.attachments)
+    line = _line(found.named, MAX_WORDS - words(found.attachments), room)
+    line = cut(f"{line} {found.attachments}".strip(), MAX_WORDS, MAX_CHARS)
+    is_answered = (is_resumed and found is not newest) or _is_answered(messages, found.number)
+    return Prompt(line or _NO_TEXT, found.text, is_answered)
 
 
-def _read(content: object) -> tuple[str, str, str]:
-    """The text of a message, a phrase for what is attached, and the text with its blocks named."""
-    text, attachments = _parts(content)
-    return text, attachments, _windows(text)
+class _Read(NamedTuple):
+    """A message of the user."""
+
+    number: int
+    text: str
+    attachments: str
+    """A phrase for what is attached."""
+    named: str
+    """The text with its blocks named."""
+
+    @classmethod
+    def of(cls, number: int, content: object) -> "_Read":
+        text, attachments = _parts(content)
+        return cls(number, text, attachments, _windows(text))
+
+    @property
+    def is_added(self) -> bool:
+        """A client's reminders are all that it holds."""
+        has_more = bool(self.attachments) or bool(words(self.named))
+        return not has_more and bool(words(self.text[:_HEAD_CHARS]))
+
+    @property
+    def is_handover(self) -> bool:
+        """It sums up the conversation so far, which has become too long."""
+        return self.text.startswith(_HANDOVERS)
+
+
+def _is_answered(messages: Sequence[Mapping[str, Any]], number: int) -> bool:
+    """Has the model said something after this message, and been sent more since?"""
+    roles = [message.get("role") for message in messages[number + 1 :]]
+    while roles and roles[-1] == "assistant":
+        roles.pop()  # the begin of the answer, which the model goes on with
+    return "assistant" in roles
 
 
 def _shows_results(messages: Sequence[Mapping[str, Any]]) -> bool:

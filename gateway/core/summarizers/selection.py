@@ -14,15 +14,15 @@ from typing import NamedTuple
 from gateway.core.summarizers.statements import Statement
 from gateway.core.summarizers.weights import LEAST_VALUE, LOWERED_BY_WORD, RESULT, WORTH
 
-_SHARE = 1.2
+_SHARE = 1.0
 """What a statement's value counts for beside the divergence."""
-_RESULT_SHARE, _RESULT_DEPTH = 0.08, 4.0
+_RESULT_SHARE, _RESULT_DEPTH = 0.12, 4.0
 """How the likeness to a result adds to the value: as far as it is among the best."""
 _REPEATS = 0.57
 """A statement with such a share of its terms in those chosen says nothing new."""
 _LOST = 0.3
 """What a statement loses that begins with a pronoun, unless the statement before it is chosen."""
-_KEPT = 0.25
+_KEPT = 0.4
 """What an earlier choice adds, so that a growing summary does not change for little."""
 _LEAST_WORDS = 3
 _LEAST_COUNT = 0.3

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from gateway.core.summarizers import lexicon
+from gateway.core.summarizers import lexicon, talk
 from gateway.core.summarizers.phrases import ENGLISH, Phrases
 from gateway.core.summarizers.text import count_words, is_whole, one_line, stems, tokens
 from gateway.core.summarizers.weights import RESULT, WORTH
@@ -28,8 +28,6 @@ _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
 _PROMPT_WINDOW = 3000
 """Characters of each end of the prompt that are read."""
-_FRAGMENT, _VERY_LONG = 5, 36
-"""Bounds of a statement's length, in words."""
 _FEW_TERMS = 3
 _LEAST_DRAFT_CHARS = 30
 """A shorter draft keeps the word that says what it is."""
@@ -205,13 +203,15 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     if not text or text.endswith((":", "：")):
         return None
     bare = raw.lstrip(" *-_>•")
-    settles = lexicon.SETTLES.search(bare) or (foreign and phrases.concludes(bare))
-    if not (settles or answers):
+    chooses = lexicon.CHOOSES.search(bare)
+    concludes = bool(lexicon.CONCLUDES.match(bare)) or (foreign and phrases.concludes(bare))
+    settles = chooses or concludes
+    if talk.DEFERS.match(text):
+        return None
+    if not (chooses or answers):
         unquoted = text.lstrip('"“(')
-        if (
-            lexicon.META.match(unquoted)
-            or (foreign and phrases.talks(unquoted))
-            or lexicon.FORM.search(text, folded)
+        if talk.is_about_the_answer(text, folded) or (
+            not concludes and (talk.META.match(unquoted) or (foreign and phrases.talks(unquoted)))
         ):
             return None
     text = finish(text)
@@ -244,16 +244,14 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         "question": question,
         "otherwise": otherwise,
         "weak": weak,
-        "talk": lexicon.TALKS.search(text, folded),
-        "plan": lexicon.PLANS.match(text) is not None or (foreign and phrases.plans(text)),
+        "talk": talk.TALKS.search(text, folded),
+        "plan": talk.PLANS.match(text) is not None or (foreign and phrases.plans(text)),
+        "imperative": found[0] in talk.IMPERATIVES,
         "I": text.startswith(("I ", "I'")),
         "should": not lexicon.SHOULD.isdisjoint(found),
         "because": not lexicon.BECAUSE.isdisjoint(found),
         "final": not lexicon.FINAL.isdisjoint(found),
-        "heading": "**" in raw,
         "paragraph": place.begins_paragraph,
-        "fragment": length < _FRAGMENT,
-        "very long": length >= _VERY_LONG,
         "opening": place.position <= 3,
     }
     if place.begins is not None:

@@ -22,7 +22,6 @@ _IS_NO_SPACES = re.compile(f"[{_NO_SPACES}]").match
 _MAX_TERM_CHARS = 40
 _NOTHING = frozenset([""])
 _SUFFIXES = ("ing", "edly", "ed", "ies", "es", "s", "ly")
-_PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
 
 
 def tokens(text: str) -> list[str]:
@@ -135,6 +134,6 @@ def outside_spans(text: str) -> str:
 
 def is_whole(text: str) -> bool:
     """Whether the formulas, code and brackets that it opens are closed."""
-    if text.count("$") % 2 or text.count("`") % 2:
+    if text.count("$") % 2 or text.count("`") % 2 or text.count("(") != text.count(")"):
         return False
-    return all(text.count(opening) == text.count(closing) for opening, closing in _PAIRS)
+    return text.count("[") == text.count("]") and text.count("{") == text.count("}")

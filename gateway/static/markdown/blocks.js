@@ -239,22 +239,22 @@ function cells(line) {
   return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
-function table(lines, at, { depth }) {
+function table(lines, at, { depth, open }) {
   if (!isTable(lines, at)) return null;
   let end = at + 2;
   while (end < lines.length && lines[end].trim() && lines[end].includes("|")) end += 1;
   const aligned = cells(lines[at + 1]).map((cell) =>
     cell.endsWith(":") ? (cell.startsWith(":") ? "center" : "end") : "start",
   );
-  const row = (line, tag) => {
+  const row = (line, tag, grows) => {
     const texts = cells(line);
-    return h(
-      "tr",
-      {},
-      aligned.map((align, column) => h(tag, { class: `to-${align}` }, inline(texts[column] ?? ""))),
-    );
+    const cell = (align, column) =>
+      h(tag, { class: `to-${align}` }, inline(texts[column] ?? "", { open: grows }));
+    return h("tr", {}, aligned.map(cell));
   };
-  const body = lines.slice(at + 2, end).map((line) => row(line, "td"));
+  const body = lines
+    .slice(at + 2, end)
+    .map((line, i, rows) => row(line, "td", open && end === lines.length && i + 1 === rows.length));
   return [
     h(
       "div",

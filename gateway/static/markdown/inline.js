@@ -5,24 +5,18 @@
  */
 
 import { h } from "../dom.js";
+import { isGrowing, MATH_MARKS, MONEY } from "./formula-marks.js";
 import { anchor, balanced, closingBracket, webUrl } from "./links.js";
 import { formula } from "./math.js";
 
 const SPECIAL = /[\\`*_~[!<&$\n]|https?:\/\//g;
 const PUNCTUATION = /[\p{P}\p{S}]/u;
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
-const MATH_MARKS = [
-  ["$$", "$$"],
-  ["$", "$"],
-  ["\\(", "\\)"],
-  ["\\[", "\\]"],
-];
-const MONEY = /^\s|\s$|^\d[\d.,]*\s+\p{L}{2}/u;
 
 /** The nodes of a text. `open`: more text may follow, so unclosed marks count as closed. */
 export function inline(text, { open = false, links = true } = {}) {
   // A mark at the end may be incomplete. If it closes something, that is shown as closed anyway.
-  const ready = open ? text.replace(/[*_~`]+$/, "") : text;
+  const ready = open ? text.replace(/[*_~`\\]+$/, "") : text;
   return new Inline(ready.trimEnd(), open, links).nodes();
 }
 
@@ -154,6 +148,9 @@ class Inline {
       if (!this.#text.startsWith(opener, this.#at)) continue;
       const start = this.#at + opener.length;
       const end = this.#find(closer, start);
+      if (end < 0 && this.#open && isGrowing(opener, this.#text.slice(start))) {
+        return this.#push(this.#text.length - this.#at, "…");
+      }
       const source = this.#text.slice(start, end);
       if (end < 0 || !source.trim()) continue;
       if (opener === "$" && (MONEY.test(source) || /\d/.test(this.#text[end + 1] ?? "")))

@@ -12,9 +12,24 @@ from gateway.apis.schemas import (
     list_of,
     object_of,
 )
+from gateway.config import UpstreamKind
 from gateway.core.families.evidence import CountsAs, Why
+from gateway.upstreams import Way
 
 REF = "#/components/schemas/"
+_SERVER = {
+    **object_of(
+        {
+            "kind": {"enum": [*get_args(UpstreamKind), None]},
+            "thinking_budget": {
+                **STRING_OR_NULL,
+                "description": "Its member that limits the tokens of the thinking.",
+            },
+            "answer_now": list_of({"enum": list(get_args(Way))}),
+        }
+    ),
+    "description": "What the model server is and can do; kind null: not known yet.",
+}
 _MODEL = object_of(
     {
         "id": STRING,
@@ -38,6 +53,7 @@ _MODEL = object_of(
             "description": "What a text of it without markers counts as.",
         },
         "upstream": STRING,
+        "server": _SERVER,
     }
 )
 MODEL = Schema("Model", _MODEL)
@@ -53,29 +69,69 @@ MODEL_LIST = Schema(
         }
     ),
 )
-HEALTH = Schema(
-    "Health",
+_BREAKER = {"enum": ["closed", "open", "half_open"]}
+_BOOLEAN = {"type": "boolean"}
+_UPSTREAMS = list_of(
     object_of(
         {
-            "status": {"const": "ok"},
-            "version": STRING,
-            "uptime_s": {"type": "number"},
+            "name": STRING,
+            "breaker": {**_BREAKER, "description": "The worst of its breakers."},
             "open_streams": COUNT,
-            "upstreams": list_of(
-                object_of(
-                    {
-                        "name": STRING,
-                        "breaker": {"enum": ["closed", "open", "half_open"]},
-                        "open_streams": COUNT,
-                        "healthy": {"type": "boolean"},
-                        "key_refused": {"type": "boolean"},
-                    }
-                )
-            ),
-        }
-    ),
+            "healthy": _BOOLEAN,
+            "url": STRING,
+            "cause": {**STRING_OR_NULL, "description": "Why its last call failed."},
+            "key_refused": _BOOLEAN,
+            "reachable": _BOOLEAN,
+            "models": {
+                **list_of(
+                    object_of(
+                        {
+                            "model": STRING,
+                            "breaker": _BREAKER,
+                            "paused": _BOOLEAN,
+                            "callers": {
+                                "type": ["integer", "null"],
+                                "description": "How many callers it concerns; null: all.",
+                            },
+                        }
+                    )
+                ),
+                "description": "Models that it is not asked for, or that are on trial.",
+            },
+        },
+        server=_SERVER,
+    )
 )
-READINESS = Schema("Readiness", object_of({"status": STRING}))
+_WORKERS = {
+    **list_of(
+        object_of(
+            {
+                "worker": COUNT,
+                "age_s": {"type": "number"},
+                "open_streams": COUNT,
+                "kept_streams": COUNT,
+                "kept_bytes": COUNT,
+                "upstreams": _UPSTREAMS,
+            }
+        )
+    ),
+    "description": "The views of all workers of this host.",
+}
+HEALTH = Schema(
+    "Health",
+    {
+        **object_of(
+            {"status": {"const": "ok"}},
+            version=STRING,
+            uptime_s={"type": "number"},
+            open_streams=COUNT,
+            upstreams=_UPSTREAMS,
+            workers=_WORKERS,
+        ),
+        "description": "With ADMIN_BIND, only the status is for everyone.",
+    },
+)
+READINESS = Schema("Readiness", object_of({"status": STRING}, causes=OBJECT))
 DOCUMENT = Schema("Document", object_of({"openapi": STRING, "info": OBJECT, "paths": OBJECT}))
 TEXT = Schema("Text", STRING)
 EVENT = Schema(
@@ -87,7 +143,17 @@ EVENT = Schema(
         ),
     },
 )
-ALL = (MODEL, MODEL_LIST, HEALTH, READINESS, DOCUMENT, TEXT, EVENT, OPENAI_ERROR)
+STREAM = Schema(
+    "Stream",
+    object_of(
+        {
+            "id": STRING,
+            "object": {"const": "stream"},
+            "status": {"enum": ["answering", "stopped", "forgotten"]},
+        }
+    ),
+)
+ALL = (STREAM, MODEL, MODEL_LIST, HEALTH, READINESS, DOCUMENT, TEXT, EVENT, OPENAI_ERROR)
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from gateway import errors
 from gateway.apis import Api
 from gateway.apis.base import Endpoint, Operation
-from gateway.apis.schemas import OPENAI_ERROR
+from gateway.apis.schemas import COUNT, OPENAI_ERROR
 from gateway.config import Format
 from gateway.web.openapi.answers import (
     ALL,
@@ -19,6 +19,7 @@ from gateway.web.openapi.answers import (
     MODEL,
     MODEL_LIST,
     READINESS,
+    STREAM,
     TEXT,
     content,
     ref,
@@ -46,7 +47,14 @@ _ID = {
     "name": "id",
     "in": "path",
     "required": True,
-    "schema": {"type": "string", "pattern": "^resp_[0-9a-f]{32}$"},
+    "schema": {"type": "string", "pattern": "^resp_[0-9a-f]{52}$"},
+}
+_STREAM_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Of the header X-Stream-Id.",
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{52}$"},
 }
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 _CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}}
@@ -102,7 +110,7 @@ def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
                 in_path = {"parameters": [_format(list(api.formats))]} if "{format}" in path else {}
                 paths[path] = in_path | item
         for endpoint in api.endpoints:
-            paths[endpoint.path] = _endpoint(api, endpoint, security)
+            paths.setdefault(endpoint.path, {}).update(_endpoint(api, endpoint, security))
     listed = _get("The models of the model server", content(json=MODEL_LIST))
     refused = _fails(content(json=OPENAI_ERROR, events=EVENT))
     models = {"get": {**listed, "security": security}}
@@ -117,6 +125,41 @@ def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
             "parameters": [_ID, _format(list(get_args(Format)))],
             **model,
         },
+        "/v1/streams/{id}": {
+            "parameters": [_STREAM_ID],
+            "get": {
+                "summary": "Read a kept stream from an event on, in any format",
+                "parameters": [
+                    {"name": "after", "in": "query", "schema": COUNT},
+                    {"name": "format", "in": "query", "schema": {"enum": _formats(apis)}},
+                ],
+                "responses": {
+                    "200": _answer("The stream", content(events=EVENT)),
+                    "204": {"description": "It is over, and `Last-Event-ID` is its last event"},
+                    **refused,
+                },
+                "security": security,
+            },
+            "delete": {
+                "summary": "Stop a stream; of one that is over, forget what was kept",
+                "responses": {
+                    "200": _answer("What was done", content(json=STREAM)),
+                    **refused,
+                },
+                "security": security,
+            },
+        },
+        "/v1/streams/{id}/answer": {
+            "parameters": [_STREAM_ID],
+            "post": {
+                "summary": "End the thinking of a stream: the answer comes now",
+                "responses": {
+                    "202": _answer("The stream goes on with the answer", content(json=STREAM)),
+                    **refused,
+                },
+                "security": security,
+            },
+        },
         "/health": {"get": _get("Is the process alive?", content(json=HEALTH))},
         "/ready": {
             "get": _get(
@@ -125,10 +168,20 @@ def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
                 {"503": _answer("No, or not for long", content(json=READINESS))},
             )
         },
-        "/metrics": {"get": _get("What it has done, for Prometheus", content(text=TEXT))},
+        "/metrics": {
+            "get": _get(
+                "What it has done, for Prometheus",
+                content(text=TEXT),
+                {"404": _answer("It is at ADMIN_BIND", content(json=OPENAI_ERROR))},
+            )
+        },
         "/openapi.json": {"get": _get("This document", content(json=DOCUMENT))},
         "/": {"get": _get("The demo page", content(html=TEXT))},
     }
+
+
+def _formats(apis: Sequence[Api]) -> list[str]:
+    return [name for api in apis for name in api.formats]
 
 
 def _format(names: list[str]) -> dict[str, Any]:
@@ -165,6 +218,12 @@ def _endpoint(api: Api, endpoint: Endpoint, security: _Security) -> dict[str, An
         responses = {"200": _answer("The answer", content(json=endpoint.schema)), **failures}
     operation: dict[str, Any] = {"summary": endpoint.summary, "responses": responses}
     operation["security"] = security
+    if endpoint.streams:
+        responses["200"]["content"] |= content(events=EVENT)
+    if endpoint.query:
+        operation["parameters"] = [
+            {"name": name, "in": "query", "schema": schema} for name, schema in endpoint.query
+        ]
     items: dict[str, Any] = {"parameters": [_ID]} if "{id}" in endpoint.path else {}
     for method in endpoint.methods:
         items[method.lower()] = dict(operation)
@@ -178,6 +237,8 @@ def _endpoint(api: Api, endpoint: Endpoint, security: _Security) -> dict[str, An
 
 def _streamed_or_not(api: Api, operation: Operation) -> dict[str, Any]:
     found = content(json=operation.answer)
+    if not operation.streams:
+        return found
     for format in api.formats.values():
         media_type = format.dialect.content_type.partition(";")[0]
         found[media_type] = {"schema": ref(format.item or EVENT)}

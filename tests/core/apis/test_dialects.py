@@ -26,7 +26,7 @@ from gateway.core.events import (
     Timings,
     ToolCallDelta,
 )
-from gateway.core.turn import NOT_DETECTED
+from gateway.core.phases import NOT_DETECTED
 from gateway.errors import UpstreamBroke
 from tests.toy_api import ALL_DIALECTS
 

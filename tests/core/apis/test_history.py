@@ -70,6 +70,10 @@ def test_nothing_is_left_of_a_truncated_summary() -> None:
         ),
         ({"content": "<think>I greet.</think>\n\nHi."}, {"content": "Hi."}),
         ({"content": "\n<think>a</think><reasoning>b</reasoning>Hi."}, {"content": "Hi."}),
+        (
+            {"content": "\n<thinking-content-7b>\n\nI greet.\n\n</thinking-content-7b>\n\nHi."},
+            {"content": "Hi."},
+        ),
         ({"content": "Use <think>a</think>."}, {"content": "Use <think>a</think>."}),
         ({"content": "<think>a", "tool_calls": CALLS}, {"content": None, "tool_calls": CALLS}),
         (

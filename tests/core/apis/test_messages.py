@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.apis import DIALECTS, Answer, Dialect
 from gateway.apis.messages import MESSAGES
+from gateway.apis.messages.content_blocks import BlockDelta, BlockStart, BlockStop, ContentBlocks
 from gateway.apis.messages.stream import MessageObject
 from gateway.config import ReasoningMode
 from gateway.core.events import (
@@ -22,10 +23,12 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     Timings,
     Tokens,
     ToolCallDelta,
 )
+from gateway.core.thoughts import ThoughtRecord
 from gateway.errors import GatewayError, UpstreamBroke, UpstreamRefused, UpstreamTimeout
 from tests.core.apis.test_dialects import decode, encode_stream
 from tests.core.cuts import cut
@@ -235,11 +238,41 @@ def blocks_of(events: Sequence[Event], mode: ReasoningMode, **echo: Any) -> list
     return [(b["type"], b.get(b["type"], b.get("input"))) for b in content]
 
 
-def test_the_summary_grows_in_a_block_of_its_own() -> None:
+def test_each_line_of_the_summary_has_a_block_of_its_own() -> None:
     assert blocks_of(without_trace(THOUGHTS), "summary") == [
         ("thinking", "What is 2+2?\n\n"),
-        ("thinking", "I add.\n\nIt is 4.\n\n"),
+        ("thinking", "I add.\n\n"),
+        ("thinking", "It is 4.\n\n"),
     ]
+
+
+def test_the_block_of_a_line_stops_with_the_line() -> None:
+    blocks = ContentBlocks(Answer("1", "m", 0))
+    assert blocks.add(SummaryDelta("I add.")) == [
+        BlockStart(0, {"type": "thinking"}),
+        BlockDelta(0, "I add.\n\n"),
+        BlockStop(0),
+    ]
+
+
+@pytest.mark.parametrize(("closing", "last"), [("It is 4.", "It is 4.\n\n"), ("", "")])
+def test_the_last_thinking_block_has_the_seal(closing: str, last: str) -> None:
+    events = [
+        SummaryDelta("I add."),
+        ReasoningSummary("", closing),
+        Thoughts(ThoughtRecord("thought")),
+    ]
+    answer = Answer("1", "m", 0, seal=lambda thoughts: f"sealed {thoughts.text}")
+    message = MessageObject(answer)
+    message.add([PromptSummary("?", 1), *events, OutputDelta("4."), DONE])
+    *_, block, text = message.body()["content"]
+    assert block == {"type": "thinking", "thinking": last, "signature": "sealed thought"}
+    assert text == {"type": "text", "text": "4."}
+
+
+def test_an_answer_without_thinking_has_no_block_for_the_seal() -> None:
+    events = [PromptSummary("?", 1), Thoughts(ThoughtRecord("thought")), OutputDelta("4.")]
+    assert blocks_of(events, "none") == [("text", "4.")]
 
 
 def without_trace(events: list[Event]) -> list[Event]:
@@ -277,9 +310,9 @@ def test_every_thinking_block_has_its_own_signature() -> None:
     assert len(set(signatures)) == len(signatures)
 
 
-def steps(*events: Event) -> list[str]:
+def steps(*events: Event, **echo: Any) -> list[str]:
     """The block events that each event gives, in short."""
-    dialect, found = make(), []
+    dialect, found = make(echo=echo), []
     for event in events:
         named = decode(dialect.encode(1, [event]))
         found.append(
@@ -301,13 +334,20 @@ def test_the_second_of_two_interleaved_calls_starts_when_the_first_is_complete()
         DONE,
     ) == [
         "",
-        "start0 delta0",
+        "start0",
         "",
         "",
-        "delta0 stop0 start1 delta1",
-        "delta1",
-        "stop1 message_delta message_stop",
+        "delta0 stop0 start1",
+        "",
+        "delta1 stop1 message_delta message_stop",
     ]
+
+
+def test_a_tool_with_eager_input_streaming_gets_its_arguments_as_they_come() -> None:
+    pieces = [call(0, "a", "f"), call(0, arguments='{"x":'), call(0, arguments="2}")]
+    end = "stop0 message_delta message_stop"
+    assert steps(*pieces, DONE, eager_tools=["f"]) == ["", "start0 delta0", "delta0", end]
+    assert steps(*pieces, DONE, eager_tools=["g"]) == ["", "start0", "", f"delta0 {end}"]
 
 
 def test_the_prompt_summary_stops_at_once_and_omitted_thinking_stays_open() -> None:
@@ -319,9 +359,9 @@ def test_the_prompt_summary_stops_at_once_and_omitted_thinking_stays_open() -> N
 
 def test_text_waits_until_the_call_before_it_is_complete() -> None:
     complete_call = call(0, "a", "f", "{}")
-    assert steps(complete_call, OutputDelta("x")) == ["start0 delta0", "stop0 start1 delta1"]
+    assert steps(complete_call, OutputDelta("x")) == ["start0", "delta0 stop0 start1 delta1"]
     assert steps(call(0, "a", "f", "{"), OutputDelta("x"), call(0, arguments="}")) == [
-        "start0 delta0",
+        "start0",
         "",
         "delta0 stop0 start1 delta1",
     ]
@@ -344,6 +384,29 @@ def test_a_tool_name_in_pieces_is_joined() -> None:
 def test_arguments_that_are_no_json_object_are_kept(arguments: str) -> None:
     [block] = non_streamed([call(0, "a", "f", arguments), DONE])["content"]
     assert block["input"] == {"INVALID_JSON": arguments}
+
+
+@pytest.mark.parametrize(
+    "cut_text", ['{"x":17,"y":25', '{"path": "/etc', "{", '{}{"x":1}', "{oops"]
+)
+@pytest.mark.parametrize("is_in_pieces", [True, False])
+def test_streamed_arguments_that_are_no_json_become_a_string(
+    cut_text: str, is_in_pieces: bool
+) -> None:
+    """A client must not read the begin of an object as an object with fewer members."""
+    pieces = [call(0, arguments=piece) for piece in (cut_text if is_in_pieces else [cut_text])]
+    done = Done("length", None, Timings())
+    found = read([call(0, "a", "f"), *pieces, done])
+    assert found.content == [{"type": "tool_use", "id": "a", "name": "f", "input": cut_text}]
+    assert found.delta is not None
+    assert found.delta["stop_reason"] == "max_tokens"
+
+
+@pytest.mark.parametrize("arguments", ['{"x": [1]}', "[1]", "null", ""])
+def test_streamed_arguments_that_are_json_are_sent_as_they_came(arguments: str) -> None:
+    found = decode(encode_stream(make(), [[call(0, "a", "f", arguments), DONE]]))
+    deltas = [d["delta"]["partial_json"] for name, d in found if name == "content_block_delta"]
+    assert deltas == [arguments] * bool(arguments)
 
 
 def end(finish_reason: str, *events: Event) -> str:
@@ -441,7 +504,7 @@ def test_a_call_that_was_cut_does_not_stop() -> None:
     cut_call = [call(0, "c1", "f"), call(0, arguments='{"path":"/etc')]
     found = decode(encode_stream(make(reasoning="none"), [[THOUGHTS[0], *cut_call, FAILED]]))
     names = [name for name, _ in found[2:]]
-    assert names == ["content_block_start", "content_block_delta", "error"]
+    assert names == ["content_block_start", "error"]
 
 
 def test_a_heartbeat_is_a_ping_event() -> None:

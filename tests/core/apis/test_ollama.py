@@ -8,6 +8,7 @@ import pytest
 
 from gateway.apis import DIALECTS, Answer, ChatRequest
 from gateway.apis.base import EndpointRequest, ReadyAnswer, ServedModel
+from gateway.apis.kept import KeptAnswer
 from gateway.apis.ollama.models import show, tags
 from gateway.apis.ollama.request import read_chat, read_generate
 from gateway.apis.ollama.stream import GENERATE
@@ -25,7 +26,7 @@ from gateway.core.events import (
     Timings,
     ToolCallDelta,
 )
-from gateway.errors import BadRequest, NotFound, UpstreamBroke
+from gateway.errors import BadRequest, NotFound, StreamNotFound, UpstreamBroke
 
 HI = {"role": "user", "content": "hi"}
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n and so on").decode()
@@ -341,8 +342,22 @@ def test_a_refusal_of_the_model_is_the_answer() -> None:
 MODELS = [ServedModel("Qwen/Qwen3-8B", "Qwen/Qwen3-8B"), ServedModel("fast:8b", "7b")]
 
 
+class NothingKept:
+    def find(self, id: str) -> KeptAnswer:
+        raise StreamNotFound(id)
+
+    stop = find
+
+    def forget(self, id: str) -> None:
+        raise StreamNotFound(id)
+
+
+def asked_for(body: dict[str, object]) -> EndpointRequest:
+    return EndpointRequest(body=body, segments={}, answers=NothingKept(), models=MODELS)
+
+
 def test_models_are_listed_with_a_tag() -> None:
-    listed = tags(EndpointRequest({}, {}, MODELS))["models"]
+    listed = tags(asked_for({}))["models"]
     assert [model["name"] for model in listed] == ["Qwen/Qwen3-8B:latest", "fast:8b"]
     assert [model["details"]["family"] for model in listed] == ["qwen3", "unknown"]
 
@@ -350,19 +365,19 @@ def test_models_are_listed_with_a_tag() -> None:
 @pytest.mark.parametrize("name", ["Qwen/Qwen3-8B", "Qwen/Qwen3-8B:latest"])
 @pytest.mark.parametrize("member", ["model", "name"])
 def test_a_model_is_shown_by_both_its_names(member: str, name: str) -> None:
-    shown = show(EndpointRequest({member: name}, {}, MODELS))
+    shown = show(asked_for({member: name}))
     assert shown["model_info"]["general.architecture"] == "qwen3"
     assert "thinking" in shown["capabilities"]
 
 
 def test_a_model_that_is_not_there_is_not_shown() -> None:
     with pytest.raises(NotFound, match="model 'none' not found"):
-        show(EndpointRequest({"model": "none"}, {}, MODELS))
+        show(asked_for({"model": "none"}))
     with pytest.raises(BadRequest):
-        show(EndpointRequest({}, {}, MODELS))
+        show(asked_for({}))
 
 
 def test_the_message_about_an_unknown_model_repeats_only_the_begin_of_a_long_name() -> None:
     with pytest.raises(NotFound) as raised:
-        show(EndpointRequest({"model": "n" * 1_000_000}, {}, MODELS))
+        show(asked_for({"model": "n" * 1_000_000}))
     assert len(raised.value.message) < 300

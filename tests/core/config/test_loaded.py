@@ -39,9 +39,10 @@ def test_invalid_settings_on_a_reload_change_nothing(file: Path, broken: str) ->
 
 
 def test_a_reload_keeps_the_address(file: Path) -> None:
-    file.write_text("port = 81")
+    file.write_text('port = 81\nadmin_bind = "127.0.0.1:91"')
     loaded.reload_config()
-    file.write_text('port = 82\nhost = "nowhere"\nheartbeat_s = 4')
+    file.write_text('port = 82\nadmin_bind = "127.0.0.1:92"\nhost = "nowhere"\nheartbeat_s = 4')
     loaded.reload_config()
     config = loaded.loaded_config()
     assert (config.host, config.port, config.heartbeat_s) == ("127.0.0.1", 81, 4)
+    assert config.admin_address == ("127.0.0.1", 91)

@@ -24,6 +24,7 @@ from gateway.core.events import (
     decode_events,
     encode_events,
 )
+from gateway.core.thoughts import ThoughtRecord
 from gateway.errors import ErrorInfo
 
 text = st.text(st.characters())  # lone surrogates too: models send them
@@ -61,7 +62,7 @@ one: st.SearchStrategy[Event] = st.one_of(
     st.builds(ReasoningDelta, text),
     st.builds(SummaryDelta, text),
     st.builds(ReasoningSummary, text, text),
-    st.builds(Thoughts, text),
+    st.builds(Thoughts, st.builds(ThoughtRecord, text, text, text), text),
     st.builds(OutputDelta, text),
     st.builds(ToolCallDelta, members),
     st.builds(Extra, members, members, members),

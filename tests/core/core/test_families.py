@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
 from gateway.core.families import FAMILIES, Families, Family, Segment, SegmentKind
-from gateway.core.families.splitter import Exit, Gate, Grammar, Splitter, Text
+from gateway.core.families.grammar import Exit, Gate, Grammar, Text
+from gateway.core.families.splitter import Splitter
 from tests.core.cuts import cut, every_cut, places
 
 BY_NAME = {family.name: family for family in FAMILIES}

@@ -187,6 +187,63 @@ def test_unknown_members_pass_through_once(format: str, one_read: bool) -> None:
     assert events[-1].usage == {"completion_tokens": 2}
 
 
+FIGURES = {"prompt_tokens": 5, "completion_tokens": 2}
+USAGE_PLACES: list[tuple[dict[str, Any], list[Any]]] = [
+    ({**FINISH, "x_groq": {"usage": FIGURES}}, ["x_groq", "usage"]),
+    ({"choices": [{**FINISH["choices"][0], "usage": FIGURES}]}, ["choices", 0, "usage"]),
+]
+
+
+def at(value: Any, place: list[Any]) -> Any:
+    """What stands at this place, or None."""
+    for member in place:
+        try:
+            value = value[member]
+        except (KeyError, IndexError):
+            return None
+    return value
+
+
+def bodies(frames: list[Any]) -> dict[str, Any]:
+    """The answer in each API, not streamed; `chunks` of openai; the data of `done` in events."""
+    events = run(make_turn(), lines(*frames))
+    found = {}
+    for format in ("openai", "responses", "messages"):
+        whole = DIALECTS[format].non_streamed(Answer(id="a", model="m", created=1))
+        whole.add(events)
+        found[format] = whole.body()
+    answer = Answer(id="a", model="m", created=1, include_usage=True)
+    datas = DIALECTS["openai"](answer).encode(1, events).decode().split("data: ")
+    found["chunks"] = [json.loads(data) for data in datas if data.startswith("{")]
+    done = DIALECTS["events"](answer).encode(1, events).decode().split("data: ")[-1]
+    return found | {"done": json.loads(done)}
+
+
+@pytest.mark.parametrize(("frame", "place"), USAGE_PLACES)
+def test_usage_in_another_place_stays_there_in_the_chat_formats_and_counts_elsewhere(
+    frame: dict[str, Any], place: list[Any]
+) -> None:
+    found = bodies([delta(content="Hi"), frame, DONE])
+    assert found["messages"]["usage"]["output_tokens"] == 2
+    assert "estimated" in found["messages"]["usage"]  # only the reasoning's share
+    assert found["responses"]["usage"]["input_tokens"] == 5
+    assert at(found["openai"], place) == FIGURES
+    assert [at(chunk, place) for chunk in found["chunks"] if at(chunk, place)] == [FIGURES]
+    assert not any(chunk.get("usage") for chunk in found["chunks"])
+    assert found["done"]["usage"] is None
+
+
+@pytest.mark.parametrize(("frame", "_"), USAGE_PLACES)
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_usage_in_its_own_place_counts_before_that_in_another(
+    frame: dict[str, Any], _: object, comes_first: bool
+) -> None:
+    own = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+    found = bodies([delta(content="Hi"), *([own, frame] if comes_first else [frame, own]), DONE])
+    assert found["openai"]["usage"] == found["done"]["usage"] == own["usage"]
+    assert found["messages"]["usage"]["input_tokens"] == 7
+
+
 def test_unknown_members_are_in_the_answer_in_one_piece() -> None:
     whole = DIALECTS["openai"].non_streamed(Answer(id="a", model="m", created=1))
     whole.add(run(make_turn(), lines(*UNKNOWN)))

@@ -4,14 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.summarizers import lexicon
+from gateway.core.summarizers import lexicon, talk
 from gateway.core.summarizers.lexicon import Cue
 
-CUES = {name: cue for name, cue in vars(lexicon).items() if isinstance(cue, Cue)}
+CUES = {
+    name: cue
+    for module in (lexicon, talk)
+    for name, cue in vars(module).items()
+    if isinstance(cue, Cue)
+}
 
 
 @pytest.mark.parametrize("name", CUES)
-@settings(max_examples=1000)  # each of its alternatives should come up
+@settings(max_examples=400)  # each of its alternatives should come up
 @given(data=st.data())
 def test_what_the_pattern_matches_is_found(name: str, data: st.DataObject) -> None:
     cue = CUES[name]

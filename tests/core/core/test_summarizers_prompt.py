@@ -1,13 +1,12 @@
 """The prompt's line is what is asked, with its topic where the ask does not name it."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.summarizers import prompt_of
 from gateway.core.summarizers.text import words
+from tests.machine import cpu_within
 
 
 def ask(text: object, *before: tuple[str, str]) -> str:
@@ -152,9 +151,8 @@ def test_any_prompt_gives_one_short_line(text: str) -> None:
 )
 def test_a_prompt_of_any_length_takes_no_time(piece: str) -> None:
     text = piece * (100_000 // len(piece)) + "</b>"
-    began = time.process_time()
-    ask(text)
-    assert time.process_time() - began < 0.05
+    with cpu_within(0.05):
+        ask(text)
 
 
 def test_a_message_that_only_shows_a_tools_images_is_not_the_prompt() -> None:
@@ -185,3 +183,77 @@ def test_documents_in_tags_are_named() -> None:
 )
 def test_tags_do_not_hide_what_is_asked(text: str, expected: str) -> None:
     assert expected in ask(text)
+
+
+CALL = {"role": "assistant", "content": None, "tool_calls": []}
+RESULT = {"role": "tool", "content": "1 failed"}
+IMAGES = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}
+REMINDER = {"role": "user", "content": "<system-reminder>\nThe list is empty.\n</system-reminder>"}
+FIX = {"role": "user", "content": "Fix the failing test."}
+RUN = {"role": "user", "content": "Run it."}
+
+
+@pytest.mark.parametrize(
+    ("messages", "continues"),
+    [
+        ([FIX], False),
+        ([FIX, CALL, RESULT], True),
+        ([FIX, CALL, RESULT, IMAGES], True),
+        ([FIX, CALL, RESULT, REMINDER], True),
+        ([FIX, CALL, RESULT, REMINDER, CALL, RESULT], True),
+        ([FIX, CALL, RESULT, RUN], False),
+        ([FIX, CALL, RESULT, CALL, RUN, REMINDER], False),
+        ([FIX, CALL, RUN, CALL, RESULT], True),
+        ([FIX, {"role": "assistant", "content": "I"}], False),  # the begin of the answer
+        ([FIX, CALL, RUN, {"role": "assistant", "content": "I"}], False),
+        ([FIX, REMINDER], False),
+        ([REMINDER], False),
+        ([], False),
+    ],
+)
+def test_a_step_that_goes_on_with_a_prompt_is_known(
+    messages: list[dict[str, object]], continues: bool
+) -> None:
+    assert prompt_of(messages).continues is continues
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "To suggest changes to a file you MUST return the entire content of the updated file.\n"
+        "You MUST use this *file listing* format:\n\npath/to/filename.js\n```\n// ...\n```\n\n"
+        "Create a new file you MUST return a *file listing*.\n\nReply in English.",
+        "# *SEARCH/REPLACE block* Rules:\n\nEvery block must use this format:\n```\n<<<<<<< SEARCH",
+        "# File editing rules:\n\nReturn edits similar to unified diffs.",
+        "ONLY return code using the `write_file` function.",
+    ],
+)
+def test_rules_that_aider_adds_behind_a_prompt_are_not_the_ask(rules: str) -> None:
+    assert ask(f"Rename f to g.\n\n{rules}\n") == "Rename f to g."
+    assert "Rules" in ask("# *SEARCH/REPLACE block* Rules: what are these?")
+
+
+def test_what_agents_wrap_around_a_prompt_is_not_shown() -> None:
+    assert ask('<user_input mode="act">Rename f to g.</user_input>') == "Rename f to g."
+    wrapped = "<context>\na\nb\n</context>\n<userRequest>\nRename f to g.\n</userRequest>"
+    assert ask(wrapped) == "Rename f to g."
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "Another language model started to solve this problem and produced a summary of its "
+        "thinking process.",
+        "This session is being continued from a previous conversation that ran out of context.",
+        "The conversation up to here, summed up:",
+    ],
+)
+def test_the_summary_of_a_long_conversation_is_not_the_ask(begin: str) -> None:
+    handover = {"role": "user", "content": f"{begin}\n\nWhat is left? Fix the other test."}
+    prompt = prompt_of([FIX, handover])
+    assert (prompt.summary, prompt.continues) == ("Fix the failing test.", True)
+    prompt = prompt_of([FIX, handover, RUN])
+    assert (prompt.summary, prompt.continues) == ("Run it.", False)
+    prompt = prompt_of([REMINDER, handover])
+    assert prompt.summary.endswith("Fix the other test.")
+    assert not prompt.continues

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
-from gateway.core.effects import AskSummaryModel, SummaryReply
+from gateway.core.effects import AskSummaryModel, StopSummaryModel, SummaryReply
 from gateway.core.events import Done, OutputDelta, ReasoningSummary, SummaryDelta
 from gateway.core.summarizers import (
     OFF,
@@ -14,15 +14,16 @@ from gateway.core.summarizers import (
     Summarizers,
     WrittenSummarizer,
 )
-from gateway.core.summarizers.text import words
-from gateway.core.summarizers.written import ASK_GAP_S, ASK_TOKENS, SHARE
+from gateway.core.summarizers.numbers import numbers
+from gateway.core.summarizers.written import ASK_BYTES, ASK_GAP_S, SHARE
 from gateway.errors import BadRequest, ConfigError
+from gateway.mock.texts import LONG_THINKING, LONG_THINKING_LINE
 from tests.core.scripted import FINISH, contents, lines, make_turn
 
 STEP = "The train covers 120 km in 2 hours, so its speed is 60 km/h. "
 FIRST = "The tank holds 40 litres of water, and the pump moves 8 litres a minute. "
 SECOND = "Dividing 40 litres by 8 litres a minute gives 5 minutes for the whole tank. "
-PART = STEP * (ASK_TOKENS * 4 // len(STEP) + 1)
+PART = STEP * (ASK_BYTES // len(STEP) + 1)
 GOOD = SummaryReply("**Finding the speed**\n\nThe train goes at 60 km/h.", {"total_tokens": 9})
 
 
@@ -36,7 +37,7 @@ def asked(summarizer: WrittenSummarizer, text: str = PART, now: float = 0) -> As
 
 def test_a_part_is_asked_for_when_enough_is_new_and_time_has_passed() -> None:
     summarizer = WrittenSummarizer("How fast is the train?", 60)
-    summarizer.feed(PART[: ASK_TOKENS * 2])
+    summarizer.feed(PART[: ASK_BYTES // 2])
     assert summarizer.ask(0) is None
     asked(summarizer)
     summarizer.feed(PART)
@@ -73,6 +74,81 @@ def test_a_dropped_reply_is_not_repeated() -> None:
     assert "pump" in second.messages[1]["content"]
 
 
+def test_the_calls_write_at_most_their_share_of_what_was_thought() -> None:
+    summarizer = WrittenSummarizer("", 60)
+    thought, written = 0.0, 0
+    for part in range(40):
+        summarizer.feed(PART)
+        thought += len(PART) / 4
+        ask = summarizer.ask(part * ASK_GAP_S)
+        if ask is not None:
+            written += 2 * ask.max_tokens  # a server that ignores the limit
+            usage = {"completion_tokens": 2 * ask.max_tokens}
+            summarizer.answer(SummaryReply(GOOD.text, usage))
+            assert written <= SHARE * thought + ask.max_tokens + 1
+    assert written > SHARE * thought / 2
+
+
+def test_a_call_that_was_not_made_is_made_up_for() -> None:
+    summarizer = WrittenSummarizer("How fast is the train?", 60)
+    first = asked(summarizer)
+    assert summarizer.answer(SummaryReply(None, was_made=False)) == []
+    again = asked(summarizer, FIRST, ASK_GAP_S)
+    assert "covers 120 km" in again.messages[1]["content"]
+    assert again.messages[0] == first.messages[0]
+    assert "How fast is the train?" in again.messages[1]["content"]
+
+
+def test_a_model_that_can_never_be_asked_leaves_the_extractive_summary() -> None:
+    text = (FIRST + SECOND + STEP) * 40
+    summarizer, alone = WrittenSummarizer("", 60), ExtractiveSummarizer("", 60)
+    for second, at in enumerate(range(0, len(text), 500)):
+        piece = text[at : at + 500]
+        assert summarizer.feed(piece) == alone.feed(piece)
+        if summarizer.ask(second) is not None:
+            assert summarizer.answer(SummaryReply(None, was_made=False)) == []
+    assert summarizer.close() == alone.close()
+
+
+@pytest.mark.parametrize(("cached", "messages"), [(900, 4), (0, 2), (None, 4)])
+def test_a_call_repeats_little_where_the_cache_has_nothing(
+    cached: int | None, messages: int
+) -> None:
+    summarizer = WrittenSummarizer("How fast is the train?", 60)
+    asked(summarizer)
+    summarizer.answer(SummaryReply(GOOD.text, {"prompt_tokens": 1000, "completion_tokens": 20}))
+    asked(summarizer, FIRST * 30, ASK_GAP_S)
+    details = {} if cached is None else {"prompt_tokens_details": {"cached_tokens": cached}}
+    usage = {"prompt_tokens": 1500, "completion_tokens": 20, **details}
+    summarizer.answer(SummaryReply("The pump moves 8 litres of water a minute.", usage))
+    third = asked(summarizer, SECOND * 30, 2 * ASK_GAP_S)
+    assert len(third.messages) == messages
+
+
+@given(
+    st.lists(st.sampled_from([STEP, FIRST, SECOND]), min_size=30, max_size=60),
+    st.lists(st.from_regex(r"[A-Z][a-z ]{3,20} (train|pump) [a-z0-9 ]{1,20}\.", fullmatch=True)),
+)
+def test_no_number_is_shown_that_was_not_thought(thoughts: list[str], replies: list[str]) -> None:
+    summarizer, shown, known = WrittenSummarizer("", 60), [""], numbers("".join(thoughts))
+    for second, thought in enumerate(thoughts):
+        shown += summarizer.feed(thought * 10)
+        if replies and summarizer.ask(second * ASK_GAP_S) is not None:
+            shown += summarizer.answer(SummaryReply(replies.pop()))
+    summary = summarizer.close()
+    assert numbers("\n".join([*shown, *summary.lines, summary.closing, summary.text])) <= known
+
+
+def test_a_call_is_ended_with_the_thinking() -> None:
+    turn = make_turn(summarizer=WrittenSummarizer("", 60))
+    turn.start(0)
+    turn.feed(lines(*contents(f"<think>{PART}")), 1)
+    assert isinstance(turn.next_effect(1), AskSummaryModel)
+    turn.feed(lines(*contents("</think>It is fast.")), 2)
+    assert turn.next_effect(2) == StopSummaryModel()
+    assert turn.next_effect(3) is None
+
+
 def test_calls_stay_bounded_however_long_the_reasoning() -> None:
     summarizer = WrittenSummarizer("How fast is the train?", 60)
     for part in range(60):
@@ -103,10 +179,19 @@ def test_what_the_model_wrote_is_one_line_with_its_heading() -> None:
         "Sorry, our favourite pasta recipe needs garlic and some basil leaves.",
         "Let me think about the speed of the train.",
         "The user wants to know how fast the train is.",
+        "The train goes at sixty-one km/h.",
+        "<think>\nThe train goes at 60 km/h",
+        "The train goes at 60 km/h.</think>",
+        "Sure, here is the line: the train goes at 60 km/h.",
+        "I cannot say how fast the train goes in 2 hours.",
+        "Here is the summary of the train's speed:",
+        "Hmm, the train covers 120 km in 2 hours.",
     ],
     ids=[
         *("failed", "empty", "no sentence", "an invented number", "one in the heading"),
         *("too long", "cut off", "Spanish", "Chinese", "about something else", "talk", "more talk"),
+        *("a number in words", "an open thought", "a closed thought", "a preface", "a refusal"),
+        *("a preface alone", "thinking aloud"),
     ],
 )
 def test_the_reader_does_not_notice_a_bad_reply(reply: str | None) -> None:
@@ -116,9 +201,7 @@ def test_the_reader_does_not_notice_a_bad_reply(reply: str | None) -> None:
     assert summarizer.ask(0) is not None
     assert summarizer.answer(SummaryReply(reply)) == []
     assert summarizer.feed(PART) == alone.feed(PART)
-    summary = summarizer.close()
-    assert summary.text
-    assert words(summary.text) <= 60
+    assert summarizer.close() == alone.close()
 
 
 def test_extractive_lines_go_on_while_the_model_writes() -> None:
@@ -149,7 +232,11 @@ def test_numbers_count_in_any_spelling_and_from_the_prompt() -> None:
 def test_a_number_is_not_cut_where_a_part_ends() -> None:
     summarizer = WrittenSummarizer("", 60)
     ask = asked(summarizer, PART + "So it is 60")
-    assert ask.messages[1]["content"].rstrip().endswith("So it is \n</reasoning>")
+    assert (
+        ask.messages[1]["content"]
+        .rstrip()
+        .endswith("So it is \n</reasoning>\n\nThe line about this part, alone:")
+    )
     summarizer.answer(GOOD)
     second = asked(summarizer, "25 km in all. " * 150, ASK_GAP_S)
     assert "6025 km" in second.messages[-1]["content"]
@@ -168,6 +255,15 @@ def test_the_summary_proper_is_made_of_the_account() -> None:
     summary = summarizer.close()
     assert summary.text.startswith("The train goes at 60 km/h.")
     assert "**" not in summary.text
+
+
+def test_what_the_model_wrote_comes_before_what_it_thought() -> None:
+    thought = LONG_THINKING.format(topic="streaming APIs")
+    summarizer = WrittenSummarizer("Explain streaming APIs", 60)
+    asked(summarizer, thought[:1700])
+    summarizer.answer(SummaryReply(LONG_THINKING_LINE))
+    summarizer.feed(thought[1700:])
+    assert LONG_THINKING_LINE in summarizer.close().text
 
 
 def test_what_was_not_answered_in_time_is_summed_up_all_the_same() -> None:
@@ -215,7 +311,7 @@ def test_an_answer_that_comes_after_the_reasoning_is_counted_not_shown() -> None
     assert turn.next_effect(1) is not None
     shown = turn.feed(lines(*contents("</think>It is fast.")), 2)
     assert SummaryDelta in map(type, shown) or ReasoningSummary in map(type, shown)
-    assert turn.next_effect(20) is None
+    assert turn.next_effect(20) == StopSummaryModel()
     assert turn.take_summary_reply(GOOD, 20) == []
     assert turn.feed(lines(FINISH, "[DONE]"), 21)[-1].summarizer_usage == {"total_tokens": 9}  # type: ignore[union-attr]
 
@@ -241,12 +337,19 @@ def test_a_request_can_not_choose_what_is_not_offered() -> None:
         Summarizers(Config(summarizer_per_request=False), SUMMARIZERS).name("any", OFF)
 
 
-@pytest.mark.parametrize("name", ["model", "magic"])
-def test_a_setting_that_can_not_be_kept_stops_the_start(name: str) -> None:
+def test_one_setting_has_a_model_write() -> None:
+    choice = Summarizers(Config(summarizer="model"), SUMMARIZERS)
+    assert choice.name("any", None) == "model"
+    of_a_model = (ModelConfig(match="any", summarizer="model"),)
+    choice = Summarizers(Config(models=of_a_model), SUMMARIZERS)
+    assert choice.name("any", None) == choice.name("other", "model") == "model"
+
+
+def test_a_setting_that_can_not_be_kept_stops_the_start() -> None:
     with pytest.raises(ConfigError, match="SUMMARIZER"):
-        Summarizers(Config(summarizer=name), SUMMARIZERS)
-    with pytest.raises(ConfigError, match="SUMMARIZER"):
-        Summarizers(Config(models=(ModelConfig(match="*", summarizer=name),)), SUMMARIZERS)
+        Summarizers(Config(summarizer="magic"), SUMMARIZERS)
+    with pytest.raises(ConfigError, match=r"models\[0\]\.summarizer"):
+        Summarizers(Config(models=(ModelConfig(match="*", summarizer="magic"),)), SUMMARIZERS)
 
 
 def test_url_and_model_go_together() -> None:

@@ -22,7 +22,7 @@ from gateway.core.events import (
     Tokens,
     ToolCallDelta,
 )
-from gateway.core.turn import NOT_DETECTED
+from gateway.core.phases import NOT_DETECTED
 from gateway.errors import UpstreamTimeout
 from tests.core.cuts import cut, places
 from tests.core.scripted import (
@@ -234,6 +234,36 @@ def test_text_of_a_model_that_starts_inside_is_the_answer_if_no_marker_comes() -
     check_order(events)
     assert text(events, OutputDelta) == "It is 4."
     assert text(events, ReasoningSummary) == NOT_DETECTED
+
+
+PREAMBLE = [
+    delta(content="Sure, let me think. "),
+    delta(reasoning_content="Two and two are added. "),
+    delta(reasoning_content="The result is 4."),
+    delta(content="It is 4."),
+    FINISH,
+]
+
+
+@pytest.mark.parametrize("model", ["qwen3.5-9b", "deepseek-v3.2", "deepseek-r1"])
+@pytest.mark.parametrize("one_read", [True, False])
+def test_a_preamble_of_a_model_that_may_think_waits_for_labelled_reasoning(
+    model: str, one_read: bool
+) -> None:
+    reads = [lines(*PREAMBLE)] if one_read else [lines(frame) for frame in PREAMBLE]
+    events = run(make_turn(model=model), *reads)
+    check_order(events)
+    assert text(events, ReasoningSummary) == "Two and two are added. The result is 4."
+    assert text(events, OutputDelta) == "Sure, let me think. It is 4."
+
+
+def test_a_preamble_of_any_other_model_streams_and_the_reasoning_goes_into_the_trace() -> None:
+    """Only an answer that waits could have a summary of what comes after its first words."""
+    reads = [lines(frame) for frame in PREAMBLE]
+    events = run(make_turn("raw"), *reads)
+    assert events[1] == OutputDelta("Sure, let me think. ")
+    assert text(events, ReasoningDelta) == "Two and two are added. The result is 4."
+    assert text(events, OutputDelta) == "Sure, let me think. It is 4."
 
 
 # How a turn ends.

@@ -1,6 +1,7 @@
 """The pool chooses healthy upstreams by priority and load, and leaves out those that fail."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,30 @@ def test_a_name_with_the_tag_latest_is_the_name_without_it(asked: str, served: s
     assert pool.served_name(asked, lambda name: True) == served
 
 
+def test_a_call_that_can_be_missed_takes_a_free_place_and_gives_way() -> None:
+    pool = make_pool(upstream("one", max_streams=2))
+    gave_way: list[bool] = []
+    turn = pool.pick("m", 0)
+    place = turn.spare(0, lambda: gave_way.append(True))
+    assert place is not None
+    with place:
+        assert turn.spare(0, lambda: None) is None, "the upstream is full"
+        other = pool.pick("m", 0)
+        assert gave_way == [True]
+    with pytest.raises(UpstreamsFull):
+        pool.pick("m", 0)
+    other.drop()
+    assert turn.spare(0, lambda: None) is not None
+
+
+def test_there_is_no_place_for_such_a_call_where_something_has_failed() -> None:
+    pool = make_pool(upstream("one"), failures=1)
+    turn = pool.pick("m", 0)
+    pool.pick("m", 0).fail(DEAD, 0)
+    assert turn.spare(0, lambda: None) is None
+    assert turn.spare(OPEN_S, lambda: None) is None, "a trial is a client's"
+
+
 def test_a_name_is_kept_where_the_key_covers_only_that() -> None:
     pool = make_pool(upstream("one"))
     assert pool.served_name("m:latest", lambda name: name == "m:latest") == "m:latest"
@@ -87,9 +112,15 @@ def test_a_name_is_kept_where_the_key_covers_only_that() -> None:
     assert pool.served_name("m", lambda name: False) == "m"
 
 
-def break_down(pool: Pool, now: float, failures: int = FAILURES) -> None:
+def break_down(
+    pool: Pool, now: float, failures: int = FAILURES, error: GatewayError = DEAD
+) -> None:
     for _ in range(failures):
-        pool.pick("m", now).fail(DEAD, now)
+        pool.pick("m", now).fail(error, now)
+
+
+def state_of(pool: Pool, now: float) -> str:
+    return pool.statuses(now)[0].breaker
 
 
 # --- Choosing -------------------------------------------------------------------------------------
@@ -196,11 +227,12 @@ def test_full_upstreams_are_skipped() -> None:
 def test_retry_after_is_obeyed() -> None:
     pool = make_pool(upstream("a"), upstream("b", models=("x",)))
     pool.pick("m", 100).fail(refusal(503, 7), 100)
-    for model in ("m", "another"):
-        with pytest.raises(UpstreamRefused) as caught:
-            pool.pick(model, 103.5)
-        assert "It said no" not in caught.value.message  # it said so to another caller
-        assert (caught.value.upstream_status, caught.value.retry_after_s) == (503, 4)
+    with pytest.raises(UpstreamRefused) as caught:
+        pool.pick("m", 103.5)
+    assert "It said no" not in caught.value.message  # it said so to another caller
+    assert (caught.value.upstream_status, caught.value.retry_after_s) == (503, 4)
+    assert pool.statuses(103.5)[0].models == (("m", "closed", True, 1),)
+    assert pool.pick("another", 103.5).upstream == "a"
     assert pool.pick("x", 103.5).upstream == "b"
     assert pool.pick("m", 107).upstream == "a"
 
@@ -259,7 +291,8 @@ def test_only_the_first_end_of_a_lease_counts() -> None:
     lease.fail(DEAD, 0)
     lease.drop()
     lease.note_output()
-    assert pool.statuses(0) == [("a", "closed", 0, True, False)]
+    [status] = pool.statuses(0)
+    assert (status.breaker, status.open_streams, status.cause) == ("closed", 0, None)
 
 
 def test_a_refused_key_shows_until_the_upstream_accepts_a_request() -> None:
@@ -353,7 +386,7 @@ def test_a_failed_trial_opens_the_breaker_again() -> None:
 @pytest.mark.parametrize("error", [None, refusal(429), refusal(400)])
 def test_a_trial_without_a_verdict_lets_another_begin(error: GatewayError | None) -> None:
     pool = make_pool(upstream("a"))
-    break_down(pool, 0)
+    break_down(pool, 0, error=refusal(500))
     trial = pool.pick("m", OPEN_S)
     if error is None:
         trial.drop()
@@ -368,7 +401,7 @@ def test_a_trial_without_a_verdict_lets_another_begin(error: GatewayError | None
 def test_output_of_the_trial_lets_others_through_until_it_fails() -> None:
     """A trial may take minutes: others need not wait for its end, but its failure still counts."""
     pool = make_pool(upstream("a"))
-    break_down(pool, 0)
+    break_down(pool, 0, error=refusal(500))
     trial = pool.pick("m", OPEN_S)
     trial.note_output()
     other = pool.pick("m", OPEN_S)
@@ -399,6 +432,115 @@ def test_the_breaker_works_without_a_pool() -> None:
     assert not breaker.allows(2)
     breaker.succeed(generation)
     assert breaker.state(2) == "closed"
+
+
+# --- Callers and models count apart ---------------------------------------------------------------
+
+
+FAILURES_AT_A_MODEL = {
+    "500": refusal(500),
+    "broken off": UpstreamBroke(""),
+    "silent": UpstreamTimeout("", code="upstream_first_byte_timeout"),
+}
+
+
+@pytest.mark.parametrize("error", FAILURES_AT_A_MODEL.values(), ids=FAILURES_AT_A_MODEL)
+def test_the_failures_of_one_caller_open_no_breaker_for_the_others(error: GatewayError) -> None:
+    pool = make_pool(upstream("a"))
+    for _ in range(FAILURES):
+        pool.pick("m", 0, caller="mallory").fail(error, 0)
+    with pytest.raises(NoUpstream):
+        pool.pick("m", 0, caller="mallory")
+    [status] = pool.statuses(0)
+    assert (status.breaker, status.reachable, status.models) == (
+        *("open", True),
+        (("m", "open", False, 1),),
+    )
+    for second in range(200):
+        pool.pick("m", second, caller="alice").succeed()
+        with suppress(GatewayError):
+            pool.pick("m", second, caller="mallory").fail(error, second)
+
+
+@pytest.mark.parametrize("error", FAILURES_AT_A_MODEL.values(), ids=FAILURES_AT_A_MODEL)
+def test_the_failures_of_one_model_open_no_breaker_for_the_others(error: GatewayError) -> None:
+    pool = make_pool(upstream("a"))
+    for caller in ("alice", "bob"):
+        for _ in range(FAILURES):
+            pool.pick("m", 0, caller=caller).fail(error, 0)
+    for caller in ("alice", "bob"):
+        with pytest.raises(NoUpstream):
+            pool.pick("M", 0, caller=caller)  # the same model
+        pool.pick("another", 0, caller=caller).succeed()
+
+
+def test_the_failures_of_several_callers_in_a_row_open_the_breaker_for_all() -> None:
+    pool = make_pool(upstream("a"))
+    for caller in ("alice", "bob"):
+        pool.pick("m", 0, caller=caller).fail(refusal(500), 0)
+    pool.pick("m", 0, caller="carol").succeed()
+    for caller in ("alice", "bob", "bob"):
+        pool.pick("m", 0, caller=caller).fail(refusal(500), 0)
+    assert state_of(pool, 0) == "open"  # for bob, who has failed three times
+    pool.pick("m", 0, caller="carol").fail(refusal(500), 0)
+    with pytest.raises(NoUpstream):
+        pool.pick("m", 0, caller="dave")
+    assert pool.statuses(0)[0].models == (("m", "open", False, None),)
+
+
+def test_a_caller_whose_trial_failed_leaves_the_next_one_to_others() -> None:
+    pool = make_pool(upstream("a"))
+    for caller in ("alice", "bob", "carol"):
+        pool.pick("m", 0, caller=caller).fail(refusal(500), 0)
+    pool.pick("m", OPEN_S, caller="mallory").fail(refusal(500), OPEN_S)
+    with pytest.raises(NoUpstream):
+        pool.pick("m", 2 * OPEN_S, caller="mallory")
+    trial = pool.pick("m", 2 * OPEN_S, caller="alice")
+    trial.succeed()
+    for _ in range(FAILURES):
+        with suppress(GatewayError):
+            pool.pick("m", 2 * OPEN_S, caller="mallory").fail(refusal(500), 2 * OPEN_S)
+    pool.pick("m", 2 * OPEN_S, caller="dave").succeed()
+
+
+def test_a_server_that_cannot_be_reached_is_out_for_all_callers_and_models() -> None:
+    pool = make_pool(upstream("a"))
+    break_down(pool, 0)
+    assert not pool.statuses(0)[0].reachable
+    for model, caller in (("m", "alice"), ("another", "bob")):
+        with pytest.raises(NoUpstream):
+            pool.pick(model, 0, caller=caller)
+    pool.pick("m", OPEN_S).fail(refusal(500), OPEN_S)  # it is there again
+    assert pool.statuses(OPEN_S)[0].reachable
+    pool.pick("m", OPEN_S, caller="alice").succeed()
+
+
+def test_one_callers_retry_after_makes_no_other_caller_wait() -> None:
+    pool = make_pool(upstream("a"))
+    pool.pick("m", 0, caller="mallory").fail(refusal(429, 600), 0)
+    with pytest.raises(UpstreamRefused):
+        pool.pick("m", 1, caller="mallory")
+    pool.pick("m", 1, caller="alice").fail(refusal(429, 10), 1)
+    with pytest.raises(UpstreamRefused) as caught:
+        pool.pick("m", 2, caller="bob")  # two callers had to wait: the model is overloaded
+    assert caught.value.retry_after_s == 9
+    assert pool.statuses(2)[0].models == (("m", "closed", True, None),)
+    pool.pick("m", 11, caller="bob").succeed()
+    with pytest.raises(UpstreamRefused):
+        pool.pick("m", 11, caller="mallory")
+
+
+def test_what_is_remembered_of_failures_is_bounded_and_forgotten() -> None:
+    pool = make_pool(upstream("a"))
+    for number in range(3000):
+        pool.pick(f"m{number}", 0, caller=f"c{number}").fail(refusal(500, 5), 0)
+    breakers, pauses = pool._by_name["a"].breakers, pool._by_name["a"].pauses
+    for known in (breakers._own, breakers._shared, pauses._by_model):
+        assert len(known) == 1000
+    pool = make_pool(upstream("a"), failures=1)
+    pool.pick("m", 0).fail(refusal(500), 0)
+    assert state_of(pool, 2 * OPEN_S) == "half_open"
+    assert state_of(pool, 3 * OPEN_S) == "closed"  # nobody has asked for the model since
 
 
 # --- The last resort, retries, slow start ---------------------------------------------------------
@@ -489,42 +631,109 @@ def test_the_load_on_an_upstream_grows_slowly_after_its_breaker_has_closed() -> 
 
 
 @dataclass
-class Expected:
-    """An independent record of one upstream's state; the pool must agree with it."""
+class ExpectedBreaker:
+    """An independent record of one breaker. shared: failures of one caller count once."""
 
-    config: UpstreamConfig
-    healthy: bool = True
-    paused_until: dict[str, float] = field(default_factory=dict)
-    """By model; "*" for all."""
-    leases: set[int] = field(default_factory=set)
+    shared: bool = False
     generation: int = 0
-    """Openings of the breaker so far."""
-    in_a_row: int = 0
+    """Openings of the upstream's breakers up to its own last one."""
+    failures: list[str] = field(default_factory=list)
+    """The callers of the failures in a row."""
     opened_at: float | None = None
     trial: int | None = None
+    excluded: str | None = None
+    """The caller whose trial has failed."""
 
     def state(self, now: float) -> str:
         if self.opened_at is None:
             return "closed"
         return "open" if now - self.opened_at < OPEN_S else "half_open"
 
-    def free(self, model: str, now: float) -> bool:
+    def allows(self, caller: str, now: float) -> bool:
+        if self.state(now) != "half_open":
+            return self.state(now) == "closed"
+        mine_again = self.excluded == caller and now - (self.opened_at or 0) < 2 * OPEN_S
+        return self.trial is None and not mine_again
+
+    def is_forgotten(self, now: float) -> bool:
+        if self.opened_at is None:
+            return not self.failures
+        return self.trial is None and now - self.opened_at >= 3 * OPEN_S
+
+    def close(self) -> None:
+        self.opened_at = self.trial = self.excluded = None
+        self.failures = []
+
+    def fail(self, caller: str) -> bool:
+        """Returns whether it has opened."""
+        on_trial = self.trial is not None
+        if on_trial and self.shared:
+            self.excluded = caller
+        self.failures.append(caller)
+        found = set(self.failures) if self.shared else self.failures
+        return on_trial or len(found) >= FAILURES
+
+    def open(self, generation: int, now: float) -> None:
+        self.generation, self.opened_at, self.trial = generation, now, None
+        self.failures = [] if self.shared else self.failures
+
+
+@dataclass
+class Expected:
+    """An independent record of one upstream's state; the pool must agree with it."""
+
+    config: UpstreamConfig
+    healthy: bool = True
+    paused_until: dict[tuple[str, str], float] = field(default_factory=dict)
+    """By model and caller."""
+    leases: set[int] = field(default_factory=set)
+    openings: int = 0
+    server: ExpectedBreaker = field(default_factory=ExpectedBreaker)
+    others: dict[tuple[str, str], ExpectedBreaker] = field(default_factory=dict)
+    """By model and caller; the caller "" stands for all."""
+
+    def of_model(self, model: str, caller: str) -> list[ExpectedBreaker]:
+        return [self.others[key] for key in ((model, ""), (model, caller)) if key in self.others]
+
+    def breakers(self, model: str, caller: str) -> list[ExpectedBreaker]:
+        return [self.server, *self.of_model(model, caller)]
+
+    def state(self, now: float) -> str:
+        states = {breaker.state(now) for breaker in (self.server, *self.others.values())}
+        return next(state for state in ("open", "half_open", "closed") if state in states)
+
+    def free(self, model: str, caller: str, now: float) -> bool:
         room = self.config.max_streams is None or len(self.leases) < self.config.max_streams
-        return room and self.usable(model, now)
+        return room and self.usable(model, caller, now)
 
-    def usable(self, model: str, now: float) -> bool:
-        admitted = self.state(now) == "closed" or (
-            self.state(now) == "half_open" and not self.trial
-        )
-        return self.healthy and not self.paused(model, now) and admitted
+    def usable(self, model: str, caller: str, now: float) -> bool:
+        allowed = all(breaker.allows(caller, now) for breaker in self.breakers(model, caller))
+        return self.healthy and not self.paused(model, caller, now) and allowed
 
-    def paused(self, model: str, now: float) -> bool:
-        return any(now < self.paused_until.get(of, 0) for of in (model, "*"))
+    def waiting(self, model: str, now: float) -> set[str]:
+        return {c for (m, c), until in self.paused_until.items() if m == model and now < until}
 
-    def fail(self, now: float) -> None:
-        self.in_a_row += 1
-        if self.trial or self.in_a_row >= FAILURES:
-            self.generation, self.opened_at, self.trial = self.generation + 1, now, None
+    def paused(self, model: str, caller: str, now: float) -> bool:
+        waiting = self.waiting(model, now)
+        return caller in waiting or len(waiting) > 1
+
+    def fail(self, breaker: ExpectedBreaker, caller: str, generation: int, now: float) -> None:
+        if generation >= breaker.generation and breaker.fail(caller):
+            self.openings += 1
+            breaker.open(self.openings, now)
+
+    def forget(self, now: float) -> None:
+        self.others = {k: b for k, b in self.others.items() if not b.is_forgotten(now)}
+
+    def models_out(self, now: float) -> dict[str, bool]:
+        """Model → whether for all callers."""
+        found = {
+            m: len(self.waiting(m, now)) > 1 for m, c in self.paused_until if self.waiting(m, now)
+        }
+        for (model, caller), breaker in self.others.items():
+            if breaker.state(now) != "closed":
+                found[model] = found.get(model, False) or not caller
+        return found
 
 
 @dataclass(frozen=True)
@@ -532,6 +741,7 @@ class Held:
     number: int
     lease: Lease
     model: str
+    caller: str
     generation: int
 
 
@@ -568,18 +778,21 @@ class AnyPool(RuleBasedStateMachine):
         self.now = 1000.0
         self.count = 0
 
-    @rule(target=held, model=st.sampled_from(["a1", "a2", "b", ""]), tried=st.sets(
-        st.sampled_from(["u0", "u1", "u2", "u3"]), max_size=2
-    ))  # fmt: skip
-    def pick(self, model: str, tried: set[str]) -> Any:
+    @rule(
+        target=held,
+        model=st.sampled_from(["a1", "a2", "b", ""]),
+        caller=st.sampled_from(["x", "y", "z"]),
+        tried=st.sets(st.sampled_from(["u0", "u1", "u2", "u3"]), max_size=2),
+    )
+    def pick(self, model: str, caller: str, tried: set[str]) -> Any:
         serving = [t for t in self.expected.values() if serves(t.config, model)]
         asked = [t for t in serving if t.config.name not in tried]
         try:
-            lease = self.pool.pick(model, self.now, tried)
+            lease = self.pool.pick(model, self.now, tried, caller)
         except GatewayError as error:
-            self.check_refused(error, model, serving, asked)
+            self.check_refused(error, model, caller, serving, asked)
             return multiple()
-        free = [t for t in asked if t.free(model, self.now)]
+        free = [t for t in asked if t.free(model, caller, self.now)]
         chosen = self.expected[lease.upstream]
         assert chosen in free
         first = [t for t in free if t.config.priority == min(f.config.priority for f in free)]
@@ -590,21 +803,27 @@ class AnyPool(RuleBasedStateMachine):
             assert chosen is first[0]
         self.count += 1
         chosen.leases.add(self.count)
-        if chosen.state(self.now) == "half_open":
-            chosen.trial = self.count
-        return Held(self.count, lease, model, chosen.generation)
+        for breaker in chosen.breakers(model, caller):
+            if breaker.state(self.now) == "half_open":
+                breaker.trial = self.count
+        return Held(self.count, lease, model, caller, chosen.openings)
 
     def check_refused(
-        self, error: GatewayError, model: str, serving: list[Expected], asked: list[Expected]
+        self,
+        error: GatewayError,
+        model: str,
+        caller: str,
+        serving: list[Expected],
+        asked: list[Expected],
     ) -> None:
-        assert not any(expected.free(model, self.now) for expected in asked)
+        assert not any(expected.free(model, caller, self.now) for expected in asked)
         if isinstance(error, UpstreamsFull):
-            assert any(expected.usable(model, self.now) for expected in asked)
+            assert any(expected.usable(model, caller, self.now) for expected in asked)
         elif isinstance(error, NoUpstream | UpstreamRefused):
-            assert not any(expected.usable(model, self.now) for expected in asked)
+            assert not any(expected.usable(model, caller, self.now) for expected in asked)
             assert error.retry_after_s in range(1, int(OPEN_S) + 1)
             if isinstance(error, UpstreamRefused):
-                assert any(expected.paused(model, self.now) for expected in serving)
+                assert any(expected.paused(model, caller, self.now) for expected in serving)
         else:
             assert isinstance(error, UnknownModel)
             assert not serving
@@ -614,16 +833,29 @@ class AnyPool(RuleBasedStateMachine):
         expected = self.expected[held.lease.upstream]
         expected.leases.remove(held.number)
         error = ENDS[how]
+        model, caller = held.model, held.caller
         if isinstance(error, UpstreamRefused) and error.retry_after_s:
-            of = held.model if error.upstream_status == 429 else "*"
-            expected.paused_until[of] = self.now + error.retry_after_s
-        if held.generation == expected.generation:
-            if how == "succeed":
-                expected.in_a_row, expected.opened_at, expected.trial = 0, None, None
-            elif error is not None and counts_as_failure(error):
-                expected.fail(self.now)
-            elif expected.trial == held.number:
-                expected.trial = None
+            expected.paused_until[model, caller] = self.now + error.retry_after_s
+        current = [
+            breaker
+            for breaker in expected.breakers(model, caller)
+            if held.generation >= breaker.generation
+        ]
+        fails = error is not None and counts_as_failure(error)
+        if fails and error is not DEAD:
+            expected.others.setdefault((model, ""), ExpectedBreaker(shared=True))
+            expected.others.setdefault((model, caller), ExpectedBreaker())
+        for breaker in current:
+            if how == "succeed" or (breaker is expected.server and how not in ("drop", "dead")):
+                breaker.close()
+            elif breaker.trial == held.number and not (
+                fails and (breaker is expected.server) is (error is DEAD)
+            ):
+                breaker.trial = None
+        if fails:
+            failed = [expected.server] if error is DEAD else expected.of_model(model, caller)
+            for breaker in failed:
+                expected.fail(breaker, caller, held.generation, self.now)
         if error is not None:
             held.lease.fail(error, self.now)
         elif how == "succeed":
@@ -634,9 +866,18 @@ class AnyPool(RuleBasedStateMachine):
     @rule(held=held)
     def note_output(self, held: Held) -> None:
         expected = self.expected[held.lease.upstream]
-        if expected.trial == held.number:
-            expected.trial, expected.opened_at, expected.in_a_row = None, None, FAILURES - 1
+        for breaker in expected.breakers(held.model, held.caller):
+            if breaker.trial == held.number:
+                breaker.close()
+                breaker.failures = [] if breaker.shared else ["?"] * (FAILURES - 1)
         held.lease.note_output()
+
+    @rule(model=st.sampled_from(["a1", "b"]), how=st.sampled_from(["500", "broke", "dead"]))
+    def fail_for_all(self, model: str, how: str) -> None:
+        for caller in ("x", "y", "z"):
+            held = self.pick(model=model, caller=caller, tried=set())
+            if isinstance(held, Held):
+                self.end(held=held, how=how)
 
     @rule(seconds=st.sampled_from([0.5, 4, 12, OPEN_S]))
     def wait(self, seconds: float) -> None:
@@ -654,14 +895,21 @@ class AnyPool(RuleBasedStateMachine):
     def agrees(self) -> None:
         if not hasattr(self, "pool"):
             return
-        assert self.pool.statuses(self.now) == [
-            (name, expected.state(self.now), len(expected.leases), expected.healthy, False)
+        for expected in self.expected.values():
+            expected.forget(self.now)
+        statuses = self.pool.statuses(self.now)
+        assert [status[:6] for status in statuses] == [
+            (
+                *(name, expected.state(self.now), len(expected.leases), expected.healthy, False),
+                expected.server.state(self.now) == "closed",
+            )
             for name, expected in self.expected.items()
         ]
+        assert [{m.model: m.callers is None for m in status.models} for status in statuses] == [
+            expected.models_out(self.now) for expected in self.expected.values()
+        ]
         assert self.pool.has_usable(self.now) is any(
-            expected.healthy
-            and expected.state(self.now) != "open"
-            and not expected.paused("*", self.now)
+            expected.healthy and expected.server.state(self.now) != "open"
             for expected in self.expected.values()
         )
 

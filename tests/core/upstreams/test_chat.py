@@ -1,32 +1,30 @@
-"""The contract of every kind of upstream."""
+"""The requests to an upstream, and its refusals."""
 
 import json
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from gateway.config import UpstreamConfig, UpstreamKind
-from gateway.upstreams import UPSTREAMS
+from gateway.config import UpstreamConfig
 from gateway.upstreams.chat import ChatUpstream
 
 URL = "http://models.test/v1"
 
 
-def test_the_settings_accept_every_kind() -> None:
-    assert set(UPSTREAMS) == set(get_args(UpstreamKind))
-
-
-@pytest.fixture(params=UPSTREAMS)
-def upstream(request: pytest.FixtureRequest) -> Any:
-    kind = request.param
-    return UPSTREAMS[kind](
-        UpstreamConfig(name="a", kind=kind, url=URL, api_key="secret", headers={"X-Team": "search"})
+@pytest.fixture
+def upstream() -> ChatUpstream:
+    return ChatUpstream(
+        UpstreamConfig(name="a", url=URL, api_key="secret", headers={"X-Team": "search"})
     )
 
 
 def test_requests_go_to_the_configured_url_with_key_and_headers(upstream: Any) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
-    for call in (upstream.completion(body, "m", "id"), upstream.models("id")):
+    for call in (
+        upstream.completion(body, "m", "id"),
+        upstream.models("id"),
+        upstream.control("c", "m", "id"),
+    ):
         assert call.url.startswith(URL)
         assert "secret" in str(call.headers)
         assert call.headers["X-Team"] == "search"

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.config import UpstreamConfig
 from gateway.core.events import Done, Failed, OutputDelta
+from gateway.core.parts import Fault
 from gateway.errors import UpstreamRefused
 from gateway.upstreams.chat import ChatUpstream
 from gateway.upstreams.chat_reader import ChatReader
@@ -230,3 +231,10 @@ def test_a_rate_limit_as_an_error_frame_is_one() -> None:
     error = {"message": "slow down", "code": "rate_limit_exceeded", "retry_after": 2.5}
     failed = run(make_turn(), lines({"error": error}, DONE))[-1].error
     assert (failed.status, failed.retry_after_s, failed.message) == (429, 3, "slow down")
+
+
+def test_half_a_character_where_an_object_belongs_is_an_unreadable_chunk() -> None:
+    """No UTF-8 has half of a surrogate pair, so the error could not even be worded."""
+    [fault] = ChatReader().feed([b'data: {"choices":[{"delta":"\\ud83d"}]}', b""])
+    assert isinstance(fault, Fault)
+    assert fault.code == "upstream_bad_chunk"

@@ -201,6 +201,38 @@ def test_a_call_of_the_old_kind_keeps_its_arguments() -> None:
     assert message["function_call"] == {"name": "f", "arguments": '{"a": 1}'}
 
 
+@pytest.mark.parametrize(
+    ("echo", "events"),
+    [
+        (
+            {"functions": True},
+            [
+                ("function_call_delta", {"name": "f", "arguments": '{"a"'}),
+                ("function_call_delta", {"arguments": ": 1}"}),
+            ],
+        ),
+        (
+            {},
+            [
+                ("tool_call_delta", {"index": 0, "name": "f", "arguments": '{"a"'}),
+                ("tool_call_delta", {"index": 0, "arguments": ": 1}"}),
+            ],
+        ),
+    ],
+)
+def test_in_events_a_call_of_the_old_kind_has_the_kind_of_the_request(
+    echo: dict[str, Any], events: list[tuple[str, Any]]
+) -> None:
+    pieces = [{"name": "f", "arguments": '{"a"'}, {"arguments": ": 1}"}]
+    frames = [*(delta(function_call=piece) for piece in pieces), finish("function_call"), DONE]
+    turn = run(make_turn(), *(lines(frame) for frame in frames))
+    dialect = DIALECTS["events"](Answer(id="a", model="m", created=1, echo=echo))
+    blocks = dialect.encode(1, turn).decode().strip().split("\n\n")
+    named = [block.split("\n")[1:] for block in blocks]
+    found = [(n.removeprefix("event: "), json.loads(d.removeprefix("data: "))) for n, d in named]
+    assert [event for event in found if "call" in event[0]] == events
+
+
 def test_objects_in_pieces_are_merged_member_by_member() -> None:
     pieces = [
         {"id": "audio_1", "transcript": "Hi "},

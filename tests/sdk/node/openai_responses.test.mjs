@@ -26,6 +26,8 @@ for (const version of ["openai", "openai-5"]) {
     reasoning: { summary: "auto" },
     ...more,
   });
+  // Version 5 has no `output_text` in what it retrieves.
+  const textOf = (response) => response.output.at(-1).content[0].text;
   const summaries = (response) => response.output[0].summary.map((part) => part.text);
 
   suite(version, { concurrency: 8 }, () => {
@@ -97,6 +99,39 @@ for (const version of ["openai", "openai-5"]) {
           }));
       }
     }
+
+    test("a background response is followed from any event", async () => {
+      const slow = asked("default@tps=100", { background: true, stream: true });
+      const events = [];
+      for await (const event of await client.responses.create(slow)) events.push(event);
+      const { id, status } = events[0].response;
+      assert.equal(status, "queued");
+      const numbers = events.map((event) => event.sequence_number);
+      assert.deepEqual(numbers, [...numbers.keys()]);
+
+      const later = [];
+      const from = { stream: true, starting_after: 5 };
+      for await (const event of await client.responses.retrieve(id, from)) later.push(event);
+      assert.deepEqual(later, events.slice(6));
+
+      const whole = await client.responses.stream({ response_id: id }).finalResponse();
+      assert.equal(textOf(whole), ANSWER);
+      assert.equal(textOf(await client.responses.retrieve(id)), ANSWER);
+      const items = await client.responses.inputItems.list(id);
+      assert.equal(items.data[0].content[0].text, "hi");
+      const more = await client.responses.create(asked(MODEL, { previous_response_id: id }));
+      assert.equal(more.output_text, ANSWER);
+      await client.responses.delete(id);
+      await assert.rejects(client.responses.retrieve(id), OpenAI.NotFoundError);
+    });
+
+    test("a background response is cancelled", async () => {
+      const queued = await client.responses.create(asked("long-thinking", { background: true }));
+      assert.equal(queued.status, "queued");
+      const cancelled = await client.responses.cancel(queued.id);
+      assert.deepEqual([cancelled.status, cancelled.output], ["cancelled", []]);
+      assert.equal((await client.responses.retrieve(queued.id)).status, "cancelled");
+    });
 
     test("a rate limit is retried, then raised", async () => {
       const began = Date.now();

@@ -12,7 +12,9 @@ from gateway.terminal import cli
 
 URL = "http://gateway.test:8080"
 CHAT = f"{URL}/v1/chat/completions"
-PROMPT_ARGS = ["--prompt", "What is 2+2?"]
+PROMPT = "Please tell me: what is 2+2?"
+"""Its summary, in the transcripts, is another."""
+PROMPT_ARGS = ["--prompt", PROMPT]
 SECTION_ARGS = [*PROMPT_ARGS, "--sections"]
 
 

@@ -49,7 +49,7 @@ def test_sections_are_in_order_in_every_format(
     result = run_client(*SECTION_ARGS, "--format", format, "--reasoning", reasoning)
     trace = REASONING_SECTION if reasoning in ("raw", "both") else ""
     summary = {
-        ("events", "summary"): f"[REASONING SUMMARY]\n{LIVE_LINES}{FULL_SUMMARY}\n\n",
+        ("events", "summary"): f"[REASONING SUMMARY]\n{FULL_SUMMARY}\n\n",
         ("events", "both"): f"[REASONING SUMMARY]\n{FULL_SUMMARY}\n\n",
         ("messages", "both"): f"[REASONING SUMMARY]\n{FULL_SUMMARY}\n\n",
     }.get((format, reasoning), f"[REASONING SUMMARY]\n{LIVE_LINES}")
@@ -63,7 +63,27 @@ def test_a_summary_that_repeats_the_live_lines_is_shown_once(
     gateway: responses.RequestsMock,
 ) -> None:
     serve(gateway, events_stream("summary", summary=" ".join(SUMMARY_LINES)))
-    assert f"[REASONING SUMMARY]\n{LIVE_LINES}[FINAL RESPONSE]" in run_client(*SECTION_ARGS).stdout
+    shown = f"[REASONING SUMMARY]\n{' '.join(SUMMARY_LINES)}\n\n[FINAL RESPONSE]"
+    assert shown in run_client(*SECTION_ARGS).stdout
+
+
+def test_a_pipe_gets_the_live_lines_of_a_turn_that_fails(gateway: responses.RequestsMock) -> None:
+    lines = [
+        named_event("reasoning_summary_delta", {"text": f"{line}\n"}) for line in SUMMARY_LINES
+    ]
+    serve(gateway, b"".join(lines) + named_event("failed", FAILURE))
+    result = run_client(*SECTION_ARGS)
+    assert result.stdout == f"[REASONING SUMMARY]\n{LIVE_LINES}".rstrip() + "\n"
+    assert result.exit_code == 1
+
+
+def test_the_prompts_summary_is_shown_only_if_it_says_something_new(
+    gateway: responses.RequestsMock,
+) -> None:
+    serve(gateway, events_stream("summary"))
+    assert "[PROMPT]" in run_client(*SECTION_ARGS).stdout
+    serve(gateway, events_stream("summary"))
+    assert "[PROMPT]" not in run_client("--prompt", "What is  2+2?", "--sections").stdout
 
 
 def test_a_summary_without_live_lines_is_shown_alone(gateway: responses.RequestsMock) -> None:
@@ -124,7 +144,7 @@ def test_the_answer_goes_to_stdout_and_the_rest_to_stderr(
     serve(gateway, events_stream("summary"))
     result = run_client(*PROMPT_ARGS)
     assert result.stdout == "The answer\n\nis 4.\n"
-    summary = f"[REASONING SUMMARY]\n{LIVE_LINES}{FULL_SUMMARY}\n\n"
+    summary = f"[REASONING SUMMARY]\n{FULL_SUMMARY}\n\n"
     assert result.stderr == f"{PROMPT_SECTION}{summary}[FINAL RESPONSE]\n"
 
 

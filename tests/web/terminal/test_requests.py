@@ -5,7 +5,7 @@ import responses
 from click.testing import CliRunner
 
 from gateway.terminal import cli
-from tests.web.terminal.fake_gateway import PROMPT_ARGS, URL, run_client, sent_body, serve
+from tests.web.terminal.fake_gateway import PROMPT, PROMPT_ARGS, URL, run_client, sent_body, serve
 from tests.web.terminal.transcripts import events_stream
 
 
@@ -14,7 +14,7 @@ def test_the_request_follows_the_contract(gateway: responses.RequestsMock) -> No
     run_client(*PROMPT_ARGS, "--model", "default", "--reasoning", "both", "--detail", "concise")
     assert sent_body(gateway) == {
         "model": "default",
-        "messages": [{"role": "user", "content": "What is 2+2?"}],
+        "messages": [{"role": "user", "content": PROMPT}],
         "stream": True,
         "gateway": {"format": "events", "reasoning": "both", "detail": "concise"},
     }

@@ -1,0 +1,172 @@
+"""`reasoning-gateway doctor`: asks each model server, and says what to change."""
+
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+
+import click
+
+from gateway.cli.findings import MAX_TOKENS, PROMPT, Finding, Observed, about_answer
+from gateway.config import Config, UpstreamConfig, ignored, is_glob
+from gateway.core.families import Families
+from gateway.core.parts import Part
+from gateway.errors import (
+    ConfigError,
+    GatewayError,
+    UpstreamBroke,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from gateway.loaded import load_config
+from gateway.routing.client import ModelListing, UpstreamClient
+from gateway.routing.clients import client_maker
+
+_LIST_S = 10.0
+_SIGNS = {"ok": ("✓", "green"), "hint": ("!", "yellow"), "fault": ("✗", "red")}
+
+
+def run(model: str | None, timeout_s: float) -> int:
+    """Prints what is found; returns the exit status. model: None for the first that is listed."""
+    try:
+        config = load_config()
+    except ConfigError as error:
+        _show(Finding("fault", f"settings: {error}"))
+        return 1
+    _show(Finding("ok", "the settings are valid"))
+    for sentence in ignored():
+        _show(Finding("hint", sentence))
+    make_client = client_maker(config)
+    has_fault = False
+    for upstream in config.effective_upstreams:
+        click.echo(f"\n{upstream.name}  {upstream.shown_url}")
+        for finding in _examine(config, upstream, make_client(upstream), model, timeout_s):
+            _show(finding)
+            has_fault = has_fault or finding.level == "fault"
+    return int(has_fault)
+
+
+def _examine(
+    config: Config,
+    upstream: UpstreamConfig,
+    client: UpstreamClient,
+    model: str | None,
+    timeout_s: float,
+) -> Iterator[Finding]:
+    listing: ModelListing | None = None
+    try:
+        listing = client.list_models(_LIST_S)
+    except UpstreamRefused as error:
+        yield _about_refusal(error, upstream)
+        if error.cause == "key":
+            return
+    except GatewayError as error:
+        yield Finding("fault", error.message, _advice(error))
+        if isinstance(error, UpstreamUnreachable):
+            return
+    if listing is not None:
+        yield _about_models(client, listing)
+    asked = model or _model_to_ask(upstream, listing)
+    if asked is None:
+        yield Finding("fault", "there is no model to ask", "name one with --model")
+        return
+    family = Families(config).find(asked)
+    yield Finding("ok", f"model {asked}, of the family {family.name}")
+    try:
+        observed = _ask(client, asked, timeout_s)
+    except UpstreamTimeout as error:
+        yield Finding("fault", error.message, "a longer --timeout helps if it is only slow")
+        return
+    except GatewayError as error:
+        yield Finding("fault", f"it does not answer: {error.message}", _advice(error))
+        return
+    yield from about_answer(observed, Families(config).reading(upstream.name, asked), family)
+
+
+def _about_models(client: UpstreamClient, listing: ModelListing) -> Finding:
+    kind = listing.kind
+    if kind is None:
+        with suppress(GatewayError):
+            kind = client.find_kind(_LIST_S)
+    count = len(listing.models)
+    name = f" ({kind.name})" if kind is not None and kind.name != "chat" else ""
+    if not count:
+        return Finding("fault", f"it lists no models{name}", "load a model on the server")
+    return Finding("ok", f"it lists {count} {'model' if count == 1 else 'models'}{name}")
+
+
+def _about_refusal(error: UpstreamRefused, upstream: UpstreamConfig) -> Finding:
+    if error.cause == "key":
+        setting = upstream.api_key_env or "api_key, or UPSTREAM_API_KEY"
+        return Finding("fault", error.message, f"set {setting}")
+    if error.upstream_status == 404:
+        return Finding(
+            "hint",
+            f"it has no list of models: {error.message}",
+            "if the server has one, the address may lack `/v1`",
+        )
+    return Finding("hint", f"it does not list its models: {error.message}")
+
+
+def _model_to_ask(upstream: UpstreamConfig, listing: ModelListing | None) -> str | None:
+    """The upstream's own name of a model that clients can ask for."""
+    for own_name, _ in listing.models if listing else ():
+        if upstream.public_names(own_name):
+            return own_name
+    named = (upstream.own_name(name) for name in upstream.names if not is_glob(name))
+    return next(named, None)
+
+
+def _ask(client: UpstreamClient, model: str, timeout_s: float) -> Observed:
+    """Asks for a short streamed answer. Raises GatewayError."""
+    body = {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": MAX_TOKENS}
+    reader = client.upstream.reader()
+    parts: list[Part] = []
+    times: list[float] = []
+    began = time.monotonic()
+    call = client.upstream.completion(body, model, str(uuid.uuid4()))
+    with client.transport.send(call, timeout_s) as reply:
+        if not 200 <= reply.status < 300:
+            said = b"".join(reply.error_body())
+            raise client.upstream.refusal(reply.status, reply.headers, said, call.url)
+        last = time.monotonic()
+        try:
+            for lines in reply.batches():
+                last = time.monotonic()
+                if found := reader.feed(lines):
+                    times.append(last - began)
+                    parts += found
+                if last - began > timeout_s:
+                    break
+        except UpstreamBroke as error:
+            silent_s = time.monotonic() - last
+            if silent_s >= timeout_s:
+                raise UpstreamTimeout(
+                    f"it fell silent in the middle of its answer, for {silent_s:.0f} s"
+                ) from error
+            raise
+    parts += reader.close()
+    return Observed(parts, reader.frames, times, reader.reasoning_field)
+
+
+def _advice(error: GatewayError) -> str:
+    if isinstance(error, UpstreamUnreachable):
+        return "start the server, or set UPSTREAM_URL (or `url` in its table) to its address"
+    if isinstance(error, UpstreamRefused) and error.upstream_status == 404:
+        return "the address may lack `/v1`, or the server has no such model"
+    return ""
+
+
+def _show(finding: Finding) -> None:
+    sign, colour = _SIGNS[finding.level]
+    if not _can_show_signs():
+        sign = finding.level
+    click.echo(f"  {click.style(sign, fg=colour)} {finding.text}")
+    if finding.advice:
+        click.echo(f"      {finding.advice}")
+
+
+def _can_show_signs() -> bool:
+    return (sys.stdout.encoding or "").lower().startswith("utf")

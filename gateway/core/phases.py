@@ -1,0 +1,190 @@
+"""The client's side of a turn: its events, in the order that :mod:`gateway.core.events` promises.
+
+    phases.prompt(text, …)          the prompt summary
+    phases.take_reasoning(text)     reasoning; the live summary grows
+    phases.take_output(text)        the answer; before its first word, the whole summary
+    phases.take_events()         -> the events since the last call
+
+The owner sets `now` before a call that may note a time. The phase only grows, whatever order the
+model's text has.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+from gateway.config import ReasoningMode
+from gateway.core.effects import AskSummaryModel, Effect, StopSummaryModel, SummaryReply
+from gateway.core.events import (
+    Done,
+    Event,
+    Failed,
+    OutputDelta,
+    PromptSummary,
+    ReasoningDelta,
+    ReasoningSummary,
+    SummaryDelta,
+    Thoughts,
+)
+from gateway.core.stats import TurnStats
+from gateway.core.summarizers import Summarizer, Summary
+from gateway.core.thought_log import ThoughtLog
+from gateway.core.tokens import size
+
+NOT_DETECTED = "Reasoning not detected."
+"""The summary of a turn whose model did not reason before its answer."""
+
+
+class Phase(IntEnum):
+    """How far a turn has come. It only grows."""
+
+    PROMPT = 0
+    REASONING = 1
+    OUTPUT = 2
+    ENDED = 3
+
+
+class Phases:
+    """Makes the events of one turn."""
+
+    def __init__(
+        self,
+        stats: TurnStats,
+        reasoning: ReasoningMode,
+        summarizer: Summarizer,
+        log: ThoughtLog,
+        *,
+        keeps_answer: bool = False,
+    ) -> None:
+        self.shows_trace = reasoning in ("raw", "both")
+        self._shows_summary = reasoning in ("summary", "both")
+        self._stats = stats
+        self._summarizer = summarizer
+        self._log = log
+        self.phase = Phase.PROMPT
+        self.thinking = True
+        """The last text was reasoning, or none has come yet."""
+        self.now = 0.0
+        """Monotonic seconds."""
+        self.answer: list[str] | None = [] if keeps_answer else None
+        """The answer so far, where another upstream may have to go on with it."""
+        self._events: list[Event] = []
+        self._call: AskSummaryModel | None = None
+        """The call of the summary model that is under way."""
+
+    def take_events(self) -> list[Event]:
+        """Returns the events since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def add(self, *events: Event) -> None:
+        """Adds events that have no phase of their own."""
+        self._events.extend(events)
+
+    def prompt(self, summary: str, *, continues: bool) -> None:
+        """Makes the first event. continues: see PromptSummary."""
+        self._mark("prompt_summary_ms")
+        elapsed_ms = self._stats.elapsed_ms(self.now)
+        self._events.append(PromptSummary(summary, elapsed_ms, continues))
+
+    def take_reasoning(self, text: str) -> None:
+        """Reasoning after the answer has begun goes into the trace, never into the summary."""
+        self.thinking = True
+        self._stats.reasoning_bytes += size(text)
+        if self.phase is Phase.PROMPT:
+            self.phase = Phase.REASONING
+        self._mark("first_reasoning_ms")
+        if self.shows_trace:
+            self._events.append(ReasoningDelta(text))
+        self._log.add(text)
+        if self._shows_summary and self.phase is Phase.REASONING:
+            self._events.extend(map(self._summary_delta, self._summarizer.feed(text)))
+
+    def take_output(self, text: str) -> None:
+        """Takes a piece of the answer."""
+        if text:
+            self.begin_output()
+            self.thinking = False
+            self._stats.output_bytes += size(text)
+            self._events.append(OutputDelta(text))
+            if self.answer is not None:
+                self.answer.append(text)
+
+    def begin_output(self, *, reasoned: bool = True, call: Mapping[str, Any] | None = None) -> None:
+        """The reasoning is over: its summary comes before the first word of the answer.
+
+        reasoned: False if what was shown as reasoning turned out to be the answer. call: the piece
+        of a tool call that follows.
+        """
+        if self.phase < Phase.OUTPUT:
+            self.end_reasoning(reasoned=reasoned, call=call)
+        elif call is not None:
+            self.tell_thoughts(call)
+        self._mark("first_output_ms")
+
+    def end_reasoning(
+        self, *, reasoned: bool = True, call: Mapping[str, Any] | None = None
+    ) -> None:
+        """No more reasoning is summarized; the answer has not begun yet."""
+        self._summarize(reasoned=reasoned)
+        if reasoned:
+            self.tell_thoughts(call)
+        else:
+            self._log.clear()
+        self.phase = Phase.OUTPUT
+
+    def tell_thoughts(self, call: Mapping[str, Any] | None = None, *, late: bool = False) -> None:
+        """Makes the event Thoughts if the client has to know more than it does.
+
+        call: the piece of a tool call that follows. late: the answer is out.
+        """
+        if (record := self._log.take_untold(late=late)) is not None:
+            id = (call or {}).get("id")
+            self._events.append(Thoughts(record, id if isinstance(id, str) else ""))
+
+    def next_effect(self, now: float) -> Effect | None:
+        """What the summarizer asks for while the model thinks; afterwards, the end of its call."""
+        if self.phase is Phase.REASONING and self._shows_summary:
+            if (asked := self._summarizer.ask(now)) is not None:
+                self._call = asked
+            return asked
+        if self._call is None:
+            return None
+        self._call = None
+        return StopSummaryModel()
+
+    def take_summary_reply(self, reply: SummaryReply) -> None:
+        """Takes the reply of the summary model. A late one is counted but not shown."""
+        self._call = None
+        self._stats.add_reply(reply)
+        if self.phase is Phase.REASONING:
+            self._events.extend(map(self._summary_delta, self._summarizer.answer(reply)))
+
+    def close_reasoning(self) -> None:
+        """The turn is complete: makes the summary, if no answer has."""
+        if self.phase < Phase.OUTPUT:
+            self._summarize()
+        else:
+            self.tell_thoughts(late=True)
+
+    def end(self, event: Done | Failed) -> None:
+        """Makes the last event."""
+        self._events.append(event)
+        self.phase = Phase.ENDED
+
+    def _summarize(self, *, reasoned: bool = True) -> None:
+        if self._shows_summary:
+            summary = self._summarizer.close() if reasoned else Summary("", "")
+            text = summary.text or NOT_DETECTED
+            closing = summary.closing if summary.text else NOT_DETECTED
+            self._events.extend(map(self._summary_delta, summary.lines))
+            if summary.text:
+                self._mark("first_summary_ms")
+            self._events.append(ReasoningSummary(text, closing))
+
+    def _summary_delta(self, line: str) -> SummaryDelta:
+        self._mark("first_summary_ms")
+        return SummaryDelta(line)
+
+    def _mark(self, name: str) -> None:
+        self._stats.mark(name, self.now)

@@ -1,0 +1,147 @@
+"""Reads the chunks of an answer, which are decoded JSON, into the parts of one of its choices."""
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+
+import msgspec
+
+from gateway.core.finish_reasons import canonical, meaning_of
+from gateway.core.parts import Fault, Finish, Other, Usage
+from gateway.upstreams.delta_reader import DeltaReader
+from gateway.upstreams.error_bodies import decode_json, words_of
+from gateway.upstreams.part_joiner import PartJoiner
+from gateway.upstreams.stream_errors import ABSENT, ErrorReader
+from gateway.upstreams.unknown_members import UnknownMembers
+
+_UNFINISHED = (None, "", "null", "none", "None")
+"""The finish reasons of a choice that goes on; the words are SGLang's, Ollama's and KoboldCpp's."""
+_OF_ANSWER = ("system_fingerprint", "service_tier")
+"""Members of a chunk that say something of the whole answer."""
+_KNOWN_IN_CHUNK = (
+    *("id", "object", "created", "model", "choices", "usage", "error", *_OF_ANSWER),
+    *("phase", "phases", "ttft_ms"),  # names of the gateway's own members
+    *("obfuscation", "p", "padding"),  # random padding
+)
+_KNOWN_IN_CHOICE = (
+    *("index", "delta", "message", "logprobs", "finish_reason", "error"),
+    *("phases", "obfuscation", "padding"),
+)
+_OBJECT_OR_NULL, _LIST_OR_NULL = (dict, NoneType), (list, NoneType)
+_decode = msgspec.json.Decoder().decode
+
+Chunk = dict[str, Any]
+"""A chunk of a stream, or an answer in one piece. Its `choices`, their deltas and messages, and its
+`usage` have the types that OpenAI gives them; any other member may be anything."""
+
+
+def decode_chunk(data: bytes) -> Chunk | None:
+    """Returns the decoded JSON; None if it is not a chunk."""
+    try:
+        value = _decode(data)
+    except (ValueError, RecursionError):
+        value = decode_json(data)  # broken UTF-8 and NaN are what a lenient parser is for
+    return value if isinstance(value, dict) and _is_chunk(value) else None
+
+
+def _is_chunk(value: Mapping[str, Any]) -> bool:
+    choices, usage = value.get("choices"), value.get("usage")
+    if not isinstance(usage, _OBJECT_OR_NULL) or not isinstance(choices, _LIST_OR_NULL):
+        return False
+    for choice in choices or ():
+        if not isinstance(choice, dict):
+            return False
+        delta, message = choice.get("delta"), choice.get("message")
+        if not isinstance(delta, _OBJECT_OR_NULL) or not isinstance(message, _OBJECT_OR_NULL):
+            return False
+    return True
+
+
+class ChunkReader:
+    """Reads one chunk after the other. Its state is what a chunk says because of those before."""
+
+    def __init__(
+        self, parts: PartJoiner, choice: int, errors: ErrorReader, *, is_probe: bool = False
+    ) -> None:
+        """parts: where the parts go. choice: the index of the choice. is_probe: it reads a single
+        chunk of a later place in the stream, and leaves out what depends on the chunks before."""
+        self.choices = 0
+        """The choices that were read, of any index: one or more a chunk."""
+        self.answer_id = ""
+        """The id that the upstream has given its answer."""
+        self.deltas = DeltaReader(parts, is_probe=is_probe)
+        self._parts = parts
+        self._index = choice
+        self._errors = errors
+        self._is_probe = is_probe
+        self._of_answer: tuple[Any, ...] = (None, None)
+        self._of_chunk = UnknownMembers(_KNOWN_IN_CHUNK)
+        self._of_choice = UnknownMembers(_KNOWN_IN_CHOICE)
+
+    def read(self, chunk: Chunk, text_in: tuple[str, ...] = ("delta",)) -> None:
+        """Adds the parts of a chunk.
+
+        text_in: the members of a choice that may hold its text; the first that is not empty counts.
+        """
+        if isinstance(id := chunk.get("id"), str):
+            self.answer_id = id
+        self._name_answer(chunk)
+        self.hand_on_unknown(chunk)
+        usage_elsewhere: Any = None
+        for choice in chunk.get("choices") or ():
+            self.choices += 1
+            if (choice.get("index") or 0) == self._index:
+                self._choice(choice, text_in)
+            usage_elsewhere = usage_elsewhere or choice.get("usage")  # as Moonshot sends it
+        if usage := chunk.get("usage"):
+            self._parts.add(Usage(usage))
+            return
+        if usage_elsewhere is None and isinstance(groq := chunk.get("x_groq"), dict):
+            usage_elsewhere = groq.get("usage")
+        if usage_elsewhere and isinstance(usage_elsewhere, dict):
+            self._parts.add(Usage(usage_elsewhere, in_extension=True))
+
+    def hand_on_unknown(self, chunk: Chunk) -> None:
+        """Adds the new members of a chunk and its choice that the gateway does not know."""
+        if self._is_probe:
+            return
+        if new := self._of_chunk.changed(chunk):
+            self._parts.add(Other(chunk=new))
+        for choice in chunk.get("choices") or ():
+            if (choice.get("index") or 0) == self._index and (
+                new := self._of_choice.changed(choice)
+            ):
+                self._parts.add(Other(choice=new))
+
+    def _name_answer(self, chunk: Chunk) -> None:
+        """Most servers repeat these members in every chunk; they are said once."""
+        named = (chunk.get("system_fingerprint"), chunk.get("service_tier"))
+        if named == self._of_answer:
+            return
+        self._of_answer = named
+        members = zip(_OF_ANSWER, named, strict=True)
+        if given := {name: value for name, value in members if value is not None}:
+            self._parts.add(Other(chunk=given))
+
+    def _choice(self, choice: dict[str, Any], text_in: tuple[str, ...]) -> None:
+        self.deltas.read(next(filter(None, map(choice.get, text_in)), {}))
+        if (logprobs := choice.get("logprobs")) and isinstance(logprobs, dict):
+            self._parts.add(Other(choice={"logprobs": logprobs}))
+        error, reason = choice.get("error"), choice.get("finish_reason")
+        if error not in ABSENT:
+            self._parts.add(self._errors.fault(words_of({"error": error}, self._errors.redact)))
+        elif reason not in _UNFINISHED:
+            self._finish(str(reason), choice)
+
+    def _finish(self, reason: str, choice: Mapping[str, Any]) -> None:
+        if meaning_of(reason) == "broken":
+            message = f"The upstream broke off its answer with the finish reason {reason[:100]!r}."
+            self._parts.add(Fault(message, "upstream_broke_off"))
+        else:
+            self._parts.add(Finish(canonical(reason), _stop_sequence(choice)))
+
+
+def _stop_sequence(choice: Mapping[str, Any]) -> str | None:
+    """The text that stopped the model, in vLLM's place or SGLang's. A number is a token's."""
+    found = (choice.get("stop_reason"), choice.get("matched_stop"))
+    return next((text for text in found if isinstance(text, str)), None)

@@ -1,0 +1,117 @@
+"""Reads the events of a chat server's stream, or one JSON body in place of a stream.
+
+Each is a chunk, an error, a sign of life or the end of the answer.
+"""
+
+import re
+
+from gateway.core.json_size import has_too_many_values
+from gateway.core.parts import End, Fault
+from gateway.core.sse import DONE, Message
+from gateway.upstreams.chunk_reader import ChunkReader, decode_chunk
+from gateway.upstreams.error_bodies import decode_json, words_of, words_of_body, words_of_text
+from gateway.upstreams.part_joiner import PartJoiner
+from gateway.upstreams.stream_errors import ABSENT, ErrorReader, bad_chunk, unreadable
+
+_SIGNS_OF_LIFE = frozenset({"ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
+"""Names of events that say nothing."""
+_SIGN_OF_LIFE = re.compile(
+    rb"\W*(?:(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat|alive|connected|connecting|connection "
+    rb"established|open|opened|init|hello|ok|ready|start|started|queued|waiting|noop|no-op|tick"
+    rb"|processing|(?:openrouter )?processing|done|end|eof|stream[-_ ]?end)\b[\s\d\W]*)?",
+    re.IGNORECASE,
+)
+"""Data that says nothing: it only keeps the connection open."""
+
+
+class EventReader:
+    """Reads one answer, event by event, into the parts of one of its choices."""
+
+    def __init__(
+        self, parts: PartJoiner, choice: int, errors: ErrorReader, *, is_probe: bool = False
+    ) -> None:
+        """parts: where the parts go. choice: the index of the choice. is_probe: it reads a single
+        event of a later place in the stream, and leaves out what depends on those before it."""
+        self.chunks = ChunkReader(parts, choice, errors, is_probe=is_probe)
+        self._parts = parts
+        self._errors = errors
+
+    def read(self, message: Message) -> None:
+        """Adds the parts of one event."""
+        data = message.data.strip()
+        if data == DONE:
+            self._end()
+        elif message.event == "error":
+            self.error(data)
+        elif data.startswith(b"{"):
+            self._object(data)
+        elif message.event not in _SIGNS_OF_LIFE and not _SIGN_OF_LIFE.fullmatch(data):
+            self._no_object(data)
+
+    def body(self, data: bytes) -> None:
+        """Adds the parts of one JSON body: the answer in one chunk, or an error."""
+        if self._refuses(data):
+            return
+        chunk = decode_chunk(data)
+        if chunk is None or not chunk.get("choices") or chunk.get("error") not in ABSENT:
+            words = words_of_body(data, self._errors.redact)
+            if words.message or chunk is None or chunk.get("choices") is None:
+                self._parts.add(self._errors.fault(words))
+                return
+        self.chunks.read(chunk, text_in=("message", "delta"))
+        self._end(in_one_piece=True)
+
+    def error(self, data: bytes) -> None:
+        """Adds the fault that the data tells of."""
+        words = words_of_body(data, self._errors.redact)
+        known = words.message or decode_json(data) is not None
+        self._parts.add(self._errors.fault(words) if known else unreadable())
+
+    def stray_text(self, text: str) -> None:
+        """Adds the fault that a text tells of, if there is no answer that it could disturb."""
+        if self.chunks.choices or not self._parts.is_empty:
+            return
+        words = words_of_text(text, self._errors.redact)
+        if " " in words.message:  # else it is rather a line that was cut
+            self._parts.add(self._errors.fault(words))
+
+    def _end(self, *, in_one_piece: bool = False) -> None:
+        """The server says that its answer is whole."""
+        if self.chunks.choices:
+            self._parts.add(End(in_one_piece))
+        else:
+            self._parts.add(Fault("The upstream's answer is empty.", "upstream_empty_answer"))
+
+    def _object(self, data: bytes) -> None:
+        """A chunk, or an error in one of the shapes that servers give it."""
+        if self._refuses(data):
+            return
+        chunk = decode_chunk(data)
+        if chunk is None:
+            self._parts.add(unreadable())
+        elif chunk.get("error") not in ABSENT:
+            self._parts.add(self._errors.fault(words_of(chunk, self._errors.redact)))
+        elif chunk.get("choices") or chunk.get("usage"):
+            self.chunks.read(chunk)
+        elif (fault := self._errors.fault_in(chunk)) is not None:
+            self._parts.add(fault)
+        elif chunk.get("choices") is not None:
+            self.chunks.hand_on_unknown(chunk)
+
+    def _no_object(self, data: bytes) -> None:
+        """Data that is no object: an error, unless it is JSON that says nothing."""
+        value = decode_json(data)
+        if value is None and data != b"null":
+            if not DONE.startswith(data):  # the stream may be cut there
+                self.error(data)
+            return
+        match value:
+            case str() | [dict(), *_]:
+                if (fault := self._errors.fault_in(value)) is not None:
+                    self._parts.add(fault)
+
+    def _refuses(self, data: bytes) -> bool:
+        """Whether decoding the data would take too long. If so, adds the fault."""
+        if refused := has_too_many_values(data):
+            self._parts.add(bad_chunk("The upstream sent an event with too many values."))
+        return refused

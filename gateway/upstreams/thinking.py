@@ -1,0 +1,113 @@
+"""What each kind of server is sent to limit the thinking, and to go on behind it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.core.budgets import with_member, without_budgets
+from gateway.upstreams.kinds import CHAT, Kind
+
+_GRAMMARS = frozenset(
+    {
+        "response_format",
+        "structured_outputs",
+        "grammar",
+        "json_schema",
+        "regex",
+        "ebnf",
+        "guided_json",
+        "guided_regex",
+        "guided_choice",
+        "guided_grammar",
+    }
+)
+"""Members that make a server constrain the answer."""
+_LOWEST_EFFORT = {"reasoning_effort": "low"}
+"""For gpt-oss, which can't be told not to think."""
+
+
+def first_body(
+    kind: Kind, body: Mapping[str, Any], budget: int | None, *, takes_budget: bool
+) -> dict[str, Any]:
+    """Returns the body for a server, with the budget in its own member.
+
+    budget: tokens; 0 turns thinking off, None sets no limit. takes_budget: False if the server has
+    refused that member. A server of an unknown kind gets the client's own spelling.
+    """
+    sent = dict(body) if kind is CHAT else {**without_budgets(body), **kind.always}
+    if kind is not CHAT and kind.name != "openrouter":
+        effort = _effort_of(sent)
+        if effort is not None:
+            sent.setdefault("reasoning_effort", effort)
+    if budget == 0:
+        return without_thinking(kind, sent)
+    if budget is not None and kind.budget and takes_budget:
+        return with_member(sent, kind.budget, budget)
+    return sent
+
+
+def prefilled_body(
+    kind: Kind, body: Mapping[str, Any], thoughts: str, limits: Mapping[str, int]
+) -> dict[str, Any]:
+    """Returns the body with which the model goes on behind its thoughts.
+
+    limits: members that limit the answer.
+    """
+    message = {"role": "assistant", **kind.message, **dict.fromkeys(kind.thoughts_in, thoughts)}
+    return {
+        **without_budgets(body),
+        **kind.prefill,
+        **limits,
+        "messages": [*body["messages"], message],
+    }
+
+
+def taken_over_body(
+    kind: Kind, body: Mapping[str, Any], thoughts: str, answer: str, limits: Mapping[str, int]
+) -> dict[str, Any]:
+    """Returns the body with which the model goes on in the middle of its answer or its thoughts.
+
+    answer: what there is of it; "" in the middle of the thoughts.
+    """
+    sent = prefilled_body(kind, body, thoughts, limits)
+    if answer:
+        sent["messages"][-1]["content"] = answer
+        return sent
+    return sent | dict(kind.more_thinking or {})
+
+
+def can_take_over(kind: Kind, body: Mapping[str, Any], *, in_thinking: bool) -> bool:
+    """Whether a server can go on with an answer to this request.
+
+    A grammar would begin again with the first token.
+    """
+    if not _GRAMMARS.isdisjoint(body):
+        return False
+    return kind.more_thinking is not None if in_thinking else "prefill" in kind.ways
+
+
+def restarted_body(
+    kind: Kind, body: Mapping[str, Any], limits: Mapping[str, int], *, can_be_off: bool
+) -> dict[str, Any]:
+    """Returns the body with which the model answers without thinking.
+
+    can_be_off: False for a model that can only be told to think little.
+    """
+    sent = {**without_budgets(body), **limits}
+    return without_thinking(kind, sent) if can_be_off else {**sent, **_LOWEST_EFFORT}
+
+
+def without_thinking(kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the body with the members that turn thinking off."""
+    sent = dict(body)
+    for name, value in kind.off.items():
+        given = sent.get(name)
+        merges = isinstance(value, Mapping) and name == "chat_template_kwargs"
+        sent[name] = {**given, **value} if merges and isinstance(given, Mapping) else value
+    return sent
+
+
+def _effort_of(body: Mapping[str, Any]) -> str | None:
+    """The effort in OpenRouter's spelling."""
+    reasoning = body.get("reasoning")
+    effort = reasoning.get("effort") if isinstance(reasoning, Mapping) else None
+    return effort if isinstance(effort, str) else None

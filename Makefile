@@ -14,6 +14,8 @@
 # make screenshots   takes the README's pictures from the running page
 
 PYTHON ?= python3
+# Images often set it. Without bytecode each start of the gateway compiles all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 REAL := .venv-real

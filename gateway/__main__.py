@@ -2,7 +2,7 @@
 
 import sys
 
-from gateway.cli.serve import become_gunicorn
+from gateway.cli.serve import run_gunicorn
 
 if __name__ == "__main__":
-    become_gunicorn(sys.argv[1:])
+    run_gunicorn(sys.argv[1:])

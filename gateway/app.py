@@ -39,9 +39,6 @@ from gateway.routing.startup import StartupCheck
 from gateway.server.channel import Channel
 from gateway.server.waiting import WaitingRequests
 from gateway.store.base import StreamStore
-from gateway.store.connection import Connections
-from gateway.store.layout import Codec
-from gateway.store.redis_store import RedisStore
 from gateway.transport.session import Session
 from gateway.web import api, ops, page
 from gateway.web.inference import Inference
@@ -156,6 +153,11 @@ def _keeping(
 
     if config.store_url is None:
         return keep(None), None
+    # Imported here because redis-py is a fifth of what a worker loads.
+    from gateway.store.connection import Connections
+    from gateway.store.layout import Codec
+    from gateway.store.redis_store import RedisStore
+
     seals = sealer(config.seal_keys)
     store = RedisStore(
         Connections(config.store_url, config.upstream_certificates),

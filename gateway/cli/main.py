@@ -69,7 +69,7 @@ def _serve(
     os.environ.update({name: value for name, value in given.items() if value})
     if is_demo:
         sys.exit(demo.run(gunicorn, always_mocked=True))
-    serve.become_gunicorn(gunicorn)
+    serve.run_gunicorn(gunicorn)
 
 
 @main.command("check")

@@ -1,4 +1,4 @@
-"""Becomes gunicorn with the gateway's configuration.
+"""Runs gunicorn with the gateway's configuration.
 
 It checks the settings first. gunicorn 27.0 reads WEB_CONCURRENCY and FORWARDED_ALLOW_IPS before its
 configuration file, and explains a bad value with a traceback.
@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from sysconfig import get_path
 from typing import NoReturn
 
 from gateway import server
@@ -19,16 +20,26 @@ _CONFIGURATION = Path(server.__file__).parent / "gunicorn_conf.py"
 
 def gunicorn_command(options: Sequence[str] = ()) -> list[str]:
     """Returns the command that starts the server. options: gunicorn's own."""
-    gunicorn = [sys.executable, "-m", "gunicorn", "-c", str(_CONFIGURATION)]
-    return [*gunicorn, *options, "gateway.wsgi:app"]
+    return [sys.executable, "-m", "gunicorn", *_arguments(options)]
 
 
-def become_gunicorn(options: Sequence[str] = ()) -> NoReturn:
-    """Becomes gunicorn, unless a setting is invalid: then ends with one sentence."""
+def _arguments(options: Sequence[str]) -> list[str]:
+    return ["-c", str(_CONFIGURATION), *options, "gateway.wsgi:app"]
+
+
+def run_gunicorn(options: Sequence[str] = ()) -> NoReturn:
+    """Runs the server, and ends with it; if a setting is invalid, ends with one sentence."""
     try:
         reload_config()
     except ConfigError as error:
         sys.exit(f"gateway: {error}")
     if not os.environ.get("WEB_CONCURRENCY"):
         os.environ.pop("WEB_CONCURRENCY", None)
-    os.execv(sys.executable, gunicorn_command(options))  # noqa: S606
+    # Imported here because gunicorn 27.0 reads the environment when it is imported.
+    from gunicorn.app.wsgiapp import run
+
+    # On SIGUSR2 gunicorn starts this command again. `gunicorn/__main__.py` would not start: as a
+    # script it finds gunicorn's module `http` in place of the standard library's.
+    sys.argv = [str(Path(get_path("scripts"), "gunicorn")), *_arguments(options)]
+    run(prog="gunicorn")
+    sys.exit()

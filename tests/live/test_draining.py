@@ -147,7 +147,7 @@ def test_idle_connections_do_not_delay_the_stop(mock_url: str) -> None:
 
 
 def test_ready_says_draining_on_a_keep_alive_connection(mock_url: str) -> None:
-    with start_gateway(mock_url, drain_timeout_s=1.5) as gateway, requests.Session() as session:
+    with start_gateway(mock_url, drain_timeout_s=60) as gateway, requests.Session() as session:
         session.get(f"{gateway.url}/health", timeout=60)
         body = request_body("silent@tps=0", gateway={"format": "events"})
         with ask(gateway.url, body) as stream:
@@ -156,7 +156,6 @@ def test_ready_says_draining_on_a_keep_alive_connection(mock_url: str) -> None:
             wait_until(refuses(gateway.url))
             answer = session.get(f"{gateway.url}/ready", timeout=60)
             assert (answer.status_code, answer.json()["status"]) == (503, "draining")
-            stream.read_all()
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_the_printed_curl_command_works() -> None:
         found = re.search(r"curl (?:.*\\\n)*.*", run.output())
         assert found
         answer = subprocess.run(
-            ["sh", "-c", found.group()], capture_output=True, text=True, timeout=20
+            ["sh", "-c", found.group()], capture_output=True, text=True, timeout=60
         ).stdout
         for text in ("[Prompt Summary]", "2+2", "[Reasoning Summary]", "event: phase", "[DONE]"):
             assert text in answer

@@ -29,7 +29,7 @@ def answer(url: str, messages: list[dict[str, Any]]) -> tuple[int, dict[str, Any
 
 
 def mock_requests(mock_url: str) -> int:
-    stats = requests.get(f"{mock_url.removesuffix('/v1')}/stats", timeout=10).json()
+    stats = requests.get(f"{mock_url.removesuffix('/v1')}/stats", timeout=60).json()
     return int(stats["requests"])
 
 

@@ -120,7 +120,7 @@ def test_slow_clients_do_not_block_others(gateway: Program) -> None:
         assert health["open_streams"] == 0, "slow clients take no stream slot"
         with ask(gateway.url, request_body("default@tps=0", gateway={"format": "events"})) as s:
             assert parse_stream("events", s.read_all()).error is None
-            assert s.frames[-1].at_s < LIMIT_S + 2
+            assert s.frames[-1].at_s < allowed(LIMIT_S + 2)
         assert answer(client)[0] == 408
     text = requests.get(f"{gateway.url}/metrics", timeout=60).text
     assert 'code="request_timeout"' in text
@@ -132,7 +132,7 @@ def test_a_body_without_a_length_is_read(gateway: Program) -> None:
     pieces = (data[at : at + 7] for at in range(0, len(data), 7))
     url = f"{gateway.url}/v1/chat/completions"
     response = requests.post(
-        url, data=pieces, headers={"Content-Type": "application/json"}, timeout=15
+        url, data=pieces, headers={"Content-Type": "application/json"}, timeout=60
     )
     assert response.status_code == 200
     assert response.text.endswith("data: [DONE]\n\n")

@@ -32,7 +32,7 @@ def test_the_button_ends_the_thinking(demo, kind, format):
     expect(demo.trace).to_contain_text("The subject here is")
     button.click()
 
-    expect(demo.status).to_have_text(DONE, timeout=5000)
+    expect(demo.status).to_have_text(DONE)
     expect(demo.answer).to_have_text(ANSWER)
     expect(button).to_be_hidden()
     trace = " ".join(demo.trace.text_content().split())

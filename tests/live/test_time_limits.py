@@ -40,7 +40,7 @@ from tests.programs import DRIVERS, Program, resident_mb, start_gateway
 
 @pytest.fixture(scope="module")
 def quick_heartbeats(mock_url: str) -> Iterator[Program]:
-    with start_gateway(mock_url, heartbeat_s=0.2) as gateway:
+    with start_gateway(mock_url, heartbeat_s=0.5) as gateway:
         yield gateway
 
 
@@ -58,13 +58,13 @@ def test_silent_streams_get_heartbeats(quick_heartbeats: Program) -> None:
     """In the middle of the reasoning, in each format."""
 
     def check(format: str) -> None:
-        body = request_body("silent@tps=0,silence=1.2", gateway={"format": format})
+        body = request_body("silent@tps=0,silence=2", gateway={"format": format})
         with ask(quick_heartbeats.url, body) as stream:
             beats = [f for f in stream if is_heartbeat(format, f)]
             said = parse_stream(format, stream.frames)
         assert said.error is None
         assert 1 <= len(beats) <= 6
-        assert longest_gap_s(stream.frames) < allowed(0.4)
+        assert longest_gap_s(stream.frames) < allowed(0.8)
         if format == "events":
             elapsed = [beat.json["elapsed_ms"] for beat in beats]
             assert elapsed == sorted(elapsed)
@@ -75,12 +75,12 @@ def test_silent_streams_get_heartbeats(quick_heartbeats: Program) -> None:
 
 def test_heartbeats_before_the_upstream_answers(quick_heartbeats: Program) -> None:
     def check(format: str) -> None:
-        body = request_body("slow-start@delay=1.2,tps=0", gateway={"format": format})
+        body = request_body("slow-start@delay=2,tps=0", gateway={"format": format})
         with ask(quick_heartbeats.url, body) as stream:
             beats = [f for f in stream if is_heartbeat(format, f)]
             assert parse_stream(format, stream.frames).error is None
         assert 1 <= len(beats) <= 6
-        assert longest_gap_s(stream.frames) < allowed(0.4)
+        assert longest_gap_s(stream.frames) < allowed(0.8)
 
     in_parallel(check, ["phased", "events", "plain"])
 
@@ -99,7 +99,7 @@ def test_hidden_reasoning_gets_heartbeats(quick_heartbeats: Program) -> None:
         frames = stream.read_all()
     first_word = next(f.at_s for f in frames if f.event != ":")
     assert first_word > 1
-    assert longest_gap_s([f for f in frames if f.at_s <= first_word]) < allowed(0.5)
+    assert longest_gap_s([f for f in frames if f.at_s <= first_word]) < allowed(0.8)
 
 
 # --- Limits ---------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ BROKEN = {
 def test_failover_from_silent_and_broken_upstreams(
     tmp_path: Path, first: Upstream, second: Upstream
 ) -> None:
-    limits = {"first_byte_timeout_s": 0.4, "idle_timeout_s": 0.4}
+    limits = {"first_byte_timeout_s": 1.5, "idle_timeout_s": 1.5}
     tables = table("bad", first.url, **limits), table("good", second.url, priority=2)
     with gateway_with(tmp_path, *tables, breaker_failures=100) as gateway:
 

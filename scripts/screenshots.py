@@ -1,9 +1,10 @@
 """Takes the screenshots of the demo page for the docs: `make screenshots`.
 
-docs/page.webp shows the page after a turn, with the inspector beside it; docs/compare.webp shows
-two models side by side; docs/turn.webp is an animation of a turn in real time; docs/summaries.webp
-has the thoughts of one turn twice: with extractive lines and with a line of a model among them,
-which an editor wrote for it.
+docs/before-after.webp shows one prompt at one moment: on the left a page that prints the stream of
+the model server, on the right the demo page. docs/page.webp shows the page after a turn, with the
+inspector beside it. docs/compare.webp shows two models side by side. docs/turn.webp is an animation
+of a turn in real time. docs/summaries.webp shows the thoughts of one turn twice: with extractive
+lines, and with a line that an editor wrote in the place of a model.
 """
 
 import io
@@ -21,10 +22,14 @@ from tests.programs import ROOT, start_gateway, start_mock
 PROMPT = "Should I switch doors in the Monty Hall problem?"
 MODEL = "default"
 OTHER_MODEL = "no-reasoning"
+FIRST_WORDS = "Switching wins two times"
+"""The answer to PROMPT begins with it."""
+RAW_CHAT = ROOT / "scripts/raw_chat.html"
 SUMMARIZED_PROMPT = "Explain streaming APIs"
 SUMMARIZED_MODEL = "long-thinking"
 SUMMARY_MODEL = "summarizer-edits@tps=0"
 TOKENS_PER_SECOND = "80"
+SLOW_TOKENS_PER_SECOND = "25"
 FRAME_S = 0.12
 END_S = 2.5
 MAX_ANIMATION_BYTES = 1_000_000
@@ -33,9 +38,10 @@ TIMEOUT_MS = 60_000
 
 def main() -> int:
     """Writes the files. Returns the exit status."""
-    chromium = shutil.which("chromium")
+    chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if chromium is None:
-        print("chromium is not installed; on Debian: apt-get install chromium", file=sys.stderr)
+        missing = "Chromium is not installed; on Debian: apt-get install chromium-headless-shell"
+        print(missing, file=sys.stderr)
         return 1
     expect.set_options(timeout=TIMEOUT_MS)
     with (
@@ -50,6 +56,13 @@ def main() -> int:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        with (
+            start_mock("--tokens-per-second", SLOW_TOKENS_PER_SECOND) as slow_mock,
+            start_gateway(slow_mock.url) as before_it,
+        ):
+            take_before_after(
+                browser, slow_mock.url, before_it.url, ROOT / "docs/before-after.webp"
+            )
         take_screenshot(open_page(browser, gateway.url, 1360, 850), ROOT / "docs/page.webp")
         take_comparison(open_page(browser, gateway.url, 1360, 850), ROOT / "docs/compare.webp")
         record_animation(open_page(browser, gateway.url, 860, 600), ROOT / "docs/turn.webp")
@@ -73,6 +86,33 @@ def open_page(browser: Browser, url: str, width: int, height: int, model: str = 
 def ask(page: Page, prompt: str = PROMPT) -> None:
     page.get_by_test_id("prompt").press_sequentially(prompt)
     page.get_by_test_id("send").click()
+
+
+def take_before_after(browser: Browser, model_url: str, gateway_url: str, file: Path) -> None:
+    """Takes a page that prints the stream of the model server beside the demo page.
+
+    Both send the same prompt at once, and are taken as soon as the demo page has the beginning of
+    the answer.
+    """
+    context = browser.new_context(
+        viewport={"width": 540, "height": 700}, device_scale_factor=1.5, color_scheme="light"
+    )
+    pages = [context.new_page() for _ in range(2)]
+    raw, phased = pages
+    raw.route(f"{model_url}/chat", lambda route: route.fulfill(path=RAW_CHAT))
+    raw.goto(f"{model_url}/chat")
+    phased.goto(f"{gateway_url}/#model={MODEL}")
+    phased.get_by_test_id("prompt").fill(PROMPT)
+    raw.evaluate("([prompt, model]) => void ask(prompt, model)", [PROMPT, MODEL])
+    phased.get_by_test_id("send").click()
+    expect(phased.get_by_test_id("thoughts")).to_have_attribute("data-state", "done")
+    phased.get_by_test_id("thoughts").locator("summary").first.click()
+    phased.evaluate("document.activeElement.blur()")
+    phased.mouse.move(0, 0)
+    expect(phased.get_by_test_id("final-output")).to_contain_text(FIRST_WORDS)
+    side_by_side([screenshot(page) for page in pages]).save(file, quality=68, method=6)
+    print(f"{file}: {file.stat().st_size:,} bytes")
+    context.close()
 
 
 def take_screenshot(page: Page, file: Path) -> None:
@@ -102,10 +142,7 @@ def take_summaries(pages: list[Page], file: Path) -> None:
         page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
         page.wait_for_timeout(300)
         images.append(screenshot(page))
-    both = Image.new("RGB", (sum(image.width for image in images), images[0].height))
-    for number, image in enumerate(images):
-        both.paste(image, (number * image.width, 0))
-    both.save(file, quality=90, method=6)
+    side_by_side(images).save(file, quality=90, method=6)
     print(f"{file}: {file.stat().st_size:,} bytes")
 
 
@@ -153,6 +190,15 @@ def record_animation(page: Page, file: Path) -> None:
         if file.stat().st_size < MAX_ANIMATION_BYTES:
             break
     print(f"{file}: {len(frames)} frames, {file.stat().st_size:,} bytes")
+
+
+def side_by_side(images: list[Image.Image]) -> Image.Image:
+    """Returns images of one size as one."""
+    width, height = images[0].size
+    whole = Image.new("RGB", (len(images) * width, height))
+    for number, image in enumerate(images):
+        whole.paste(image, (number * width, 0))
+    return whole
 
 
 def screenshot(page: Page) -> Image.Image:

@@ -81,7 +81,7 @@ def _about_reasoning(observed: Observed, reading: TextReading, family: Family) -
             "`starts_inside = true` in a [[models]] table",
         )
     if splitter.saw_start:
-        return Finding("ok", f"the reasoning is marked in the text, as family {family.name} does")
+        return Finding("ok", f"the reasoning is marked in the text, as in the family {family.name}")
     return Finding(
         "hint",
         "no reasoning was found in the answer",

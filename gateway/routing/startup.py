@@ -6,7 +6,7 @@ from typing import Any
 import gevent
 
 from gateway.config import UpstreamConfig
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UpstreamUnreachable
 from gateway.routing.client import UpstreamClient
 from gateway.routing.kinds import KnownKinds
 
@@ -46,7 +46,7 @@ class StartupCheck:
                 url=url,
                 code=error.code,
                 cause=error.message,
-                hint="Start it or set UPSTREAM_URL; `reasoning-gateway doctor` says more",
+                hint=_hint(error),
             )
             return
         self._kinds.note(name, listing.kind)
@@ -58,3 +58,9 @@ class StartupCheck:
             models=len(listing.models),
             kind=kind.name if kind is not None else None,
         )
+
+
+def _hint(error: GatewayError) -> str:
+    if isinstance(error, UpstreamUnreachable):
+        return "Start it or set UPSTREAM_URL; `reasoning-gateway doctor` says more"
+    return "`reasoning-gateway doctor` says more"

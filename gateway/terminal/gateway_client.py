@@ -88,7 +88,7 @@ class GatewayClient:
             if any(isinstance(cause, urllib3.exceptions.ProtocolError) for cause in error.args):
                 closed = f"{self.url} closed the connection without a response"
                 raise ClientError(closed) from None
-            hint = "start one with `make run`, or choose another with --url"
+            hint = "start one with `reasoning-gateway serve`, or choose another with --url"
             raise ClientError(f"cannot reach a gateway at {self.url}: {hint}") from None
         except urllib3.exceptions.HTTPError:
             raise ClientError("the connection was lost before the answer was complete") from None

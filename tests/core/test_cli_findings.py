@@ -39,7 +39,7 @@ def test_a_server_that_labels_the_reasoning_is_in_order() -> None:
 def test_marked_reasoning_is_recognized_by_its_family() -> None:
     found = findings([Content("<think>Hm."), Content("</think>9.9."), Finish("stop"), End()])
     assert levels(found) == ["ok", "ok", "ok"]
-    assert "as family" in found[1].text
+    assert "as in the family think-tools" in found[1].text
 
 
 def test_reasoning_that_the_template_opened_has_an_advice() -> None:

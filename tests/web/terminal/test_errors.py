@@ -28,7 +28,7 @@ from tests.web.terminal.transcripts import (
 
 CONNECTION_ERRORS = {
     "cannot reach a gateway at http://gateway.test:8080: "
-    "start one with `make run`, or choose another with --url": connection_refused(),
+    "start one with `reasoning-gateway serve`, or choose another with --url": connection_refused(),
     "no data from http://gateway.test:8080 for 120 s (--timeout changes the limit)": (
         requests.ReadTimeout()
     ),

@@ -58,14 +58,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str, Meta(description="The model server: base, `…/v1` or full `…/chat/completions`.")
     ] = "http://127.0.0.1:9000"
     upstream_api_key: Annotated[
-        str | None, Meta(description="Sent to the upstream as `Authorization: Bearer`.")
+        str | None,
+        Meta(description="The upstream's key. The gateway sends it as `Authorization: Bearer`."),
     ] = None
     upstream_ca_file: Annotated[
         str | None,
         Meta(
-            description="PEM file with certificates of your own authorities. They are trusted for "
-            "upstreams with https, and for a `STREAM_STORE` with rediss, in addition to the public "
-            "ones."
+            description="PEM file with the certificates of your own certificate authorities. The "
+            "gateway trusts them, beside the public ones, for upstreams with https and for a "
+            "`STREAM_STORE` with rediss."
         ),
     ] = None
     api_keys: Annotated[
@@ -78,16 +79,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     allowed_origins: Annotated[
         str | tuple[str, ...] | None,
         Meta(
-            description="Origins of web pages that may use the API beside the gateway's own, "
-            "comma-separated, as `https://chat.example`; `*` allows all."
+            description="Origins of other web pages that may use the API, comma-separated, such as "
+            "`https://chat.example`; `*` allows all."
         ),
     ] = None
     allowed_hosts: Annotated[
         str | tuple[str, ...] | None,
         Meta(
-            description="Names under which clients may call the gateway, beside localhost, "
-            "comma-separated, without ports; `*.example` allows all below a name. Without it, only "
-            "a gateway on a loopback address checks the name."
+            description="Host names by which clients may call the gateway, beside localhost, "
+            "comma-separated, without ports; `*.example` allows all names below `example`. By "
+            "default, only a gateway on a loopback address checks the name."
         ),
     ] = None
     host: Annotated[str, Meta(description="The address that the gateway listens on.")] = "127.0.0.1"
@@ -95,19 +96,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     admin_bind: Annotated[
         str | None,
         Meta(
-            description="Address and port of a listener for operators, as `127.0.0.1:9090`. "
-            "`/metrics` and the details of `/health` are then only there, even when clients hold "
-            "all connections."
+            description="Address and port of a second listener for operators, such as "
+            "`127.0.0.1:9090`. Only this listener then serves `/metrics` and the details of "
+            "`/health`. It answers even if clients hold all other connections."
         ),
     ] = None
     mock_port: Annotated[Port, Meta(description="The port that `mock_upstream.py` listens on.")] = (
         9000
     )
-    web_concurrency: Annotated[
-        Count | None, Meta(description="Number of gunicorn workers; by default one per core.")
-    ] = None
+    web_concurrency: Annotated[Count | None, Meta(description="Number of gunicorn workers.")] = None
     default_format: Annotated[
-        Format, Meta(description="The format of an answer when the request names none.")
+        Format, Meta(description="The format of an answer if the request names none.")
     ] = "phased"
     reasoning_start: Annotated[
         str | None,
@@ -135,14 +134,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         OtherTools,
         Meta(
             description="What `/v1/responses` does with tools that run only at OpenAI, such as "
-            "`web_search`: skip the tools, or refuse the request."
+            "`web_search`: it skips the tools, or it refuses the request."
         ),
     ] = "skip"
     responses_at_length: Annotated[
         Literal["incomplete", "completed"],
         Meta(
-            description="The status of a response that `max_output_tokens` cut. Codex repeats, and "
-            "pays for, a request whose response is `incomplete`."
+            description="The status of a response that `max_output_tokens` has cut. Codex repeats "
+            "a request whose response is `incomplete`, and pays for it again."
         ),
     ] = "incomplete"
     heartbeat_s: Annotated[
@@ -150,24 +149,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 15
     connect_timeout_s: Annotated[
         Seconds,
-        Meta(description="Limit for the connection to the upstream, with the lookup of its name."),
+        Meta(description="Limit for connecting to the upstream, including the lookup of its name."),
     ] = 5
     first_byte_timeout_s: Annotated[
         Seconds, Meta(description="Limit for the first byte of the upstream's answer.")
     ] = 120
     idle_timeout_s: Annotated[
-        Seconds, Meta(description="Limit between two reads from the upstream.")
+        Seconds, Meta(description="Limit for the time between two reads from the upstream.")
     ] = 120
     total_timeout_s: Annotated[Seconds, Meta(description="Limit for the whole answer.")] = 1800
     request_timeout_s: Annotated[
         Seconds,
         Meta(
-            description="Limit for receiving a request's head, and again for each MiB of its body; "
-            "beyond it the request gets 408."
+            description="Limit for receiving a request's head, and again for each MiB of its body. "
+            "A slower request gets 408."
         ),
     ] = 30
     max_body_bytes: Annotated[
-        Count, Meta(description="Limit for a request's body; a larger one gets 413.")
+        Count, Meta(description="Limit for a request's body. A larger body gets 413.")
     ] = 20_000_000
     max_prompt_chars: Annotated[
         Count, Meta(description="Limit for the `prompt` of a prompt request.")
@@ -175,71 +174,78 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_waiting_per_address: Annotated[
         Count | None,
         Meta(
-            description="Requests of one address that have begun and are not complete, per worker; "
-            "one beyond it gets 429. Proxies in gunicorn's `FORWARDED_ALLOW_IPS` are exempt."
+            description="Limit for the incomplete requests of one client address, per worker. "
+            "Further requests get 429. Proxies in gunicorn's `FORWARDED_ALLOW_IPS` are exempt."
         ),
     ] = None
     max_answer_bytes: Annotated[
         Count,
-        Meta(description="Limit for an answer with its reasoning; a longer one ends as failed."),
+        Meta(
+            description="Limit for an answer including its reasoning. A longer answer ends as "
+            "failed."
+        ),
     ] = 16_000_000
     max_streams: Annotated[
-        Count, Meta(description="Open streams per worker; a request beyond it gets 503.")
+        Count, Meta(description="Limit for open streams, per worker. Further requests get 503.")
     ] = 1000
     stall_timeout_s: Annotated[
         Seconds,
-        Meta(description="Seconds without reading after which a client is disconnected."),
+        Meta(
+            description="Seconds after which the gateway disconnects a client that does not read."
+        ),
     ] = 60
     drain_timeout_s: Annotated[
         Seconds, Meta(description="Time that open streams have to finish after SIGTERM.")
     ] = 120
     breaker_failures: Annotated[
-        Count, Meta(description="Failures in a row that open a breaker of an upstream.")
+        Count,
+        Meta(description="Number of failures in a row that open a circuit breaker of an upstream."),
     ] = 5
     breaker_open_s: Annotated[
         Seconds,
         Meta(
-            description="Seconds that an open breaker rejects the upstream; then one trial request "
-            "is let through."
+            description="Seconds for which an open breaker blocks the upstream. Then one trial "
+            "request goes through."
         ),
     ] = 30
     max_attempts: Annotated[
-        Count, Meta(description="Upstreams that are tried for one request.")
+        Count, Meta(description="Number of upstreams that the gateway tries for one request.")
     ] = 3
     continue_broken: Annotated[
         bool,
         Meta(
-            description="Whether another upstream goes on with an answer where the first one has "
-            "broken off, if its server can (see thinking.md)."
+            description="Whether another upstream continues an answer after the first one has "
+            "broken off, if its kind of server can (see thinking.md)."
         ),
     ] = False
     keep_streams: Annotated[
         bool,
         Meta(
-            description="Whether every turn is kept: it goes on without its client and can be read "
-            "again (see resuming.md). By default only those that ask for it with `gateway.keep`."
+            description="Whether the gateway keeps every turn. A kept turn continues without its "
+            "client, and clients can read it again (see resuming.md). By default, the gateway "
+            "keeps only requests with `gateway.keep`."
         ),
     ] = False
     detached_timeout_s: Annotated[
         Seconds,
-        Meta(description="Seconds that a kept turn goes on while nobody reads it."),
+        Meta(description="Seconds for which a kept turn continues without a reader."),
     ] = 120
     keep_s: Annotated[
-        Seconds, Meta(description="Seconds that a kept stream can be read after its end.")
+        Seconds, Meta(description="Seconds for which clients can read a kept stream after its end.")
     ] = 600
     max_kept_bytes: Annotated[
         Count,
         Meta(
-            description="Memory for kept streams, per worker. Beyond it, those that have ended "
-            "are forgotten, the oldest first."
+            description="Limit for the memory of kept streams, per worker. Beyond it, the worker "
+            "forgets the oldest streams that have ended."
         ),
     ] = 100_000_000
     stream_store: Annotated[
         str,
         Meta(
-            description="Where kept streams are: `memory`, of the worker that runs the turn; or "
-            "the address of a Redis or Valkey server that several hosts share, as "
-            "`redis://user:password@host:6379/0`, or `rediss://` with TLS (see resuming.md)."
+            description="Where the gateway keeps streams: `memory`, in the worker that runs the "
+            "turn; or the address of a Redis or Valkey server that several hosts share, such as "
+            "`redis://user:password@host:6379/0`, or `rediss://` for TLS (see resuming.md)."
         ),
     ] = "memory"
     health_interval_s: Annotated[
@@ -249,8 +255,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     summarizer: Annotated[
         str,
         Meta(
-            description="How reasoning is summarized: `extractive`; `model`, the better summary, "
-            "by the turn's own model unless `SUMMARIZER_URL` names another; or `off`."
+            description="How the gateway summarizes reasoning: `extractive`, with sentences of the "
+            "reasoning; `model`, the better summary, by the turn's own model unless "
+            "`SUMMARIZER_URL` names another; or `off`."
         ),
     ] = "extractive"
     summarizer_per_request: Annotated[
@@ -258,42 +265,49 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Meta(description="Whether a request may choose its summarizer (`gateway.summarizer`)."),
     ] = True
     summarizer_url: Annotated[
-        str | None, Meta(description="The server of the summary model, like `UPSTREAM_URL`.")
+        str | None,
+        Meta(
+            description="The address of the summary model's server, in the form of `UPSTREAM_URL`."
+        ),
     ] = None
     summarizer_model: Annotated[
         str | None, Meta(description="The summary model's name; a small and fast one is enough.")
     ] = None
     summarizer_api_key: Annotated[
-        str | None, Meta(description="Sent to the summary model's server.")
+        str | None, Meta(description="The key of the summary model's server.")
     ] = None
     summarizer_timeout_s: Annotated[
         Seconds,
-        Meta(description="Limit for the summary model; beyond it the extractive summary is shown."),
+        Meta(
+            description="Limit for the summary model's answer. If it is slower, the gateway shows "
+            "the extractive summary."
+        ),
     ] = 5
     relay_driver: Annotated[
         Literal["auto", "plain"],
         Meta(
-            description="`auto` reads and writes plain sockets directly, without requests and "
-            "gunicorn in between; `plain` never does. The bytes sent are the same."
+            description="`auto` reads and writes plain sockets directly, without the libraries "
+            "requests and gunicorn in between; `plain` never does. Clients get the same bytes."
         ),
     ] = "auto"
     seal_key: Annotated[
         str | None,
         Meta(
-            description="Seals what a model thought, for clients to hand back: 32 bytes in hex or "
-            "base64, or several keys, comma-separated, of which the first seals. By default a key "
-            "is made at the start: it serves one host until the gateway is started again."
+            description="Encrypts the reasoning that clients send back to the gateway: 32 bytes in "
+            "hex or base64, or several keys, comma-separated. The first key encrypts; all of them "
+            "decrypt. By default the gateway makes a key at its start, which is valid on this host "
+            "until the next start."
         ),
     ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        Meta(description="The lowest level that is logged."),
+        Meta(description="The lowest level that the gateway logs."),
     ] = "info"
     log_format: Annotated[
         Literal["auto", "json", "console"],
         Meta(
-            description="`json`: an object per line; `console`: a short line for people; `auto`: "
-            "`console` on a terminal, `json` elsewhere."
+            description="`json`: one object per line; `console`: short lines for people; `auto`: "
+            "`console` on a terminal, otherwise `json`."
         ),
     ] = "auto"
     upstreams: tuple[UpstreamConfig, ...] = ()

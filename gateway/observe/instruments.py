@@ -33,28 +33,28 @@ _IN_WORKER = ("upstream", "worker")
 TURNS = Instrument(
     "counter",
     "gateway_turns_total",
-    "Turns that have ended, by `end` (done, failed, refused, left) and by whose fault it was "
-    "(`blame`: none, caller, client, upstream, gateway)",
+    "Ended turns, by `end` (done, failed, refused, left) and by who caused a failure (`blame`: "
+    "none, caller, client, upstream, gateway)",
     ("format", *_MODEL, "end", "blame"),
 )
 TURN_ERRORS = Instrument(
     "counter",
     "gateway_turn_errors_total",
-    "Turns that did not end well, by error code: timeouts, stalls, broken streams, clients that "
-    "left",
+    "Turns without a complete answer, by error code: timeouts, stalls, broken streams, clients "
+    "that disconnected",
     ("code",),
 )
 ERROR_RESPONSES = Instrument(
     "counter",
     "gateway_error_responses_total",
-    "Requests answered with an error status, by error code, with or without a turn",
+    "Requests that got an error status, by error code, with or without a turn",
     ("code",),
 )
 TURN_TIMES = {
     "prompt_summary_ms": Instrument(
         "histogram",
         "gateway_time_to_prompt_summary_seconds",
-        "From the arrival of a request to its prompt summary, the first text that a client gets",
+        "From the arrival of a request to its prompt summary, the client's first text",
         _MODEL,
         _SOON_S,
     ),
@@ -82,7 +82,7 @@ TURN_TIMES = {
     "total_ms": Instrument(
         "histogram",
         "gateway_turn_duration_seconds",
-        "From the arrival of a request to the end of its turn, unless the client left before",
+        "From the arrival of a request to the end of its turn, unless the client disconnects first",
         _MODEL,
         _WHOLE_S,
     ),
@@ -98,7 +98,7 @@ TOKENS = Instrument(
 KEY_TURNS = Instrument(
     "counter",
     "gateway_key_turns_total",
-    "Turns that have ended, by the name of the client's key and by `end`",
+    "Ended turns, by the name of the client's key and by `end`",
     ("key", "end"),
 )
 KEY_TOKENS = Instrument(
@@ -109,12 +109,12 @@ KEY_TOKENS = Instrument(
 )
 OPEN_STREAMS = Instrument("gauge", "gateway_open_streams", "Turns in progress")
 KEPT_STREAMS = Instrument(
-    "gauge", "gateway_kept_streams", "Streams that can be read again, under way or ended"
+    "gauge", "gateway_kept_streams", "Streams that clients can read again, in progress or ended"
 )
 KEPT_BYTES = Instrument(
     "gauge",
     "gateway_kept_bytes",
-    "Memory that these take, as far as it counts against `MAX_KEPT_BYTES`",
+    "Memory of the kept streams that counts towards `MAX_KEPT_BYTES`",
 )
 STORE_UP = Instrument(
     "gauge",
@@ -125,38 +125,38 @@ STORE_UP = Instrument(
 STREAM_LIMIT = Instrument(
     "gauge",
     "gateway_stream_limit",
-    "How many turns can be in progress at once: the sum of the workers' `MAX_STREAMS`",
+    "Limit for the turns in progress: the sum of the workers' `MAX_STREAMS`",
 )
 WRITE_GAP = Instrument(
     "histogram",
     "gateway_write_gap_seconds",
-    "Time between two writes to the same client, heartbeats included",
+    "Time between two writes to the same client, including heartbeats",
     (),
     _GAP_S,
 )
 SENT_BYTES = Instrument(
-    "counter", "gateway_sent_bytes_total", "Bytes of responses, without HTTP's own framing"
+    "counter", "gateway_sent_bytes_total", "Bytes of responses, without the framing of HTTP"
 )
 HEARTBEATS = Instrument("counter", "gateway_heartbeats_total", "Heartbeats sent on silent streams")
 ATTEMPTS = Instrument(
     "counter",
     "gateway_upstream_attempts_total",
     "Requests to upstreams, by `result`: accepted, the class of the error status (3xx, 4xx, 5xx; "
-    "429 by itself), or the code of the error if there was no status",
+    "429 separately), or the error code if there was no status",
     ("upstream", "result"),
 )
 BREAKER = Instrument(
     "gauge",
     "gateway_breaker_state",
-    "The worst of an upstream's circuit breakers in a worker: 0 closed, 1 half-open, 2 open",
+    "The worst state of an upstream's circuit breakers in a worker: 0 closed, 1 half-open, 2 open",
     _IN_WORKER,
     multiprocess_mode="livemax",
 )
 UPSTREAM_IN_ORDER = Instrument(
     "gauge",
     "gateway_upstream_in_order",
-    "1 while an upstream passes its health check, can be reached and accepts the gateway's key, as "
-    "a worker sees it; else 0",
+    "1 while a worker can reach an upstream, the upstream passes its health check and accepts the "
+    "gateway's key; else 0",
     _IN_WORKER,
 )
 UPSTREAM_STREAMS = Instrument(
@@ -168,15 +168,15 @@ UPSTREAM_STREAMS = Instrument(
 MODELS_OUT = Instrument(
     "gauge",
     "gateway_upstream_models_out",
-    "Models for which a worker does not ask an upstream, for some callers or all: a breaker is not "
-    "closed, or the upstream has asked to wait",
+    "Number of models that a worker does not request from an upstream, for some or all callers, "
+    "because a breaker is not closed or because of a `Retry-After`",
     _IN_WORKER,
 )
 STARTS_INSIDE = Instrument(
     "counter",
     "gateway_starts_inside_detected_total",
-    "Models found to start inside their reasoning: in several turns in a row, an end marker came "
-    "without a start",
+    "Models that the gateway found to start inside their reasoning, because several turns in a row "
+    "had an end marker without a start",
     ("upstream",),
 )
 THINKING_ENDED = Instrument(
@@ -189,7 +189,7 @@ THINKING_ENDED = Instrument(
 CONTINUED = Instrument(
     "counter",
     "gateway_continued_total",
-    "Answers that an upstream (`by`) went on with where another one (`upstream`) had broken off",
+    "Answers that an upstream (`by`) continued after another one (`upstream`) had broken off",
     ("upstream", "by"),
 )
 SUMMARIZER_CALLS = Instrument(
@@ -201,7 +201,7 @@ SUMMARIZER_CALLS = Instrument(
 SUMMARIZER_TOKENS = Instrument(
     "counter",
     "gateway_summarizer_tokens_total",
-    "Tokens of the summary model's calls, prompts included, as its server counts them",
+    "Tokens of the summary model's calls, including prompts, as its server counts them",
 )
 INSTRUMENTS = (
     TURNS,

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from gateway.apis.chat.phased import PHASE_END, PROMPT_LABEL, SUMMARY_LABEL
 from gateway.apis.content import PARAGRAPH_BREAK, text_part
+from gateway.apis.json_texts import is_object
 from gateway.core.thoughts import Shown, ThoughtRecord
 
 _REASONING_MEMBERS = frozenset(
@@ -46,6 +47,8 @@ _REASONING_PARTS = frozenset(
 """Types of content parts."""
 _THOUGHTS = re.compile(r"\s*<(think|thinking|thought|reason|reasoning|thinking-content-[0-9a-f]+)>")
 """Some clients put the reasoning in front of the answer, as models do; the last tag is aider's."""
+_SHORT_THOUGHTS = re.compile(rf"(?:{_THOUGHTS.pattern}.{{0,1000}}?</\1>\s*+)*+", re.DOTALL)
+"""Any number of blocks at once: a text of 20 MB may hold a million."""
 _SPACE = re.compile(r"\s*")
 _NOTED = "gateway.thoughts"
 _SHOWN = "gateway.shown"
@@ -143,30 +146,12 @@ def valid_arguments(arguments: Any) -> str:
     if isinstance(arguments, str):
         if not arguments.strip():
             return "{}"
-        if parse_object(arguments) is not None:
+        if is_object(arguments):
             return arguments
     elif not arguments:
         return "{}"
     value = arguments if isinstance(arguments, dict) else {"INVALID_JSON": arguments}
     return json.dumps(value, ensure_ascii=False)  # the model reads it
-
-
-def parse_object(text: str) -> dict[str, Any] | None:
-    """Returns the JSON object that the text holds, or None."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def is_json(text: str) -> bool:
-    """Returns whether the text is one JSON value."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def strip_summaries(text: str) -> str:
@@ -179,13 +164,14 @@ def strip_summaries(text: str) -> str:
 
 def strip_thoughts(text: str) -> str:
     """Returns the text without the `<think>…</think>` blocks that it begins with."""
-    at = 0
+    at = _SHORT_THOUGHTS.match(text).end()  # type: ignore[union-attr]
     while opened := _THOUGHTS.match(text, at):
         end = f"</{opened[1]}>"
         found = text.find(end, opened.end())
         if found < 0:
             return ""
         at = _SPACE.match(text, found + len(end)).end()  # type: ignore[union-attr]
+        at = _SHORT_THOUGHTS.match(text, at).end()  # type: ignore[union-attr]
     return text[at:]
 
 

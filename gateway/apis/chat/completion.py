@@ -106,15 +106,15 @@ class Completion:
         if reasoning is not None:
             message |= {"reasoning_content": reasoning, "reasoning": reasoning}
         if self._tool_calls:
-            message["tool_calls"] = [self._tool_calls[i] for i in sorted(self._tool_calls)]
+            message["tool_calls"] = [_joined(call) for _, call in sorted(self._tool_calls.items())]
         if self._thoughts is not None and self._answer.seal is not None:
             message["reasoning_details"] = [sealed_block(self._answer, self._thoughts)]
         return {
             "index": index,
-            "message": message | self._message_members,
+            "message": message | _joined(self._message_members),
             "finish_reason": self._done.finish_reason if self._done else None,
             **self._choice_members,
-            "logprobs": self._choice_members["logprobs"] or None,
+            "logprobs": _joined(self._choice_members["logprobs"]) or None,
         }
 
     def _phases(self) -> dict[str, Any]:
@@ -134,22 +134,41 @@ _NAMES = frozenset({"id", "type", "role", "format"})
 """Members whose value is repeated, not continued."""
 
 
+class _Text:
+    """A text that comes in pieces. Adding strings would copy all of it with each piece."""
+
+    def __init__(self, piece: str) -> None:
+        self.pieces = [piece]
+
+
 def _append(target: dict[str, Any], name: str, value: Any) -> None:
     """Adds a delta to a member: strings and lists are joined, objects member by member.
 
-    Any other value replaces the last, but nothing replaces an object.
+    Any other value replaces the last, but nothing replaces an object. :func:`_joined` returns the
+    members as they are sent.
     """
     last = target.get(name)
     if value is None or (isinstance(last, dict) and not isinstance(value, dict)):
         return
     if isinstance(value, dict):
-        merged = dict(last) if isinstance(last, dict) else {}
+        if not isinstance(last, dict):
+            last = target[name] = {}
         for member, piece in value.items():
-            _append(merged, member, piece)
-        target[name] = merged
+            _append(last, member, piece)
     elif isinstance(value, list):
-        target[name] = [*last, *value] if isinstance(last, list) else value
-    elif isinstance(value, str) and isinstance(last, str) and name not in _NAMES:
-        target[name] = last + value
+        if isinstance(last, list):
+            last.extend(value)
+        else:
+            target[name] = list(value)  # the event's own list stays as it is
+    elif isinstance(last, _Text) and isinstance(value, str):
+        last.pieces.append(value)
     elif value != "" or name not in target:
-        target[name] = value
+        is_text = isinstance(value, str) and name not in _NAMES
+        target[name] = _Text(value) if is_text else value
+
+
+def _joined(value: Any) -> Any:
+    """Returns a value of :func:`_append` with its texts joined."""
+    if isinstance(value, dict):
+        return {name: _joined(member) for name, member in value.items()}
+    return "".join(value.pieces) if isinstance(value, _Text) else value

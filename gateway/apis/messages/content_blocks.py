@@ -38,7 +38,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.apis.base import Answer
-from gateway.apis.history import parse_object
+from gateway.apis.json_texts import ObjectPieces
 from gateway.apis.tool_calls import input_as_arguments, legacy_call, read_call_delta
 from gateway.core.events import (
     ChoiceEvent,
@@ -105,14 +105,12 @@ class _Block:
         """The arguments of the tool call are sent as they come."""
         self.custom_input: list[str] = []
         """The input of a custom call so far. It becomes an argument once it is complete."""
-        self._arguments: list[str] = []
-        self._is_complete: bool | None = None
+        self._arguments = ObjectPieces()
 
     def add_arguments(self, delta: str) -> None:
         """Adds to the arguments of a tool call."""
         self.pending.append(delta)
         self._arguments.append(delta)
-        self._is_complete = None
 
     def can_start(self) -> bool:
         """Returns whether the start can be sent: the name of a tool call must be complete."""
@@ -120,11 +118,7 @@ class _Block:
 
     def is_complete(self) -> bool:
         """Returns whether the block can't grow any more once another block follows it."""
-        if self.type != "tool_use":
-            return True
-        if self._is_complete is None:
-            self._is_complete = parse_object("".join(self._arguments)) is not None
-        return self._is_complete
+        return self.type != "tool_use" or self._arguments.is_complete()
 
 
 class ContentBlocks:

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
-from gateway.apis.history import is_json, parse_object
+from gateway.apis.json_texts import is_json, parse_object
 from gateway.apis.messages.content_blocks import (
     BlockDelta,
     BlockEvent,

@@ -7,7 +7,7 @@ Assistant sends no ids.
 
 import base64
 import binascii
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -82,8 +82,11 @@ class _CallIds:
 
     def __init__(self) -> None:
         self._made = 0
-        self._open: deque[tuple[str, str]] = deque()
-        """Id and name of each call that has no result yet."""
+        self._open: set[int] = set()
+        """The numbers of the calls that have no result yet."""
+        self._ids: list[str] = []
+        self._by: dict[tuple[str, str], deque[int]] = defaultdict(deque)
+        """Calls by `("id", id)`, by `("name", name)` and all by `("", "")`, the oldest first."""
 
     def call(self, id: Any, name: str) -> str:
         """Returns the id of the next call."""
@@ -92,20 +95,30 @@ class _CallIds:
         else:
             self._made += 1
             known = f"call_{self._made}"
-        self._open.append((known, name))
+        number = len(self._ids)
+        self._ids.append(known)
+        self._open.add(number)
+        for key in (("id", known), ("name", name), ("", "")):
+            self._by[key].append(number)
         return known
 
     def result(self, id: Any, name: Any) -> str | None:
         """Returns the id of the call that a result is of, or None if there is no such call."""
-        found: tuple[str, str] | None
-        found = next((call for call in self._open if call[0] == id), None)
-        found = found or next((call for call in self._open if call[1] == name), None)
+        found = self._oldest("id", id)
+        found = self._oldest("name", name) if found is None else found
         if found is None and not id and not name:
-            found = self._open[0] if self._open else None
+            found = self._oldest("", "")
         if found is None:
             return None
         self._open.remove(found)
-        return found[0]
+        return self._ids[found]
+
+    def _oldest(self, member: str, value: Any) -> int | None:
+        """Returns the oldest open call with this value."""
+        calls = self._by.get((member, value)) if isinstance(value, str) else None
+        while calls and calls[0] not in self._open:
+            calls.popleft()
+        return calls[0] if calls else None
 
 
 def _chat_message(message: Any, calls: _CallIds, path: str | None) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.apis.base import Answer, Dialect
-from gateway.apis.history import parse_object, valid_arguments
+from gateway.apis.json_texts import is_object, parse_object
 from gateway.apis.tool_calls import read_call_delta
 from gateway.apis.usage import token_counts
 from gateway.core.events import (
@@ -101,10 +101,13 @@ class _Call:
 
     @property
     def is_complete(self) -> bool:
-        return parse_object("".join(self._arguments)) is not None
+        return is_object("".join(self._arguments))
 
     def spelled(self, default_id: str, index: int) -> dict[str, Any]:
-        arguments = parse_object(valid_arguments("".join(self._arguments)))
+        text = "".join(self._arguments)
+        arguments = parse_object(text if text.strip() else "{}")
+        if arguments is None:  # as Anthropic's documentation proposes
+            arguments = {"INVALID_JSON": text}
         function = {"index": index, "name": self._name, "arguments": arguments}
         return {"id": self._id or default_id, "function": function}
 

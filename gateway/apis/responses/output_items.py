@@ -34,13 +34,13 @@ At the end of the answer, every open item is done. When the answer fails, no ope
 a client must not run a half call, nor keep it in its history.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
 
 from gateway.apis.base import Answer
+from gateway.apis.json_texts import ObjectPieces
 from gateway.apis.responses.tools import ToolNames, custom_input
 from gateway.apis.tool_calls import input_as_arguments, read_call_delta
 from gateway.core.sse import dumps, quote
@@ -194,7 +194,7 @@ class _CallItem:
         self._tool_names = tool_names
         self._call_id = f"call_{answer_id}_{index}"
         self._name = ""
-        self._arguments: list[str] = []
+        self._arguments = ObjectPieces()
         self._is_custom = False
         self._input: list[str] = []
         """The input of a custom call so far. It becomes an argument once it is complete."""
@@ -245,17 +245,13 @@ class _CallItem:
 
     def is_complete(self) -> bool:
         """Returns whether the arguments are complete JSON."""
-        try:
-            json.loads("".join(self._arguments))
-        except (ValueError, RecursionError):
-            return False
-        return True
+        return self._arguments.is_complete()
 
     def close(self, status: str) -> None:
         self.begin()
         if self._input:
             self._add_arguments(input_as_arguments("".join(self._input)))
-        text = "".join(self._arguments)
+        text = self._arguments.text()
         event, member = "response.function_call_arguments", "arguments"
         if self._is_custom:
             # Its input is known when the JSON around it is complete.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.apis.history import parse_object
+from gateway.apis.json_texts import parse_object
 from gateway.errors import BadRequest
 
 _DEFAULT_NAMESPACE = "functions"

@@ -40,6 +40,11 @@ def tool_blocks(n: int) -> list[dict[str, Any]]:
     return [{"role": "assistant", "content": asked}, {"role": "user", "content": told}]
 
 
+def nameless_calls(n: int) -> list[dict[str, Any]]:
+    asked = [{"function": {"name": "f", "arguments": {}}}] * n
+    return [{"role": "assistant", "tool_calls": asked}, *[{"role": "tool", "content": "x"}] * n]
+
+
 SHAPES: dict[str, tuple[str, int, Callable[[int], dict[str, Any]]]] = {
     "empty parts": ("chat", 20_000, lambda n: chat([{}] * n)),
     "text parts": ("chat", 10_000, lambda n: chat([{"type": "text", "text": "a"}] * n)),
@@ -69,6 +74,12 @@ SHAPES: dict[str, tuple[str, int, Callable[[int], dict[str, Any]]]] = {
     ),
     "items": ("responses", 10_000, lambda n: {"input": [{"role": "user", "content": "a"}] * n}),
     "calls and their outputs": ("responses", 4_000, lambda n: {"input": calls(n)}),
+    "calls without ids": ("ollama", 4_000, lambda n: {"messages": nameless_calls(n)}),
+    "thoughts in front": (
+        "chat",
+        200_000,
+        lambda n: {"messages": [{"role": "assistant", "content": "<think>a</think>" * n}]},
+    ),
 }
 
 

@@ -1,0 +1,97 @@
+"""JSON in texts: the arguments of tool calls, as models write them and clients send them back.
+
+Nobody limits how many values such a text holds. So most are only checked, which makes no object of
+a value and takes a tenth of the time.
+"""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from gateway.core.json_size import has_too_many_values
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+"""Half of a pair, or one that is alone: models write those, and msgspec refuses them."""
+_SLICE_CHARS = 65536
+
+
+def is_json(text: str) -> bool:
+    """Returns whether the text is one JSON value. `NaN` and the like are none."""
+    try:
+        _check(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_object(text: str) -> bool:
+    """Returns whether the text is a JSON object."""
+    return text.lstrip().startswith("{") and is_json(text)
+
+
+def parse_object(text: str) -> dict[str, Any] | None:
+    """Returns the JSON object that the text holds; None if it holds none, or too many values."""
+    if has_too_many_values(text.encode("utf-8", "replace")):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+class ObjectPieces:
+    """The pieces of a JSON object, and whether it is complete. Each is looked at once."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._seen = 0
+        """So many pieces are counted in what follows."""
+        self._depth = 0
+        self._in_string = False
+        self._rest = ""
+        """A backslash whose second character is in the next piece."""
+        self._is_complete: bool | None = None
+        """Known once as many brackets were closed as opened: what follows changes nothing."""
+
+    def append(self, piece: str) -> None:
+        """Adds a piece."""
+        self._pieces.append(piece)
+
+    def text(self) -> str:
+        """Returns the pieces as one text."""
+        return "".join(self._pieces)
+
+    def is_complete(self) -> bool:
+        """Returns whether the pieces so far are a JSON object."""
+        while self._is_complete is None and self._seen < len(self._pieces):
+            piece = self._pieces[self._seen]
+            self._seen += 1
+            for at in range(0, len(piece), _SLICE_CHARS):
+                self._count(piece[at : at + _SLICE_CHARS])
+            if self._depth <= 0 and not self._in_string and not piece.isspace():
+                self._is_complete = is_object(self.text())
+        return bool(self._is_complete)
+
+    def _count(self, text: str) -> None:
+        text = (self._rest + text).replace("\\\\", "").replace('\\"', "")
+        self._rest = "\\" if text.endswith("\\") else ""
+        parts = text.removesuffix("\\").split('"')
+        outside = "".join(parts[self._in_string :: 2])
+        self._in_string ^= len(parts) % 2 == 0
+        self._depth += outside.count("{") + outside.count("[")
+        self._depth -= outside.count("}") + outside.count("]")
+
+
+def _check(text: str) -> None:
+    """Raises ValueError or RecursionError for a text that is no JSON."""
+    data = text.encode("utf-8", "replace")
+    try:
+        msgspec.json.decode(data, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        if _SURROGATE.search(text) is None:
+            raise
+        without = _SURROGATE.sub(r"\\u0041", text).encode("utf-8", "replace")
+        msgspec.json.decode(without, type=msgspec.Raw)

@@ -127,9 +127,13 @@ class _Place(NamedTuple):
 
 
 def _place_in(request: GatewayRequest) -> _Place:
-    """Reads the place from a parameter or a header. Raises BadRequest for what is no number."""
-    given = [(name, request.args.get(name)) for name in ("after", "last_event_id")]
-    given.append(("Last-Event-ID", request.headers.get("Last-Event-ID")))
+    """Reads the place from the header or a parameter. Raises BadRequest for what is no number.
+
+    The header is the newer: an EventSource that comes back sends it to the address that it was
+    first given, with the parameter of that time.
+    """
+    given = [("Last-Event-ID", request.headers.get("Last-Event-ID"))]
+    given += [(name, request.args.get(name)) for name in ("after", "last_event_id")]
     param, text = next(((name, text) for name, text in given if text), ("after", "0"))
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise BadRequest(f"{param}: give the number of an event, from 0.", param=param)

@@ -180,6 +180,20 @@ def test_an_event_source_is_told_that_nothing_follows(client: FlaskClient, upstr
     assert client.get(f"{path}?after={last}").status_code == 200
 
 
+@pytest.mark.parametrize("parameter", ["after", "last_event_id"])
+def test_an_event_source_that_comes_back_reads_on_from_where_it_was(
+    client: FlaskClient, upstream: Mock, parameter: str
+) -> None:
+    """It comes back to the address of its first request, which names an earlier event."""
+    answers(upstream, *ANSWER, FINISH, DONE)
+    response = ask(client)
+    last = [line[4:] for line in response.text.split("\n") if line.startswith("id: ")][-1]
+    path = f"/v1/streams/{response.headers['X-Stream-Id']}?{parameter}=1"
+    assert client.get(path, headers={"Last-Event-ID": last}).status_code == 204
+    again = client.get(path, headers={"Last-Event-ID": str(int(last) - 1)})
+    assert again.text.startswith(f"id: {last}\n")
+
+
 def test_the_oldest_streams_make_room(make_client: MakeClient, upstream: Mock) -> None:
     client = make_client(max_kept_bytes=8000)
     ids = []

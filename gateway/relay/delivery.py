@@ -147,9 +147,11 @@ class StreamBody:
 
     def __iter__(self) -> Iterator[bytes]:
         delivery, dialect, socket = self._delivery, self._dialect, self._socket
+        has_begun = False
         if first := dialect.begin():
             delivery.count_write(len(first))
             yield first
+            has_begun = True
         for number, events in delivery:
             if socket is not None and socket.has_unsent:
                 socket.flush()
@@ -163,9 +165,10 @@ class StreamBody:
             if frames:
                 delivery.count_write(len(frames))
                 yield frames
+                has_begun = True
                 if socket is not None:
                     delivery.enable_direct_writes(socket, dialect)
-        if dialect.cuts_after_error:
+        if dialect.cuts_after_error and has_begun:  # an answer without a head is none
             delivery.cut_off_failed()
 
     def close(self) -> None:

@@ -53,7 +53,10 @@ def routes() -> Iterator[tuple[str, str]]:
 KEYED_ROUTES = sorted(routes())
 MODELS = {"data": [{"id": ID}, {"id": "m"}]}
 NOT_OFFERED = {
-    endpoint.path for api in APIS for endpoint in api.endpoints if endpoint.refusal is NotOffered
+    endpoint.path.translate(str.maketrans("{}", "<>"))
+    for api in APIS
+    for endpoint in api.endpoints
+    if endpoint.refusal is NotOffered
 }
 
 

@@ -1,6 +1,7 @@
 """Ollama's API over HTTP: streamed and not, refusals, keys, and what VS Code asks for first."""
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,26 @@ def test_an_error_in_the_stream_is_its_last_line(
     assert last == {"error": "Out of memory."}
 
 
+@pytest.mark.parametrize(("after", "is_cut"), [(0, True), (2, False)])
+def test_only_an_answer_that_has_begun_is_cut_after_its_error(
+    client: FlaskClient, upstream: responses.RequestsMock, after: int, is_cut: bool
+) -> None:
+    """A reader of a kept stream may have had all of it: a proxy takes silence for a dead server."""
+    answers(upstream, {"error": {"message": "Out of memory."}})
+    kept = client.post("/api/chat", json=CHAT | {"gateway": {"keep": True}}, buffered=True)
+    path = f"/v1/streams/{kept.headers['X-Stream-Id']}?after={after}"
+    ours, other = socket.socketpair()
+    with ours, other:
+        ours.setblocking(False)
+        other.setblocking(False)
+        client.get(path, environ_overrides={"gunicorn.socket": ours}, buffered=True)
+        if is_cut:
+            assert other.recv(1) == b""
+        else:
+            with pytest.raises(BlockingIOError):
+                other.recv(1)
+
+
 @pytest.mark.parametrize(
     ("path", "method"),
     [
@@ -83,6 +104,7 @@ def test_an_error_in_the_stream_is_its_last_line(
         ("create", "POST"),
         ("copy", "POST"),
         ("delete", "DELETE"),
+        ("blobs/sha256:0", "POST"),
     ],
 )
 def test_what_the_gateway_does_not_offer_is_said(
@@ -94,7 +116,7 @@ def test_what_the_gateway_does_not_offer_is_said(
 
 
 def test_a_path_that_does_not_exist_is_refused_in_ollamas_form(client: FlaskClient) -> None:
-    for path, method, status in (("/api/blobs/a", "POST", 404), ("/api/chat", "GET", 405)):
+    for path, method, status in (("/api/nothing", "POST", 404), ("/api/chat", "GET", 405)):
         refused = client.open(path, method=method)
         assert refused.status_code == status
         assert isinstance(refused.get_json()["error"], str)

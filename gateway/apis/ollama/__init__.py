@@ -111,6 +111,7 @@ OLLAMA = Api(
                 ("/api/create", "POST"),
                 ("/api/copy", "POST"),
                 ("/api/delete", "DELETE"),
+                ("/api/blobs/{digest}", "POST"),
             )
         ),
     ),

@@ -237,6 +237,11 @@ class Turn:
         """The model has begun to think, or has said nothing yet."""
         return self._phases.phase < Phase.OUTPUT
 
+    @property
+    def waits_for_answer(self) -> bool:
+        """The thinking was ended, and the answer has not begun."""
+        return self.limit.why is not None and "first_output_ms" not in self._stats.ms
+
     def cut(self, now: float, *, is_prefill: bool) -> list[Event]:
         """The thinking ends here. What the upstream still says of this answer must not be fed.
 

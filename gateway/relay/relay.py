@@ -175,6 +175,8 @@ class Relay:
         if turn.limit.why is None and turn.thinks:
             self._thinking.refresh_ways(run)
         if not turn.thinks:
+            if turn.waits_for_answer:
+                return
             raise AlreadyAnswering
         if not run.ways_left:
             raise CannotAnswerNow("The upstream has refused every way to end the thinking.")

@@ -292,6 +292,22 @@ def test_asked_twice_the_thinking_is_ended_once(make_client: MakeClient, upstrea
     assert len(bodies(upstream)) == 2
 
 
+def test_asked_again_before_the_answer_begins_is_no_conflict(
+    make_client: MakeClient, upstream: Mock
+) -> None:
+    client = make_client(**of_kind("vllm"))
+    first = pauses(upstream, sse(*thinks(THOUGHT)))
+    second = pauses(upstream, b": starts\n\n", sse(*contents("It is ")))
+    stream = Stream(client)
+    first.is_waiting.wait(10)
+    assert answer_now(client, stream.id).status_code == 202
+    second.is_waiting.wait(10)
+    assert answer_now(client, stream.id).status_code == 202
+    second.goes_on.set()
+    stream.events()
+    assert len(bodies(upstream)) == 2
+
+
 def test_a_stream_belongs_to_the_key_that_made_it(make_client: MakeClient, upstream: Mock) -> None:
     keys = (KeyConfig(name="ada", key="sk-ada"), KeyConfig(name="bob", key="sk-bob"))
     client = make_client(**of_kind("vllm"), keys=keys)

@@ -106,7 +106,9 @@ def explained(error: msgspec.ValidationError, settings: dict[str, Any], kind: An
     choices = _CHOICES.search(problem)  # in the order in which the type lists them
     words = choices[1] if choices else _words(allowed)
     shown = "the value" if _is_secret(steps) else _shown(value)
-    what = f"{shown} is not {words}{_hint(value, allowed)}"
+    if isinstance(value, float) and words.startswith("a whole number"):
+        shown = repr(value)  # 8080.0 is none
+    what = f"{shown} is not {words}{_hint(value, allowed, steps)}"
     return ConfigError(what, setting=path_of(steps))
 
 
@@ -133,7 +135,8 @@ def _unknown(name: str, struct: inspect.StructType, value: Any, root: inspect.Ty
         return "no such table; the gateway's settings stand above all tables, in none"
     likely = list(tables) if is_root and isinstance(value, dict | list) else names
     if found := nearest(name, likely) or nearest(name, names):
-        return f"no such setting; did you mean {f'[[{found}]]' if found in tables else found}?"
+        meant = f"[[{found}]]" if is_root and found in tables else found
+        return f"no such setting; did you mean {meant}?"
     owners = [f"[[{table}]]" for table, keys in tables.items() if plain in keys]
     if is_root and owners:
         return f"no such setting; it belongs in a table: {' or '.join(owners)}"
@@ -152,7 +155,7 @@ def _tables(root: inspect.Type) -> Iterator[tuple[str, list[str]]]:
                             yield field.name, [inner.name for inner in item.fields]
 
 
-def _hint(value: Any, allowed: list[inspect.Type]) -> str:
+def _hint(value: Any, allowed: list[inspect.Type], steps: Steps) -> str:
     for kind in allowed:
         if isinstance(kind, inspect.LiteralType) and isinstance(value, str):
             choices = [str(choice) for choice in kind.values]
@@ -160,7 +163,7 @@ def _hint(value: Any, allowed: list[inspect.Type]) -> str:
                 return f"; did you mean {found}?"
         is_tables = isinstance(kind, inspect.VarTupleType) and _is_struct(kind.item_type)
         if is_tables and isinstance(value, dict):
-            return "; give it two brackets, as in [[upstreams]]"
+            return f"; give it two brackets, as in [[{steps[-1]}]]"
     return ""
 
 

@@ -33,6 +33,7 @@ from gateway.config.values import (
     check_address,
     check_certificates,
     check_hosts,
+    check_listen,
     check_networks,
     check_origins,
     check_store,
@@ -339,6 +340,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             _, port = parse_bind("ADMIN_BIND", self.admin_bind)
             if port == self.port != 0:
                 raise ConfigError("it needs a port other than PORT", setting="ADMIN_BIND")
+        check_listen("HOST", self.host)
         check_address("UPSTREAM_URL", self.upstream_url)
         if self.upstream_ca_file is not None:
             check_certificates("UPSTREAM_CA_FILE", self.upstream_ca_file)

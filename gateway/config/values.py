@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -31,8 +31,11 @@ Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_len
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+\Z", re.IGNORECASE)
+_NOT_IN_ADDRESS = re.compile(r'[\s\\"<>]')
+"""urllib takes these, or drops them."""
 LOGIN = re.compile(r"//.*@", re.DOTALL)
 """The user and the password in an address."""
+_NAME = re.compile(r"[\w.-]+\Z")
 _HOST = re.compile(r"[\w.*-]+\Z|[0-9a-f:]+\Z", re.IGNORECASE)
 
 _certificates: dict[str, str] = {}
@@ -61,7 +64,7 @@ def check_origins(name: str, origins: tuple[str, ...]) -> None:
     if not origins:
         raise ConfigError("there is no origin in it", setting=name)
     for origin in origins:
-        if origin not in ("*", "null") and not _ORIGIN.match(origin):
+        if origin not in ("*", "null") and ("*" in origin or not _ORIGIN.match(origin)):
             what = f"{origin!r} is not an origin like 'https://chat.example'"
             raise ConfigError(what, setting=name)
 
@@ -74,6 +77,17 @@ def check_hosts(name: str, hosts: tuple[str, ...]) -> None:
         if not _HOST.match(host):
             what = f"{host!r} is not a name like 'chat.example', without a port"
             raise ConfigError(what, setting=name)
+
+
+def check_listen(name: str, host: str) -> None:
+    """Raises ConfigError unless it is an address or a name to listen on, without a port."""
+    try:
+        is_valid = bool(ip_address(host.partition("%")[0]) if ":" in host else _NAME.match(host))
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        what = f"{host!r} is not an address like '127.0.0.1' or '::1', without scheme and port"
+        raise ConfigError(what, setting=name)
 
 
 def parse_bind(name: str, text: str) -> tuple[str, int]:
@@ -93,7 +107,12 @@ def check_address(name: str, address: str) -> None:
     """Raises ConfigError if it is not an http or https address."""
     try:
         url = urlsplit(address)
-        valid = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        valid = (
+            url.scheme in ("http", "https")
+            and bool(url.hostname)
+            and url.port != 0
+            and _NOT_IN_ADDRESS.search(address) is None
+        )
     except ValueError:  # the port is not a number
         valid = False
     if not valid:

@@ -151,6 +151,44 @@ def mistake(monkeypatch: pytest.MonkeyPatch, toml: str | bytes, environ: dict[st
             {"ALLOWED_ORIGINS": "chat.example"},
             "ALLOWED_ORIGINS: 'chat.example' is not an origin like 'https://chat.example'.",
         ),
+        *(
+            (
+                "",
+                {"HOST": host},
+                f"HOST: {host!r} is not an address like '127.0.0.1' or '::1', without scheme and "
+                "port.",
+            )
+            for host in ("http://0.0.0.0", "0.0.0.0:8080", "[::1]", "*", "a b")
+        ),
+        *(
+            (
+                "",
+                {"UPSTREAM_URL": address},
+                f"UPSTREAM_URL: {address!r} is not an address like 'http://127.0.0.1:8000'.",
+            )
+            for address in ("http://a b/v1", "http://a/v1\n", "http://a\\v1", "http://<host>/v1")
+        ),
+        (
+            "",
+            {"ALLOWED_ORIGINS": "https://*.example"},
+            "ALLOWED_ORIGINS: 'https://*.example' is not an origin like 'https://chat.example'.",
+        ),
+        (
+            "port = 8080.0",
+            {},
+            "gateway.toml, line 1: port: 8080.0 is not a whole number from 0 to 65535.",
+        ),
+        (
+            "[models]\nmatch = 'a'",
+            {},
+            "gateway.toml, line 1: models: a table is not a list of tables; give it two brackets, "
+            "as in [[models]].",
+        ),
+        (
+            "[[keys]]\nname = 'a'\nkey = 'x'\nmodel = ['a']",
+            {},
+            "gateway.toml, line 4: keys[0].model: no such setting; did you mean models?",
+        ),
         (
             "\nport = 70000",
             {},

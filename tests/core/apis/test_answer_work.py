@@ -21,7 +21,7 @@ from tests.core.work import fastest
 DONE = Done("tool_calls", None, Timings())
 
 
-def piece(index: int, arguments: str = "word word word ") -> ToolCallDelta:
+def piece(index: int, arguments: str = "word " * 200) -> ToolCallDelta:
     function = {"name": "f", "arguments": arguments}
     return ToolCallDelta({"index": index, "id": f"c{index}", "function": function})
 
@@ -34,7 +34,7 @@ def members(n: int, **delta: Callable[[int], Any]) -> list[Event]:
     return [Extra({name: make(i) for name, make in delta.items()}) for i in range(n)]
 
 
-LOGPROB = {"content": [{"token": "a", "logprob": -1}]}
+LOGPROB = {"content": [{"token": "a", "logprob": -1}] * 50}
 SHAPES: dict[str, Callable[[int], list[Event]]] = {
     "a call": lambda n: [*opened(1), *[piece(0)] * n],
     "calls in turn": lambda n: [*opened(2), *[piece(i % 2) for i in range(n)]],
@@ -42,8 +42,8 @@ SHAPES: dict[str, Callable[[int], list[Event]]] = {
     "a call among texts": lambda n: [*opened(1), *[piece(0), OutputDelta("a")] * (n // 2)],
     "open calls": lambda n: [*opened(n // 20), *[piece(i % (n // 20)) for i in range(n)]],
     "logprobs": lambda n: [Extra({}, {"logprobs": LOGPROB})] * n,
-    "lists": lambda n: members(n, annotations=lambda i: [{"url": str(i)}]),
-    "objects": lambda n: members(n, audio=lambda i: {f"x{i}": "a"}),
+    "lists": lambda n: members(n, annotations=lambda i: [str(i)] * 50),
+    "objects": lambda n: members(n, audio=lambda i: {f"{i}-{j}": "a" for j in range(50)}),
 }
 
 
@@ -60,13 +60,15 @@ def collect(name: str, events: list[Event]) -> None:
     whole.body()
 
 
-@pytest.mark.parametrize("spell", [stream, collect])
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", ["openai", "responses", "messages", "ollama"])
+@pytest.mark.parametrize(
+    ("name", "spell"),
+    [("openai", collect), ("responses", stream), ("messages", stream), ("ollama", collect)],
+)
 def test_twice_the_answer_takes_twice_the_time(
     name: str, shape: str, spell: Callable[[str, list[Event]], None]
 ) -> None:
     before = [PromptSummary("x", 1), ReasoningSummary("x", "")]
-    half, whole = ([*before, *SHAPES[shape](n), DONE] for n in (1500, 3000))
+    half, whole = ([*before, *SHAPES[shape](n), DONE] for n in (500, 1000))
     one, two = fastest(lambda events: spell(name, events), half, whole)
     assert two < 3 * one + 0.01, (one, two)

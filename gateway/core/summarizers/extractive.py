@@ -96,9 +96,7 @@ class ExtractiveSummarizer(Summarizer):
             return cut(
                 _cleaned(self._short, self._reader.phrases) or one_line(self._last), max_words
             )
-        chosen = select(
-            self._candidates(), self._counts, max_words, self._reader.position, self._kept
-        )
+        chosen = self._choose(max_words)
         self._kept = frozenset(statement.position for statement in chosen)
         if chosen:
             return join(statement.text for statement in chosen)
@@ -109,6 +107,15 @@ class ExtractiveSummarizer(Summarizer):
         lines = []
         self._last = sentence.text
         self._live.pass_by(len(sentence.text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
+    def _choose(self, max_words: float) -> list[Statement]:
+        """The statements of the summary proper. If they do not say the result, it comes first."""
+        pool, counts, position = self._candidates(), self._counts, self._reader.position
+        chosen = select(pool, counts, max_words, position, self._kept)
+        result = self._result()
+        if result is None or says((statement.terms for statement in chosen), result):
+            return chosen
+        return select(pool, counts, max_words, position, self._kept, result)
+
         reading = self._reader.read(sentence)
         if self._short is not None:
             self._keep_short(sentence)

@@ -88,11 +88,12 @@ def select(
     budget_words: float,
     position: int,
     kept: Collection[int] = (),
+    first: Statement | None = None,
 ) -> list[Statement]:
     """The statements that fit the budget, in their order.
 
     counts: how often the reasoning has each stem. position: how many sentences it has. kept: the
-    positions of an earlier choice.
+    positions of an earlier choice. first: one of the pool that is chosen before the others.
     """
     total = sum(counts.values()) or 1.0
 
@@ -112,6 +113,9 @@ def select(
     least = _SHARE * (LEAST_VALUE - LOWERED_BY_WORD * max(0.0, budget_words - 60))
     wanted = [c for c in candidates if c.value >= least and not c.statement.weak]
     choice = _Choice(budget_words)
+    for candidate in candidates:
+        if candidate.statement is first and choice.can_add(candidate.statement):
+            choice.add(candidate)
     while choice.left >= _LEAST_WORDS:
         wanted = [c for c in wanted if choice.can_add(c.statement)]
         if not wanted:

@@ -208,6 +208,8 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     settles = chooses or concludes
     if talk.DEFERS.match(text):
         return None
+    if not answers and talk.cites_rules(text, folded, prompt.terms):
+        return None
     if not (chooses or answers):
         unquoted = text.lstrip('"“(')
         if talk.is_about_the_answer(text, folded) or (
@@ -231,7 +233,13 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         or lexicon.SUPPOSES.search(text, folded)
         or (foreign and phrases.supposes(text))
     )
-    weak = question or place.hypothetical or echo > _MOSTLY or bool(lexicon.LET.match(text))
+    weak = (
+        question
+        or place.hypothetical
+        or echo > _MOSTLY
+        or bool(lexicon.LET.match(text))
+        or (not chooses and bool(talk.OBLIGES.match(text)))
+    )
     signs: dict[str, float | bool | None] = {
         "answer": answers,
         "settles": settles,

@@ -6,6 +6,7 @@ Such sentences make no statement. As in the lexicon, every pattern takes linear 
 import re
 
 from gateway.core.summarizers.lexicon import Cue
+from gateway.core.summarizers.text import stems
 
 META = re.compile(
     r"""^(?:
@@ -26,6 +27,9 @@ META = re.compile(
     |i(?:'m|\s+am)\s+(?:not\s+|a\s+bit|going\s+to|confused|wondering|thinking|pretty|overthinking
        |overcomplicating|just|getting|trying|supposed|asked|stuck|confident|satisfied|curious)
     |i'll\s|i\s+now\s+|i'd\s+better\b|i\s+wonder\b|i\s+want\s+to\s+be\b
+    |i\s+(?:should|must|will|can|could|need\s+to)\s+(?:also\s+|first\s+|then\s+)?
+       (?:give|explain|show|list|describe|mention|compare|close|end|begin)\s+
+       (?:the|some|how|why|what|with|each|both|all|them|it|its)\b[^0-9]*$
     |i\s+(?:don't\s+think|thought|might\s+have|made)\b
     |i\s+(?:think|guess|remember|recall|believe|suppose|feel)\b(?:\s+(?:so|it|this|i|about|from))?
        (?:\s+(?:right|correct|it|good|covers|makes\s+sense))?\W*$
@@ -90,18 +94,20 @@ _FORM = Cue(
         *("request", "constraint", "instruction", "requirement", "sentence", "paragraph", "tone"),
         *("the language", "wording", "the style", " only", "json", "code", "markdown", "prompt"),
     ),
-    starts=r"(?:provide|ensure|write|state|include|give|explain|keep|present|add|output|format|end"
-    r"|start|begin|uses?|return|stick|match)\b[^.]{0,60}\b(?:answers?|response|reply|line"
-    r"|format(?:ting)?|sentences?|style|indentation|code block|exact|wording|fluff|comments?"
-    r"|steps?|reasoning|output|question|tone|bullet|trailing|periods?|commas?|spaces?|punctuation"
-    r"|capitals?|concise|clear(?:ly)?|bold|headings?|markdown)\b",
+    starts=r"(?:(?:(?:i|we) )?(?:also )?needs? to )?(?:provide|ensure|write|state|include|give"
+    r"|explain|keep|present|add|output|format|end|start|begin|uses?|return|stick|match)\b"
+    r"[^.]{0,60}\b(?:answers?|response|reply|line|format(?:ting)?|sentences?|style|indentation"
+    r"|code block|exact|wording|fluff|comments?|steps?|reasoning|output|question|tone|bullet"
+    r"|trailing|periods?|commas?|spaces?|punctuation|capitals?|concise|clear(?:ly)?|bold|headings?"
+    r"|markdown)\b",
 )
 """Notes on the form of the answer."""
 
 _BOASTS = re.compile(
     r"(?:this|that) way,? (?:i'm|i am|i|we|we're|it|my)\b"
     r"|(?:this|that|it|which|the) ?(?:\w+ ){0,2}(?:approach|response|answer|way|reply)?"
-    r" ?(?:also )?(?:aligns? with|adheres? to|complies with|covers? (?:all|the|everything)"
+    r" ?(?:also )?(?:should )?(?:aligns? with|adheres? to|compl(?:y|ies) with"
+    r"|covers? (?:all|the|everything)"
     r"|ensures? (?:that )?(?:the|i|we|my|clarity|safety|compliance)|meets? (?:all|the)"
     r"|satisf\w+ (?:all|the)|should (?:cover|address|satisf\w+|meet|suffice|help the))\b"
     r"|(?:i (?:also )?(?:need to |should |must )?)?make sure\b"
@@ -110,6 +116,19 @@ _BOASTS = re.compile(
     re.IGNORECASE,
 )
 """Praise of the answer that is planned."""
+
+_RULES = Cue(
+    r"\b(?:the|our|usage|safety|content|misinformation|privacy|\w+-harm|these|those|any|all)"
+    r" (?:\w+ )?(?:polic(?:y|ies)|guidelines?)\b"
+    r"|\bpolicy (?:says?|states?|section|also)\b|\bdisallowed\b|\bsection \d+ says"
+    r"|\bit says (?:that )?(?:i|we|the ai) (?:can|must|should)",
+    ("polic", "guideline", "disallowed", "section", "it says"),
+)
+"""The rules that the model works under."""
+_RULES_TERMS = stems(["policy", "policies", "guideline", "guidelines", "disallowed"])
+
+OBLIGES = re.compile(r"we (?:need|should)\b|we must (?!have|be)", re.IGNORECASE)
+"""What is to be done for the answer rather than what was found."""
 
 _GUESSES = Cue(
     r"\b(?:maybe|perhaps|probably|likely)(?: that)? (?:the|this|it's a) (?:user|problem|question"
@@ -124,7 +143,8 @@ _ASIDE = re.compile(r"[(（][^()（）=]*[)）]\W*$")
 _CHINESE_PLANS = re.compile(
     r"(?:最后|结尾|开头|然后|接着|首先)[，,]?.{0,8}?"
     r"(?:留个|用|加上|确保|提供|提醒|总结|强调|说明|提问|补充|检查|给出|列出|使用)"
-    r"|检查|确保|避免|作为(?:思考|回答)|为了确保|结尾|保持|注意|强调|语气|结构"
+    r"|检查|确保|避免|作为(?:思考|回答)|为了确保|结尾|保持|注意|强调|语气|结构|还[要需得]|同时要"
+    r"|这样.{0,6}(?:逻辑|结构|条理|用户|读者|回答)"
 )
 """What the answer is going to have."""
 
@@ -170,6 +190,14 @@ _VERBS = (
 )
 IMPERATIVES = frozenset(_VERBS.split())
 """First words of a sentence that says what the answer should do."""
+
+
+def cites_rules(text: str, folded: str, prompt_terms: frozenset[str]) -> bool:
+    """Whether a sentence cites the rules that the model works under, and the prompt does not.
+
+    folded: the text after casefold().
+    """
+    return _RULES.search(text, folded) and prompt_terms.isdisjoint(_RULES_TERMS)
 
 
 def is_about_the_answer(text: str, folded: str) -> bool:

@@ -128,6 +128,12 @@ def test_openers_and_marks_are_taken_off(said: str, shown: str) -> None:
         "So the calculations are accurate.",
         "Perhaps the user meant another kind of tank.",
         "(Polite, welcoming and direct for a first line.)",
+        "The policy also states that tanks of diesel fuel are allowed.",
+        "It says I can't share what the lorry carries without permission.",
+        "I will give the steps, then the reason for each.",
+        "Need to present the 30 days clearly and concisely.",
+        "This should comply with the rules for diesel fuel.",
+        "还要注意燃料的价格，读者可能会问。",
         "URL: https://weather.example/cities/10/days",
         "最后留个钩子比较稳妥，读者会喜欢。",
         "检查是否有遗漏的步骤或材料。",
@@ -178,6 +184,21 @@ def test_the_closing_is_what_the_lines_do_not_show() -> None:
     lines, summary = extractive(f"{PADDING}So the answer is 733 litres.\n")
     assert lines
     assert summary.closing == "The answer is 733 litres."
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "Given the doubt, I'll go with the usual reading and answer Yes, because of the costs.",
+        "Hence the last station sells exactly 42 of all the tickets.",
+    ],
+)
+@pytest.mark.parametrize("budget", [30, 60, 120])
+def test_a_result_that_is_recognized_is_in_the_summary(result: str, budget: int) -> None:
+    """Other statements speak more of what the whole reasoning speaks of."""
+    _, summary = extractive(f"{PADDING}{result}\nThe user may like it.\n", budget=budget)
+    assert summary.closing in ("", result) or result.endswith(summary.closing[1:])
+    assert result.split()[-1] in summary.text
 
 
 def test_lines_that_repeat_the_prompt_are_not_in_the_summary() -> None:

@@ -51,6 +51,10 @@ class Choices:
         """See Turn.feed."""
         return self._number([turn.feed(lines, now) for turn in self._turns])
 
+    def tick(self, now: float) -> list[Event]:
+        """See Turn.tick."""
+        return self._number([turn.tick(now) for turn in self._turns])
+
     def close(self, now: float) -> list[Event]:
         """See Turn.close."""
         return self._number([turn.close(now) for turn in self._turns])

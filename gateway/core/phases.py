@@ -11,6 +11,7 @@ model's text has.
 
 from collections.abc import Mapping
 from enum import IntEnum
+from math import inf
 from typing import Any
 
 from gateway.config import ReasoningMode
@@ -27,7 +28,7 @@ from gateway.core.events import (
     Thoughts,
 )
 from gateway.core.stats import TurnStats
-from gateway.core.summarizers import Summarizer, Summary
+from gateway.core.summarizers import LINE_WITHIN_S, Summarizer, Summary
 from gateway.core.thought_log import ThoughtLog
 from gateway.core.tokens import size
 
@@ -66,6 +67,8 @@ class Phases:
         """The last text was reasoning, or none has come yet."""
         self.now = 0.0
         """Monotonic seconds."""
+        self.line_due_at = inf
+        """When the summarizer is told to hurry, in seconds of the same clock."""
         self.answer: list[str] | None = [] if keeps_answer else None
         """The answer so far, where another upstream may have to go on with it."""
         self._events: list[Event] = []
@@ -93,12 +96,22 @@ class Phases:
         self._stats.reasoning_bytes += size(text)
         if self.phase is Phase.PROMPT:
             self.phase = Phase.REASONING
+            if self._shows_summary:
+                self.line_due_at = self.now + LINE_WITHIN_S
         self._mark("first_reasoning_ms")
         if self.shows_trace:
             self._events.append(ReasoningDelta(text))
         self._log.add(text)
         if self._shows_summary and self.phase is Phase.REASONING:
             self._events.extend(map(self._summary_delta, self._summarizer.feed(text)))
+
+    def hurry(self) -> None:
+        """The model has thought for LINE_WITHIN_S without a line: makes the best there is."""
+        if self.phase is Phase.REASONING:
+            self.line_due_at = self.now + LINE_WITHIN_S
+            self._events.extend(map(self._summary_delta, self._summarizer.hurry()))
+        else:
+            self.line_due_at = inf
 
     def take_output(self, text: str) -> None:
         """Takes a piece of the answer."""
@@ -184,6 +197,7 @@ class Phases:
 
     def _summary_delta(self, line: str) -> SummaryDelta:
         self._mark("first_summary_ms")
+        self.line_due_at = self.now + LINE_WITHIN_S
         return SummaryDelta(line)
 
     def _mark(self, name: str) -> None:

@@ -3,6 +3,7 @@
     turn.start(now)                     -> the prompt summary
     turn.call(upstream, model)             this upstream is asked now
     turn.feed(lines, now)               -> the events of one read
+    turn.tick(now)                      -> the events that are due although nothing has arrived
     turn.close(now)                     -> the upstream's body has ended
     turn.fail(error, now)               -> something broke; text that was held back comes out first
     turn.next_effect(now)               -> something for the relay to do, or None; see core.effects
@@ -184,7 +185,15 @@ class Turn:
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
         """Takes the lines of one read, without line ends."""
         self._take_parts(self._reader.feed(lines), now)
-        return self._phases.take_events()
+        return self.tick(now)
+
+    def tick(self, now: float) -> list[Event]:
+        """Called now and then while nothing arrives: a line of the summary may be due."""
+        phases = self._phases
+        if now >= phases.line_due_at:
+            phases.now = now
+            phases.hurry()
+        return phases.take_events()
 
     def close(self, now: float) -> list[Event]:
         """The upstream's body has ended, after the answer or before."""
@@ -349,6 +358,8 @@ class Turn:
         if phases.thinking:
             phases.now = now
             phases.take_reasoning(text)
+            if now >= phases.line_due_at:
+                phases.hurry()
             return phases.take_events()
         self._stats.output_bytes += text_bytes
         if phases.answer is not None:

@@ -1,7 +1,7 @@
 """Looks at all runs and deliveries about once a second, so that no timer is started for each read.
 
-It enforces the time limits, sends heartbeats, finds clients that have left or do not read, and has
-what was kept long enough forgotten.
+It enforces the time limits, sends heartbeats and the summary's lines that are due, finds clients
+that have left or do not read, and has what was kept long enough forgotten.
 """
 
 import socket
@@ -75,6 +75,8 @@ class Sweeper:
                     continue
                 if (error := _overdue(run, now)) is not None:
                     run.fail(error)
+                elif events := run.turn.tick(now):
+                    run.queue.publish(events, now)
             for delivery in list(self._deliveries):
                 if delivery.left is None:
                     self._send_heartbeat(delivery, now)

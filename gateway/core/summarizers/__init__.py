@@ -4,7 +4,7 @@ To add a summarizer: one file with a :class:`Summarizer`, one line here.
 """
 
 from gateway.config import Detail
-from gateway.core.summarizers.base import Summarizer, Summary
+from gateway.core.summarizers.base import LINE_WITHIN_S, Summarizer, Summary
 from gateway.core.summarizers.choice import MODEL, OFF, Summarizers
 from gateway.core.summarizers.extractive import ExtractiveSummarizer
 from gateway.core.summarizers.prompt import Prompt, prompt_of
@@ -12,6 +12,7 @@ from gateway.core.summarizers.written import WrittenSummarizer
 
 __all__ = [
     "BUDGET_WORDS",
+    "LINE_WITHIN_S",
     "MODEL",
     "OFF",
     "SUMMARIZERS",

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from gateway.core.effects import AskSummaryModel, SummaryReply
 
+LINE_WITHIN_S = 15.0
+"""Seconds of thinking without a line after which the summarizer is told to hurry."""
+
 
 class Summary(NamedTuple):
     """The summary of a reasoning that is over."""
@@ -32,6 +35,13 @@ class Summarizer:
     def feed(self, text: str) -> list[str]:
         """Takes the next piece of reasoning; returns the live lines that are due, mostly none."""
         raise NotImplementedError
+
+    def hurry(self) -> list[str]:
+        """LINE_WITHIN_S have brought no line: returns the best there is.
+
+        If there is none yet, the next statement makes a line.
+        """
+        return []
 
     def ask(self, now: float) -> AskSummaryModel | None:
         """Returns the next call of the summary model; None if none is due or one is under way."""

@@ -64,6 +64,10 @@ class ExtractiveSummarizer(Summarizer):
             return []
         return [line for sentence in sentences[-_MAX_SENTENCES:] for line in self._take(sentence)]
 
+    def hurry(self) -> list[str]:
+        line = self._live.hurry(self._counts, self._reader.position)
+        return [line] if line is not None else []
+
     def feed_written(self, text: str) -> None:
         """Takes whole sentences that a model wrote for the reader: they are worth more."""
         self._is_written = True
@@ -103,10 +107,6 @@ class ExtractiveSummarizer(Summarizer):
         fallback = self._pool[-1].text if self._pool else self._last
         return cut(one_line(fallback), max_words)
 
-    def _take(self, sentence: Sentence) -> list[str]:
-        lines = []
-        self._last = sentence.text
-        self._live.pass_by(len(sentence.text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
     def _choose(self, max_words: float) -> list[Statement]:
         """The statements of the summary proper. If they do not say the result, it comes first."""
         pool, counts, position = self._candidates(), self._counts, self._reader.position
@@ -116,6 +116,10 @@ class ExtractiveSummarizer(Summarizer):
             return chosen
         return select(pool, counts, max_words, position, self._kept, result)
 
+    def _take(self, sentence: Sentence) -> list[str]:
+        lines = []
+        self._last = sentence.text
+        self._live.pass_by(len(sentence.text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
         reading = self._reader.read(sentence)
         if self._short is not None:
             self._keep_short(sentence)

@@ -8,18 +8,19 @@ from gateway.core.summarizers.statements import Statement
 from gateway.core.summarizers.text import shorten
 
 LINE_WORDS = 30
-FIRST_AFTER = 30
+FIRST_AFTER = 50
 """Tokens of reasoning before the first line …"""
 FIRST_LATEST = 250
-"""… after which a weaker statement will do."""
+"""… after which any statement will do."""
 AFTER = 190
 """Tokens between lines, at a new step of thought; the length of the reasoning adds to it."""
 GROWTH = 0.02
 AFTER_MOST = 250
 LATEST = 270
 """After this silence any statement will do, as soon as there is one."""
-GOOD, ANY = 0.85, -99.0
-"""The value that a line must have: when it is due, and after LATEST."""
+FIRST_GOOD, GOOD, ANY = 0.6, 0.85, -99.0
+"""The value that a line must have: the first, a later one when it is due, and after LATEST or when
+the summarizer is told to hurry."""
 ECHO = 0.8
 """What a first line loses if the prompt has all of its terms."""
 _REMEMBERED = 40
@@ -45,6 +46,7 @@ class LiveLines:
         self.shown: deque[frozenset[str]] = deque(maxlen=_REMEMBERED)
         """The terms of the lines so far."""
         self.count = 0
+        self._hurries = False
 
     def pass_by(self, tokens: float) -> None:
         """So many tokens of reasoning were read since the last call."""
@@ -61,11 +63,18 @@ class LiveLines:
             self._stretch.pop()
         self._rejected = min(self._rejected, len(self._stretch))
 
+    def hurry(self, counts: Mapping[str, float], position: int) -> str | None:
+        """The best line there is; if there is none, the next statement makes one."""
+        self._hurries = True
+        return self._line(counts, position, ANY)
+
     def first(self, counts: Mapping[str, float], position: int) -> str | None:
-        """The first line, as soon as there is something to say."""
+        """The first line, as soon as there is something to say; or a line that is overdue."""
+        if self._hurries:
+            return self._line(counts, position, ANY)
         if self.count or self._since < FIRST_AFTER:
             return None
-        return self._line(counts, position, GOOD if self._since < FIRST_LATEST else ANY)
+        return self._line(counts, position, FIRST_GOOD if self._since < FIRST_LATEST else ANY)
 
     def next(self, counts: Mapping[str, float], position: int, *, turns: bool) -> str | None:
         """A later line; `turns`: a new step of thought begins."""
@@ -93,6 +102,7 @@ class LiveLines:
         if best is None:
             return None
         self._since = 0.0
+        self._hurries = False
         self.shown.append(best.terms)
         self.count += 1
         return shorten(best.text, LINE_WORDS)

@@ -87,6 +87,11 @@ class WrittenSummarizer(Summarizer):
             self._show(lines)
         return lines
 
+    def hurry(self) -> list[str]:
+        lines = self._extract.hurry()
+        self._show(lines)
+        return lines
+
     def ask(self, now: float) -> AskSummaryModel | None:
         if self._is_asking or self._new_bytes < ASK_BYTES:
             return None

@@ -34,7 +34,7 @@ _POLICY = "; ".join(
 
 _CLASSIC_SCRIPTS = {"theme.js"}
 """Scripts that are not modules."""
-_LAZY = ("lazy/", "markdown/")
+_LAZY = ("lazy/", "markdown/", "vendor/")
 """The folders of the modules that the page loads when they are first needed."""
 _STATIC = Path(__file__).parent.parent / "static"
 _ONE_YEAR_S = 365 * 24 * 3600

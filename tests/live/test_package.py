@@ -99,8 +99,11 @@ def test_the_package_needs_what_requirements_txt_lists() -> None:
 def test_the_wheel_has_one_package_with_its_data(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"gateway"}
-    for data in ("py.typed", "templates/index.html", "static/turn.js", "core/summarizers"):
+    for data in ("py.typed", "templates/index.html", "core/summarizers"):
         assert any(name.startswith(f"gateway/{data}") for name in names), data
+    static = [path for path in (ROOT / "gateway/static").rglob("*") if path.is_file()]
+    packed = {name for name in names if name.startswith("gateway/static/")}
+    assert packed == {str(path.relative_to(ROOT)) for path in static}
     packed = {name for name in names if name.endswith(".toml")}
     assert packed == {str(path.relative_to(ROOT)) for path in (ROOT / "gateway").rglob("*.toml")}
 

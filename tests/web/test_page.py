@@ -1,12 +1,16 @@
 """The static files of the page: caching and compression."""
 
 import gzip
+import hashlib
 import re
 
 import pytest
 from flask.testing import FlaskClient
 
+from tests.programs import ROOT
+
 FILE = "/static/any/page.js"
+VENDOR = ROOT / "gateway/static/vendor"
 
 
 def test_static_files_are_immutable(client: FlaskClient) -> None:
@@ -56,3 +60,18 @@ def test_the_page_is_compressed_and_nothing_else(client: FlaskClient) -> None:
     assert packed.headers["Vary"] == "Accept-Encoding"
     for path in ("/health", "/v1/streams/none"):
         assert client.get(path, headers=accepts_gzip).content_encoding is None
+
+
+def test_the_libraries_are_as_they_were_published_and_have_their_licences() -> None:
+    sums = re.findall(r"^\| (\S+) \| \S+ \| (\w{64}) \|$", (VENDOR / "README.md").read_text(), re.M)
+    files = [file for file in VENDOR.rglob("*.*js") if file.is_file()]
+    assert dict(sums) == {
+        file.relative_to(VENDOR).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+    }
+    assert all((folder / "LICENSE").is_file() for folder in VENDOR.iterdir() if folder.is_dir())
+
+
+def test_a_library_is_served_as_a_script(client: FlaskClient) -> None:
+    with client.get("/static/any/vendor/markdown-it/markdown-it.esm.min.mjs") as file:
+        assert file.mimetype == "text/javascript"

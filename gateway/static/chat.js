@@ -48,6 +48,8 @@ export class Chat {
     this.#scroll = scroll;
     this.#answerNow = answerNow;
     this.#onAction = onAction;
+    // A library has arrived that draws formulas or colours code.
+    ui.turns.addEventListener("redrawn", () => scroll.follow());
   }
 
   /** Shows a conversation of the library or of the tab; resumes its turn if that still runs. */
@@ -214,10 +216,7 @@ export class Chat {
     for (const button of view.element.querySelectorAll("[data-do]")) {
       button.addEventListener("click", () => this.#onAction(button.dataset.do, turn, button));
     }
-    if (record.state !== "running") {
-      view.paint(record.marks.end ?? 0, true);
-      view.ready = view.ready.then(() => view.paint(record.marks.end ?? 0, true));
-    }
+    if (record.state !== "running") view.paint(record.marks.end ?? 0, true);
     return view;
   }
 

@@ -2,6 +2,7 @@
  *
  * A node is a string or `{tag, attrs, children}`. A string only ever becomes a text node. Tags and
  * attribute names are literals of this page's code, so a model's text cannot become an element.
+ * The attribute `style` is an object of declarations, as the page's policy forbids inline styles.
  */
 
 export const h = (tag, attrs = {}, ...children) => ({ tag, attrs, children: children.flat() });
@@ -15,9 +16,21 @@ const NAMESPACES = {
 function build(node, parent) {
   if (typeof node === "string") return new Text(node);
   const element = document.createElementNS(NAMESPACES[node.tag] ?? parent.namespaceURI, node.tag);
-  for (const [name, value] of Object.entries(node.attrs)) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(node.attrs)) {
+    if (name === "style") declare(element.style, value);
+    else element.setAttribute(name, value);
+  }
   element.append(...node.children.map((child) => build(child, element)));
   return element;
+}
+
+function declare(style, declarations) {
+  for (const [name, value] of Object.entries(declarations)) {
+    style.setProperty(
+      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      value,
+    );
+  }
 }
 
 /** Updates the children of `parent`, from index `offset` on, from `before` to `after`. */

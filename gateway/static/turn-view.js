@@ -3,6 +3,7 @@
 import { errorText } from "./error-text.js";
 import { AutoScroll } from "./follow.js";
 import { NOT_DETECTED } from "./record.js";
+import { addSheet } from "./sheet.js";
 import { GrowingText, setText, showAlert } from "./text.js";
 import { clock, count, duration, tokens } from "./units.js";
 
@@ -10,12 +11,27 @@ const STALL_MS = 8000;
 const LOST_MS = 45_000;
 const QUIET_MS = 1200; // after which something shows that the model still works
 
-const MARKDOWN = ["view", "blocks", "inline", "formula-marks", "math", "symbols", "links"];
+const MARKDOWN = [
+  "markdown/view",
+  "markdown/elements",
+  "markdown/parser",
+  "markdown/formula-marks",
+  "markdown/formula",
+  "markdown/code",
+  "markdown/libraries",
+  "markdown/links",
+  "markdown/memo",
+].map((name) => `${name}.js`);
+const MARKDOWN_IT = "vendor/markdown-it/markdown-it.esm.min.mjs";
+const here = (name) => new URL(name, import.meta.url).href;
 let markdown = null; // the promise of the class that draws answers
 
 /** Loads what draws the answers, when the first is near. All modules at once: they form a chain. */
 export function loadMarkdown() {
-  markdown ??= Promise.all(MARKDOWN.map((name) => import(`./markdown/${name}.js`))).then(
+  markdown ??= Promise.all([
+    ...[...MARKDOWN, MARKDOWN_IT].map((name) => import(here(name))),
+    addSheet(here("markdown/markdown.css")),
+  ]).then(
     ([view]) => view.MarkdownView,
     () => {
       markdown = null; // the next turn tries again
@@ -25,11 +41,12 @@ export function loadMarkdown() {
   return markdown;
 }
 
-/** Shows an answer as it is, if the modules could not be loaded. */
+/** Shows an answer as it is, until the modules are loaded, or if they could not be. */
 class PlainView {
   #element;
   constructor(element) {
     this.#element = element;
+    element.dataset.plain = "";
   }
   append(text) {
     this.#element.append(text);
@@ -44,7 +61,7 @@ class PlainView {
 export class TurnView {
   #record;
   #parts;
-  #answer = null; // the view that draws it, once it is loaded
+  #answer; // the view that draws it
   #answerDrawn = 0; // characters of the answer that the view has
   #summary;
   #liveSummary;
@@ -64,10 +81,9 @@ export class TurnView {
     this.#liveSummary = new GrowingText(this.#parts.liveLines);
     this.#trace = new GrowingText(this.#parts.traceLines);
     this.#traceScroll = new AutoScroll(this.#parts.traceLines);
-    /** Resolves when the answer can be drawn. */
-    this.ready = loadMarkdown().then((View) => {
-      this.#answer = new View(this.#parts.answer);
-    });
+    this.#answer = new PlainView(this.#parts.answer);
+    /** Resolves when the answer is drawn as Markdown. */
+    this.ready = loadMarkdown().then((View) => this.#drawWith(View));
     setText(this.#parts.prompt, record.prompt);
     this.#parts.prompt.hidden = !record.prompt;
     this.#showImages(record.images);
@@ -117,10 +133,21 @@ export class TurnView {
 
   #paintAnswer(chars) {
     const { answer } = this.#record;
-    if (!this.#answer) return answer !== "";
     this.#answer.append(answer.slice(this.#answerDrawn));
     this.#answerDrawn = answer.length;
     return this.#answer.paint(chars);
+  }
+
+  #drawWith(View) {
+    if (View === PlainView) return;
+    const { answer } = this.#parts;
+    answer.replaceChildren();
+    delete answer.dataset.plain;
+    this.#answer = new View(answer);
+    this.#answerDrawn = 0;
+    if (!this.#ended) return;
+    this.#paintAnswer();
+    this.#answer.close();
   }
 
   #paintThoughts(now) {
@@ -205,7 +232,7 @@ export class TurnView {
     const record = this.#record;
     const { note, foot, error, said, saidText, answer } = this.#parts;
     this.#endThinking(false);
-    this.#answer?.close();
+    this.#answer.close();
     answer.dataset.state = record.state;
     foot.hidden = false;
     setText(this.#parts.figures, this.#figures());

@@ -9,6 +9,7 @@ import { Pace } from "../pace.js";
 import { Record } from "../record.js";
 import { requestFor } from "../request.js";
 import { chosen } from "../settings.js";
+import { addSheet } from "../sheet.js";
 import { setText } from "../text.js";
 import { figures } from "../timeline.js";
 import { TurnView } from "../turn-view.js";
@@ -170,13 +171,7 @@ export async function showCompare(page) {
   field.focus();
 }
 
-const styled = new Promise((resolve) => {
-  const sheet = document.createElement("link");
-  sheet.rel = "stylesheet";
-  sheet.href = new URL("./compare.css", import.meta.url);
-  sheet.onload = sheet.onerror = resolve;
-  document.head.append(sheet);
-});
+const styled = addSheet(new URL("./compare.css", import.meta.url));
 
 async function ask() {
   const prompt = field.value.trim();

@@ -57,16 +57,14 @@ export function renameChat(id, title) {
   writeIndex(listChats().map((chat) => (chat.id === id ? { ...chat, title, renamed: true } : chat)));
 }
 
-/** Removes a conversation. Returns a function that brings it back. */
-export function deleteChat(id) {
-  const chats = listChats();
-  const text = localStorage.getItem(entryKey(id));
-  writeIndex(chats.filter((chat) => chat.id !== id));
-  localStorage.removeItem(entryKey(id));
+/** Removes conversations. Returns a function that brings them back. */
+export function deleteChats(ids) {
+  const removed = listChats().filter(({ id }) => ids.includes(id));
+  const texts = ids.map((id) => localStorage.getItem(entryKey(id)));
+  writeIndex(listChats().filter(({ id }) => !ids.includes(id)));
+  for (const id of ids) localStorage.removeItem(entryKey(id));
   return () => {
-    localStorage.setItem(entryKey(id), text);
-    const removed = chats.find((chat) => chat.id === id);
-    const restored = [removed, ...listChats()];
-    writeIndex(restored.sort((a, b) => b.at - a.at));
+    ids.forEach((id, i) => localStorage.setItem(entryKey(id), texts[i]));
+    writeIndex([...removed, ...listChats()].sort((a, b) => b.at - a.at));
   };
 }

@@ -103,6 +103,38 @@ def test_deleting_the_present_conversation_clears_the_page(kept):
     expect(kept.turns).to_have_count(1)
 
 
+def test_all_conversations_are_deleted_and_brought_back(kept):
+    titles(kept).first.click()
+    expect(kept.turns).to_have_count(1)
+    kept.page.get_by_test_id("chats").click()
+    delete_all = kept.page.get_by_test_id("chats-delete-all")
+    kept.page.get_by_test_id("chats-search").fill("hi")
+    expect(delete_all).to_be_hidden()
+    kept.page.get_by_test_id("chats-search").fill("")
+    delete_all.click()
+    expect(titles(kept)).to_have_count(0)
+    expect(kept.turns).to_have_count(0)
+    expect(delete_all).to_be_hidden()
+    expect(kept.page.locator("#chats-note")).to_have_text("2 conversations are deleted.")
+    stored = kept.page.evaluate("JSON.stringify([localStorage, sessionStorage])")
+    assert "2+2" not in stored
+    assert "Nice to meet" not in stored
+
+    undo = kept.page.get_by_test_id("chats-undo")
+    expect(undo).to_be_focused()
+    undo.click()
+    expect(titles(kept)).to_have_text(["What is 2+2?", "hi"])
+    expect(kept.answer).to_have_text("2 + 2 = 4.")
+    titles(kept).last.click()
+    expect(kept.answer).to_have_text(ANSWER)
+
+    kept.page.get_by_test_id("chats").click()
+    delete_all.click()
+    kept.page.reload()
+    kept.page.get_by_test_id("chats").click()
+    expect(kept.page.locator("#chats-note")).to_have_text("No conversations yet.")
+
+
 def test_a_turn_goes_on_while_another_conversation_is_open(demo):
     demo.ask_and_wait("hi", model="default")
     demo.page.get_by_test_id("new-chat").click()

@@ -1,7 +1,9 @@
-/** The drawer with this browser's conversations: search, open, rename, delete with undo, save. */
+/** The drawer with this browser's conversations: search, open, rename, save, delete one or all with
+ * undo. */
 
-import { deleteChat, listChats, loadChat, renameChat } from "../library.js";
+import { deleteChats, listChats, loadChat, renameChat } from "../library.js";
 import { setText } from "../text.js";
+import { count } from "../units.js";
 import { saveAs } from "./save.js";
 
 const $ = (selector) => document.querySelector(selector);
@@ -10,10 +12,11 @@ const search = $("#chats-search");
 const list = $("#chats-list");
 const note = $("#chats-note");
 const undo = $("#chats-undo");
+const removeAll = $("#chats-delete-all");
 const template = $("#chat-template");
 
 let page = null; // {chat, newChat} of the last call
-let bringBack = null; // brings the conversation back that was deleted last
+let bringBack = null; // brings back what was deleted last
 
 export function showChats(context) {
   page = context;
@@ -41,6 +44,7 @@ function draw() {
   list.replaceChildren(...found.map(row));
   const empty = words ? "No conversation contains this." : "No conversations yet.";
   if (!bringBack) setText(note, found.length ? "" : empty);
+  removeAll.hidden = Boolean(words) || chats.length < 2; // not what the search has found
   const isEmpty = !page.chat.conversation.turns.length;
   for (const button of dialog.querySelectorAll("[data-save]")) button.disabled = isEmpty;
 }
@@ -57,7 +61,7 @@ function row({ id, title, at }) {
   remove.setAttribute("aria-label", `Delete “${title}”`);
   open.addEventListener("click", () => openChat(id));
   rename.addEventListener("click", () => startRename(item, id, title));
-  remove.addEventListener("click", () => deleteAndOffer(id, title));
+  remove.addEventListener("click", () => deleteAndOffer([id], `“${title}” is deleted.`));
   return item;
 }
 
@@ -105,16 +109,17 @@ function startRename(item, id, title) {
   field.select();
 }
 
-function deleteAndOffer(id, title) {
-  const isShown = id === page.chat.conversation.id;
+function deleteAndOffer(ids, said) {
+  const { id } = page.chat.conversation;
+  const isShown = ids.includes(id);
   if (isShown) page.newChat();
-  const restore = deleteChat(id);
+  const restore = deleteChats(ids);
   bringBack = () => {
     restore();
     if (isShown && !page.chat.conversation.turns.length) page.chat.open(id, loadChat(id));
   };
   draw();
-  setText(note, `“${title}” is deleted.`);
+  setText(note, said);
   undo.hidden = false;
   undo.focus();
 }
@@ -132,6 +137,10 @@ undo.addEventListener("click", () => {
   forgetDeleted();
   draw();
   search.focus();
+});
+removeAll.addEventListener("click", () => {
+  const ids = listChats().map(({ id }) => id);
+  deleteAndOffer(ids, `${count(ids.length, "conversation")} are deleted.`);
 });
 for (const button of dialog.querySelectorAll("[data-save]")) {
   button.addEventListener("click", () => saveAs(button.dataset.save, page.chat.conversation));

@@ -9,6 +9,7 @@ from gateway.apis import ChatRequest
 from gateway.config import ANONYMOUS, Principal, ReasoningMode, UpstreamConfig
 from gateway.core.choices import Choices
 from gateway.core.families import Families
+from gateway.core.families.evidence import shows_other_turns
 from gateway.core.reading import Reading
 from gateway.core.summarizers import BUDGET_WORDS, MODEL, OFF, Prompt, Summarizers, prompt_of
 from gateway.core.thoughts import ThoughtRecord
@@ -122,7 +123,7 @@ class TurnFactory:
     def learn(self, run: Run) -> None:
         """Notes what a turn showed of how its model marks reasoning."""
         observation = run.turn.observation()
-        if observation is None:
+        if observation is None or not shows_other_turns(observation, run.request.body):
             return
         lease = run.lease
         now_known = self._families.turns.note(lease.upstream, lease.model, observation)

@@ -127,6 +127,23 @@ def decide(
     return Belief("reasoning" if always else "undecided", "family")
 
 
+def shows_other_turns(observation: Observation, body: Mapping[str, Any]) -> bool:
+    """Whether what a turn showed is true of other requests to the same model as well.
+
+    It is not where the request itself has shaped the text: by a switch for the reasoning, a stop
+    sequence, a grammar, or the beginning of the answer. Else the requests of one user would decide
+    how the answers to all others are read. A label is true of all, unless it was asked for.
+    """
+    switch = read_switch(body)
+    if observation == "labelled":
+        return switch != "labels asked for"
+    messages = body.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    is_begun = isinstance(last, Mapping) and last.get("role") == "assistant"
+    shaped = any(body.get(name) for name in ("stop", *_GRAMMARS)) or asks_for_json(body)
+    return switch is None and not is_begun and not shaped
+
+
 Switch = Literal["thinking off", "hidden", "labels asked for", "unlabelled"]
 
 
@@ -185,14 +202,19 @@ def _turns_thinking_off(body: Mapping[str, Any]) -> bool:
 _ON_SWITCHES = ("enable_thinking", "thinking", "think", "enable_reasoning")
 """Members whose value `false` turns thinking off, in a body or in its chat_template_kwargs."""
 _FORMATS = ("json_object", "json_schema")
-_GRAMMARS = ("guided_json", "json_schema")
+_JSON_SCHEMAS = ("guided_json", "json_schema")
 """vLLM's member and llama.cpp's."""
+_GRAMMARS = (
+    *("grammar", "regex", "ebnf", "structured_outputs", "structural_tag"),
+    *("guided_regex", "guided_choice", "guided_grammar"),
+)
+"""Members with which servers constrain a text that need not be JSON."""
 
 
 def asks_for_json(body: Mapping[str, Any]) -> bool:
     """Whether the answer has to be JSON: then a text that begins like JSON is the answer."""
     named = _mapping(body.get("response_format")).get("type") in _FORMATS
-    return named or any(body.get(name) for name in _GRAMMARS)
+    return named or any(body.get(name) for name in _JSON_SCHEMAS)
 
 
 def _has_no_reasoning_tokens(usage: Mapping[str, Any] | None) -> bool:

@@ -14,6 +14,7 @@ from gateway.core.families.evidence import (
     Turns,
     decide,
     read_switch,
+    shows_other_turns,
 )
 from tests.core.scripted import DONE, FINISH, contents, delta, finish, lines, make_turn, run, text
 
@@ -86,6 +87,37 @@ def test_every_spelling_of_a_switch_is_understood(
 ) -> None:
     for body in bodies:
         assert read_switch(body) == switch, body
+
+
+ASK = {"role": "user", "content": "Hi"}
+SHAPED: list[dict[str, Any]] = [
+    {"stop": ["</think>"]},
+    {"response_format": {"type": "json_object"}},
+    {"guided_choice": ["a", "b"]},
+    {"grammar": "root ::= x"},
+    {"messages": [ASK, {"role": "assistant", "content": "The answer"}]},
+]
+
+
+@pytest.mark.parametrize("body", [*OFF, *HIDDEN, *LABELS, *UNLABELLED, *SHAPED])
+def test_a_text_that_the_request_has_shaped_shows_nothing_of_others(body: dict[str, Any]) -> None:
+    assert not shows_other_turns("unmarked", body)
+    assert not shows_other_turns("unopened end", body)
+
+
+@pytest.mark.parametrize("body", [{}, {"messages": [ASK], "tools": [{}], "stop": None}])
+def test_any_other_text_shows_how_the_model_answers(body: dict[str, Any]) -> None:
+    assert shows_other_turns("unmarked", body)
+
+
+@pytest.mark.parametrize("body", [*NOTHING, *OFF, *SHAPED])
+def test_a_label_shows_that_the_server_labels(body: dict[str, Any]) -> None:
+    assert shows_other_turns("labelled", body)
+
+
+@pytest.mark.parametrize("body", LABELS)
+def test_a_label_that_was_asked_for_shows_nothing_of_others(body: dict[str, Any]) -> None:
+    assert not shows_other_turns("labelled", body)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ _WORDS: dict[Meaning, str] = {
         max_completion_tokens max_tokens_reached token_limit token_limit_reached limit
         length_limit truncated model_length context_length context_length_exceeded context_window
         context_window_exceeded model_context_window_exceeded exceed_context_length
+        max_time time_limit repetition incomplete
         """,
     "filtered": """
         content_filter content_filtered content_policy content_policy_violation contentfilter
@@ -43,6 +44,19 @@ _WORDS: dict[Meaning, str] = {
         unexpected_tool_call too_many_tool_calls missing_thought_signature invalid_tool_call
         """,
 }
+_STEMS: tuple[tuple[Meaning, str], ...] = (
+    ("filtered", "content_filter content_policy safety moderat toxic guardrail"),
+    (
+        "broken",
+        """
+        error abort cancel fail exception crash kill timeout timed_out disconnect interrupt preempt
+        evict overload unavailable out_of_memory capacity rate_limit quota insufficient malformed
+        """,
+    ),
+    ("length", "max_tokens max_length token_limit length_limit context_length context_window"),
+)
+"""Parts of words that are not in the table: what a server makes up still says what it means."""
+_BY_STEM = tuple((meaning, re.compile("|".join(stems.split()))) for meaning, stems in _STEMS)
 _MEANINGS: dict[str, Meaning] = {
     word: meaning for meaning, words in _WORDS.items() for word in words.split()
 }
@@ -58,8 +72,10 @@ _AS_THEY_COME = frozenset({"function_call"})
 def meaning_of(reason: str) -> Meaning:
     """What a server's word means, in any spelling: `MAX_TOKENS`, `maxTokens`, `max-tokens`."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", reason.strip())
-    word = re.sub(r"[\W_]+", "_", spaced).strip("_").lower()
-    return _MEANINGS.get(word.removeprefix("finish_reason_"), "unknown")
+    word = re.sub(r"[\W_]+", "_", spaced).strip("_").lower().removeprefix("finish_reason_")
+    if (known := _MEANINGS.get(word)) is not None:
+        return known
+    return next((meaning for meaning, stems in _BY_STEM if stems.search(word)), "unknown")
 
 
 def canonical(reason: str) -> str:

@@ -79,7 +79,7 @@ class Finish(msgspec.Struct, frozen=True):
     reason: str
     """See gateway.core.finish_reasons; never one of a broken end, which is a Fault."""
     stop_sequence: str | None = None
-    """Which of the request's stop sequences it was, where the server says it."""
+    """Which of the request's stop sequences it was, where the server says it; "": one of them."""
 
 
 class End(msgspec.Struct, frozen=True):

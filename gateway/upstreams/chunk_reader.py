@@ -24,15 +24,15 @@ _KNOWN_IN_CHUNK = (
     *("obfuscation", "p", "padding"),  # random padding
 )
 _KNOWN_IN_CHOICE = (
-    *("index", "delta", "message", "logprobs", "finish_reason", "error"),
+    *("index", "delta", "message", "text", "logprobs", "finish_reason", "error"),
     *("phases", "obfuscation", "padding"),
 )
 _OBJECT_OR_NULL, _LIST_OR_NULL = (dict, NoneType), (list, NoneType)
 _decode = msgspec.json.Decoder().decode
 
 Chunk = dict[str, Any]
-"""A chunk of a stream, or an answer in one piece. Its `choices`, their deltas and messages, and its
-`usage` have the types that OpenAI gives them; any other member may be anything."""
+"""A chunk of a stream, or an answer in one piece. Its `choices`, their deltas and messages have
+the types that OpenAI gives them; any other member may be anything."""
 
 
 def decode_chunk(data: bytes) -> Chunk | None:
@@ -45,8 +45,8 @@ def decode_chunk(data: bytes) -> Chunk | None:
 
 
 def _is_chunk(value: Mapping[str, Any]) -> bool:
-    choices, usage = value.get("choices"), value.get("usage")
-    if not isinstance(usage, _OBJECT_OR_NULL) or not isinstance(choices, _LIST_OR_NULL):
+    choices = value.get("choices")
+    if not isinstance(choices, _LIST_OR_NULL):
         return False
     for choice in choices or ():
         if not isinstance(choice, dict):
@@ -55,6 +55,11 @@ def _is_chunk(value: Mapping[str, Any]) -> bool:
         if not isinstance(delta, _OBJECT_OR_NULL) or not isinstance(message, _OBJECT_OR_NULL):
             return False
     return True
+
+
+def _index_of(choice: Mapping[str, Any]) -> Any:
+    index = choice.get("index")
+    return int(index) if isinstance(index, str) and index.isdecimal() else index or 0
 
 
 class ChunkReader:
@@ -69,6 +74,8 @@ class ChunkReader:
         """The choices that were read, of any index: one or more a chunk."""
         self.answer_id = ""
         """The id that the upstream has given its answer."""
+        self.has_finish_reason = False
+        """The choice has ended, for a good reason."""
         self.deltas = DeltaReader(parts, is_probe=is_probe)
         self._parts = parts
         self._index = choice
@@ -90,10 +97,10 @@ class ChunkReader:
         usage_elsewhere: Any = None
         for choice in chunk.get("choices") or ():
             self.choices += 1
-            if (choice.get("index") or 0) == self._index:
+            if _index_of(choice) == self._index:
                 self._choice(choice, text_in)
             usage_elsewhere = usage_elsewhere or choice.get("usage")  # as Moonshot sends it
-        if usage := chunk.get("usage"):
+        if (usage := chunk.get("usage")) and isinstance(usage, dict):
             self._parts.add(Usage(usage))
             return
         if usage_elsewhere is None and isinstance(groq := chunk.get("x_groq"), dict):
@@ -108,9 +115,7 @@ class ChunkReader:
         if new := self._of_chunk.changed(chunk):
             self._parts.add(Other(chunk=new))
         for choice in chunk.get("choices") or ():
-            if (choice.get("index") or 0) == self._index and (
-                new := self._of_choice.changed(choice)
-            ):
+            if _index_of(choice) == self._index and (new := self._of_choice.changed(choice)):
                 self._parts.add(Other(choice=new))
 
     def _name_answer(self, chunk: Chunk) -> None:
@@ -124,24 +129,53 @@ class ChunkReader:
             self._parts.add(Other(chunk=given))
 
     def _choice(self, choice: dict[str, Any], text_in: tuple[str, ...]) -> None:
-        self.deltas.read(next(filter(None, map(choice.get, text_in)), {}))
+        delta = next(filter(None, map(choice.get, text_in)), None) or self._text_elsewhere(choice)
+        self.deltas.read(delta)
         if (logprobs := choice.get("logprobs")) and isinstance(logprobs, dict):
             self._parts.add(Other(choice={"logprobs": logprobs}))
-        error, reason = choice.get("error"), choice.get("finish_reason")
+        error, reason = choice.get("error") or delta.get("error"), choice.get("finish_reason")
         if error not in ABSENT:
             self._parts.add(self._errors.fault(words_of({"error": error}, self._errors.redact)))
         elif reason not in _UNFINISHED:
-            self._finish(str(reason), choice)
+            self._finish(reason, choice)
 
-    def _finish(self, reason: str, choice: Mapping[str, Any]) -> None:
-        if meaning_of(reason) == "broken":
+    def _text_elsewhere(self, choice: Mapping[str, Any]) -> dict[str, Any]:
+        """What a choice without a delta says: some servers answer in one chunk of a stream, with a
+        message, others send the text alone.
+
+        A later message only repeats the answer.
+        """
+        if isinstance(text := choice.get("text"), str):
+            return {"content": text}
+        message = choice.get("message")
+        is_first = self.choices == 1 and not self._is_probe
+        return message if is_first and isinstance(message, dict) else {}
+
+    def _finish(self, given: Any, choice: Mapping[str, Any]) -> None:
+        # An object is SGLang's own form. OpenRouter has the word of the server behind it, too.
+        reason = str(given.get("type", given) if isinstance(given, dict) else given)
+        native = choice.get("native_finish_reason")
+        meaning = meaning_of(reason)
+        if meaning in ("finished", "unknown") and meaning_of(str(native)) == "broken":
+            reason, meaning = str(native), "broken"
+        if meaning == "broken":
             message = f"The upstream broke off its answer with the finish reason {reason[:100]!r}."
             self._parts.add(Fault(message, "upstream_broke_off"))
-        else:
-            self._parts.add(Finish(canonical(reason), _stop_sequence(choice)))
+            return
+        self.has_finish_reason = True
+        self.deltas.finish_calls()
+        self._parts.add(Finish(canonical(reason), _stop_sequence(reason, given, choice)))
 
 
-def _stop_sequence(choice: Mapping[str, Any]) -> str | None:
-    """The text that stopped the model, in vLLM's place or SGLang's. A number is a token's."""
-    found = (choice.get("stop_reason"), choice.get("matched_stop"))
-    return next((text for text in found if isinstance(text, str)), None)
+_STOP_SEQUENCE_IN = ("stop_reason", "matched_stop", "stop_sequence", "stopping_word")
+"""Members of a choice: vLLM's, SGLang's, Anthropic's, llama.cpp's."""
+_STOPPED_BY_SEQUENCE = ("stop_sequence", "stop_string", "stop_word")
+
+
+def _stop_sequence(reason: str, given: Any, choice: Mapping[str, Any]) -> str | None:
+    """The text that stopped the model, "" where it is not named. A number is a token's."""
+    found = [choice.get(name) for name in _STOP_SEQUENCE_IN]
+    if isinstance(given, dict):
+        found.append(given.get("matched"))
+    named = next((text for text in found if isinstance(text, str)), None)
+    return "" if named is None and reason.lower() in _STOPPED_BY_SEQUENCE else named

@@ -5,21 +5,27 @@ from typing import Any
 from gateway.core.parts import Content, Label, Other, Reasoning, ToolCalls
 from gateway.upstreams.delta_texts import (
     LABELLED,
+    LITELLMS,
     MIRRORS,
     is_flagged_thought,
-    joined_texts,
+    is_thought,
     reasoning_of,
+    text_in,
+    thought_in,
 )
 from gateway.upstreams.part_joiner import PartJoiner
 from gateway.upstreams.signed import SignedReader
 from gateway.upstreams.stream_errors import bad_chunk
-from gateway.upstreams.tool_calls import ToolCallIndexer, clean_function
+from gateway.upstreams.tool_calls import ToolCallReader
 from gateway.upstreams.unknown_members import unknown_members
 
 _KNOWN = frozenset(
     {"role", "content", "tool_calls", "reasoning_opaque", "extra_content", *LABELLED, *MIRRORS}
 )
 """What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
+_LABELS = frozenset({*LABELLED, *MIRRORS})
+_CALLS = ("tool_use", "tool_call", "function_call")
+"""Types of the items of a content list that are tool calls."""
 _TAG = "<thought>"
 """What Google's flagged thoughts may begin with."""
 
@@ -34,7 +40,9 @@ class DeltaReader:
         self._is_probe = is_probe
         self._has_label = is_probe
         """There was a field for reasoning."""
-        self._calls = ToolCallIndexer()
+        self._calls = ToolCallReader()
+        self._old_call = ToolCallReader()
+        """Of the call of OpenAI's old kind, which an answer has one of."""
         self._signed = SignedReader()
         self.reasoning_field = ""
         """The member of LABELLED in which the reasoning comes; "" while unknown."""
@@ -55,15 +63,19 @@ class DeltaReader:
                 self._flagged(content)
             else:
                 self._text(Content, content)
-        elif isinstance(content, list):
-            for item in content:
+        elif content:
+            for item in content if isinstance(content, list) else [content]:
                 self._item(item)
         calls = delta.get("tool_calls")
-        if calls and isinstance(calls, list):
-            self._tool_calls(calls)
+        if calls and isinstance(calls, list | dict):
+            self._tool_calls(calls if isinstance(calls, list) else [calls])
         other = unknown_members(delta, _KNOWN)
-        if isinstance(call := other.get("function_call"), dict):
-            other["function_call"] = clean_function(call)
+        if isinstance(call := other.pop("function_call", None), dict) and not calls:
+            other |= self._function_call(call)
+        if isinstance(inner := other.pop(LITELLMS, None), dict) and (
+            kept := unknown_members(inner, _KNOWN)
+        ):
+            other[LITELLMS] = kept
         if other:
             self._parts.add(Other(other))
 
@@ -79,15 +91,34 @@ class DeltaReader:
         if not self._is_probe and (signed := self._signed.read(delta)) is not None:
             self._parts.add(signed)
         if not self._has_label:
-            self._has_label = bool(reasoning) or not delta.keys().isdisjoint(LABELLED)
+            self._has_label = bool(reasoning) or not delta.keys().isdisjoint(_LABELS)
             if self._has_label and not reasoning:
                 self._parts.add(Label())
         self._text(Reasoning, reasoning)
 
+    def finish_calls(self) -> None:
+        """The model has ended its answer: adds what is left of the tool calls."""
+        for delta in self._calls.finish():
+            self._parts.add_piece(ToolCalls, delta)
+        for delta in self._old_call.finish():
+            self._parts.add(Other({"function_call": delta["function"]}))
+
+    @property
+    def is_within_arguments(self) -> bool:
+        """The arguments of a tool call have begun and not ended."""
+        return self._calls.is_within_arguments
+
+    def _function_call(self, call: dict[str, Any]) -> dict[str, Any]:
+        """What a piece of a call of the old kind adds."""
+        delta = self._old_call.read({"index": 0, "function": call})
+        return {"function_call": delta["function"]} if delta is not None else {}
+
     def _tool_calls(self, calls: list[Any]) -> None:
         for call in calls:
-            if isinstance(call, dict) and not self._calls.has_too_many:
-                self._parts.add_piece(ToolCalls, self._calls.with_index(call))
+            if not isinstance(call, dict) or self._calls.has_too_many:
+                continue
+            if (delta := self._calls.read(call)) is not None:
+                self._parts.add_piece(ToolCalls, delta)
         if self._calls.has_too_many:
             self._parts.add(bad_chunk("The upstream sent too many tool calls."))
 
@@ -106,14 +137,12 @@ class DeltaReader:
 
     def _item(self, item: Any) -> None:
         """An item of a content list, as Mistral and Databricks send them."""
-        match item:
-            case str():
-                self._text(Content, item)
-            case {"type": "thinking" | "reasoning"}:
-                thoughts = item.get("thinking") or item.get("summary")
-                self._text(Reasoning, joined_texts(thoughts, "text"))
-            case _:
-                self._text(Content, joined_texts([item], "text"))
+        if isinstance(item, dict) and item.get("type") in _CALLS:
+            self._tool_calls([item])
+        elif is_thought(item):
+            self._text(Reasoning, thought_in(item))
+        else:
+            self._text(Content, text_in(item))
 
     def _text(self, type: type[Content] | type[Reasoning], text: str) -> None:
         if text:

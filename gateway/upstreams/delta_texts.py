@@ -2,25 +2,42 @@
 
 from typing import Any
 
-LABELLED = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+LABELLED = (
+    *("reasoning_content", "reasoning", "reasoning_text", "thinking"),
+    *("thinking_content", "thought", "thoughts"),
+)
 """The fields in which servers put reasoning; the first that is not empty counts, once."""
 MIRRORS = ("reasoning_details", "thinking_blocks")
 """Lists in which servers repeat it; they count where there is no such field."""
+LITELLMS = "provider_specific_fields"
+"""Where LiteLLM repeats such fields, or has the only ones."""
+_THOUGHT_TYPES = frozenset(
+    {"thinking", "reasoning", "reasoning_text", "reasoning_content", "thought", "summary_text"}
+)
+"""Types of the items of a content list that hold reasoning."""
+_TEXTS = ("text", "content", "refusal", "value", "parts")
+"""Members of an object that may hold its text."""
+_THOUGHT_TEXTS = ("thinking", "reasoning", "summary", *_TEXTS)
+"""The same, where it is reasoning."""
+_MAX_DEPTH = 4
 
 
 def reasoning_of(delta: dict[str, Any]) -> tuple[str, str]:
     """Returns what a delta labels as reasoning: the field, or "" where it is in a list, and the
     text, "" if there is none."""
     for field in LABELLED:
-        text = delta.get(field)
-        if text and isinstance(text, str):
+        value = delta.get(field)
+        if value and (text := value if isinstance(value, str) else thought_in(value)):
             return field, text
     details = delta.get("reasoning_details")
-    return "", (
+    listed = (
         joined_texts(details, "text")
         or joined_texts(details, "summary")
         or joined_texts(delta.get("thinking_blocks"), "thinking")
     )
+    if not listed and isinstance(inner := delta.get(LITELLMS), dict):
+        return reasoning_of({name: value for name, value in inner.items() if name != LITELLMS})
+    return "", listed
 
 
 def joined_texts(items: Any, member: str) -> str:
@@ -31,6 +48,35 @@ def joined_texts(items: Any, member: str) -> str:
         return ""
     texts = (item.get(member) for item in items if isinstance(item, dict))
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def text_in(value: Any) -> str:
+    """Returns the text of a text, of an object that holds one, or of a list of them."""
+    return _text_in(value, _TEXTS, 0)
+
+
+def thought_in(value: Any) -> str:
+    """The same for reasoning."""
+    return _text_in(value, _THOUGHT_TEXTS, 0)
+
+
+def _text_in(value: Any, members: tuple[str, ...], depth: int) -> str:
+    if isinstance(value, str):
+        return value
+    if depth >= _MAX_DEPTH:
+        return ""
+    if isinstance(value, list):
+        return "".join(_text_in(item, members, depth + 1) for item in value)
+    if isinstance(value, dict):
+        texts = (_text_in(value.get(name), members, depth + 1) for name in members)
+        return next(filter(None, texts), "")
+    return ""
+
+
+def is_thought(item: Any) -> bool:
+    """Whether an item of a content list holds reasoning."""
+    type = item.get("type") if isinstance(item, dict) else None
+    return isinstance(type, str) and type in _THOUGHT_TYPES
 
 
 def is_flagged_thought(delta: dict[str, Any]) -> bool:

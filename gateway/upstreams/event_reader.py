@@ -4,6 +4,7 @@ Each is a chunk, an error, a sign of life or the end of the answer.
 """
 
 import re
+from typing import Any
 
 from gateway.core.json_size import has_too_many_values
 from gateway.core.parts import End, Fault
@@ -15,6 +16,8 @@ from gateway.upstreams.stream_errors import ABSENT, ErrorReader, bad_chunk, unre
 
 _SIGNS_OF_LIFE = frozenset({"ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
 """Names of events that say nothing."""
+_ERRORS = frozenset({"error", "exception", "failed", "failure", "fatal"})
+"""Names of events that tell of an error."""
 _SIGN_OF_LIFE = re.compile(
     rb"\W*(?:(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat|alive|connected|connecting|connection "
     rb"established|open|opened|init|hello|ok|ready|start|started|queued|waiting|noop|no-op|tick"
@@ -41,7 +44,7 @@ class EventReader:
         data = message.data.strip()
         if data == DONE:
             self._end()
-        elif message.event == "error":
+        elif message.event and message.event.lower() in _ERRORS:
             self.error(data)
         elif data.startswith(b"{"):
             self._object(data)
@@ -67,6 +70,12 @@ class EventReader:
         known = words.message or decode_json(data) is not None
         self._parts.add(self._errors.fault(words) if known else unreadable())
 
+    def stray_object(self, data: bytes) -> None:
+        """Adds the fault that an object tells of that is no event's data, if it tells of one."""
+        value = None if self._refuses(data) else decode_json(data)
+        if isinstance(value, dict) and (fault := self._errors.fault_in(value)) is not None:
+            self._parts.add(fault)
+
     def stray_text(self, text: str) -> None:
         """Adds the fault that a text tells of, if there is no answer that it could disturb."""
         if self.chunks.choices or not self._parts.is_empty:
@@ -77,7 +86,13 @@ class EventReader:
 
     def _end(self, *, in_one_piece: bool = False) -> None:
         """The server says that its answer is whole."""
-        if self.chunks.choices:
+        deltas = self.chunks.deltas
+        if not self.chunks.has_finish_reason and deltas.is_within_arguments:
+            self._parts.add(
+                Fault("The upstream's answer ended within a tool call.", "upstream_broke_off")
+            )
+        elif self.chunks.choices:
+            deltas.finish_calls()
             self._parts.add(End(in_one_piece))
         else:
             self._parts.add(Fault("The upstream's answer is empty.", "upstream_empty_answer"))
@@ -89,7 +104,7 @@ class EventReader:
         chunk = decode_chunk(data)
         if chunk is None:
             self._parts.add(unreadable())
-        elif chunk.get("error") not in ABSENT:
+        elif _is_error(chunk):
             self._parts.add(self._errors.fault(words_of(chunk, self._errors.redact)))
         elif chunk.get("choices") or chunk.get("usage"):
             self.chunks.read(chunk)
@@ -115,3 +130,13 @@ class EventReader:
         if refused := has_too_many_values(data):
             self._parts.add(bad_chunk("The upstream sent an event with too many values."))
         return refused
+
+
+def _is_error(chunk: dict[str, Any]) -> bool:
+    """Whether a chunk tells of an error, whatever else is in it."""
+    if chunk.get("error") not in ABSENT or chunk.get("error_msg") not in ABSENT:
+        return True
+    base = chunk.get("base_resp")
+    return chunk.get("success") is False or (
+        isinstance(base, dict) and base.get("status_code") not in ABSENT  # MiniMax
+    )

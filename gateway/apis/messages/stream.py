@@ -231,7 +231,7 @@ def _stop(done: Done, blocks: ContentBlocks) -> dict[str, Any]:
     elif reason is None:
         reason = "end_turn" if done.stop_sequence is None else "stop_sequence"
     sequence = done.stop_sequence if reason == "stop_sequence" else None
-    return {"stop_reason": reason, "stop_sequence": sequence}
+    return {"stop_reason": reason, "stop_sequence": sequence or None}
 
 
 def _usage(done: Done, answer: Answer) -> dict[str, Any]:

@@ -43,6 +43,32 @@ def details(*texts: str, type: str = "reasoning.text", member: str = "text") -> 
         ([{"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}], "", ""),
         # A chunk with reasoning and content is split.
         ([{"thinking": "a", "content": "c"}], "a", "c"),
+        # The text is in an object or in a list, of the field or of the content.
+        *(
+            ([{field: value}, {"content": "c"}], "a", "c")
+            for field in ("reasoning_content", "reasoning", "thinking", "thoughts")
+            for value in ({"content": "a"}, {"text": "a"}, ["a"], [{"type": "text", "text": "a"}])
+        ),
+        *(
+            ([{"content": [item]}, {"content": "c"}], "a", "c")
+            for item in (
+                {"type": "reasoning", "text": "a"},
+                {"type": "reasoning", "reasoning": "a"},
+                {"type": "reasoning_text", "text": "a"},
+                {"type": "thinking", "content": [{"type": "text", "text": "a"}]},
+            )
+        ),
+        *(
+            ([{"reasoning": "a"}, {"content": content}], "a", "c")
+            for content in (
+                {"type": "text", "text": "c"},
+                {"parts": ["c"]},
+                [{"type": "refusal", "refusal": "c"}],
+                [{"type": "text", "text": {"value": "c"}}],
+            )
+        ),
+        # LiteLLM's own place.
+        ([{"provider_specific_fields": {"reasoning_content": "a"}}, {"content": "c"}], "a", "c"),
         # Mistral's content is first a list, later a string.
         (
             [
@@ -265,3 +291,28 @@ def test_frames_with_unknown_members_that_do_not_change_take_the_fast_path() -> 
     for frame in frames[:3]:
         turn.feed(lines(frame), 1)
     assert turn.steady_state() is not None
+
+
+MESSAGE = {"role": "assistant", "reasoning": "a", "content": "c"}
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [{"choices": [{"message": MESSAGE, "finish_reason": "stop"}]}],
+        [{"choices": [{"delta": {}, "message": MESSAGE, "finish_reason": "stop"}]}],
+        [delta(reasoning="a"), {"choices": [{"text": "c", "finish_reason": "stop"}]}],
+        [{"choices": [{"index": "0", "delta": MESSAGE, "finish_reason": "stop"}]}],
+        # Perplexity repeats the whole message beside each delta.
+        [
+            {"choices": [{"delta": {"reasoning": "a"}, "message": {"content": ""}}]},
+            {"choices": [{"delta": {"content": "c"}, "message": {"content": "c"}}]},
+            {"choices": [{"delta": {}, "message": MESSAGE, "finish_reason": "stop"}]},
+        ],
+        # A usage that is none says nothing.
+        [delta(reasoning="a"), {**delta(content="c"), "usage": []}, {**FINISH, "usage": ""}],
+    ],
+)
+def test_other_places_of_the_text_in_a_stream(frames: list[Any]) -> None:
+    events = run(make_turn("raw"), lines(*frames, DONE))
+    assert (text(events, ReasoningDelta), text(events, OutputDelta)) == ("a", "c")

@@ -13,8 +13,20 @@ from tests.core.scripted import DONE, FINISH, contents, delta, finish, lines, ma
 BROKEN = [
     *("abort", "error", "network_error", "insufficient_system_resource"),
     *("MALFORMED_FUNCTION_CALL", "malformedFunctionCall", "UNEXPECTED_TOOL_CALL"),
+    # Words that no table can hold.
+    *("engine_overloaded", "stream_error", "user_abort", "USER_CANCEL", "error: out of memory"),
+    *("preempted", "rate_limit_exceeded", "insufficient_quota", "killed", "kv_cache_evicted"),
 ]
-LENGTH = ["max_tokens", "MAX_TOKENS", "model_length", "model_context_window_exceeded", "maxTokens"]
+LENGTH = [
+    "repetition",
+    "max_time",
+    "reached_max_tokens",
+    "max_tokens",
+    "MAX_TOKENS",
+    "model_length",
+    "model_context_window_exceeded",
+    "maxTokens",
+]
 FILTERED = ["sensitive", "SAFETY", "RECITATION", "content-filter", "FINISH_REASON_SAFETY"]
 FINISHED = ["STOP", "end_turn", "eos", "stop_sequence", "COMPLETE"]
 CALLS = ["tool_use", "TOOL_CALL", "toolCalls"]
@@ -47,6 +59,25 @@ def test_a_broken_end_is_a_failure(reason: str) -> None:
     assert text(events, OutputDelta) == "The answer is"
     assert type(events[-1]) is Failed
     assert reason in events[-1].error.message
+
+
+@pytest.mark.parametrize(
+    ("choice", "end"),
+    [
+        # SGLang's own form.
+        ({"finish_reason": {"type": "abort", "message": "shutdown"}}, None),
+        ({"finish_reason": {"type": "length", "length": 16}}, "length"),
+        ({"finish_reason": {"type": "stop", "matched": 128009}}, "stop"),
+        # OpenRouter's: the word of the server behind it.
+        ({"finish_reason": "stop", "native_finish_reason": "MALFORMED_FUNCTION_CALL"}, None),
+        ({"finish_reason": "stop", "native_finish_reason": "completed"}, "stop"),
+        ({"finish_reason": "length", "native_finish_reason": "abort"}, "length"),
+    ],
+)
+def test_other_places_of_a_finish_reason(choice: dict[str, Any], end: str | None) -> None:
+    frame = {"choices": [{"index": 0, "delta": {}, **choice}]}
+    last = run(make_turn(), lines(*contents("The answer is"), frame, DONE))[-1]
+    assert (last.finish_reason if isinstance(last, Done) else None) == end
 
 
 def test_before_the_first_word_a_broken_end_leaves_the_turn_open_for_another_upstream() -> None:
@@ -149,3 +180,13 @@ def test_responses_and_messages_say_that_a_limit_ended_the_answer(word: str) -> 
 def test_a_good_end_stays_a_good_end() -> None:
     for word in FINISHED:
         assert type(run(make_turn(), lines(*contents("Hi"), finish(word)))[-1]) is Done
+
+
+@pytest.mark.parametrize("word", ["stop_sequence", "STOP_STRING"])
+def test_thoughts_that_a_stop_sequence_has_ended_are_no_answer(word: str) -> None:
+    """Its text need not be named."""
+    events = run(
+        make_turn(model="deepseek-r1"), lines(*contents("I look it up."), finish(word), DONE)
+    )
+    assert text(events, OutputDelta) == ""
+    assert (type(events[-1]), events[-1].finish_reason) == (Done, word)

@@ -136,7 +136,7 @@ def test_reasoning_after_the_answer_began_is_only_in_the_trace() -> None:
 
 
 def test_a_tool_call_ends_the_reasoning() -> None:
-    call = {"index": 0, "id": "call_1", "function": {"name": "f", "arguments": ""}}
+    call = {"index": 0, "id": "call_1", "function": {"name": "f", "arguments": "{}"}}
     frames = [*contents("<think>I call f."), delta(tool_calls=[call]), finish("tool_calls"), DONE]
     events = run(make_turn(), lines(*frames))
     check_order(events)

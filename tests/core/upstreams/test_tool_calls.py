@@ -83,6 +83,23 @@ TWO = [("f", '{"a":1}'), ("g", '{"b":2}')]
             call_delta(1, "y", "g", '{"b":'),
             call_delta(1, "v", None, "2}"),
         ],
+        # A new id for each delta, and the name again.
+        [
+            call_delta(0, "x", "f", '{"a":'),
+            call_delta(0, "u", "f", "1}"),
+            call_delta(1, "y", "g", '{"b":2}'),
+        ],
+        # The same index for all, or the same id, and nothing else that differs.
+        [call_delta(0, None, "f", '{"a":1}'), call_delta(0, None, "g", '{"b":2}')],
+        [call_delta(0, "x", "f", '{"a":1}'), call_delta(0, "x", "g", '{"b":2}')],
+        [call_delta(None, "x", "f", '{"a":1}'), call_delta(None, "x", "g", '{"b":2}')],
+        # The index as a text.
+        [
+            call_delta("0", "x", "f", '{"a":'),
+            call_delta("1", "y", "g", '{"b":'),
+            call_delta("0", None, None, "1}"),
+            call_delta("1", None, None, "2}"),
+        ],
     ],
 )
 @pytest.mark.parametrize("one_read", [True, False], ids=["one read", "a read each"])
@@ -131,6 +148,39 @@ PIECES: dict[str, list[dict[str, Any]]] = {
     "the id later": [
         {"index": 0, "id": "", "function": {"name": "get_weather"}},
         {**ID, "function": {"arguments": '{"a": 1}'}},
+    ],
+    "the name so far in every delta": [
+        {**ID, "function": {"name": "get", "arguments": ""}},
+        {**ID, "function": {"name": "get_weather", "arguments": ""}},
+        {**ID, "function": {"arguments": '{"a": 1}'}},
+    ],
+    "arguments before the name": [
+        {**ID, "function": {"arguments": '{"a"'}},
+        {"index": 0, "function": {"name": "get_weather", "arguments": ": 1}"}},
+    ],
+    "an empty object first": [
+        {**ID, "function": {"name": "get_weather", "arguments": "{}"}},
+        {"index": 0, "function": {"arguments": '{"a"'}},
+        {"index": 0, "function": {"arguments": ": 1}"}},
+    ],
+    "an empty object first, as an object": [
+        {**ID, "function": {"name": "get_weather", "arguments": {}}},
+        {"index": 0, "function": {"arguments": '{"a": 1}'}},
+    ],
+    "all arguments once more": [
+        {**ID, "function": {"name": "get_weather", "arguments": ""}},
+        {"index": 0, "function": {"arguments": '{"a"'}},
+        {"index": 0, "function": {"arguments": ": 1}"}},
+        {**ID, "function": {"name": "get_weather", "arguments": '{"a": 1}'}},
+    ],
+    "without a function": [
+        {"index": 0, "id": "call_1", "name": "get_weather", "arguments": {"a": 1}}
+    ],
+    "parameters": [{**ID, "function": {"name": "get_weather", "parameters": {"a": 1}}}],
+    "empty calls": [
+        {"index": 0, "id": "", "type": "", "function": {"name": "", "arguments": ""}},
+        {},
+        {**ID, "function": {"name": "get_weather", "arguments": '{"a": 1}'}},
     ],
     "arguments as an object": [{**ID, "function": {"name": "get_weather", "arguments": {"a": 1}}}],
 }
@@ -247,3 +297,68 @@ def test_objects_in_pieces_are_merged_member_by_member() -> None:
         "data": "AABB",
         "expires_at": 7,
     }
+
+
+def test_a_call_that_is_an_item_of_the_content_is_one() -> None:
+    item = {"type": "tool_use", "id": "call_1", "name": "f", "input": {"a": 1}}
+    frames = [delta(content=[{"type": "text", "text": "Hi"}, item]), finish("tool_calls"), DONE]
+    [choice] = final("openai", frames, one_read=True)["choices"]
+    assert choice["message"]["content"] == "Hi"
+    assert choice["message"]["tool_calls"] == [
+        {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    ]
+
+
+def test_one_call_that_is_no_list_is_one() -> None:
+    call = call_delta(0, "x", "f", "{}")
+    frames = [delta(tool_calls=call), finish("tool_calls"), DONE]
+    [choice] = final("openai", frames, one_read=True)["choices"]
+    assert choice["message"]["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [("{}", "{}"), ({}, "{}"), ("null", "null"), ("", ""), (None, "")]
+)
+def test_no_arguments_are_said_as_the_server_says_them(arguments: Any, said: str) -> None:
+    call = {**ID, "function": {"name": "f", "arguments": arguments}}
+    frames = [delta(tool_calls=[call]), finish("tool_calls"), DONE]
+    [choice] = final("openai", frames, one_read=False)["choices"]
+    assert choice["message"]["tool_calls"][0]["function"].get("arguments", "") == said
+
+
+def test_empty_calls_beside_an_answer_are_no_calls() -> None:
+    empty = {"index": 0, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+    frames = [delta(content="Hi", tool_calls=[empty]), delta(tool_calls=[{}]), finish("stop"), DONE]
+    [choice] = final("openai", frames, one_read=True)["choices"]
+    assert (choice["finish_reason"], choice["message"].get("tool_calls")) == ("stop", None)
+
+
+def test_ids_and_types_are_said_once() -> None:
+    deltas = [call_delta(0, id, "f", piece) for id, piece in (("x", "{"), ("x", ""), ("y", "}"))]
+    found = deltas_out(*({**item, "type": "function"} for item in deltas), one_read=False)
+    assert [(item.get("id"), item.get("type")) for item in found] == [
+        ("x", "function"),
+        (None, None),
+        (None, None),
+    ]
+
+
+def test_an_end_without_a_finish_reason_in_the_middle_of_a_call_is_a_failure() -> None:
+    call = delta(tool_calls=[call_delta(0, "x", "f", '{"a": "}')])
+    failed = run(make_turn(), lines(call, DONE))[-1]
+    assert failed.error.code == "upstream_broke_off"
+
+
+def test_the_name_of_a_call_of_the_old_kind_is_said_once() -> None:
+    pieces = [{"name": "f", "arguments": '{"a"'}, {"name": "f", "arguments": ": 1}"}]
+    frames = [*(delta(function_call=piece) for piece in pieces), finish("function_call"), DONE]
+    message = final("openai", frames, one_read=False)["choices"][0]["message"]
+    assert message["function_call"] == {"name": "f", "arguments": '{"a": 1}'}
+
+
+def test_a_call_of_both_kinds_is_one_call() -> None:
+    function = {"name": "f", "arguments": '{"a": 1}'}
+    both = delta(function_call=function, tool_calls=[{**ID, "function": function}])
+    message = final("openai", [both, finish("stop"), DONE], one_read=True)["choices"][0]["message"]
+    assert "function_call" not in message
+    assert len(message["tool_calls"]) == 1

@@ -388,7 +388,7 @@ class UpstreamRefused(UpstreamError):
         if cause is None:
             cause = "key" if upstream_status in self._KEY_REFUSED else "other"
         self.cause = cause
-        if upstream_status in self._CALLERS_FAULT or cause == "content":
+        if cause == "content" or (cause == "other" and upstream_status in self._CALLERS_FAULT):
             self.blame = "caller"
         if cause == "content":
             self.status, self.type = 403, type or "permission_error"

@@ -124,7 +124,8 @@ class ChatUpstream:
             cause=words.cause(status),
         )
         if refused.cause == "key":
-            return UpstreamRefused(status, key_refused(status, self._key_setting, words))
+            said = key_refused(status, self._key_setting, words)
+            return UpstreamRefused(status, said, cause="key")
         return refused
 
     def _headers(self, request_id: str) -> dict[str, str]:

@@ -24,7 +24,12 @@ from gateway.upstreams.stream_errors import ErrorReader, bad_chunk
 
 _FIELDS = (b"data", b"event", b"id", b"retry", b":", b"\xef\xbb\xbf")
 """What the lines of an event stream begin with."""
-_BARE_ERROR = re.compile(rb"\s*(?:error|err|exception)\s*:\s*|(?=\s*\{\s*\"error\")", re.IGNORECASE)
+_BARE_ERROR = re.compile(
+    rb"\s*(?:error|err|exception)\s*:\s*|(?=\s*\{\s*\"error\")"
+    rb"|(?=\s*(?:internal server error|bad gateway|service unavailable|gateway time-?out"
+    rb"|upstream connect error|traceback \(|<!doctype html|<html|<title>))",
+    re.IGNORECASE,
+)
 _MAX_STRAY_BYTES = 500
 
 
@@ -154,6 +159,8 @@ class ChatReader:
         """A line of no event stream: some servers write an error without `data:` before it."""
         if error := _BARE_ERROR.match(line):
             self._events.error(line[error.end() :] or line)
+        elif line.lstrip().startswith(b"{"):
+            self._events.stray_object(line)
         elif len(self._stray) < _MAX_STRAY_BYTES:
             self._stray += line[:_MAX_STRAY_BYTES] + b"\n"
 

@@ -12,13 +12,17 @@ Redact = Callable[[str], str]
 """Returns a text without the gateway's keys; for texts from an upstream."""
 
 _MAX_MESSAGE = 2000
-_MESSAGE = (
-    *("message", "msg", "detail", "error_msg", "error_message", "errorMessage"),
-    *("error_description", "status_msg", "Message", "title", "reason"),
+_MESSAGE_AT_TOP = (
+    *("message", "msg", "faultstring", "detail", "error_msg", "error_message", "errorMessage"),
+    *("error_description", "status_msg", "Message", "exception"),
 )
-"""Members that hold the message, the first that is there; the last two only within an error."""
-_MESSAGE_AT_TOP = _MESSAGE[:-2]
-_CODE = ("code", "error_code", "errorCode", "status_code")
+"""Members that hold the message, the first that is there."""
+_MESSAGE = (*_MESSAGE_AT_TOP, "title", "reason", "messages", "details", "info", "text")
+"""The same within an error, where more words can only mean that."""
+_ERROR_IN = ("error", "errors", "Error", "fault")
+_WRAPPERS = ("detail", "ResponseMetadata", "Response", "header", "base_resp")
+"""Objects that may hold the error, or its members beside a code that is not 0."""
+_CODE = ("code", "error_code", "errorCode", "status_code", "Code", "errorcode")
 _STATUS = (*_CODE, "status", "http_status", "http_code")
 _STATUS_OF_WORD = {
     "invalid_request_error": 400,
@@ -39,6 +43,13 @@ _STATUS_OF_WORD = {
     "resource_exhausted": 429,
     "insufficient_quota": 429,
     "overloaded_error": 503,
+    "engine_overloaded_error": 503,
+    "throttling": 429,
+    "throttlingexception": 429,
+    "quota_exceeded": 429,
+    "billing_error": 402,
+    "insufficient_credits": 402,
+    "arrearage": 402,
     # MiniMax, in base_resp.status_code
     "1002": 429,
     "1004": 401,
@@ -50,14 +61,34 @@ _STATUS_OF_WORD = {
 _CONTENT = re.compile(
     r"moderat|flagged|content[_ -]?(policy|filter|management|violation|safety|restrict)|guardrail"
     r"|safety|inappropriate|sensitive|unsafe|harmful|prohibited|data[_ ]?inspection|censor"
-    r"|violat\w+ (of )?(our|the|\w+'s) [\w ]*polic|usage polic|responsible ai",
+    r"|(violat|breach|against)\w*\b.{0,40}\b(polic|guideline|terms|rules)"
+    r"|(usage|acceptable use) polic|responsible ai|jailbreak|prompt injection|\babus(e|ive)\b|toxic"
+    r"|敏感|违规|违禁|不安全|内容安全|审核",
     re.IGNORECASE,
 )
 _REGION = re.compile(
-    r"countr(y|ies)|territor|\bregions?\b|location is not supported|jurisdiction|sanction|embargo",
+    r"countr(y|ies)|territor|\bregions?\b|geograph|(your|user) location|jurisdiction|sanction"
+    r"|embargo|地区|国家",
     re.IGNORECASE,
 )
 _KEY = re.compile(r"api[ _-]?key|credential|authenticat|\btoken\b", re.IGNORECASE)
+_KEY_REFUSED = re.compile(
+    r"\bapi[ _-]?key[ _](is )?(not valid|invalid|expired|disabled)"
+    r"|(invalid|incorrect|expired) api[ _-]?key",
+    re.IGNORECASE,
+)
+_NO_CREDIT = re.compile(
+    r"credit balance|insufficient[ _](balance|credit|funds)|arrearage|overdue payment",
+    re.IGNORECASE,
+)
+"""Both: what servers say of the gateway's key and account, some of them with status 400."""
+_WAIT_IN_WORDS = re.compile(
+    r"\b(?:try again|retry)(?: again)? (?:in|after) ((?:\d+(?:\.\d+)? ?(?:ms|[hms])?[a-z]* ?)+)",
+    re.IGNORECASE,
+)
+_UNIT_IN_WORDS = re.compile(
+    r"(\d) ?(milliseconds?|ms|h|m|s)(?:ours?|in(?:ute)?s?|ec(?:ond)?s?)?\b ?", re.IGNORECASE
+)
 
 
 class ErrorWords(NamedTuple):
@@ -70,19 +101,20 @@ class ErrorWords(NamedTuple):
     status: int = 0
     """The HTTP status that the error names; 0: none."""
     retry_after_s: int | None = None
-    speaks_of_content: bool = False
-    """It is about the content of the request or the caller's region."""
+    speaks_of: RefusalCause | None = None
+    """What it is about: the content of the request or the caller's region; the gateway's key."""
 
     def cause(self, status: int) -> RefusalCause | None:
         """Why the server refused; None: what the status says."""
-        blocks = status == 451 or (status == 403 and self.speaks_of_content)
-        return "content" if blocks else None
+        if status == 451 or (status in (401, 403) and self.speaks_of == "content"):
+            return "content"
+        return "key" if status == 400 and self.speaks_of == "key" else None
 
 
 def key_refused(status: int, setting: str, words: ErrorWords) -> str:
     """The message for a refused key. What the server says of it may hold a part of the key."""
-    if status == 402 and words.message:
-        return f"The upstream wants credit for the gateway's key (402): {words.message}"
+    if words.message and (status == 402 or _NO_CREDIT.search(words.message)):
+        return f"The upstream wants credit for the gateway's key ({status}): {words.message}"
     return f"The upstream refused the gateway's key ({status}); check {setting}."
 
 
@@ -96,25 +128,46 @@ def decode_json(data: bytes) -> Any:
 
 def words_of_body(data: bytes, redact: Redact) -> ErrorWords:
     """What a whole body says: JSON of any shape, plain text, or the title of a web page."""
-    value = decode_json(data)
-    if isinstance(value, dict | list):
+    value = _json_in(data.removeprefix(b"\xef\xbb\xbf"))
+    if value is not None:
         return words_of(value, redact)
     return words_of_text(data.decode("utf-8", "replace"), redact)
+
+
+def _json_in(data: bytes) -> dict[str, Any] | list[Any] | None:
+    """The JSON of a body, of an event stream's first data, or of the first line; None: no JSON."""
+    value = decode_json(data)
+    if isinstance(value, dict | list):
+        return value
+    for line in data.split(b"\n", _MAX_LINES)[:_MAX_LINES]:
+        value = decode_json(line.removeprefix(b"data:"))
+        if isinstance(value, dict | list):
+            return value
+    return None
 
 
 def words_of_text(text: str, redact: Redact) -> ErrorWords:
     """What a text says that is no JSON; nothing if it is not readable either."""
     text = text.strip().strip('"')
     if text.startswith("<"):
-        title = re.search(r"<title>([^<]{1,200})</title>", text[:_MAX_MESSAGE], re.IGNORECASE)
-        text = f"The upstream answered with a web page: {title[1].strip()}" if title else ""
-    if text.startswith(("{", "[")) or not _READABLE.search(text) or _UNREADABLE.search(text):
+        page = text[:_MAX_MESSAGE]
+        found = _XML_MESSAGE.search(page) or _TITLE.search(page)
+        is_page = found is not None and found.re is _TITLE
+        text = found[2].strip() if found else ""
+        text = f"The upstream answered with a web page: {text}" if is_page and text else text
+    if text.startswith(("{", "[{")) or not _READABLE.search(text) or _UNREADABLE.search(text):
         return ErrorWords()
     return words_of({"message": f"{text}." if text[-1].isalnum() else text}, redact)
 
 
+_MAX_LINES = 20
+_XML_MESSAGE = re.compile(r"<(message)>([^<]{1,2000})</message>", re.IGNORECASE)
+_TITLE = re.compile(r"<(title|h1)>([^<]{1,200})</", re.IGNORECASE)
 _READABLE = re.compile(r"[^\W\d_]{2}")
 _UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
+
+
+_MAX_DEPTH = 8
 
 
 def words_of(value: Any, redact: Redact) -> ErrorWords:
@@ -125,8 +178,8 @@ def words_of(value: Any, redact: Redact) -> ErrorWords:
     `{"error_msg"}`, a list of any of these, and a message that is an object.
     """
     error = _error_in(value)
-    names = _MESSAGE if error is not value else _MESSAGE_AT_TOP
-    message = next((text for name in names if (text := _text_of(error.get(name)))), "")
+    names = _MESSAGE if error is not value or _says_that_it_failed(error) else _MESSAGE_AT_TOP
+    message = _message_of(error, names, value)
     if not message:
         return ErrorWords()
     if len(message) > _MAX_MESSAGE:
@@ -140,46 +193,93 @@ def words_of(value: Any, redact: Redact) -> ErrorWords:
         redact(str(param)) if _is_word(param) else None,
         redact(str(code)) if code is not None else None,
         _status_of(error, value),
-        _retry_after_s(error),
-        _speaks_of_content(searched, error),
+        _retry_after_s(error, message),
+        _speaks_of(searched, error),
     )
 
 
-def _error_in(value: Any) -> Mapping[str, Any]:
+def _error_in(value: Any, depth: int = 0) -> Mapping[str, Any]:
     """The object with the error's members."""
     if isinstance(value, list):
-        return _error_in(value[0]) if value else {}
+        return _error_in(value[0], depth + 1) if value and depth < _MAX_DEPTH else {}
     if isinstance(value, str):
         return {"message": value}
     if not isinstance(value, dict):
         return {}
-    for name in ("error", "errors"):
+    if depth >= _MAX_DEPTH:
+        return value
+    for name in _ERROR_IN:
         inner = value.get(name)
-        if isinstance(inner, str | list) and inner:
-            return _error_in(inner)
+        if isinstance(inner, list) and inner:
+            return _error_in(inner, depth + 1)
+        if isinstance(inner, str) and inner:
+            # Some say no more than `Bad Request` here, and what is wrong beside it.
+            more = next(
+                (text for n in _MESSAGE if n != name and (text := _text_of(value.get(n)))), ""
+            )
+            return {**value, "message": f"{inner}: {more}" if more and more != inner else inner}
         if isinstance(inner, dict):
-            return inner
-    base = value.get("base_resp")
-    if isinstance(base, dict) and base.get("status_code") not in (0, None):
-        return base
+            return _error_in(inner, depth + 1) if _has_error(inner) else inner
+    for name in _WRAPPERS:
+        inner = value.get(name)
+        is_error = isinstance(inner, dict) and (_has_error(inner) or _has_code(inner))
+        if is_error or (name == "detail" and isinstance(inner, dict)):
+            return _error_in(inner, depth + 1)
     return value
 
 
-def _text_of(value: Any) -> str:
+def _has_error(value: Mapping[str, Any]) -> bool:
+    return any(isinstance(value.get(name), str | dict | list) for name in _ERROR_IN)
+
+
+def _has_code(value: Mapping[str, Any]) -> bool:
+    codes = (value.get(name) for name in _CODE)
+    return next((code for code in codes if code is not None), 0) not in (0, "0", "")
+
+
+def _says_that_it_failed(value: Mapping[str, Any]) -> bool:
+    return value.get("error") is True or value.get("success") is False
+
+
+def _message_of(error: Mapping[str, Any], names: tuple[str, ...], whole: Any) -> str:
+    """The message, and with it what a server behind the server said."""
+    message = next((text for name in names if (text := _text_of(error.get(name)))), "")
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if message and raw and (behind := _text_of(raw)):  # OpenRouter's "Provider returned error"
+        return f"{message}: {behind}"
+    return message
+
+
+def _text_of(value: Any, depth: int = 0) -> str:
     """The text of a message, which may be an object or a list of faults."""
+    deeper = depth + 1
     match value:
+        case _ if depth > _MAX_DEPTH:
+            return ""
         case str():
-            return value.strip()
+            return _unfolded(value.strip(), deeper)
         case {"loc": [*path], "msg": str() as fault}:
             return f"{'.'.join(map(str, path))}: {fault}"
         case dict():
-            inner = next((text for name in _MESSAGE if (text := _text_of(value.get(name)))), "")
-            return inner or (json.dumps(value) if value else "")
+            error = _error_in(value)
+            texts = (_text_of(error.get(name), deeper) for name in _MESSAGE)
+            return next(filter(None, texts), "") or (json.dumps(value) if value else "")
         case list():
-            return "; ".join(text for item in value[:10] if (text := _text_of(item)))
+            texts = (_text_of(item, deeper) for item in value[:10])
+            return "; ".join(filter(None, texts))
         case None | bool():
             return ""
     return str(value)
+
+
+def _unfolded(text: str, depth: int) -> str:
+    """The words of the JSON that the text is; else the text itself."""
+    if not (text.startswith("{") and text.endswith("}")):
+        return text
+    inner = decode_json(text.encode("utf-8", "replace"))
+    is_error = isinstance(inner, dict) and (_has_error(inner) or "message" in inner)
+    return (_text_of(inner, depth) if is_error else "") or text
 
 
 def _is_word(value: Any) -> bool:
@@ -199,24 +299,28 @@ def _status_of(error: Mapping[str, Any], whole: Any) -> int:
     return 0
 
 
-def _speaks_of_content(words: str, error: Mapping[str, Any]) -> bool:
+def _speaks_of(words: str, error: Mapping[str, Any]) -> RefusalCause | None:
     metadata = error.get("metadata")
     if isinstance(metadata, dict) and ("flagged_input" in metadata or metadata.get("reasons")):
-        return True  # OpenRouter's moderation
+        return "content"  # OpenRouter's moderation
+    if _KEY_REFUSED.search(words) or _NO_CREDIT.search(words):
+        return "key"
     if _CONTENT.search(words):
-        return True
-    return _REGION.search(words) is not None and _KEY.search(words) is None
+        return "content"
+    return "content" if _REGION.search(words) and not _KEY.search(words) else None
 
 
-def _retry_after_s(error: Mapping[str, Any]) -> int | None:
+def _retry_after_s(error: Mapping[str, Any], message: str) -> int | None:
     """How long to wait, where the body says it."""
-    return next((s for wait in _waits(error) if (s := read_wait(wait)) is not None), None)
+    return next((s for wait in _waits(error, message) if (s := read_wait(wait)) is not None), None)
 
 
-def _waits(error: Mapping[str, Any]) -> Iterator[str]:
+def _waits(error: Mapping[str, Any], message: str) -> Iterator[str]:
     metadata = error.get("metadata")
-    for place in (error, metadata if isinstance(metadata, dict) else {}):
-        for name in ("retry_after", "retry_after_seconds", "retryDelay"):
+    metadata = metadata if isinstance(metadata, dict) else {}
+    headers = metadata.get("headers")
+    for place in (error, metadata, headers if isinstance(headers, dict) else {}):
+        for name in ("retry_after", "retry_after_seconds", "retryDelay", "Retry-After"):
             if _is_word(place.get(name)) or isinstance(place.get(name), float):
                 yield str(place[name])
         if isinstance(place.get("retry_after_ms"), int | float):
@@ -225,6 +329,13 @@ def _waits(error: Mapping[str, Any]) -> Iterator[str]:
     for detail in details if isinstance(details, list) else ():
         if isinstance(detail, dict) and isinstance(detail.get("retryDelay"), str):
             yield detail["retryDelay"]  # Google
+    if found := _WAIT_IN_WORDS.search(message):
+        yield _UNIT_IN_WORDS.sub(_unit, found[1]).strip()
+
+
+def _unit(found: re.Match[str]) -> str:
+    unit = found[2].lower()
+    return found[1] + ("ms" if unit.startswith("ms") or unit.startswith("milli") else unit)
 
 
 _UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "h": 3600.0}

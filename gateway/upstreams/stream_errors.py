@@ -30,9 +30,10 @@ class ErrorReader(NamedTuple):
     """Where the operator sets the key that the upstream may refuse."""
 
     def fault_in(self, value: Any) -> Fault | None:
-        """Returns the fault that decoded JSON stands for; None if it has no message."""
+        """Returns the fault that decoded JSON stands for; None if it has no message, or a code of
+        success."""
         words = words_of(value, self.redact)
-        return self.fault(words) if words.message else None
+        return self.fault(words) if words.message and words.code not in ("0", "200") else None
 
     def fault(self, words: ErrorWords) -> Fault:
         """Returns the fault with these words; without a message, with one of the gateway's."""

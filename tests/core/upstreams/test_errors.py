@@ -27,6 +27,18 @@ SHAPES: list[Any] = [
     {"message": "boom", "code": 7},
     {"message": {"detail": "boom"}},
     {"code": 7, "msg": "boom"},
+    # An error within an error, or within a text.
+    {"error": {"error": {"message": "boom"}}},
+    {"error": '{"message": "boom", "code": 7}'},
+    {"detail": {"error": {"message": "boom"}}},
+    # Apigee, Volcengine, Tencent, iFlytek, AWS.
+    {"fault": {"faultstring": "boom", "detail": {"errorcode": "x"}}},
+    {"ResponseMetadata": {"RequestId": "r", "Error": {"Code": "x", "Message": "boom"}}},
+    {"Response": {"Error": {"Code": "x", "Message": "boom"}, "RequestId": "r"}},
+    {"header": {"code": 10013, "message": "boom"}},
+    {"__type": "ValidationException", "Message": "boom"},
+    {"error": True, "reason": "boom"},
+    {"success": False, "info": "boom"},
 ]
 IDS = [json.dumps(shape)[:40] for shape in SHAPES]
 
@@ -41,6 +53,67 @@ def refuse(status: int, body: Any, headers: dict[str, str] | None = None) -> Ups
 @pytest.mark.parametrize("shape", SHAPES, ids=IDS)
 def test_the_message_of_every_shape_of_body_reaches_the_client(shape: Any) -> None:
     assert refuse(400, shape).message == "boom"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"statusCode": 400, "error": "Bad Request", "message": "No tools."},
+            "Bad Request: No tools.",
+        ),
+        (
+            {"error": {"message": '{"error": {"message": "No tools."}}'}},
+            "No tools.",
+        ),
+        *(
+            (
+                {"error": {"message": "Provider returned error", "metadata": {"raw": raw}}},
+                "Provider returned error: No tools.",
+            )
+            for raw in (
+                "No tools.",
+                '{"error": {"message": "No tools."}}',
+                {"message": "No tools."},
+            )
+        ),
+        (b'data: {"error": {"message": "No tools."}}\n\ndata: [DONE]\n\n', "No tools."),
+        (b'event: error\ndata: {"message": "No tools."}\n\n', "No tools."),
+        (b'\xef\xbb\xbf{"error": "No tools."}', "No tools."),
+        (b"<Error><Code>x</Code><Message>No tools.</Message></Error>", "No tools."),
+        (
+            b"<html><body><h1>504 Gateway Time-out</h1></body></html>",
+            "The upstream answered with a web page: 504 Gateway Time-out.",
+        ),
+        ({"message": {"message": {"message": {"message": "No tools."}}}}, "No tools."),
+    ],
+)
+def test_the_words_of_a_server_behind_the_server_reach_the_client(body: Any, message: str) -> None:
+    assert refuse(400, body).message == message
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "cause"),
+    [
+        (403, "Content violates usage guidelines.", "content"),
+        (403, "This goes against our terms of service.", "content"),
+        (403, "Rejected by the acceptable use policy.", "content"),
+        (403, "Jailbreak detected.", "content"),
+        (403, "输入内容包含敏感信息", "content"),
+        (403, "Not available in your geography.", "content"),
+        (401, "Your request was flagged by moderation.", "content"),
+        (401, "No such key.", "key"),
+        (403, "Your plan does not include this model.", "key"),
+        (400, "API key not valid. Please pass a valid API key.", "key"),
+        (400, "Your credit balance is too low to access the API.", "key"),
+        (400, "The tool get_api_key is not valid here.", "other"),
+    ],
+)
+def test_what_a_refusal_is_about(status: int, message: str, cause: str) -> None:
+    refused = refuse(status, {"error": {"message": message}})
+    assert refused.cause == cause
+    assert refused.status == {"content": 403, "key": 424, "other": 400}[cause]
+    assert (refused.blame == "caller") == (cause != "key")
 
 
 def test_the_path_of_a_fault_is_said() -> None:
@@ -100,6 +173,12 @@ def test_an_error_frame_of_every_shape_fails_the_turn(shape: Any, end: list[Any]
         [b'{"error": {"message": "boom"}}', b""],
         lines({"choices": [{"delta": {"content": ""}, "error": {"message": "boom"}}]}),
         lines({"choices": [{"error": {"message": "boom"}, "finish_reason": "error"}]}),
+        lines({"choices": [{"delta": {"error": {"message": "boom"}}}]}),
+        lines({"choices": [{"delta": {}}], "error_code": 7, "error_msg": "boom"}),
+        lines({"choices": [{"delta": {}}], "base_resp": {"status_code": 7, "status_msg": "boom"}}),
+        [b"event: Exception", b'data: {"message": "boom"}', b""],
+        [b'{"detail": "boom"}', b""],
+        [b'{"object": "error", "message": "boom", "code": 500}', b""],
     ],
 )
 def test_an_error_that_is_no_object_fails_the_turn(frame: list[bytes]) -> None:
@@ -111,6 +190,27 @@ def test_an_error_that_is_no_object_fails_the_turn(frame: list[bytes]) -> None:
         assert text(events, OutputDelta) == "Half an"
         assert type(events[-1]) is Failed
         assert events[-1].error.message in ("boom", "boom.")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"Internal Server Error", "Internal Server Error."),
+        (b"upstream connect error or reset", "upstream connect error or reset."),
+        (b"<html><title>502</title>", "The upstream answered with a web page: 502."),
+        (b"data: [ERROR] It broke", "[ERROR] It broke."),
+    ],
+)
+def test_the_words_of_a_proxy_in_the_middle_of_a_stream_fail_the_turn(
+    line: bytes, message: str
+) -> None:
+    failed = run(make_turn(), lines(*contents("Half an")), [line, b""], lines(DONE))[-1]
+    assert (type(failed), failed.error.message) == (Failed, message)
+
+
+def test_a_message_of_success_is_no_error() -> None:
+    frames = [{"code": 0, "msg": "success"}, *contents("Hi"), FINISH, DONE]
+    assert type(run(make_turn(), lines(*frames))[-1]) is Done
 
 
 @pytest.mark.parametrize("cut", [b"d", b"data", b"data: [DON", b"da", b"event: err"])
@@ -219,12 +319,21 @@ def test_how_long_to_wait(text: str, seconds: int | None) -> None:
         ({}, {"retry_after": 3}, 3),
         ({"Retry-After": "5"}, {"retry_after": 3}, 5),
         ({}, {"retry_after": "later"}, None),
+        ({}, {"metadata": {"headers": {"Retry-After": "9"}}}, 9),
+        ({}, {"message": "Limit reached. Please try again in 7.66s. Visit us."}, 8),
+        ({}, {"message": "Please try again in 6m0s."}, 360),
+        ({}, {"message": "Please retry after 20 seconds."}, 20),
+        ({}, {"message": "Please try again in 1 minute 30 seconds."}, 90),
+        ({}, {"message": "Please retry in 250ms."}, 1),
+        ({}, {"message": "Please try again in a while."}, None),
     ],
 )
 def test_where_a_server_says_how_long_to_wait(
     headers: dict[str, str], error: dict[str, Any], seconds: int | None
 ) -> None:
     assert refuse(429, {"error": {"message": "slow", **error}}, headers).retry_after_s == seconds
+    flat = {"detail": {"message": "slow", **error}}
+    assert refuse(503, flat, headers).retry_after_s == seconds
 
 
 def test_a_rate_limit_as_an_error_frame_is_one() -> None:

@@ -34,6 +34,9 @@ _REASONING_MEMBERS = frozenset(
         "reasoning_text",
         "thinking",
         "thinking_blocks",
+        "thinking_content",
+        "thought",
+        "thoughts",
     }
 )
 """Of an assistant message."""
@@ -49,6 +52,10 @@ _THOUGHTS = re.compile(r"\s*<(think|thinking|thought|reason|reasoning|thinking-c
 """Some clients put the reasoning in front of the answer, as models do; the last tag is aider's."""
 _SHORT_THOUGHTS = re.compile(rf"(?:{_THOUGHTS.pattern}.{{0,1000}}?</\1>\s*+)*+", re.DOTALL)
 """Any number of blocks at once: a text of 20 MB may hold a million."""
+_FOLDED_THOUGHTS = re.compile(
+    r"\s*(?:<details type=\"reasoning\"[^>]*>.*?</details>|:::thinking\n.*?\n:::)\s*", re.DOTALL
+)
+"""How Open WebUI and LibreChat fold them."""
 _SPACE = re.compile(r"\s*")
 _NOTED = "gateway.thoughts"
 _SHOWN = "gateway.shown"
@@ -56,9 +63,10 @@ _SHOWN = "gateway.shown"
 _NO_CONTENT = frozenset({"role", "name", _NOTED, _SHOWN})
 """A message with no other member is empty."""
 _SYSTEM_ROLES = ("system", "developer")
-_CHANGING_LINE = "x-anthropic-billing-header:"
-"""Claude Code begins its system prompt with this line, and changes it with each request: no server
-could use its prefix cache."""
+_NO_RESULT = {"role": "tool", "content": "[no result: the call was interrupted]"}
+_CHANGING_LINE = re.compile(r"^x-[a-z-]*billing-header:.*(\n+|\Z)", re.MULTILINE)
+"""Claude Code has this line in its system prompt, and changes it with each request: no server could
+use its prefix cache."""
 
 
 class Notes(NamedTuple):
@@ -78,7 +86,7 @@ def without_reasoning(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     servers refuse an empty assistant message, and the whole conversation with it.
     """
     cleaned = ((message, _clean(message)) for message in messages)
-    return [kept for message, kept in cleaned if kept == message or _has_content(kept)]
+    return [kept for message, kept in cleaned if _is_sent(message, kept)]
 
 
 def with_one_system_message(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -90,6 +98,60 @@ def with_one_system_message(messages: Sequence[dict[str, Any]]) -> list[dict[str
         at += 1
     leading = [message for message in leading if message.get("content")]
     return [*_joined(leading), *map(_later, messages[at:])]
+
+
+def with_results_of_calls(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the messages with the results of tool calls right behind their calls.
+
+    Servers refuse a call without a result, and a result without a call. Both are in histories: an
+    agent was interrupted, or has dropped old messages. A call that has no result gets one that
+    says so; a result that has no call becomes text of the user.
+    """
+    found: list[dict[str, Any]] = []
+    at, end = 0, len(messages)
+    while at < end:
+        message = messages[at]
+        at += 1
+        ids = _call_ids(message)
+        if not ids:
+            found.append(_as_text(message) if message.get("role") == "tool" else message)
+            continue
+        until = next((n for n in range(at, end) if messages[n].get("role") == "assistant"), end)
+        results = {id: _NO_RESULT | {"tool_call_id": id} for id in ids}
+        missing, next_ids = set(ids), iter(ids)
+        others = []
+        for other in messages[at:until]:
+            if other.get("role") != "tool":
+                others.append(other)
+                continue
+            id = other.get("tool_call_id") or next((i for i in next_ids if i in missing), None)
+            if isinstance(id, str) and id in missing:
+                missing.remove(id)
+                results[id] = {**other, "tool_call_id": id, "content": other.get("content") or ""}
+            else:
+                others.append(_as_text(other))
+        found += [message, *results.values(), *others]
+        at = until
+    return found
+
+
+def _call_ids(message: Mapping[str, Any]) -> list[str]:
+    """The ids of a message's tool calls; none if one has no id, as servers without ids allow."""
+    calls = message.get("tool_calls")
+    if message.get("role") != "assistant" or not isinstance(calls, list):
+        return []
+    ids = [call.get("id") if isinstance(call, dict) else None for call in calls]
+    return [id for id in ids if isinstance(id, str)] if all(ids) else []
+
+
+def _as_text(result: dict[str, Any]) -> dict[str, Any]:
+    """The result of a tool as a message of the user, if it names a call that is not there."""
+    content = result.get("content")
+    if "tool_call_id" not in result:
+        return result
+    if isinstance(content, list):
+        return {"role": "user", "content": [text_part("[tool result]"), *content]}
+    return {"role": "user", "content": f"[tool result]\n{content or ''}".strip()}
 
 
 def newest_of_user(messages: Sequence[Any], is_users: Callable[[Any], bool]) -> int:
@@ -164,6 +226,8 @@ def strip_summaries(text: str) -> str:
 
 def strip_thoughts(text: str) -> str:
     """Returns the text without the `<think>…</think>` blocks that it begins with."""
+    if folded := _FOLDED_THOUGHTS.match(text):
+        text = text[folded.end() :]
     at = _SHORT_THOUGHTS.match(text).end()  # type: ignore[union-attr]
     while opened := _THOUGHTS.match(text, at):
         end = f"</{opened[1]}>"
@@ -210,10 +274,17 @@ def _without_changing_line(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rest(text: str) -> str:
-    return text.partition("\n")[2].lstrip("\n") if text.startswith(_CHANGING_LINE) else text
+    return _CHANGING_LINE.sub("", text) if "billing-header" in text else text
 
 
-def _has_content(message: dict[str, Any]) -> bool:
+def _is_sent(message: Mapping[str, Any], kept: dict[str, Any]) -> bool:
+    """Whether a message is left once it is cleaned. An empty text that the client sent stays."""
+    if kept.get("role") != "assistant" or _has_content(kept):
+        return True
+    return message.get("content") == "" and _REASONING_MEMBERS.isdisjoint(message)
+
+
+def _has_content(message: Mapping[str, Any]) -> bool:
     return any(value for name, value in message.items() if name not in _NO_CONTENT)
 
 
@@ -221,7 +292,7 @@ def _clean(message: dict[str, Any]) -> dict[str, Any]:
     if message.get("role") != "assistant":
         return message
     kept = dict(_kept_members(message))
-    if isinstance(calls := message.get("tool_calls"), list):
+    if isinstance(calls := message.get("tool_calls"), list) and calls:
         kept["tool_calls"] = [_valid_call(call) for call in calls]
     content = message.get("content")
     answer: str | list[dict[str, Any]]
@@ -243,8 +314,8 @@ def _kept_members(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             rest = {key: field for key, field in value.items() if key not in _REASONING_MEMBERS}
             if rest:
                 yield name, rest
-        elif name not in _REASONING_MEMBERS:
-            yield name, value
+        elif name not in _REASONING_MEMBERS and (name == "content" or value not in (None, [])):
+            yield name, value  # an empty list of calls is refused
 
 
 def _valid_call(call: Any) -> Any:

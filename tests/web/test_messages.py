@@ -315,7 +315,7 @@ def test_a_history_keeps_its_tool_calls_and_loses_its_thinking(
         {"role": "assistant", "content": "Let me look.", "tool_calls": [first, second]},
         {"role": "tool", "tool_call_id": "toolu_1", "content": "A picture:\n\n[image 1]\n\nNice."},
         {"role": "tool", "tool_call_id": "toolu_2", "content": "Error: no such place"},
-        {"role": "tool", "tool_call_id": "toolu_3", "content": ""},
+        {"role": "user", "content": "[tool result]"},
         {
             "role": "user",
             "content": [

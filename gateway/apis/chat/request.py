@@ -16,6 +16,7 @@ from gateway.apis.history import (
     reasoning_in,
     take_notes,
     with_one_system_message,
+    with_results_of_calls,
     without_notes,
     without_reasoning,
 )
@@ -90,7 +91,7 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
     open_seal = partial(sealer(config.seal_keys).open, request.model or "")
     options = request.gateway or Options()
     conversation = _conversation(messages, open_seal, options.reasoning)
-    notes = take_notes(with_one_system_message(conversation))
+    notes = take_notes(with_results_of_calls(with_one_system_message(conversation)))
     members = for_servers(body)
     upstream_body = {name: members[name] for name in members if name not in ("gateway", "prompt")}
     return ChatRequest(
@@ -164,6 +165,8 @@ def _readable(message: dict[str, Any]) -> dict[str, Any]:
             return message
         parts = [text_part(part) if isinstance(part, str) else part for part in content]
         return {**message, "content": [part for part in parts if isinstance(part, dict)]}
+    if content is None and message.get("role") == "tool":
+        return {**message, "content": ""}
     if content is None or isinstance(content, str):
         return message
     return {**message, "content": dumps(content)}

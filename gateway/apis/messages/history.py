@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from gateway.apis.content import cannot_read, cannot_read_named, text_part
-from gateway.apis.history import newest_of_user
+from gateway.apis.history import newest_of_user, valid_arguments
+from gateway.apis.json_texts import parse_object
 from gateway.apis.messages.input_blocks import (
     ContentSource,
     DocumentBlock,
@@ -24,8 +25,11 @@ from gateway.apis.messages.input_blocks import (
     ToolResultBlock,
     ToolUseBlock,
 )
+from gateway.core.sse import dumps
 
 _ROLES = ("user", "assistant", "system")
+_OTHER_ROLES = {"developer": "system", "tool": "user", "function": "user"}
+"""Roles of OpenAI's API → those that say the same."""
 _BLOCKS: dict[str, Any] = {
     "user": MediaBlock | ToolResultBlock,
     "assistant": TextBlock | ThinkingBlock | RedactedThinkingBlock | ToolUseBlock,
@@ -68,8 +72,12 @@ def _is_result(block: Any) -> bool:
 def _readable(message: Any) -> dict[str, Any] | None:
     role = message.get("role") if isinstance(message, dict) else None
     if role not in _ROLES:
+        role = _OTHER_ROLES.get(role) if isinstance(role, str) else None
+    if role is None:
         return None
     content = message.get("content")
+    if isinstance(content, dict):
+        content = [content]
     if isinstance(content, str):
         return {"role": role, "content": content} if content else None
     if not isinstance(content, list):
@@ -90,9 +98,9 @@ def _readable_block(block: Any, allowed: Any) -> dict[str, Any] | None:
     if _is_result(block) and isinstance(block.get("content"), list):
         block = {**block, "content": _readable_blocks(block["content"], MediaBlock)}
     elif _is_result(block) and not isinstance(block.get("content"), str | None):
-        block = {**block, "content": None}
+        block = {**block, "content": dumps(block["content"])}
     elif block.get("type") == "tool_use" and not isinstance(block.get("input"), dict):
-        block = {**block, "input": {"INVALID_JSON": block["input"]} if block.get("input") else {}}
+        block = {**block, "input": parse_object(valid_arguments(block.get("input")))}
     try:
         value = msgspec.convert(block, allowed)
     except msgspec.ValidationError:
@@ -135,4 +143,7 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         texts = (item.get("text") for item in value if isinstance(item, dict))
         return "\n\n".join(text for text in texts if isinstance(text, str))
+    if isinstance(value, dict):  # what a tool that ran at Anthropic has given
+        outputs = (value.get(name) for name in ("text", "stdout", "stderr"))
+        return "\n".join(text for text in outputs if isinstance(text, str) and text)
     return ""

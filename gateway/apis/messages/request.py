@@ -16,6 +16,7 @@ from gateway.apis.content import PARAGRAPH_BREAK
 from gateway.apis.history import (
     take_notes,
     with_one_system_message,
+    with_results_of_calls,
     without_notes,
     without_reasoning,
 )
@@ -206,7 +207,7 @@ def _chat_request(
     request: MessagesBody, body: dict[str, Any], conversation: list[dict[str, Any]]
 ) -> dict[str, Any]:
     chat = {name: body[name] for name in _SAME_MEMBERS if body.get(name) is not None}
-    chat["messages"] = with_one_system_message(conversation)
+    chat["messages"] = with_results_of_calls(with_one_system_message(conversation))
     if request.stop_sequences:
         chat["stop"] = request.stop_sequences
     if request.metadata and request.metadata.user_id:

@@ -9,7 +9,12 @@ from typing import Any
 import msgspec
 
 from gateway.apis.base import Answer, ChatRequest, Options, ReadyAnswer
-from gateway.apis.history import take_notes, with_one_system_message, without_reasoning
+from gateway.apis.history import (
+    take_notes,
+    with_one_system_message,
+    with_results_of_calls,
+    without_reasoning,
+)
 from gateway.apis.json import convert
 from gateway.apis.ollama.messages import chat_messages, user_message
 from gateway.apis.ollama.stream import GENERATE, head, message
@@ -185,7 +190,7 @@ def _chat_request(
 ) -> dict[str, Any]:
     chat: dict[str, Any] = {
         "model": request.model,
-        "messages": with_one_system_message(conversation),
+        "messages": with_results_of_calls(with_one_system_message(conversation)),
     }
     given = body.get("options") or {}
     for name, member in _OPTIONS.items():

@@ -27,6 +27,11 @@ from gateway.core.sse import dumps
 _OTHER_ROLES = ("assistant", "system", "developer")
 _NOT_ARGUMENTS = frozenset({"id", "type", "call_id", "status", "name"})
 """Members of a call that are not its arguments."""
+_RAN_AT_OPENAI = {
+    "code_interpreter_call": ("code", "outputs"),
+    "file_search_call": ("queries", "results"),
+}
+"""Calls that hold their results → the members of what was asked and of what was found."""
 
 
 def readable_items(items: Sequence[Any]) -> list[tuple[int, Any]]:
@@ -54,29 +59,34 @@ def _readable(item: Any) -> Iterator[dict[str, Any]]:
     if not isinstance(item, dict):
         return
     type = item.get("type") or "message"
-    call_id = item.get("call_id")
+    call_id = item.get("call_id") or item.get("id")
     if type in ("reasoning", "item_reference"):
         yield item
     elif (summary := message_of(item)) is not None:
         yield summary
     elif type == "message":
         content = _readable_content(item.get("content"))
-        if item.get("role") in ("user", *_OTHER_ROLES) and content:
-            texts_only = item["role"] != "user"
-            yield {**item, "content": _texts(content) if texts_only else content}
+        role = item.get("role")
+        if isinstance(role, str) and content:
+            known = role if role in _OTHER_ROLES else "user"
+            texts_only = known != "user"
+            yield {**item, "role": known, "content": _texts(content) if texts_only else content}
     elif type == "mcp_call":
         yield from _mcp_call(item)
+    elif type in _RAN_AT_OPENAI:
+        yield from _hosted_call(item, *_RAN_AT_OPENAI[type])
     elif not isinstance(type, str) or not isinstance(call_id, str):
         return
     elif type == "function_call":
         if isinstance(item.get("name"), str):
-            yield {**item, "arguments": valid_arguments(item.get("arguments"))}
+            arguments = valid_arguments(item.get("arguments"))
+            yield {**item, "call_id": call_id, "arguments": arguments}
     elif type == "custom_tool_call":
         if isinstance(item.get("name"), str):
-            yield {**item, "input": _text(item.get("input"))}
-    elif type.endswith("_output"):
+            yield {**item, "call_id": call_id, "input": _text(item.get("input"))}
+    elif type.endswith("_output") and item.get("call_id"):
         yield {"type": "function_call_output", "call_id": call_id, "output": _output(item)}
-    elif type.endswith("_call"):
+    elif type.endswith("_call") and item.get("call_id"):
         yield _call_of(item, type.removesuffix("_call"), call_id)
 
 
@@ -88,6 +98,16 @@ def _mcp_call(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"type": "function_call", "call_id": id, "name": name, "arguments": arguments}
         result = _text(item.get("output") or item.get("error"))
         yield {"type": "function_call_output", "call_id": id, "output": result}
+
+
+def _hosted_call(item: dict[str, Any], asked: str, given: str) -> Iterator[dict[str, Any]]:
+    """Yields the call and the result of a tool that ran at OpenAI, if the result is there."""
+    id, result = item.get("id"), item.get(given)
+    if isinstance(id, str) and result:
+        name = str(item["type"]).removesuffix("_call")
+        arguments = valid_arguments({asked: item.get(asked)})
+        yield {"type": "function_call", "call_id": id, "name": name, "arguments": arguments}
+        yield {"type": "function_call_output", "call_id": id, "output": _text(result)}
 
 
 def _call_of(item: dict[str, Any], default_name: str, call_id: str) -> dict[str, Any]:
@@ -104,7 +124,7 @@ def _call_of(item: dict[str, Any], default_name: str, call_id: str) -> dict[str,
 def _output(item: dict[str, Any]) -> str | list[dict[str, Any]]:
     output = item.get("output")
     if isinstance(output, list):
-        return _readable_parts(output)
+        return _readable_parts(output) or (_text(output) if output else "")
     if isinstance(output, dict) and isinstance(url := output.get("image_url"), str):
         return [{"type": "input_image", "image_url": url}]
     return _text(output)

@@ -11,7 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.apis.base import ChatRequest, Keep, Options
-from gateway.apis.history import take_notes, with_one_system_message, without_reasoning
+from gateway.apis.history import (
+    take_notes,
+    with_one_system_message,
+    with_results_of_calls,
+    without_reasoning,
+)
 from gateway.apis.json import convert, unsupported
 from gateway.apis.members import for_servers
 from gateway.apis.responses.compaction import (
@@ -264,7 +269,7 @@ def _chat_request(
         chat.pop("parallel_tool_calls", None)
     if request.model is not None:
         chat["model"] = request.model
-    chat["messages"] = with_one_system_message(conversation)
+    chat["messages"] = with_results_of_calls(with_one_system_message(conversation))
     if request.max_output_tokens is not None:
         # Every server knows this name; some do not know its successor, max_completion_tokens.
         chat["max_tokens"] = request.max_output_tokens

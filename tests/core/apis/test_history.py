@@ -12,6 +12,7 @@ from gateway.apis.history import (
     strip_summaries,
     valid_arguments,
     with_one_system_message,
+    with_results_of_calls,
     without_reasoning,
 )
 from gateway.config import ReasoningMode
@@ -184,3 +185,69 @@ def test_many_thoughts_are_removed_in_linear_time() -> None:
     thoughts = "<think></think>" * 200_000
     [kept] = without_reasoning([{"role": "assistant", "content": f"{thoughts}Hi."}])
     assert kept["content"] == "Hi."
+
+
+CALL = {"role": "assistant", "content": None, "tool_calls": CALLS}
+RESULT = {"role": "tool", "tool_call_id": "c1", "content": "R"}
+NO_RESULT = {**RESULT, "content": "[no result: the call was interrupted]"}
+AS_TEXT = {"role": "user", "content": "[tool result]\nR"}
+OTHER = {"role": "user", "content": "wait"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([CALL, RESULT, OTHER], [CALL, RESULT, OTHER]),
+        ([CALL, OTHER], [CALL, NO_RESULT, OTHER]),
+        ([CALL, CALL, RESULT], [CALL, NO_RESULT, CALL, RESULT]),
+        ([CALL, OTHER, RESULT], [CALL, RESULT, OTHER]),
+        ([OTHER, RESULT], [OTHER, AS_TEXT]),
+        ([CALL, RESULT, RESULT], [CALL, RESULT, AS_TEXT]),
+        ([CALL, {"role": "tool", "content": "R"}], [CALL, RESULT]),
+        ([CALL, {**RESULT, "content": None}], [CALL, {**RESULT, "content": ""}]),
+        (
+            [{**RESULT, "content": [{"type": "text", "text": "R"}]}],
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "[tool result]"},
+                        {"type": "text", "text": "R"},
+                    ],
+                }
+            ],
+        ),
+        ([{**RESULT, "tool_call_id": ["x"]}], [AS_TEXT]),
+        ([{**CALL, "tool_calls": [1]}, OTHER], [{**CALL, "tool_calls": [1]}, OTHER]),
+    ],
+)
+def test_each_call_has_its_result_behind_it(messages: list[Any], expected: list[Any]) -> None:
+    assert with_results_of_calls(messages) == expected
+
+
+@pytest.mark.parametrize(
+    "folded",
+    [
+        '<details type="reasoning" done="true">\n<summary>Thought</summary>\n> R\n</details>\n',
+        ":::thinking\nR\n:::\n\n",
+    ],
+)
+def test_reasoning_that_a_client_has_folded_is_removed(folded: str) -> None:
+    message = {"role": "assistant", "content": f"{folded}Hi."}
+    assert without_reasoning([message]) == [{"role": "assistant", "content": "Hi."}]
+
+
+def test_empty_members_and_empty_messages_of_the_assistant_are_left_out() -> None:
+    empty = {"tool_calls": [], "function_call": None, "audio": None, "annotations": []}
+    messages = [
+        {"role": "assistant", "content": "Hi.", **empty},
+        {"role": "assistant", "content": None, **empty},
+        {"role": "assistant", "content": "", "thoughts": "I greet."},
+    ]
+    assert without_reasoning(messages) == [{"role": "assistant", "content": "Hi."}]
+
+
+def test_the_line_that_changes_with_each_request_is_left_out_wherever_it_is() -> None:
+    text = "You are.\n\nx-anthropic-billing-header: cc_version=1; cch=ab;\n\nBe kind."
+    [message] = with_one_system_message([{"role": "system", "content": text}])
+    assert message["content"] == "You are.\n\nBe kind."

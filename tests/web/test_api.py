@@ -679,6 +679,9 @@ def test_a_truncated_stream_never_looks_complete(
     assert ask(client, stream=False).status_code == 502
 
 
+CALL_BEGINS = {"index": 0, "id": "c", "function": {"name": "f"}}
+
+
 @pytest.mark.parametrize(
     ("frames", "model_ran"),
     [
@@ -686,7 +689,7 @@ def test_a_truncated_stream_never_looks_complete(
         ([{"choices": [{"index": 0, "delta": {"role": "assistant"}}]}], False),
         ([{"choices": [{"index": 0, "delta": {"reasoning_content": "I "}}]}], True),
         (contents("Hi"), True),
-        ([{"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0}]}}]}], True),
+        ([{"choices": [{"index": 0, "delta": {"tool_calls": [CALL_BEGINS]}}]}], True),
     ],
 )
 def test_clients_are_told_not_to_retry_once_the_model_has_run(

@@ -98,7 +98,7 @@ def test_errors_about_the_request_are_passed_on(
         (sse(delta(role="assistant", content="")), "upstream_broke_off"),
         (sse({"error": {"message": "boom", "code": 503}}), "503"),
         (sse('{"choices": [{"del'), "upstream_bad_chunk"),
-        (b"<html>Welcome</html>", "upstream_broke_off"),
+        (b"<html>Welcome</html>", "upstream_bad_chunk"),
         (b'{"error": {"message": "busy", "code": 429}}', "429"),
     ],
 )

@@ -306,12 +306,17 @@ def test_the_trace_is_streamed_as_reasoning_text(
             {
                 "input": [
                     CALL,
+                    {**CALL, "call_id": "c2"},
                     {**RESULT, "output": [{"type": "input_text", "text": "It:"}, IMAGE]},
                     {**RESULT, "call_id": "c2"},
                 ]
             },
             [
-                {"role": "assistant", "content": None, "tool_calls": [SENT_CALL]},
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": [SENT_CALL, {**SENT_CALL, "id": "c2"}],
+                },
                 {**SENT_RESULT, "content": "It:\n\n[image 1]"},
                 {**SENT_RESULT, "tool_call_id": "c2"},
                 {
@@ -665,7 +670,7 @@ def test_a_history_of_codex_fits_a_chat_server(
         {"role": "tool", "tool_call_id": "c3", "content": '{"exit":0}'},
         call("m4", "g", "{}"),
         {"role": "tool", "tool_call_id": "m4", "content": "5"},
-        {"role": "tool", "tool_call_id": "c1", "content": "[image 1]"},
+        {"role": "user", "content": "[tool result]\n[image 1]"},  # c1 has its result
         {"role": "user", "content": [SENT_IMAGE]},
         {"role": "user", "content": "[file http://a/b.pdf: this model cannot read it]"},
         {"role": "user", "content": "Now be kind."},

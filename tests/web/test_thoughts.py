@@ -330,7 +330,8 @@ def test_thoughts_behind_an_answer_are_remembered_by_the_result_that_it_follows(
         chat(client, called, TOOL_MESSAGE, *after)
         chat(client, called, TOOL_MESSAGE, *after, answer, USER)
         assert handed_back(upstream) == [None, "It is noon."]
-        chat(client, called, {**TOOL_MESSAGE, "tool_call_id": "c2"}, answer, USER)
+        other = {**called, "tool_calls": [{**called["tool_calls"][0], "id": "c2"}]}
+        chat(client, other, {**TOOL_MESSAGE, "tool_call_id": "c2"}, answer, USER)
         assert handed_back(upstream) == [None, None]
         # An answer that follows no result has no id.
         chat(client, called, TOOL_MESSAGE, *after, answer, USER, answer, USER)

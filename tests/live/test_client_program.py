@@ -152,7 +152,7 @@ def test_an_unreachable_gateway_is_one_line_with_a_hint() -> None:
     assert (status, stdout) == (1, "")
     assert stderr.count("\n") == 1
     assert "cannot reach a gateway at http://127.0.0.1:1" in stderr
-    assert "make run" in stderr
+    assert "reasoning-gateway serve" in stderr
 
 
 def test_an_unreachable_upstream_is_one_line() -> None:

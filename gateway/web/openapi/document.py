@@ -1,5 +1,6 @@
 """The document: one entry for each path, with what can come back."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -224,7 +225,9 @@ def _endpoint(api: Api, endpoint: Endpoint, security: _Security) -> dict[str, An
         operation["parameters"] = [
             {"name": name, "in": "query", "schema": schema} for name, schema in endpoint.query
         ]
-    items: dict[str, Any] = {"parameters": [_ID]} if "{id}" in endpoint.path else {}
+    items: dict[str, Any] = {}
+    if names := re.findall(r"{(\w+)}", endpoint.path):
+        items["parameters"] = [_ID if name == "id" else _in_path(name) for name in names]
     for method in endpoint.methods:
         items[method.lower()] = dict(operation)
     if "post" in items and endpoint.reads_body:
@@ -233,6 +236,10 @@ def _endpoint(api: Api, endpoint: Endpoint, security: _Security) -> dict[str, An
             "requestBody": _body(ref(endpoint.request or request_schema(api))),
         }
     return items
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def _streamed_or_not(api: Api, operation: Operation) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gateway.core.summarizers.reader import Reader, Reading
 from gateway.core.summarizers.selection import central, select, valued
 from gateway.core.summarizers.sentences import Sentence, SentenceSplitter
 from gateway.core.summarizers.statements import Prompt, Statement, clean, finish
-from gateway.core.summarizers.talk import META
+from gateway.core.summarizers.talk import META, PLANS, is_order
 from gateway.core.summarizers.text import cut, join, one_line, shorten, stems, tokens, words
 from gateway.core.summarizers.weights import LEAST_RESULT
 
@@ -204,10 +204,13 @@ class ExtractiveSummarizer(Summarizer):
 
 
 def _cleaned(sentences: list[Sentence], phrases: Phrases) -> str:
-    """Short reasoning as it is, without openers and, if anything is left, without talk."""
+    """Short reasoning as it is, without openers and, if anything is left, talk and orders."""
     texts = [text for s in sentences if (text := clean(s.text.strip(), phrases))]
     stating = [text for text in texts if not META.match(text) and not phrases.talks(text)]
-    kept = stating or texts
+    told = [text for text in stating if not is_order(text)]
+    if all(map(PLANS.match, told)):  # without the orders, nothing is stated either
+        told = stating
+    kept = told or texts
     return join([*map(finish, kept[:-1]), *kept[-1:]]) or one_line(
         " ".join(s.text for s in sentences)
     )

@@ -72,8 +72,17 @@ OPENER = re.compile(
 )
 """One opener of thinking aloud; a sentence may have several."""
 
+_VALUE = (
+    r"\s+(?:(?:about|around|approximately|exactly|just|simply|option|choice)\s+)?[*(]*"
+    r"(?:[-−]?\d|[\"“'‘`$\\√π]|[a-z]\s*[-+*/=^]|(?-i:[A-Z])\b|(?:yes|no|true|false"
+    r"|zero|one|two|three|four|five|six|seven|eight|nine|ten)\b)"
+)
+"""A number, a quotation, a formula or the letter of an option."""
+
 ANSWERS = Cue(
-    r"\banswer\s+(?:is|should be|would be|must be)\b|\banswer\s?:\s*[\w$\\*(`]|\\boxed"
+    r"\banswer\s+(?:(?:is|would be|must be)\b|should be"
+    + _VALUE
+    + r")|\banswer\s?:\s*[\w$\\*(`]|\\boxed"
     r"|\bfinal answer\W*(?:is\b|[:=])|\bthe result is\b|答案[是为应：:]",
     ("answer", "boxed", "the result is", "答案"),
     starts=r"(?:answer|result|final (?:score|rating|grade|verdict|line))\s*:"
@@ -88,7 +97,8 @@ CHOOSES = Cue(
     r"\b(?:i(?:'ll| will| think i'll| should) (?:go|stick|settle|stay) with\b|i(?:'ll| will) use\b"
     r"|i(?:'ll| will| am going to)? (?:choose|pick|conclude|rate|decline|refuse)\b"
     r"|we(?:'ll| will| can)? (?:choose|pick|go with|use|conclude)\b"
-    r"|(?:response|answer) (?:should|must|will) (?:be|politely)"
+    r"|response (?:should|must|will) (?:be|politely)"
+    r"|answer (?:(?:must|will) (?:be|politely)|should (?:politely|be" + _VALUE + r"))"
     r"|i can(?:'t|not) (?:help|assist|comply)"
     r"|i'd (?:say|rate|go|give)\b|(?:final )?(?:score|rating|grade|verdict)\W{1,4}\d)",
     (

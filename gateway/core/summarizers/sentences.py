@@ -146,9 +146,13 @@ class SentenceSplitter:
             if asked_in_quotes or buffer[after] in _GOES_ON:
                 return at, 0
             return (after, after) if _is_closed(buffer[start:after], line=False) else (at, 0)
-        if buffer[after] == "\n" or not buffer[after].isspace():
+        if buffer[after] == "\n":
             return at, 0
         following = after
+        if not buffer[after].isspace():
+            after = following = self._heading_at(start, at, after)
+            if not after:
+                return at, 0
         stop = min(len(buffer), after + _MAX_SPACES)
         while following < stop and buffer[following] in " \t\u00a0":
             following += 1
@@ -160,6 +164,14 @@ class SentenceSplitter:
         if goes_on or not _is_closed(buffer[start:after], line=False):
             return at, 0
         return after, following
+
+    def _heading_at(self, start: int, at: int, following: int) -> int:
+        """Where the ** of a heading before `following` begins, joined to a mark; 0 if none does."""
+        buffer, opens = self._buffer, following - 2
+        if opens <= at or not buffer.startswith("**", opens) or buffer[opens - 1] in "*_":
+            return 0
+        is_open = buffer.count("**", start, at) % 2
+        return 0 if is_open or not buffer[following].isupper() else opens
 
 
 def _is_closed(text: str, *, line: bool) -> bool:

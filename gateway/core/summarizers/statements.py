@@ -255,6 +255,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         "talk": talk.TALKS.search(text, folded),
         "plan": talk.PLANS.match(text) is not None or (foreign and phrases.plans(text)),
         "imperative": found[0] in talk.IMPERATIVES,
+        "order": found[0] in talk.IMPERATIVES and talk.is_order(text),
         "I": text.startswith(("I ", "I'")),
         "should": not lexicon.SHOULD.isdisjoint(found),
         "because": not lexicon.BECAUSE.isdisjoint(found),

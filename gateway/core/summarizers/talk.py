@@ -183,13 +183,17 @@ TALKS = Cue(
 """Notes on the answer that may also say something about the matter."""
 
 _VERBS = (
-    "acknowledge add address avoid be clarify compare consider cover define describe discuss don't "
-    "emphasize encourage end explain express focus follow format give highlight include introduce "
-    "keep list maintain mention note offer outline output present provide recommend remind respond "
-    "return show state stick suggest summarize use validate write"
+    "acknowledge add address aim avoid be box brainstorm choose clarify compare consider cover "
+    "define describe discuss don't eliminate emphasize encourage end explain express focus follow "
+    "format give highlight include introduce keep list maintain mention note offer outline output "
+    "present provide recommend remind respond return set show state stick suggest summarize use "
+    "validate wrap write"
 )
 IMPERATIVES = frozenset(_VERBS.split())
 """First words of a sentence that says what the answer should do."""
+
+_IS_NO_ORDER = re.compile(r"\S+ (?:that|is|are|was|has|[A-Z])\b|[^\d=]*[\d=]")
+"""A statement that begins with such a word, or a step of a calculation."""
 
 
 def cites_rules(text: str, folded: str, prompt_terms: frozenset[str]) -> bool:
@@ -198,6 +202,12 @@ def cites_rules(text: str, folded: str, prompt_terms: frozenset[str]) -> bool:
     folded: the text after casefold().
     """
     return _RULES.search(text, folded) and prompt_terms.isdisjoint(_RULES_TERMS)
+
+
+def is_order(text: str) -> bool:
+    """Whether a sentence only tells its writer what to do."""
+    first = text.partition(" ")[0].rstrip(",:").casefold()
+    return first in IMPERATIVES and _IS_NO_ORDER.match(text) is None
 
 
 def is_about_the_answer(text: str, folded: str) -> bool:

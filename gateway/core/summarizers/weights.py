@@ -14,6 +14,7 @@ WORTH: dict[str, float] = {
     "late in a long one": -0.19,
     "formula": 0.14,
     "paragraph": -0.07,
+    "order": -0.15,
     "should": -0.02,
     "plan": -0.17,
     "talk": -0.09,

@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Detail
-from gateway.core.summarizers import BUDGET_WORDS, SUMMARIZERS, ExtractiveSummarizer, Summary
+from gateway.core.summarizers import (
+    BUDGET_WORDS,
+    SUMMARIZERS,
+    ExtractiveSummarizer,
+    Summary,
+    lexicon,
+)
 from gateway.core.summarizers.sentences import sentences
+from gateway.core.summarizers.statements import Place, Prompt, judge
 from gateway.core.summarizers.text import words
 from tests.core.cuts import cut, places
 from tests.core.work import fastest
@@ -238,6 +245,13 @@ def test_formulas_and_code_are_never_cut(span: str) -> None:
         ("`a. B` and \\(c. D\\) and E", 1),
         ("```\na. B\nc\n```", 4),
         ('He said "Go." Then he left.', 2),
+        ("He needs 8 tins.**Counting the tins**", 2),
+        ('He said "Eight!"**Ändern** the count?', 2),
+        ("**Note.**Next he opens a tin.", 1),
+        ("**Note.** Next he opens a tin.", 2),
+        ("The sum is 2.**bold** and 3.**4** and 5!**Next**", 2),
+        ("It is e.g.**Tin** or 1.***Jar***", 1),
+        ("`a.**B`", 1),
     ],
 )
 def test_where_sentences_end(text: str, ends: int) -> None:
@@ -329,3 +343,41 @@ def test_a_huge_text_at_once_takes_no_longer_than_a_long_one() -> None:
 
     long, huge = fastest(summarize, 20_000 * "Think. ", 400_000 * "Think. ")
     assert huge < 2 * long
+
+
+def test_short_reasoning_shows_no_order_to_itself_beside_a_statement() -> None:
+    told = "The tank is cheaper to fill on a Sunday."
+    for order in ("Mention the tank first since that is the main thing.", "Wrap it in tags."):
+        assert extractive(f"{told} {order}")[1].text == told
+    for kept in ("Set A has 4 tins.", "Note that the tins are full.", "Add 8 to 9."):
+        assert extractive(f"{told} {kept}")[1].text == f"{told} {kept}"
+
+
+def test_an_order_to_itself_is_worth_less_than_a_statement() -> None:
+    def worth(text: str) -> float:
+        place = Place(5)
+        statement = judge(text, place, Prompt(""))
+        assert statement is not None
+        return statement.worth
+
+    assert worth("Choose a title for the harvest festival.") < worth("Farmers liked the festival.")
+    assert worth("Set A is larger than the others.") == worth("Group A is larger than the others.")
+
+
+@pytest.mark.parametrize(
+    ("said", "states"),
+    [
+        ("The answer should be entertaining.", False),
+        ("The answer should be a short list of tins.", False),
+        ("The answer should be 12 tins.", True),
+        ("The answer should be about -3.", True),
+        ('The answer should be "tin".', True),
+        ("The answer should be $x^2$.", True),
+        ("The answer should be option B.", True),
+        ("The answer should be x + y.", True),
+        ("The answer should be yes.", True),
+    ],
+)
+def test_what_the_answer_should_be_is_a_result_only_if_it_is_named(said: str, states: bool) -> None:
+    assert lexicon.ANSWERS.search(said) is states
+    assert lexicon.CHOOSES.search(said) is states

@@ -3,6 +3,7 @@
 Its formulas are Temml's; what a browser shows of them is in test_page_answer.py.
 """
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -268,6 +269,14 @@ def test_any_cut_of_any_text_shows_the_same(page, text, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
+    assert page.evaluate(SHOW, pieces) == page.evaluate(SHOW, [text])
+
+
+@pytest.mark.parametrize("line", ["# ", "- b", "1. b", "> b", "| b |", "```", "---"])
+@pytest.mark.parametrize("marks", [("\\[", "\\]"), ("$$", "$$")])
+def test_lines_of_a_growing_formula_begin_no_other_block(page, line, marks):
+    text = "\n".join([marks[0], "a", line, line, line, marks[1], "", "end"])
+    pieces = text.splitlines(keepends=True)
     assert page.evaluate(SHOW, pieces) == page.evaluate(SHOW, [text])
 
 

@@ -40,6 +40,17 @@ md.block.ruler.before(
   (state, start, end) => state.level >= MAX_LEVEL && paragraph(state, start, end),
 );
 
+/** A formula that may still grow: its lines begin no other block, as `- b` would begin a list. */
+function pushParagraph(state, start, end) {
+  const map = [start, end];
+  state.push("paragraph_open", "p", 1).map = map;
+  const content = state.getLines(start, end, state.blkIndent, false).trim();
+  Object.assign(state.push("inline", "", 0), { content, map, children: [] });
+  state.push("paragraph_close", "p", -1);
+  state.line = end;
+  return true;
+}
+
 /** A display formula. Without its end mark before a blank line, it is a paragraph. */
 md.block.ruler.before(
   "table",
@@ -55,6 +66,9 @@ md.block.ruler.before(
     const source = [first.slice(2)];
     let next = start + 1;
     for (; !source.at(-1).includes(closer); next += 1) {
+      if (next === end && state.env.open && next >= state.env.lineCount) {
+        return pushParagraph(state, start, next);
+      }
       if (next === end || state.isEmpty(next) || next - start > MAX_FORMULA_LINES) return false;
       if (state.sCount[next] < state.blkIndent) return false;
       source.push(lineAt(next));

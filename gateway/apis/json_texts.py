@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.json_depth import JsonDepth
 from gateway.core.json_size import has_too_many_values
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 """Half of a pair, or one that is alone: models write those, and msgspec refuses them."""
-_SLICE_CHARS = 65536
 
 
 def is_json(text: str) -> bool:
@@ -49,10 +49,7 @@ class ObjectPieces:
         self._pieces: list[str] = []
         self._seen = 0
         """So many pieces are counted in what follows."""
-        self._depth = 0
-        self._in_string = False
-        self._rest = ""
-        """A backslash whose second character is in the next piece."""
+        self._depth = JsonDepth()
         self._is_complete: bool | None = None
         """Known once as many brackets were closed as opened: what follows changes nothing."""
 
@@ -69,20 +66,10 @@ class ObjectPieces:
         while self._is_complete is None and self._seen < len(self._pieces):
             piece = self._pieces[self._seen]
             self._seen += 1
-            for at in range(0, len(piece), _SLICE_CHARS):
-                self._count(piece[at : at + _SLICE_CHARS])
-            if self._depth <= 0 and not self._in_string and not piece.isspace():
+            self._depth.add(piece)
+            if self._depth.depth <= 0 and not self._depth.in_string and not piece.isspace():
                 self._is_complete = is_object(self.text())
         return bool(self._is_complete)
-
-    def _count(self, text: str) -> None:
-        text = (self._rest + text).replace("\\\\", "").replace('\\"', "")
-        self._rest = "\\" if text.endswith("\\") else ""
-        parts = text.removesuffix("\\").split('"')
-        outside = "".join(parts[self._in_string :: 2])
-        self._in_string ^= len(parts) % 2 == 0
-        self._depth += outside.count("{") + outside.count("[")
-        self._depth -= outside.count("}") + outside.count("]")
 
 
 def _check(text: str) -> None:

@@ -12,6 +12,8 @@ Redact = Callable[[str], str]
 """Returns a text without the gateway's keys; for texts from an upstream."""
 
 _MAX_MESSAGE = 2000
+_MAX_DEPTH = 8
+"""Of objects and lists within each other."""
 _MESSAGE_AT_TOP = (
     *("message", "msg", "faultstring", "detail", "error_msg", "error_message", "errorMessage"),
     *("error_description", "status_msg", "Message", "exception"),
@@ -167,9 +169,6 @@ _READABLE = re.compile(r"[^\W\d_]{2}")
 _UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
 
-_MAX_DEPTH = 8
-
-
 def words_of(value: Any, redact: Redact) -> ErrorWords:
     """What decoded JSON says. Without a message, it is not known to be an error.
 
@@ -179,7 +178,7 @@ def words_of(value: Any, redact: Redact) -> ErrorWords:
     """
     error = _error_in(value)
     names = _MESSAGE if error is not value or _says_that_it_failed(error) else _MESSAGE_AT_TOP
-    message = _message_of(error, names, value)
+    message = _message_of(error, names)
     if not message:
         return ErrorWords()
     if len(message) > _MAX_MESSAGE:
@@ -241,7 +240,7 @@ def _says_that_it_failed(value: Mapping[str, Any]) -> bool:
     return value.get("error") is True or value.get("success") is False
 
 
-def _message_of(error: Mapping[str, Any], names: tuple[str, ...], whole: Any) -> str:
+def _message_of(error: Mapping[str, Any], names: tuple[str, ...]) -> str:
     """The message, and with it what a server behind the server said."""
     message = next((text for name in names if (text := _text_of(error.get(name)))), "")
     metadata = error.get("metadata")

@@ -4,9 +4,10 @@ A delta is one item of a `tool_calls` list in a stream.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from gateway.core.json_depth import JsonDepth
 
 MAX_CALLS = 1000
 """The most calls in one answer; each becomes an event of its own."""
@@ -20,7 +21,8 @@ _FUNCTION = ("name", "arguments", *_OTHER_ARGUMENTS)
 """Members that some servers put into the call itself, without a `function`."""
 _EMPTY_OBJECT = "{}"
 _MAX_INDEX_DIGITS = 9
-_BRACKETS = re.compile(r'[{}\[\]"]|\\(?:.|\Z)', re.DOTALL)
+_MAX_HELD_CHARS = 1000
+"""Arguments without a name wait for it up to this length."""
 
 
 class ToolCallReader:
@@ -110,9 +112,7 @@ class _Call:
         """What came before its name."""
         self._searched = 0
         """Pieces of the arguments in which the brackets are counted."""
-        self._depth = 0
-        self._is_in_string = False
-        self._escape = ""
+        self._depth = JsonDepth()
 
     def is_continued_by(self, name: str) -> bool:
         """Whether the name is repeated in the middle of the arguments."""
@@ -132,25 +132,17 @@ class _Call:
 
     def is_whole(self) -> bool:
         """Whether the arguments are a whole object or list, by their brackets."""
-        text = self._escape + "".join(self._arguments[self._searched :])
-        self._searched, self._escape = len(self._arguments), ""
-        for found in _BRACKETS.finditer(text):
-            match found[0]:
-                case "\\":
-                    self._escape = "\\"
-                case '"':
-                    self._is_in_string = not self._is_in_string
-                case "{" | "[" if not self._is_in_string:
-                    self._depth += 1
-                case "}" | "]" if not self._is_in_string:
-                    self._depth -= 1
-        return self.length > 0 and self._depth == 0 and not self._is_in_string
+        for piece in self._arguments[self._searched :]:
+            self._depth.add(piece)
+        self._searched = len(self._arguments)
+        return self.length > 0 and self._depth.depth == 0 and not self._depth.in_string
 
     def add(self, delta: dict[str, Any]) -> dict[str, Any] | None:
         """Returns what the delta adds, or None if it is held until the call has a name."""
         if self._held is not None:
             delta, self._held = _with_held(self._held, delta), None
-        if not self._name and not _name_of(delta):
+        is_short = len(_arguments_of(delta)) < _MAX_HELD_CHARS
+        if not self._name and not _name_of(delta) and is_short:
             self._held = delta
             return None
         if (id := delta.get("id")) is not None:

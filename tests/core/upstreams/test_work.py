@@ -50,6 +50,13 @@ SHAPES: dict[str, tuple[int, Callable[[int], list[bytes]]]] = {
             for i in range(n)
         ],
     ),
+    "arguments without a name": (
+        8_000,
+        lambda n: [
+            event({"tool_calls": [{"index": 0, "function": {"arguments": "a" * 400}}]})
+            for _ in range(n)
+        ],
+    ),
     "empty choices": (20_000, lambda n: [b'data: {"choices":[%b{}]}' % (b"{}," * n)]),
     "empty items": (20_000, lambda n: [event({"content": [{}] * n})]),
 }

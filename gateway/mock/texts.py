@@ -13,7 +13,7 @@ class Reply(NamedTuple):
     answer: str
 
 
-HI = Reply("I should greet in one sentence. Keep it short.", "Hi! Nice to meet you.")
+HI = Reply("I should greet in one sentence and keep it short.", "Hi! Nice to meet you.")
 
 STREAMING = Reply(
     """\

@@ -39,7 +39,7 @@ def test_events_are_printed_then_the_answer(gateway_url: str) -> None:
     name, data = events[0]
     assert (name, data["text"]) == ("prompt_summary", "hi")
     assert data["ttft_ms"] >= 0
-    summary = {"text": "I should greet in one sentence. Keep it short."}
+    summary = {"text": "I should greet in one sentence and keep it short."}
     assert [data for name, data in events if name == "reasoning_summary"] == [summary]
     deltas = [data["text"] for name, data in events if name == "final_output_delta"]
     assert "".join(deltas) == "Hi! Nice to meet you."
@@ -50,8 +50,8 @@ def test_trace_and_summary_are_printed_under_headings(gateway_url: str) -> None:
     status, stdout, stderr = run_client(gateway_url, "--prompt", "hi", "--reasoning", "both")
     assert (status, stderr) == (0, "")
     assert stdout == (
-        "[REASONING]\nI should greet in one sentence. Keep it short.\n\n"
-        "[REASONING SUMMARY]\nI should greet in one sentence. Keep it short.\n\n"
+        "[REASONING]\nI should greet in one sentence and keep it short.\n\n"
+        "[REASONING SUMMARY]\nI should greet in one sentence and keep it short.\n\n"
         "[FINAL RESPONSE]\nHi! Nice to meet you.\n"
     )
 
@@ -60,7 +60,8 @@ def test_the_answer_goes_to_stdout_and_the_rest_to_stderr(gateway_url: str) -> N
     status, stdout, stderr = run_client(gateway_url, "--prompt", "hi")
     assert (status, stdout) == (0, "Hi! Nice to meet you.\n")
     assert stderr == (
-        "[REASONING SUMMARY]\nI should greet in one sentence. Keep it short.\n\n[FINAL RESPONSE]\n"
+        "[REASONING SUMMARY]\nI should greet in one sentence and keep it short.\n\n"
+        "[FINAL RESPONSE]\n"
     )
 
 

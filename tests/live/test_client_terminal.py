@@ -15,7 +15,7 @@ from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, frame,
 from tests.live.wire import get_json, wait_until
 from tests.programs import ROOT, start_gateway
 
-SUMMARY = "I should greet in one sentence. Keep it short."
+SUMMARY = "I should greet in one sentence and keep it short."
 ANSWER = "Hi! Nice to meet you."
 SLOW = ("--prompt", "Explain recursion", "--model", "long-thinking@tps=300")
 

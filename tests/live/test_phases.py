@@ -18,7 +18,7 @@ from tests.machine import allowed
 from tests.programs import start_gateway
 
 NOT_DETECTED = "Reasoning not detected."
-SUMMARY = "I should greet in one sentence. Keep it short."
+SUMMARY = "I should greet in one sentence and keep it short."
 GREETING = "Hi! Nice to meet you."
 
 

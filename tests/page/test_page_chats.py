@@ -187,7 +187,7 @@ def test_a_conversation_is_saved_as_markdown(demo):
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert headings == ["# What is 2+2?", *["## You, to default", "## Answer"] * 2]
     assert "\n\n2 + 2 = 4.\n\n" in text
-    assert "\n> I should greet in one sentence." in text
+    assert "\n> I should greet in one sentence and keep it short." in text
     assert text.endswith(f"\n\n{ANSWER}\n")
 
 

@@ -6,7 +6,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
-SUMMARY = "I should greet in one sentence. Keep it short."
+SUMMARY = "I should greet in one sentence and keep it short."
 ANSWER = "Hi! Nice to meet you."
 DONE = re.compile(r"^Done in (\d+ ms|\d+\.\d s)$")
 THOUGHT = re.compile(r"^Thought for (\d+ ms|\d+\.\d s) · \d+ tokens$")

@@ -20,7 +20,7 @@ from tests.web.conftest import COMPLETIONS, UPSTREAM, answers
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 GREETING = [
-    *contents("<think>\nI should greet in one sentence. Keep it short.\n</think>\n\n", "Hi! "),
+    *contents("<think>\nI should greet in one sentence and keep it short.\n</think>\n\n", "Hi! "),
     *contents("Nice to meet you."),
     FINISH,
     USAGE,
@@ -60,7 +60,7 @@ def test_the_events_format_streams_named_events(
     ]
     assert named[0][1]["text"] == "hi"
     assert named[0][1]["ttft_ms"] >= 0
-    assert named[1][1] == {"text": "I should greet in one sentence. Keep it short."}
+    assert named[1][1] == {"text": "I should greet in one sentence and keep it short."}
     assert named[2][1] == {"text": "Hi! Nice to meet you."}
     assert named[3][1]["finish_reason"] == "stop"
     assert named[3][1]["usage"] == {"total_tokens": 3}
@@ -289,7 +289,7 @@ def test_a_non_streamed_answer_is_one_chat_completion_in_every_format(
     assert body["object"] == "chat.completion"
     assert body["choices"][0]["message"]["content"] == "Hi! Nice to meet you."
     assert body["choices"][0]["finish_reason"] == "stop"
-    summary = "I should greet in one sentence. Keep it short."
+    summary = "I should greet in one sentence and keep it short."
     assert body["phases"] == {"prompt_summary": "hi", "reasoning_summary": summary}
     assert body["usage"] == {"total_tokens": 3}
 

@@ -21,7 +21,12 @@ USAGE = {
         "completion_tokens_details": {"reasoning_tokens": 20},
     },
 }
-ANSWER = [*contents("<think>I add. It is 4.</think>", "The answer", " is 4."), FINISH, USAGE, DONE]
+ANSWER = [
+    *contents("<think>I add 2. It is 4.</think>", "The answer", " is 4."),
+    FINISH,
+    USAGE,
+    DONE,
+]
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
 IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 
@@ -84,7 +89,7 @@ def test_a_non_streamed_answer_is_one_message(
     assert all(block.pop("signature") for block in blocks[:2])
     assert blocks == [
         {"type": "thinking", "thinking": "What is 2+2?\n\n"},
-        {"type": "thinking", "thinking": "I add. It is 4.\n\n"},
+        {"type": "thinking", "thinking": "I add 2. It is 4.\n\n"},
         {"type": "text", "text": "The answer is 4."},
     ]
     assert body.pop("id").startswith("msg_")
@@ -109,24 +114,28 @@ def test_a_non_streamed_answer_is_one_message(
     [
         ({}, "asked", []),
         ({"thinking": {"type": "disabled"}}, "asked", []),
-        ({"thinking": {"type": "adaptive"}}, "asked", ["What is 2+2?\n\n", "I add. It is 4.\n\n"]),
+        (
+            {"thinking": {"type": "adaptive"}},
+            "asked",
+            ["What is 2+2?\n\n", "I add 2. It is 4.\n\n"],
+        ),
         ({"thinking": {**THINKING, "display": "omitted"}}, "asked", [""]),
         (
             {"thinking": {**THINKING, "display": "updates"}},
             "asked",
-            ["What is 2+2?\n\n", "I add. It is 4.\n\n"],
+            ["What is 2+2?\n\n", "I add 2. It is 4.\n\n"],
         ),
-        ({}, "always", ["What is 2+2?\n\n", "I add. It is 4.\n\n"]),
+        ({}, "always", ["What is 2+2?\n\n", "I add 2. It is 4.\n\n"]),
         (
             {"thinking": {"type": "disabled"}},
             "always",
-            ["What is 2+2?\n\n", "I add. It is 4.\n\n"],
+            ["What is 2+2?\n\n", "I add 2. It is 4.\n\n"],
         ),
-        ({"gateway": {"reasoning": "raw"}}, "asked", ["What is 2+2?\n\n", "I add. It is 4."]),
+        ({"gateway": {"reasoning": "raw"}}, "asked", ["What is 2+2?\n\n", "I add 2. It is 4."]),
         (
             {"gateway": {"reasoning": "both"}},
             "asked",
-            ["What is 2+2?\n\n", "I add. It is 4.", "I add. It is 4.\n\n"],
+            ["What is 2+2?\n\n", "I add 2. It is 4.", "I add 2. It is 4.\n\n"],
         ),
         ({"gateway": {"reasoning": "none"}, "thinking": THINKING}, "always", []),
         (

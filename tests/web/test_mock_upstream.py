@@ -19,7 +19,7 @@ from gateway.mock.server import create_app
 from gateway.mock.texts import UNICODE
 
 PATH = "/v1/chat/completions"
-HI = "I should greet in one sentence. Keep it short."
+HI = "I should greet in one sentence and keep it short."
 HELLO = "Hi! Nice to meet you."
 TOPIC = "Explain quantum tunnelling"
 

@@ -14,7 +14,7 @@ from tests.web.conftest import COMPLETIONS, UPSTREAM, answers, sent
 
 HI = {"role": "user", "content": "What is 2+2?"}
 CHAT = {"model": "m", "messages": [HI]}
-ANSWER = [*contents("<think>I add. It is 4.</think>", "The answer", " is 4."), FINISH, DONE]
+ANSWER = [*contents("<think>I add 2. It is 4.</think>", "The answer", " is 4."), FINISH, DONE]
 
 
 def lines(response: Any) -> list[Any]:
@@ -29,7 +29,7 @@ def test_a_chat_streams_its_summaries_and_then_its_answer(
     assert response.content_type == "application/x-ndjson"
     messages = [line["message"] for line in lines(response)]
     thinking = "".join(message.get("thinking", "") for message in messages)
-    assert thinking == "What is 2+2?\n\nI add. It is 4.\n\n"
+    assert thinking == "What is 2+2?\n\nI add 2. It is 4.\n\n"
     assert "".join(message["content"] for message in messages) == "The answer is 4."
     assert [line["done"] for line in lines(response)][-2:] == [False, True]
 

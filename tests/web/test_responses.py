@@ -20,7 +20,12 @@ USAGE = {
         "completion_tokens_details": {"reasoning_tokens": 20},
     },
 }
-ANSWER = [*contents("<think>I add. It is 4.</think>", "The answer", " is 4."), FINISH, USAGE, DONE]
+ANSWER = [
+    *contents("<think>I add 2. It is 4.</think>", "The answer", " is 4."),
+    FINISH,
+    USAGE,
+    DONE,
+]
 SUMMARY = {"summary": "auto"}
 SUMMARY_PART = [
     "reasoning_summary_part.added",
@@ -77,7 +82,7 @@ def test_a_streamed_answer_has_the_events_of_its_items(
     ]
     assert [e["delta"] for e in found if "summary_text.delta" in e["type"]] == [
         "What is 2+2?\n\n",
-        "I add. It is 4.\n\n",
+        "I add 2. It is 4.\n\n",
     ]
     created, completed = found[0]["response"], found[-1]["response"]
     assert (created["status"], created["output"], created["usage"]) == ("in_progress", [], None)
@@ -106,7 +111,7 @@ def test_a_non_streamed_answer_is_one_response(
         "type": "reasoning",
         "summary": [
             {"type": "summary_text", "text": "What is 2+2?\n\n"},
-            {"type": "summary_text", "text": "I add. It is 4.\n\n"},
+            {"type": "summary_text", "text": "I add 2. It is 4.\n\n"},
         ],
         "status": "completed",
     }
@@ -183,7 +188,7 @@ def test_summaries_depend_on_the_request_and_the_setting(
     assert message["content"][0]["text"] == "The answer is 4."
     assert [len(item["summary"]) for item in reasoning] == [summaries] * bool(summaries)
     content = [part for item in reasoning for part in item.get("content", [])]
-    assert content == [{"type": "reasoning_text", "text": "I add. It is 4."}] * traces
+    assert content == [{"type": "reasoning_text", "text": "I add 2. It is 4."}] * traces
     assert body["reasoning"]["summary"] == echoed
 
 
@@ -201,7 +206,7 @@ def test_the_trace_is_streamed_as_reasoning_text(
     ]
     assert (raw[0]["part"], raw[2]["text"]) == (
         {"type": "reasoning_text", "text": ""},
-        "I add. It is 4.",
+        "I add 2. It is 4.",
     )
 
 
@@ -700,9 +705,9 @@ def test_estimated_usage_is_marked(client: FlaskClient, upstream: responses.Requ
     assert body["usage"] == {
         "input_tokens": 7,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-        "output_tokens": 8,
-        "output_tokens_details": {"reasoning_tokens": 4},
-        "total_tokens": 15,
+        "output_tokens": 9,
+        "output_tokens_details": {"reasoning_tokens": 5},
+        "total_tokens": 16,
         "estimated": "all",
     }
     assert body["metadata"] == {"a": "b"}
@@ -710,7 +715,7 @@ def test_estimated_usage_is_marked(client: FlaskClient, upstream: responses.Requ
     upstream.reset()
     answers(upstream, *ANSWER[:-2], figures, DONE)
     body = ask(client).get_json()
-    assert body["usage"]["output_tokens_details"] == {"reasoning_tokens": 4}
+    assert body["usage"]["output_tokens_details"] == {"reasoning_tokens": 5}
     assert body["usage"]["total_tokens"] == 40
     assert body["usage"]["estimated"] == "reasoning_tokens"
 

@@ -18,7 +18,7 @@ _ELEMENT = re.compile(r"^[ \t]*<([A-Za-z][\w:-]{0,63})(?:\s[^<>\n]{0,500})?>", r
 _ASKING = frozenset(
     {
         *("question", "task", "query", "prompt", "request", "instruction", "instructions"),
-        *("user_query", "user_input", "user_message", "userrequest", "feedback"),
+        *("user", "human", "user_query", "user_input", "user_message", "userrequest", "feedback"),
     }
 )
 """Elements that hold what is asked."""

@@ -9,7 +9,7 @@ most like the whole.
 from collections.abc import Sequence
 
 from gateway.core.summarizers.base import Summarizer, Summary
-from gateway.core.summarizers.live import LINE_WORDS, LiveLines, says
+from gateway.core.summarizers.live import CLOSING_WORDS, LiveLines, says
 from gateway.core.summarizers.phrases import Phrases
 from gateway.core.summarizers.reader import Reader, Reading
 from gateway.core.summarizers.selection import central, select, valued
@@ -49,6 +49,8 @@ class ExtractiveSummarizer(Summarizer):
         self._live = LiveLines()
         self._short: list[Sentence] | None = []
         self._short_words = 0.0
+        self._slight: list[Statement] = []
+        """Statements that say little; only a short reasoning shows them."""
         self._pool: list[Statement] = []
         self._counts: dict[str, float] = {}
         self._answer: Statement | None = None
@@ -92,14 +94,12 @@ class ExtractiveSummarizer(Summarizer):
         if result is None:
             return ""
         told = self._live.shown if shown is None else [stems(tokens(line)) for line in shown]
-        return "" if says(told, result) else shorten(result.text, LINE_WORDS)
+        return "" if says(told, result) else shorten(result.text, CLOSING_WORDS)
 
     def snapshot(self, max_words: int) -> str:
         """The summary proper of the reasoning so far. Only later snapshots depend on it."""
         if self._short is not None and self._short_words <= max_words:
-            return cut(
-                _cleaned(self._short, self._reader.phrases) or one_line(self._last), max_words
-            )
+            return cut(self._brief(self._short) or one_line(self._last), max_words)
         chosen = self._choose(max_words)
         self._kept = frozenset(statement.position for statement in chosen)
         if chosen:
@@ -116,6 +116,18 @@ class ExtractiveSummarizer(Summarizer):
             return chosen
         return select(pool, counts, max_words, position, self._kept, result)
 
+    def _brief(self, sentences: list[Sentence]) -> str:
+        """Short reasoning as it is, without openers and, if anything is left, talk and orders."""
+        found = sorted([*self._candidates(), *self._slight], key=lambda s: s.position)
+        stated = [s for s in found if not s.weak]
+        result = self._result()
+        told = [s for s in stated if s is result or not _is_said(s, stated)]
+        shown = {s.position for s in told}
+        whole = [s for s in told if not s.leans or shown & {s.position - 1, s.position - 2}]
+        if told:
+            return join(s.text for s in whole or told)
+        return _cleaned(sentences, self._reader.phrases)
+
     def _take(self, sentence: Sentence) -> list[str]:
         lines = []
         self._last = sentence.text
@@ -128,7 +140,9 @@ class ExtractiveSummarizer(Summarizer):
         if not reading.retracts:
             line = self._live.next(self._counts, self._reader.position, turns=reading.turns)
             lines += [line] if line is not None else []
-        if reading.statement is not None:
+        if reading.statement is not None and reading.statement.slight:
+            self._slight.append(reading.statement)
+        elif reading.statement is not None:
             self._add(reading.statement, drafted=reading.drafted)
             line = self._live.first(self._counts, self._reader.position)
             lines += [line] if line is not None else []
@@ -144,6 +158,7 @@ class ExtractiveSummarizer(Summarizer):
                 statement.mark("taken back")
         if reading.retracts:
             self._live.retract(position - 2)
+            self._slight = [s for s in self._slight if s.position < position - 2]
             while self._pool and self._pool[-1].position >= position - 2:
                 if self._pool.pop() is self._answer:
                     self._answer = None
@@ -180,6 +195,8 @@ class ExtractiveSummarizer(Summarizer):
         self._short.append(sentence)
         if self._short_words > _SHORT_WORDS or len(self._short) > _SHORT_SENTENCES:
             self._short = None
+            self._slight.clear()
+            self._reader.is_short = False
 
     def _result(self) -> Statement | None:
         """The statement that looks most like the result, if one does."""
@@ -203,14 +220,23 @@ class ExtractiveSummarizer(Summarizer):
         self._counts = dict(kept)
 
 
+def _is_said(statement: Statement, others: Sequence[Statement]) -> bool:
+    """Whether another statement says it more fully, or a later one as fully."""
+    numbers = {term for term in statement.terms if term[0].isdigit()}
+    return any(
+        says([other.terms], statement)
+        and numbers <= other.terms
+        and (len(other.terms), other.position) > (len(statement.terms), statement.position)
+        for other in others
+        if other is not statement
+    )
+
+
 def _cleaned(sentences: list[Sentence], phrases: Phrases) -> str:
-    """Short reasoning as it is, without openers and, if anything is left, talk and orders."""
+    """Short reasoning that states nothing: what it says beside talk, or its last plan."""
     texts = [text for s in sentences if (text := clean(s.text.strip(), phrases))]
     stating = [text for text in texts if not META.match(text) and not phrases.talks(text)]
-    told = [text for text in stating if not is_order(text)]
-    if all(map(PLANS.match, told)):  # without the orders, nothing is stated either
-        told = stating
-    kept = told or texts
-    return join([*map(finish, kept[:-1]), *kept[-1:]]) or one_line(
-        " ".join(s.text for s in sentences)
-    )
+    told = [text for text in stating if not is_order(text) and not text.endswith((":", "："))]
+    plans = [text for text in texts if PLANS.match(text) or phrases.plans(text)]
+    kept = told or plans[-1:] or texts[-1:]
+    return join([*map(finish, kept[:-1]), *kept[-1:]])

@@ -50,13 +50,14 @@ LIST_MARK = re.compile(r"^[\s>]*(?:(?:[-*•·–—+]|#{1,6}|\(?\d{1,2}[.)]|\(?
 OPENER = re.compile(
     r"^[\s,.…—–-]*(?:"
     r"(?:ok(?:ay)?|alright|all right|hmm+|hm|mm|um+|uh|wait|well|so|now|oh|ah|aha|yeah"
-    r"|yep|actually"
+    r"|yep|actually|note that"
     r"|but|and|also|then|therefore|thus|hence)(?:\s*[,.:;!…—–-]+\s*|\s+)"
     r"|(?:yes|no|right|good|great|cool|perfect|correct|got it|sure|hold on|first(?:ly"
     r"| off| of all)?"
     r"|second(?:ly)?|third(?:ly)?|next|finally|lastly|let's see|let me (?:see|think|check|verify)"
     r"|let's (?:think|check)|anyway|i mean|like|then again|still|again|indeed|of course"
     r"|interesting(?:ly)?|similarly|besides|however|additionally|moreover|furthermore|in fact"
+    r"|(?:case )?context|internal thinking|explanation|background|analysis|reasoning|summary|note"
     r"|basically|essentially|importantly|for now|to be (?:clear|sure|thorough)|q|a)"
     r"\s*[,.:;!…—–-]+\s*"
     r"|(?:i(?: still)? (?:think|guess|believe|suppose|know|recall|remember|see|realize|notice)"
@@ -97,17 +98,54 @@ CHOOSES = Cue(
     r"\b(?:i(?:'ll| will| think i'll| should) (?:go|stick|settle|stay) with\b|i(?:'ll| will) use\b"
     r"|i(?:'ll| will| am going to)? (?:choose|pick|conclude|rate|decline|refuse)\b"
     r"|we(?:'ll| will| can)? (?:choose|pick|go with|use|conclude)\b"
+    r"|let(?:'s| me) (?:choose|pick|go with|settle on)\b"
+    r"|i (?:should|would|must) (?:choose|pick|select)\b"
     r"|response (?:should|must|will) (?:be|politely)"
     r"|answer (?:(?:must|will) (?:be|politely)|should (?:politely|be" + _VALUE + r"))"
     r"|i can(?:'t|not) (?:help|assist|comply)"
     r"|i'd (?:say|rate|go|give)\b|(?:final )?(?:score|rating|grade|verdict)\W{1,4}\d)",
     (
-        *("go with", "stick with", "settle with", "stay with", "use", "choose", "pick", "conclude"),
-        *("rate", "decline", "refuse", "response", "answer", "help", "assist", "comply", "i'd"),
+        *(
+            "go with",
+            "stick with",
+            "settle with",
+            "stay with",
+            " use",
+            "choose",
+            " pick",
+            "conclude",
+        ),
+        *("settle on", "select"),
+        *(" rate", "decline", "refuse", "response", "answer", "help", "assist", "comply", "i'd"),
         *("score", "rating", "grade", "verdict"),
     ),
 )
 """A choice, a score, a verdict or a refusal."""
+
+_VERDICTS = (
+    "compliant noncompliant true false yes valid invalid correct incorrect safe unsafe supported "
+    "refuted approved rejected pass passed fail failed positive negative neutral"
+)
+VERDICTS = frozenset(_VERDICTS.split())
+_VERDICT = re.compile(
+    rf"\b(?:is|are|be|considered|[Vv]erdict|VERDICT)(?: [a-z]+)?:? \**(?:NON-)?"
+    rf"(?:{_VERDICTS.upper().replace(' ', '|')})\b"
+)
+
+
+def gives_verdict(text: str) -> bool:
+    """Whether a sentence gives one of VERDICTS, in capitals: "The case is NONCOMPLIANT"."""
+    return _VERDICT.search(text) is not None
+
+
+CALLS = re.compile(
+    r"(?:(?:i|we)(?:'ll| will| should| must| can| could| need to| have to| am going to|'m going to"
+    r"| are going to)|let me|let's|will|need to|should)\s+(?:(?:now|also|first|just|then|simply) )*"
+    r"(?:call|use|invoke|run|execute|make|do)\b[^.]{0,60}?"
+    r"(?:\b(?:function|tool|command|quer(?:y|ies)|calls?)\b|\w_\w|\w\(|`)",
+    re.IGNORECASE,
+)
+"""A tool that is chosen."""
 
 CONCLUDES = re.compile(
     r"(?:therefore|thus|hence|in conclusion|in summary|to summari[sz]e|overall"
@@ -146,10 +184,17 @@ SHOULD = frozenset(["should", "must", "need", "needs"])
 BECAUSE = frozenset(["because", "since", "due", "therefore", "thus", "hence"])
 FINAL = frozenset(["final", "conclusion", "overall", "ultimately", "settle", "go", "stick"])
 
+JOINS = frozenset(["because", "since", "although", "though", "whereas", "given", "or"])
+SUBORDINATE = re.compile(
+    r"(?:because|since|although|though|whereas|given that)\b[^,，;:—–]*$|or\b", re.IGNORECASE
+)
+"""A clause that belongs to another sentence."""
+
 LEANS = re.compile(
-    r"(?:it|this|that|they|these|those|he|she|its|their|his|her|both|neither|in (?:that|this|such)"
-    r" (?:case|scenario|situation)|such|the (?:former|latter|other|same|rest)\b)(?!\s+(?:is|seems)"
-    r" (?:not )?(?:possible|impossible|clear|important|likely|true that|known|said)\b)\b"
+    r"(?:it|which|this|that|they|these|those|he|she|its|their|his|her|both|neither"
+    r"|in (?:that|this|such) (?:case|scenario|situation)|such"
+    r"|the (?:former|latter|other|same|rest)\b)(?!\s+(?:is|seems) (?:not )?"
+    r"(?:possible|impossible|clear|important|likely|true that|known|said)\b)\b"
     r"|(?:他|她|它|这|那)(?!里|个问题)",
     re.IGNORECASE,
 )
@@ -197,6 +242,9 @@ HEADING = re.compile(
     r"\s{0,3}(?:#{1,5}\s|\*\*|\d{1,2}[.)]\s+\*\*|\d{1,2}[.)]\s+[^\s.][^.]{0,60}[:：]\s*$)"
 )
 """A line that begins a section."""
+
+TITLE = re.compile(r"\s*(?:#{1,6}\s[^.!?:=\d]{1,80}|\*\*[^*.!?:=\d]{1,80}\*\*\s*)$")
+"""A heading that says nothing more: "**Determining the Weather**"."""
 
 ANSWER_LABEL = re.compile(r"(?:\banswer|答案)[\s*:：]*$", re.IGNORECASE)
 """A line that says only that the answer comes next."""
@@ -247,6 +295,7 @@ def is_code(line: str) -> bool:
 
 
 TABLE_ROW = re.compile(
-    r"^\s*\|.*\|\s*$|^[\s|:+=_*-]*$|^[\s*-]*(?:url|link|title)[\s*]*[:=]", re.IGNORECASE
+    r"^\s*\|.*\|\s*$|^[\s|:+=_*-]*$|^[\s*-]*(?:url|link|title|content|snippet)[\s*]*[:=]",
+    re.IGNORECASE,
 )
 """A row of a table, or a field of a search result."""

@@ -7,7 +7,7 @@ from gateway.core.summarizers.selection import central, worth_at
 from gateway.core.summarizers.statements import Statement
 from gateway.core.summarizers.text import shorten
 
-LINE_WORDS = 30
+LINE_WORDS, CLOSING_WORDS = 30, 45
 FIRST_AFTER = 50
 """Tokens of reasoning before the first line …"""
 FIRST_LATEST = 250
@@ -22,7 +22,11 @@ FIRST_GOOD, GOOD, ANY = 0.6, 0.85, -99.0
 """The value that a line must have: the first, a later one when it is due, and after LATEST or when
 the summarizer is told to hurry."""
 ECHO = 0.8
-"""What a first line loses if the prompt has all of its terms."""
+"""What a first line loses if the prompt has all of its terms …"""
+LOST = 0.3
+"""… or if it begins with a pronoun."""
+LONG = 0.2
+"""What a line loses that has to be cut."""
 _REMEMBERED = 40
 """Lines that a new one is compared with."""
 _TOLD, _SAID = 0.7, 0.75
@@ -90,7 +94,9 @@ class LiveLines:
         most = max(counts.values(), default=1.0)
         for statement in self._stretch[0 if least == ANY else self._rejected :]:
             value = worth_at(statement, central(statement, counts, most), position)
-            value -= statement.weak + ECHO * (1 - statement.new) * (not self.count)
+            value -= statement.weak + LONG * (statement.words > LINE_WORDS)
+            if not self.count:
+                value -= ECHO * (1 - statement.new) + LOST * statement.leans
             if value > best_value:  # that it was told already can only lower it
                 told = self._told(statement)
                 value -= max(0.0, told - 0.3) + 50 * (told > _TOLD)

@@ -60,6 +60,13 @@ _FOLLOWING = re.compile(
     r"|story|poem|letter|code|function))\b|以下|下面",
     re.IGNORECASE,
 )
+_WRAPS = re.compile(
+    r"(?:answer|solve|consider|read|respond to|address|complete)\b.{0,20}\b(?:following|below|next)"
+    r"\b.{0,30}\b(?:question|problem|puzzle|riddle|query|task|request|prompt|exercise)s?\b",
+    re.IGNORECASE,
+)
+"""It only says that the ask comes next."""
+_OPTION = re.compile(r"\(?[A-H]\)\s")
 _QUOTED = re.compile(r"[:：]\s*[\"“«「'‘].{8,}|[\"“«「].{80,}", re.DOTALL)
 _LEANS = re.compile(
     r"\b(?:it|its|that|them|they|those|these|he|she|him|her)\b|它|他们", re.IGNORECASE
@@ -71,7 +78,9 @@ _POLITE = re.compile(
 )
 _FORM = re.compile(
     r"^(?:end|begin|start|finish|format|respond|reply|answer|output|return|do not|don't|no|only"
-    r"|use|keep|be|thanks|thank you|cheers|regards)\b",
+    r"|use|keep|be|ps|thanks|thank you|cheers|regards|think step by step"
+    r"|(?:the )?(?:first|last|final) line of your"
+    r"|your (?:answer|response|reply|output) (?:should|must))\b",
     re.IGNORECASE,
 )
 """Orders about the form of the answer, which often stand last."""
@@ -178,7 +187,8 @@ def _line(text: str, max_words: float, max_chars: int) -> str:
         key=lambda i: (_ask_score(found, i, bags[i], counts) - _GIVEN * (i >= given_from), -i),
     )
     ask = _object(_polite(found[best]))
-    first = next((i for i in range(best) if words(_polite(found[i])) >= 3), best)
+    openings = (i for i in range(best) if words(_polite(found[i])) >= 3)
+    first = next((i for i in openings if not _is_about_form(_polite(found[i]))), best)
     stands_alone = len(bags[best]) >= _ALONE_TERMS and not _LEANS.search(ask)
     if best == first or stands_alone:
         return cut(ask, max_words, max_chars)
@@ -193,7 +203,11 @@ def _gives(sentence: str) -> bool:
     """Whether it asks something about the text that follows it: "Translate this into French:"."""
     bare = _POLITE.sub("", sentence)
     asks = _ASKS.match(bare) or _WANTS.search(sentence)
-    return bool(asks) and bool(_FOLLOWING.search(sentence))
+    return bool(asks) and bool(_FOLLOWING.search(sentence)) and not _WRAPS.match(bare)
+
+
+def _is_about_form(bare: str) -> bool:
+    return _WRAPS.match(bare) is not None or _FORM.match(bare) is not None
 
 
 def _object(ask: str) -> str:
@@ -224,7 +238,9 @@ def _ask_score(
         + 0.1 * min(5, sum(counts[term] > 1 for term in bag))
         - 0.03 * max(0.0, words(sentence) - 20)
         - 1.0 * sentence.startswith(("-", "*", "•", "(", "|"))
+        - 3.0 * bool(_OPTION.match(sentence))
         - 2.0 * bool(_FORM.match(bare))
+        - 4.0 * bool(_WRAPS.match(bare))
         - 5.0 * (words(bare) < 3)
     )
 

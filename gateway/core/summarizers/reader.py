@@ -9,7 +9,14 @@ from typing import NamedTuple
 from gateway.core.summarizers import lexicon
 from gateway.core.summarizers.phrases import ENGLISH, recognize
 from gateway.core.summarizers.sentences import FENCES, Sentence
-from gateway.core.summarizers.statements import Place, Prompt, Statement, clean, judge
+from gateway.core.summarizers.statements import (
+    Place,
+    Prompt,
+    Statement,
+    clean,
+    judge,
+    without_marks,
+)
 from gateway.core.summarizers.text import tokens, words
 
 _MAX_LABEL_CHARS = 40
@@ -52,6 +59,8 @@ class Reader:
         self._names: list[str] = []
         self.phrases = ENGLISH
         """Those of the reasoning's language."""
+        self.is_short = True
+        """The reasoning is short so far."""
         self._beginning = ""
         self._first_words: set[str] = set()
         """The text and the words by which the language is recognized."""
@@ -65,7 +74,8 @@ class Reader:
         """Takes the next sentence."""
         self._position += 1
         raw = sentence.text.strip()
-        if sentence.in_code or (sentence.begins_line and lexicon.is_code(raw)):
+        is_code = sentence.in_code or lexicon.is_code(raw)
+        if is_code and (sentence.in_code or sentence.begins_line):
             return self._code_line(raw)
         if len(self._beginning) < _RECOGNIZED_CHARS:
             self._recognize(raw)
@@ -74,12 +84,13 @@ class Reader:
         self._sections(sentence, raw)
         if sentence.begins_paragraph:
             self._supposes = False
-        bare = raw.lstrip(" *_-")
+        bare = without_marks(raw)
         retracts = bool(lexicon.RETRACTS.match(bare)) or phrases.retracts(bare)
         turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw))
         joined = lexicon.BEGINS.match(bare)
         begins = f"begins {joined.lastgroup}" if joined is not None else None
-        statement = self._statement(sentence, raw, plain, begins) or self._end_of_code().statement
+        stated = None if is_code else self._statement(sentence, raw, plain, begins)
+        statement = stated or self._end_of_code().statement
         if lexicon.SUPPOSITION.match(plain):
             self._supposes = True
         wavers = begins in ("begins wait", "begins maybe")
@@ -102,6 +113,8 @@ class Reader:
     def _statement(
         self, sentence: Sentence, raw: str, plain: str, begins: str | None
     ) -> Statement | None:
+        if raw[0] in "#*" and lexicon.TITLE.match(raw):
+            return None
         if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw):
             self._label = "Answer: " if raw.isascii() else "答案："
             return None
@@ -113,6 +126,7 @@ class Reader:
             restated=self._restates,
             hypothetical=follows,
             begins=begins,
+            is_short=self.is_short,
         )
         return judge(labelled, place, self._prompt, self.phrases)
 

@@ -20,7 +20,7 @@ _RESULT_SHARE, _RESULT_DEPTH = 0.12, 4.0
 """How the likeness to a result adds to the value: as far as it is among the best."""
 _REPEATS = 0.57
 """A statement with such a share of its terms in those chosen says nothing new."""
-_LOST = 0.3
+_LOST = 0.2
 """What a statement loses that begins with a pronoun, unless the statement before it is chosen."""
 _KEPT = 0.4
 """What an earlier choice adds, so that a growing summary does not change for little."""

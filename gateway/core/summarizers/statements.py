@@ -24,11 +24,14 @@ _CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 _PLAIN_WORD = re.compile(r"(?:[^\W\d_A-Z]{2,}|[ai])(?![\w(=\[]|\s*[=<>]|\.\w)")
 _DIGIT = re.compile(r"\d")
 _FORMULA = re.compile(r"[$\\=<>]|\d\s*[-+*/×]\s*\d")
+_FIELD = re.compile(r"[A-Z][\w ]{0,24}: (?=[A-Z\d])[^.:]{1,40}\.?$")
+"""A name and its value: "City: Kiel"."""
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
 _PROMPT_WINDOW = 3000
 """Characters of each end of the prompt that are read."""
-_FEW_TERMS = 3
+_FEW_TERMS, _LEAST_TERMS = 3, 2
+_LEAST_WORDS = 3
 _LEAST_DRAFT_CHARS = 30
 """A shorter draft keeps the word that says what it is."""
 _PARTLY, _MOSTLY = 0.4, 0.6
@@ -51,7 +54,10 @@ class Statement:
     answers: bool
     """It gives the answer."""
     weak: bool
-    """A question, a supposition or an echo of the prompt: shown only if there is nothing else."""
+    """A question, a plan, a supposition or an echo of the prompt: shown only if there is nothing
+    else."""
+    slight: bool = False
+    """It says little: only a short reasoning shows it."""
     new: float = 1.0
     """The share of its terms that the prompt does not have."""
     phrases: Phrases = ENGLISH
@@ -137,6 +143,13 @@ def clean(raw: str, phrases: Phrases = ENGLISH) -> str:
     return _capital(text)
 
 
+def without_marks(raw: str) -> str:
+    """The sentence without the marks before its first word."""
+    bare = raw.lstrip(" *-_>•")
+    mark = lexicon.LIST_MARK.match(bare) if bare[:1].isdigit() else None
+    return bare[mark.end() :].lstrip(" *_") if mark else bare
+
+
 def _capital(text: str) -> str:
     """Names in code and variables stay as they are."""
     return text[0].upper() + text[1:] if _PLAIN_WORD.match(text) else text
@@ -144,15 +157,10 @@ def _capital(text: str) -> str:
 
 def finish(text: str) -> str:
     """The text with a full stop and without a quotation mark that has no partner."""
-    for opening, closing in _QUOTES.items():
-        if (
-            (text.count(opening) % 2)
-            if opening == closing
-            else (text.count(opening) != text.count(closing))
-        ):
-            text = text.removeprefix(opening) if text.startswith(opening) else text
-            if text.endswith(closing) and text.count(closing) % 2:
-                text = text[:-1]
+    for opening, closing in _unpaired(text):
+        text = text.removeprefix(opening)
+        if text.endswith(closing) and text.count(closing) % 2:
+            text = text[:-1]
     text = text.rstrip(" ,;—–-|")
     if text and not _ENDS.search(text):
         text += "。" if _IS_CJK.search(text[-3:]) else "."
@@ -187,12 +195,42 @@ class Place:
     """It follows from a supposition."""
     begins: str | None = None
     """The sign of the word that joins it to those before it."""
+    is_short: bool = False
+    """The reasoning is short so far: statements count that say little."""
+
+
+def _is_cut(text: str) -> bool:
+    """Whether it breaks off, or is cut out of a quotation."""
+    return text.endswith(("...", "…")) or bool(_unpaired(text))
+
+
+def _unpaired(text: str) -> list[tuple[str, str]]:
+    """The kinds of quotation marks of which one has no partner."""
+    if text.isascii():
+        return [('"', '"')] if text.count('"') % 2 else []
+    return [
+        (opening, closing)
+        for opening, closing in _QUOTES.items()
+        if (text.count(opening) + (text.count(closing) if opening != closing else 0)) % 2
+    ]
+
+
+def _says_something(text: str, terms: frozenset[str]) -> bool:
+    """Whether it says enough for a short reasoning."""
+    return len(terms) >= _LEAST_TERMS or _FIELD.match(text) is not None
+
+
+def _is_fragment(text: str, first: str, length: float, *, has_digit: bool) -> bool:
+    """Whether it is a clause without its sentence, or only an opener."""
+    if text[0] in "=→" or (first in lexicon.JOINS and lexicon.SUBORDINATE.match(text)):
+        return True
+    return length < _LEAST_WORDS and not has_digit and ":" not in text and text.isascii()
 
 
 def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) -> Statement | None:
-    """The statement that a sentence makes, or None when it makes none."""
+    """The statement that a sentence makes, or None when it makes none; it is not code."""
     foreign = phrases is not ENGLISH
-    if lexicon.TABLE_ROW.match(raw) or lexicon.is_code(raw):
+    if lexicon.TABLE_ROW.match(raw):
         return None
     text = clean(raw, phrases)
     answers = (lexicon.ANSWERS.search(text) and not lexicon.PLACEHOLDER.search(text)) or (
@@ -202,13 +240,13 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     folded = text.casefold()
     if not text or text.endswith((":", "：")):
         return None
-    bare = raw.lstrip(" *-_>•")
-    chooses = lexicon.CHOOSES.search(bare)
+    bare = without_marks(raw)
+    chooses = lexicon.CHOOSES.search(bare, folded) or lexicon.CALLS.match(text) is not None
     concludes = bool(lexicon.CONCLUDES.match(bare)) or (foreign and phrases.concludes(bare))
-    settles = chooses or concludes
     if talk.DEFERS.match(text):
         return None
-    if not answers and talk.cites_rules(text, folded, prompt.terms):
+    judges = concludes and lexicon.gives_verdict(text)
+    if not (answers or judges) and talk.cites_rules(text, folded, prompt.terms):
         return None
     if not (chooses or answers):
         unquoted = text.lstrip('"“(')
@@ -216,13 +254,20 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
             not concludes and (talk.META.match(unquoted) or (foreign and phrases.talks(unquoted)))
         ):
             return None
+    is_cut = _is_cut(text)
     text = finish(text)
     found = tokens(text)
     length = count_words(found)
     has_digit = _DIGIT.search(text) is not None
+    judges = judges or (not lexicon.VERDICTS.isdisjoint(found) and lexicon.gives_verdict(text))
+    settles = chooses or concludes or judges
     terms = stems(found)
     says_much = has_digit or settles or (len(terms) >= _FEW_TERMS and length >= 4)
-    if not terms or not (answers or says_much) or not is_whole(text):
+    if not terms or not (answers or says_much or (place.is_short and _says_something(text, terms))):
+        return None
+    if not is_whole(text):
+        return None
+    if not answers and (is_cut or _is_fragment(text, found[0], length, has_digit=has_digit)):
         return None
     question = bool(_QUESTION.search(text))
     echo = prompt.echoed(found)
@@ -233,12 +278,17 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         or lexicon.SUPPOSES.search(text, folded)
         or (foreign and phrases.supposes(text))
     )
+    plans = bool(talk.PLANS.match(text)) or (foreign and phrases.plans(text))
+    orders = found[0] in talk.IMPERATIVES and talk.is_order(text)
+    states = answers or has_digit or place.begins in ("begins so", "begins therefore")
     weak = (
         question
         or place.hypothetical
+        or place.restated
         or echo > _MOSTLY
         or bool(lexicon.LET.match(text))
-        or (not chooses and bool(talk.OBLIGES.match(text)))
+        or orders
+        or (plans and not chooses and talk.obliges(text, states=states))
     )
     signs: dict[str, float | bool | None] = {
         "answer": answers,
@@ -253,13 +303,13 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         "otherwise": otherwise,
         "weak": weak,
         "talk": talk.TALKS.search(text, folded),
-        "plan": talk.PLANS.match(text) is not None or (foreign and phrases.plans(text)),
+        "plan": plans,
         "imperative": found[0] in talk.IMPERATIVES,
-        "order": found[0] in talk.IMPERATIVES and talk.is_order(text),
+        "order": orders,
         "I": text.startswith(("I ", "I'")),
         "should": not lexicon.SHOULD.isdisjoint(found),
         "because": not lexicon.BECAUSE.isdisjoint(found),
-        "final": not lexicon.FINAL.isdisjoint(found),
+        "final": judges or not lexicon.FINAL.isdisjoint(found),
         "paragraph": place.begins_paragraph,
         "opening": place.position <= 3,
     }
@@ -275,6 +325,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         result=result,
         answers=bool(answers) and not (question or tried or echo > _PARTLY),
         weak=weak,
+        slight=not (says_much or answers),
         new=1 - len(terms & prompt.terms) / len(terms),
         phrases=phrases,
     )

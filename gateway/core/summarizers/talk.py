@@ -39,15 +39,26 @@ META = re.compile(
        (?:interesting|tricky|confusing|straightforward|right|correct|good|fine|classic|simple|clear
        |consistent|it|the\s+(?:final|plan|best)\b)|checks\s+out|looks?\s+(?:right|good|correct|fine)
        |fits?|works?|should\s+(?:work|do|cover|be\s+(?:good|fine|enough)))\b\W*(?:\w+\W*){0,2}$
-    |they\s+(?:want|ask|need|are\s+asking|said|specif|mention|gave|provid|might|may|would|could|'re)
+    |they(?:\s+(?:\w+ly\s+|just\s+|also\s+)?(?:want|ask|need|are\s+asking|said|specif|mention|gave
+       |provid|might|may|would|could|didn't)|'re\s+(?:\w+ly\s+)?(?:asking|looking\s+for|expecting))
+    |(?:task|topic|constraints?|format|context|goal|intent|instructions?|role|language|tone|audience
+       |requirements?)\s*:
+    |(?:just|simply|only)\s+(?:format|output|comply|answer|respond|return|reply|say|give|provide
+       |write|list|need)\b
+    |no\s+(?:markdown|polic(?:y|ies)|emojis?|need\s+(?:for|to)|explanations?|formatting|code\s+fences
+       |(?:extra|additional|other)\s+(?:text|words?|characters?|punctuation|explanations?|steps))\b
+    |(?:should|must|needs?\s+to)\s+be\b|keep(?:ing)?\s+(?:it|this|that|things)\b
+    |(?:maybe|perhaps)\s+(?:i\s+(?:can|could|should)\s+)?(?:say|start|begin|add|mention|include|ask
+       |offer|use|give|end|something|note)\b
     |(?:so\s+)?(?:i\s+have|i've\s+got|there's|there\s+is|we\s+have|here's)\s+(?:this|a|the)\s+
        (?:\w+\s+){0,2}(?:problem|riddle|question|puzzle|scenario)\b
     |ready\s+to\b|time\s+to\b|will\s+keep\b|final\s+output\b|everything\s+(?:is|checks|adds)\b
     |(?:the\s+|all\s+|my\s+)*(?:calculations?|numbers|steps|logic|math|reasoning)\s+
        (?:is|are|seems?|looks?|checks?|holds?)\s+(?:accurate|correct|right|good|fine|out|up|sound|solid)
     |(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
-    |(?:the\s+|this\s+)?(?:question|problem|prompt|task|query|request|instructions?|riddle)\s+
-       (?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
+    |(?:since|as)\s+the\s+(?:question|query|request|message|prompt)\s+
+    |(?:the\s+|this\s+)?(?:system\s+)?(?:question|problem|prompt|task|query|request|instructions?
+       |riddle|message)\s+(?:\w+ly\s+)?(?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
        |doesn't|might|could|requires?|gives?|gave)\b
     |we\s+(?:are|have\s+to|need\s+to|must|should|can|'re)\s+(?:also\s+|now\s+)?
        (?:asked|given|to\s+|figure|answer|produce|respond|output|write|provide|think|consider|check
@@ -104,7 +115,8 @@ _FORM = Cue(
 """Notes on the form of the answer."""
 
 _BOASTS = re.compile(
-    r"(?:this|that) way,? (?:i'm|i am|i|we|we're|it|my)\b"
+    r"(?:this|that) way,? (?:i'm|i am|i|we|we're|it|my|the user|they)\b"
+    r"|that should (?!be\b|have\b)"
     r"|(?:this|that|it|which|the) ?(?:\w+ ){0,2}(?:approach|response|answer|way|reply)?"
     r" ?(?:also )?(?:should )?(?:aligns? with|adheres? to|compl(?:y|ies) with"
     r"|covers? (?:all|the|everything)"
@@ -127,8 +139,8 @@ _RULES = Cue(
 """The rules that the model works under."""
 _RULES_TERMS = stems(["policy", "policies", "guideline", "guidelines", "disallowed"])
 
-OBLIGES = re.compile(r"we (?:need|should)\b|we must (?!have|be)", re.IGNORECASE)
-"""What is to be done for the answer rather than what was found."""
+_OBLIGES = re.compile(r"we (?:need|should)\b|we must (?!have|be)", re.IGNORECASE)
+_INTENDS = re.compile(r"(?:we|i)(?:'ll| will| should| need)\b", re.IGNORECASE)
 
 _GUESSES = Cue(
     r"\b(?:maybe|perhaps|probably|likely)(?: that)? (?:the|this|it's a) (?:user|problem|question"
@@ -149,8 +161,8 @@ _CHINESE_PLANS = re.compile(
 """What the answer is going to have."""
 
 DEFERS = re.compile(
-    r"i(?:'ll| will| think i'll| should|'d)? (?:go|stick|settle|stay) with (?:that|it|this"
-    r"|the (?:\w+ )?(?:answer|interpretation|assumption|approach|version|one))\W*$"
+    r"(?:i(?:'ll| will| think i'll| should|'d)?|let(?:'s| me)) (?:go|stick|settle|stay) with"
+    r" (?:that|it|this|the (?:\w+ )?(?:answer|interpretation|assumption|approach|version|one))\W*$"
     r"|final (?:code|answer|version|output|response)\W*$",
     re.IGNORECASE,
 )
@@ -192,7 +204,7 @@ _VERBS = (
 IMPERATIVES = frozenset(_VERBS.split())
 """First words of a sentence that says what the answer should do."""
 
-_IS_NO_ORDER = re.compile(r"\S+ (?:that|is|are|was|has|[A-Z])\b|[^\d=]*[\d=]")
+_IS_NO_ORDER = re.compile(r"\S+ (?:that|is|are|was|has|[A-Z])\b|\S+: (?-i:[A-Z])|[^\d=]*[\d=]")
 """A statement that begins with such a word, or a step of a calculation."""
 
 
@@ -202,6 +214,14 @@ def cites_rules(text: str, folded: str, prompt_terms: frozenset[str]) -> bool:
     folded: the text after casefold().
     """
     return _RULES.search(text, folded) and prompt_terms.isdisjoint(_RULES_TERMS)
+
+
+def obliges(plan: str, *, states: bool) -> bool:
+    """Whether a plan says what is to be done for the answer rather than what was found.
+
+    states: it has a number or follows from what was found.
+    """
+    return _OBLIGES.match(plan) is not None or (not states and _INTENDS.match(plan) is not None)
 
 
 def is_order(text: str) -> bool:

@@ -44,7 +44,7 @@ def summarize(name: str, pieces: list[str], budget: int = 60) -> tuple[list[str]
 @pytest.mark.parametrize("name", SUMMARIZERS)
 class TestEverySummarizer:
     def test_short_reasoning_is_its_own_summary(self, name: str) -> None:
-        text = "I should greet in one sentence. Keep it short."
+        text = "I should greet in one sentence and keep it short."
         assert summarize(name, [text]) == ([], Summary(text, text))
 
     def test_no_reasoning_gives_nothing(self, name: str) -> None:
@@ -113,6 +113,7 @@ PADDING = "".join(FILLER.format(100 + 7 * day, day) for day in range(30))
         ("get_user(id) returns the row.", "get_user(id) returns the row."),
         ("The *price* is 79 * 5 = 395 * 1.", "The price is 79 * 5 = 395 * 1."),
         ("x = 5 follows from that.", "x = 5 follows from that."),
+        ("Note that the tins are full.", "The tins are full."),
         ("$$\na = b\n$$", "$$ a = b $$"),
     ],
 )
@@ -156,6 +157,39 @@ def test_a_choice_shows_what_is_chosen() -> None:
     _, summary = extractive(text)
     assert "733" in summary.text
     assert "go with that" not in " ".join(summary[:2])
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        "Let me choose the red lorry for a trip of 733 km.",
+        "I should choose option B with its 733 litres.",
+        "The tank of lorry 733 is INVALID.",
+        "Verdict: VALID for lorry 733.",
+        "I'll call the fill_tank tool for lorry 733.",
+    ],
+)
+def test_a_choice_a_verdict_and_a_tool_are_results(chosen: str) -> None:
+    lines, summary = extractive(f"{PADDING}{chosen}\n")
+    assert "733" in summary.text
+    assert "733" in " ".join([*lines, *summary.lines, summary.closing])
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "Because the red tanks of the lorries have no lids.",
+        "Or the lids of the red tanks are lost.",
+        'The label says: "The lids of the red tanks',
+        "So the lids of the red tanks are …",
+        "**Checking the Lids of the Red Tanks**",
+        "I should describe the lids of the red tanks.",
+        "Maybe mention the lids of the red tanks first.",
+    ],
+)
+def test_fragments_headings_and_plans_are_not_shown_beside_statements(fragment: str) -> None:
+    lines, summary = extractive(PADDING + f"\n{fragment}\n\n" + PADDING)
+    assert not any("lids" in text.lower() for text in [*lines, *summary.lines, summary.text])
 
 
 def test_a_question_is_no_result() -> None:
@@ -345,11 +379,57 @@ def test_a_huge_text_at_once_takes_no_longer_than_a_long_one() -> None:
     assert huge < 2 * long
 
 
+@pytest.mark.parametrize(
+    ("reasoning", "shown"),
+    [
+        (
+            'The user wants the price in Kiel. I\'ll call the get_price tool with "Kiel".',
+            'I\'ll call the get_price tool with "Kiel".',
+        ),
+        (
+            "Let me check. The tool takes a town and a day as strings. No need for more here. "
+            "Just format the call correctly. I should call the price function with both.",
+            "The tool takes a town and a day as strings. "
+            "I should call the price function with both.",
+        ),
+        (
+            "**Checking the price**\n\nThe price of diesel has two parts.\n\n",
+            "The price of diesel has two parts.",
+        ),
+        (
+            "I have both results:\n- add(2, 3) = 5\n- multiply(2, 3) = 6\n\nI'll show them.",
+            "add(2, 3) = 5. multiply(2, 3) = 6.",
+        ),
+        (
+            'The system prompt says: "Add first. Multiply the tins by two, then answer in Danish." '
+            "The tins weigh 3 kg.",
+            "The tins weigh 3 kg.",
+        ),
+        (
+            "12 * 7 = (10 + 2) * 7\n= 70 + 14\n\nSo 12 * 7 = 84.",
+            "12 * 7 = (10 + 2) * 7. 12 * 7 = 84.",
+        ),
+        ("City: Kiel\nState: Holstein\n\nLet me submit this.", "City: Kiel. State: Holstein."),
+        (
+            "They probably want a greeting. Keep it simple. Should be one sentence. No markdown. "
+            "I should greet them in Danish.",
+            "I should greet them in Danish.",
+        ),
+        (
+            "The tin is empty. The red tin is empty since Sunday. That feels right and vivid.",
+            "The red tin is empty since Sunday. That feels right and vivid.",
+        ),
+    ],
+)
+def test_short_reasoning_is_what_it_states(reasoning: str, shown: str) -> None:
+    assert extractive(reasoning)[1].text == shown
+
+
 def test_short_reasoning_shows_no_order_to_itself_beside_a_statement() -> None:
     told = "The tank is cheaper to fill on a Sunday."
     for order in ("Mention the tank first since that is the main thing.", "Wrap it in tags."):
         assert extractive(f"{told} {order}")[1].text == told
-    for kept in ("Set A has 4 tins.", "Note that the tins are full.", "Add 8 to 9."):
+    for kept in ("Set A has 4 tins.", "Add 8 to 9."):
         assert extractive(f"{told} {kept}")[1].text == f"{told} {kept}"
 
 

@@ -257,3 +257,24 @@ def test_the_summary_of_a_long_conversation_is_not_the_ask(begin: str) -> None:
     prompt = prompt_of([REMINDER, handover])
     assert prompt.summary.endswith("Fix the other test.")
     assert not prompt.continues
+
+
+@pytest.mark.parametrize(
+    ("prompt", "line"),
+    [
+        (
+            "Answer the following multiple choice question. The last line of your response "
+            "should be of the form 'Answer: $LETTER', where LETTER is one of ABCD. Think step "
+            "by step before answering.\n\nA train leaves Kiel at noon and covers 240 km in three "
+            "hours without a stop. Which speed does it have on average?\n\nA) 80 km/h\nB) 90 km/h",
+            "Which speed does it have on average?",
+        ),
+        ("<user>\nWhat is the capital of Denmark?\n</user>", "What is the capital of Denmark?"),
+    ],
+)
+def test_what_is_wrapped_around_an_ask_is_left_out(prompt: str, line: str) -> None:
+    shown = prompt_of([{"role": "user", "content": prompt}]).summary
+    assert shown.endswith(line)
+    assert not any(
+        wrap in shown for wrap in ("multiple choice", "LETTER", "step by step", "<user>")
+    )

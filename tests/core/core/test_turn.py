@@ -39,7 +39,7 @@ from tests.core.scripted import (
     text,
 )
 
-THOUGHT = "I should greet in one sentence. Keep it short."
+THOUGHT = "I should greet in one sentence and keep it short."
 GREETING = [
     *contents("<think>\n", THOUGHT, "\n</think>", "\n\n", "Hi! Nice"),
     *contents(" to meet."),
@@ -73,7 +73,7 @@ def test_the_phases_of_a_turn() -> None:
         ReasoningDelta(THOUGHT),
         ReasoningSummary(THOUGHT, THOUGHT),
         OutputDelta("Hi! Nice to meet."),
-        Done("stop", {"total_tokens": 3}, Timings(1, 1000, 1000, 1000, 2000), Tokens(12, 5)),
+        Done("stop", {"total_tokens": 3}, Timings(1, 1000, 1000, 1000, 2000), Tokens(13, 5)),
     ]
 
 

@@ -7,7 +7,7 @@ export const KEYED = process.env.KEYED_URL;
 export const KEY = process.env.KEY;
 
 export const ANSWER = "Hi! Nice to meet you.";
-export const SUMMARY = "I should greet in one sentence. Keep it short.";
+export const SUMMARY = "I should greet in one sentence and keep it short.";
 export const MODEL = "default@tps=0";
 // A model that pauses while it thinks.
 export const PAUSES = "silent@silence=0.5,tps=0";

@@ -136,16 +136,18 @@ def test_a_wrong_command_line_is_explained(installed: Installed) -> None:
 
 def test_the_demo_serves_the_page_and_a_client_asks_it(installed: Installed) -> None:
     port, mock_port = free_port(), free_port()
-    serve = [installed.command, "serve", "--demo", "--port", str(port), "--workers", "1"]
+    # A shell without a terminal ignores SIGINT for what it runs in the background, and all that
+    # these programs start inherits this.
+    serve = ["env", "--default-signal=INT", installed.command, "serve", "--demo"]
+    serve += ["--port", str(port), "--workers", "1"]
     environ = {**installed.environ, "MOCK_PORT": str(mock_port)}
     inherited = {name: "" for name in os.environ if name not in environ}
-    program = Program(serve, r"The demo page:\s+(\S+)/\n", inherited | environ, installed.home)
-    try:
+    address = r"The demo page:\s+(\S+)/\n"
+    with Program(serve, address, inherited | environ, installed.home) as program:
         page = requests.get(f"{program.url}/", timeout=60)
         assert "Reasoning Gateway" in page.text
         asked = installed.run("chat", "--url", program.url, "--prompt", "hi", "-q")
         assert (asked.returncode, asked.stdout) == (0, "Hi! Nice to meet you.\n")
-    finally:
         program.process.send_signal(signal.SIGINT)
         assert program.process.wait(60) == 0, program.output()
 

@@ -33,8 +33,8 @@ PYTEST_REPORT := --durations=15 -rfE
 run: $(VENV)/.run
 	@PYTHONPATH=. $(BIN)/python scripts/run.py
 
-# Property tests and tests of linear time take most of the time of these two.
-QUICK := tests/core tests/web -m "not hypothesis" -k "not linear"
+# Property tests and tests of how work grows take most of the time of these two.
+QUICK := tests/core tests/web -m "not hypothesis and not work"
 
 quick: $(VENV)/.run
 	$(BIN)/pytest $(QUICK) -n auto

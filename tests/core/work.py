@@ -1,4 +1,4 @@
-"""Measures how work grows with its size."""
+"""Checks how work grows with its size."""
 
 import gc
 from collections.abc import Callable
@@ -7,22 +7,30 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_RUNS = 7
+_LEAST_RUNS, _MOST_RUNS = 2, 7
 
 
-def fastest(work: Callable[[T], object], *inputs: T) -> list[float]:
-    """Returns the CPU seconds that the fastest run took for each input, measured in turn.
+def assert_grows(
+    work: Callable[[T], object], smaller: T, larger: T, *, times: float, more_s: float = 0
+) -> None:
+    """Fails if the larger input takes more than so many times the smaller one's CPU time.
 
-    Other processes slow some runs down. Collections of garbage are held back: they visit everything
-    that the tests before have left in memory, and fall into the same input's runs each time.
+    more_s: what it may take beside. The fastest run of each counts, because other processes slow
+    some runs down. Work that grows as it should is measured twice, and up to seven times only if
+    the first runs do not show it. No garbage is collected meanwhile: a collection visits everything
+    that the tests before have left in memory, and falls into the same input's runs each time.
     """
-    gc.collect()
+    runs: list[tuple[float, float]] = []
     gc.disable()
     try:
-        rounds = [[_seconds(work, given) for given in inputs] for _ in range(_RUNS)]
+        while len(runs) < _MOST_RUNS:
+            runs.append((_seconds(work, smaller), _seconds(work, larger)))
+            one, other = map(min, zip(*runs, strict=True))
+            if len(runs) >= _LEAST_RUNS and other < times * one + more_s:
+                return
     finally:
         gc.enable()
-    return [min(times) for times in zip(*rounds, strict=True)]
+    raise AssertionError(f"{other:.3f} s, after {one:.3f} s for the smaller input")
 
 
 def _seconds(work: Callable[[T], object], given: T) -> float:

@@ -10,11 +10,24 @@ import pytest
 import responses
 import structlog
 from flask.testing import FlaskClient
+from werkzeug.routing import Rule
 
 from gateway import Config, create_app
 
 UPSTREAM = "http://upstream.test/v1"
 COMPLETIONS = f"{UPSTREAM}/chat/completions"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_url_builders() -> Iterator[None]:
+    """werkzeug compiles two functions for each route, which build its URL from parts.
+
+    The gateway never asks for that, and these functions take most of the time to make an app, of
+    which each test here has its own.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Rule, "_compile_builder", lambda *_: lambda *_, **__: None, raising=False)
+        yield
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
+from itertools import product
 
 import gevent
 import pytest
@@ -39,25 +40,22 @@ def found_by_collector(work: Callable[[], None]) -> list[type]:
         gc.garbage.clear()
 
 
-@pytest.mark.parametrize("keep", [False, True])
-@pytest.mark.parametrize("format", ["phased", "openai", "events"])
 def test_an_ended_turn_leaves_nothing_for_the_garbage_collector(
     make_client: Callable[..., FlaskClient],
     upstream: responses.RequestsMock,
     collector: None,
-    format: str,
-    keep: bool,
 ) -> None:
     client = make_client(max_kept_bytes=5000)  # so that streams are forgotten as well
     answers(upstream, *contents("<think>Hm. Well.\n", "</think>", "Four."), FINISH, DONE)
     messages = [{"role": "user", "content": "What is 2+2?"}]
-    body = {"stream": True, "messages": messages, "gateway": {"keep": keep}}
 
     def run_turns() -> None:
-        for _ in range(TURNS):
-            with client.post(f"/{format}/v1/chat/completions", json=body) as response:
-                assert b"Four." in response.get_data()
-        gevent.sleep(LINGER_S)
+        for format, keep in product(("phased", "openai", "events"), (False, True)):
+            body = {"stream": True, "messages": messages, "gateway": {"keep": keep}}
+            for _ in range(TURNS):
+                with client.post(f"/{format}/v1/chat/completions", json=body) as response:
+                    assert b"Four." in response.get_data()
+        gevent.sleep(LINGER_S)  # once for all: each turn's body ends after this time
 
     for _ in range(TRIES):
         left = found_by_collector(run_turns)

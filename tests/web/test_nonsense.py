@@ -161,6 +161,12 @@ relaxed = settings(
 )
 
 
+@pytest.fixture
+def patient(make_client: Callable[..., FlaskClient]) -> FlaskClient:
+    """A client of a gateway whose breaker no nonsense opens."""
+    return make_client(breaker_failures=10_000)
+
+
 @relaxed
 @given(body=bodies, path=st.sampled_from(["/v1", "/plain/v1", "/events/v1", "/openai/v1"]))
 def test_any_body_is_answered_or_refused(
@@ -199,20 +205,19 @@ def test_any_body_of_the_other_apis_is_answered_or_refused(
 @relaxed
 @given(frames=st.lists(chunks | values, max_size=6), format=st.sampled_from(["phased", "events"]))
 def test_any_upstream_stream_ends_once(
-    make_client: Callable[..., FlaskClient],
+    patient: FlaskClient,
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
     frames: list[Any],
     format: str,
 ) -> None:
-    client = make_client(breaker_failures=10)  # nonsense would open the breaker
     upstream.reset()
     answers(upstream, *frames, DONE)
     body = {"messages": [{"role": "user", "content": "hi"}], "gateway": {"format": format}}
-    text = client.post("/v1/chat/completions", json={**body, "stream": True}, buffered=True).text
+    text = patient.post("/v1/chat/completions", json={**body, "stream": True}, buffered=True).text
     ends = ("event: done", "event: failed") if format == "events" else ("data: [DONE]",)
     assert sum(map(text.count, ends)) == 1
-    assert client.post("/v1/chat/completions", json=body).status_code in (200, 502)
+    assert patient.post("/v1/chat/completions", json=body).status_code in (200, 502)
     assert not any(line["level"] == "error" for line in logged)
 
 
@@ -240,7 +245,7 @@ def test_any_upstream_stream_ends_once(
     ],
 )
 def test_any_upstream_stream_ends_once_in_the_other_apis(
-    make_client: Callable[..., FlaskClient],
+    patient: FlaskClient,
     upstream: responses.RequestsMock,
     logged: list[dict[str, Any]],
     path: str,
@@ -248,13 +253,12 @@ def test_any_upstream_stream_ends_once_in_the_other_apis(
     ends: tuple[str, ...],
     frames: list[Any],
 ) -> None:
-    client = make_client(breaker_failures=10)
     upstream.reset()
     answers(upstream, *frames, DONE)
     request = {**body, "gateway": {"reasoning": "both"}}
-    text = client.post(path, json={**request, "stream": True}, buffered=True).text
+    text = patient.post(path, json={**request, "stream": True}, buffered=True).text
     assert sum(map(text.count, ends)) == 1
-    assert client.post(path, json={**request, "stream": False}).status_code in (200, 502)
+    assert patient.post(path, json={**request, "stream": False}).status_code in (200, 502)
     assert not any(line["level"] == "error" for line in logged)
 
 

@@ -1,7 +1,7 @@
 """Text is split into reasoning and answer, wherever it is cut, and no character is lost."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
@@ -9,6 +9,7 @@ from gateway.core.families import FAMILIES, Families, Family, Segment, SegmentKi
 from gateway.core.families.grammar import Exit, Gate, Grammar, Text
 from gateway.core.families.splitter import Splitter
 from tests.core.cuts import cut, every_cut, places
+from tests.core.work import assert_grows
 
 BY_NAME = {family.name: family for family in FAMILIES}
 
@@ -382,6 +383,7 @@ def markers(family: Family) -> list[str]:
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@settings(max_examples=50, deadline=None)  # for each of some forty families
 @given(data=st.data(), places=places, starts_inside=st.booleans(), answer=st.booleans())
 def test_no_cut_changes_the_result_and_no_character_is_lost(
     family: Family, data: st.DataObject, places: list[int], starts_inside: bool, answer: bool
@@ -460,14 +462,19 @@ def test_global_markers_replace_those_of_every_family() -> None:
     assert families.find("deepseek-r1").starts_inside
 
 
+@pytest.mark.work
 @pytest.mark.parametrize("unit", ["<", "</thin", "<think>"])
 def test_time_is_linear(unit: str) -> None:
-    """10 MB take seconds; in quadratic time they would take hours."""
-    text = unit * (10_000_000 // len(unit))
-    pieces = [text[i : i + 1000] for i in range(0, len(text), 1000)]
-    for starts_inside in (False, True):
-        reasoning, answer = run(TAGS, pieces, starts_inside, unmarked_is_answer=False)
-        assert len(reasoning) + len(answer) >= len(text) - len("<think>")
+    """In thousands of pieces: what is held back must not be searched again with each of them."""
+
+    def split_both(pieces: list[str]) -> None:
+        for starts_inside in (False, True):
+            reasoning, answer = run(TAGS, pieces, starts_inside, unmarked_is_answer=False)
+            assert len(reasoning) + len(answer) >= sum(map(len, pieces)) - len("<think>")
+
+    text = unit * (600_000 // len(unit))
+    pieces = [text[i : i + 100] for i in range(0, len(text), 100)]
+    assert_grows(split_both, pieces[: len(pieces) // 2], pieces, times=3)
 
 
 OTHERS = [family for family in FAMILIES if family.name != "tags"]

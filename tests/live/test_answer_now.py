@@ -75,7 +75,7 @@ def test_any_worker_ends_the_thinking_while_nothing_arrives(tmp_path: Path, driv
 
 # --- Against the mock, as a server of each kind ---------------------------------------------------
 
-TURNS = 300
+TURNS = 120
 THREADS = 24
 SPEED = 1500
 """Tokens a second, so that the model thinks for a fifth of a second."""

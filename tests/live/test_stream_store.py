@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
+from gateway.mock.frames import split_tokens
+from gateway.mock.replies import long_reply
 from tests.live.proxies import free_port
-from tests.live.test_resuming import kept, kept_streams, numbers, read
+from tests.live.test_resuming import PROMPT, kept, kept_streams, numbers, read
 from tests.live.wire import FORMATS, ask, get_json, parse_frame, parse_stream, wait_until
 from tests.machine import PATIENCE_S, allowed
 from tests.programs import Program, start_gateway, workers_of
@@ -235,9 +237,10 @@ def test_responses_at_another_host(hosts: Hosts) -> None:
 
 
 def test_a_turn_is_not_given_up_while_another_host_reads_it(hosts: Hosts, mock_url: str) -> None:
-    timeout_s = min(allowed(1.5), PATIENCE_S / 3)  # the turn ends before the patience
-    # It has 500 tokens and more, so the turn takes at least half as long again.
-    model = f"long-thinking@tps={500 / timeout_s / 1.5:.0f}"
+    timeout_s = min(allowed(1.5), 8)
+    # The turn takes half as long again.
+    tokens = sum(len(split_tokens(text)) for text in long_reply(PROMPT[0]["content"]))
+    model = f"long-thinking@tps={tokens / timeout_s / 1.5:.2f}"
     settings = {"stream_store": hosts.redis.url, "detached_timeout_s": timeout_s}
     with start_gateway(mock_url, **settings) as host:
         readers = Readers()
@@ -295,8 +298,12 @@ def test_the_death_of_a_worker_is_told_once_and_what_it_said_stays(
         start_gateway(mock_url, **settings) as killed,
         start_gateway(mock_url, **settings) as still,
     ):
-        ids = [begin(host.url, model) for host in (killed, still) for _ in range(5)]
-        with ask(still.url, kept("events", model), timeout_s=PATIENCE_S) as own:
+        # The trace has an event for each token, so that some are stored after a second.
+        raw = {"reasoning": "raw"}
+        ids = [begin(host.url, model, raw) for host in (killed, still) for _ in range(5)]
+        body = kept("events", model)
+        body["gateway"] |= raw
+        with ask(still.url, body, timeout_s=PATIENCE_S) as own:
             own.response.read(20)
             ids.append(own.headers["X-Stream-Id"])
             readers = Readers()

@@ -3,17 +3,27 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live.wire import Transcript, ask, get_json, parse_stream, request_body, wait_until
+from tests.live.wire import (
+    Transcript,
+    ask,
+    get_json,
+    in_parallel,
+    parse_stream,
+    request_body,
+    wait_until,
+)
 from tests.machine import within
 from tests.programs import Program, start_gateway, start_mock
 
 HEADING = "**Working through it** "
-THINKING = "long-thinking@tps=400"
+THINKING = "long-thinking@tps=600"
+"""A second of thinking: time for one call."""
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +35,10 @@ def summarizer() -> Iterator[Program]:
 
 @pytest.fixture(scope="module")
 def make_gateway(mock_url: str, summarizer: Program) -> Iterator[Callable[..., str]]:
-    """Starts gateways whose summary model is the mock's model of this name."""
+    """Gateways whose summary model is the mock's model of this name; the same for the same."""
     with ExitStack() as running:
 
+        @cache
         def make(model: str, **settings: Any) -> str:
             gateway = start_gateway(
                 mock_url,
@@ -43,30 +54,39 @@ def make_gateway(mock_url: str, summarizer: Program) -> Iterator[Callable[..., s
 
 def think(url: str, format: str = "events", **options: Any) -> Transcript:
     """Returns the transcript of a model that thinks for a second."""
-    body = request_body(THINKING, "Plan a trip", gateway={"format": format, **options})
+    body = request_body(THINKING, "hi", gateway={"format": format, **options})
     with ask(url, body) as stream:
         return parse_stream(format, stream.read_all(), "summary")
 
 
-@pytest.mark.parametrize("format", ["events", "phased", "openai"])
-def test_the_written_summary_is_shown_live(make_gateway: Callable[..., str], format: str) -> None:
+def test_the_written_summary_is_shown_live(make_gateway: Callable[..., str]) -> None:
     url = make_gateway("summarizer@tps=0")
-    # On a busy machine a summary of a second's thinking may come too late, and is not shown.
-    body = request_body("long-thinking@tps=150", "Plan a trip", gateway={"format": format})
-    with ask(url, body) as stream:
-        result = parse_stream(format, stream.read_all(), "summary")
-    assert result.error is None
-    assert HEADING in result.live + result.summary
+
+    def check(format: str) -> None:
+        # On a busy machine a summary of a second's thinking may come too late, and is not shown.
+        body = request_body("long-thinking@tps=150", "hi", gateway={"format": format})
+        with ask(url, body) as stream:
+            result = parse_stream(format, stream.read_all(), "summary")
+        assert result.error is None
+        assert HEADING in result.live + result.summary
+
+    in_parallel(check, ["events", "phased", "openai"])
 
 
 def test_tokens_of_the_summary_model_are_counted_separately(
     make_gateway: Callable[..., str],
 ) -> None:
     url = make_gateway("summarizer@tps=0")
-    with ask(url, request_body(THINKING, "Plan", gateway={"format": "events"})) as stream:
+    with ask(url, request_body(THINKING, "hi", gateway={"format": "events"})) as stream:
         done = json.loads(stream.read_all()[-1].data)
     assert done["usage"]["summarizer"]["completion_tokens"] > 0
     assert done["usage"]["completion_tokens"] > done["usage"]["summarizer"]["completion_tokens"]
+
+
+@pytest.fixture(scope="module")
+def extractive(make_gateway: Callable[..., str]) -> Transcript:
+    """The same turn without a summary model."""
+    return think(make_gateway("summarizer@tps=0"), summarizer="extractive")
 
 
 @pytest.mark.parametrize(
@@ -75,15 +95,14 @@ def test_tokens_of_the_summary_model_are_counted_separately(
     ids=["slow", "fails", "breaks off", "is a web page", "invents a number"],
 )
 def test_the_extractive_summary_replaces_a_useless_one_in_time(
-    make_gateway: Callable[..., str], model: str
+    make_gateway: Callable[..., str], extractive: Transcript, model: str
 ) -> None:
     url = make_gateway(model, summarizer_timeout_s=0.3)
-    expected = think(url, summarizer="extractive")
     with within(6):
         result = think(url)
     assert result.error is None
-    assert result.live == expected.live
-    assert result.answer == expected.answer
+    assert result.live == extractive.live
+    assert result.answer == extractive.answer
     assert "8675309" not in result.live + result.summary
 
 
@@ -102,7 +121,7 @@ def test_a_client_that_leaves_ends_the_summary_request(
 ) -> None:
     url = make_gateway("summarizer@delay=30", summarizer_timeout_s=60)
     before = get_json(f"{summarizer.url}/stats")
-    body = request_body("long-thinking@tps=80", "Plan", gateway={"format": "events"})
+    body = request_body("long-thinking@tps=200", "hi", gateway={"format": "events"})
     with ask(url, body) as stream:
         stream.read_until(lambda frame: frame.event == "prompt_summary")
         wait_until(
@@ -131,7 +150,7 @@ def upstream() -> Iterator[Program]:
 
 def written_usage(url: str, model: str) -> dict[str, Any] | None:
     """What the calls for one summary took, once the turn is done without an error."""
-    with ask(url, request_body(model, "Plan a trip", gateway={"format": "events"})) as stream:
+    with ask(url, request_body(model, "hi", gateway={"format": "events"})) as stream:
         last = stream.read_all()[-1]
     assert last.event == "done"
     usage: dict[str, Any] | None = json.loads(last.data)["usage"].get("summarizer")

@@ -1,5 +1,6 @@
 """A name server that hangs for one upstream delays neither the others nor the metrics."""
 
+import time
 from pathlib import Path
 
 import requests
@@ -7,7 +8,7 @@ import requests
 from tests.live.test_upstreams import EVENTS, GOOD, gateway_with, table
 from tests.live.upstream import Upstream
 from tests.live.wire import ask, get_json, in_parallel, logged_turn, parse_stream, request_body
-from tests.machine import within
+from tests.machine import allowed, within
 from tests.programs import boot_gateway
 
 HANGS = """
@@ -36,24 +37,32 @@ def test_a_name_that_hangs_delays_nothing_else(tmp_path: Path) -> None:
             table("good", good.url.replace("127.0.0.1", "localhost"), priority=2),
         )
         settings = {"pythonpath": folder, "breaker_failures": 10_000, "max_attempts": 2}
+        turns: list[float] = []
+        looks: list[float] = []
         with gateway_with(tmp_path, *tables, **settings) as gateway:
 
             def fail_over(number: str) -> None:
                 body = request_body("m", **EVENTS)
-                with within(5), ask(gateway.url, body, request_id=f"r{number}") as stream:
+                began = time.monotonic()
+                with ask(gateway.url, body, request_id=f"r{number}") as stream:
                     assert parse_stream("events", stream.read_all()).answer == "Hi!"
+                turns.append(time.monotonic() - began)
                 given_up = logged_turn(gateway, f"r{number}")["given_up"]
                 assert given_up == {"hangs": "upstream_connect_timeout"}
 
             def monitor(number: str) -> None:
-                with within(1.5):
-                    for path in ("/metrics", "/health"):
-                        requests.get(f"{gateway.url}{path}", timeout=60).raise_for_status()
+                began = time.monotonic()
+                for path in ("/metrics", "/health"):
+                    requests.get(f"{gateway.url}{path}", timeout=60).raise_for_status()
+                looks.append(time.monotonic() - began)
 
             def either(number: str) -> None:
                 (monitor if int(number) % 2 else fail_over)(number)
 
             in_parallel(either, map(str, range(40)))
+            # The machine's speed is measured once: 40 measurements would be most of the load.
+            assert max(turns) < allowed(5)
+            assert max(looks) < allowed(1.5)
             assert not get_json(f"{gateway.url}/health")["upstreams"][0]["models"]
 
 

@@ -22,8 +22,13 @@ CHECKS = (
 CONFIG = """
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", 501]
+
+[[operations]]
+include-path-regex = '^/(openai|\\{format\\})/v1/|/count_tokens$'
+phases.coverage.enabled = false
 """
-"""501 is what the gateway does not offer of an API."""
+"""501 is what the gateway does not offer of an API. Hundreds of cases for each rule of a schema are
+tried at the first paths of an API; its other paths have the same schema and code."""
 COMPACTION = "/responses/compact$"
 """Takes any history, has no answer if the model writes none within the limit, and is with another
 method the path of a response called `compact`."""
@@ -41,7 +46,7 @@ def test_the_gateway_answers_as_the_document_says(tmp_path: Path) -> None:
         *(str(Path(sys.executable).parent / "st"), "run"),
         *("--checks", ",".join(CHECKS)),
         *("--phases", "coverage,fuzzing", "--exclude-path-regex", COMPACTION),
-        *("--max-examples", "10", "--seed", "1", "--generation-database", "none"),
+        *("--max-examples", "5", "--seed", "1", "--generation-database", "none"),
         *("--request-timeout", "60", "--no-color"),
     ]
     hooks = {"SCHEMATHESIS_HOOKS": "tests.live.openapi_hooks", "PYTHONPATH": str(ROOT)}

@@ -261,7 +261,7 @@ def test_an_answer_cut_off_at_the_token_limit_is_marked(demo, named_events):
 
 
 def test_thinking_that_reaches_the_token_limit_is_marked(demo):
-    demo.ask_and_wait("hi", model="never-ends-thinking")
+    demo.ask_and_wait("hi", model="never-ends-thinking@tps=2000")
     expect(demo.turns.last).to_contain_text(
         "The model reached the token limit while thinking. Raise Max tokens to get an answer."
     )

@@ -1,7 +1,7 @@
 """Summaries written by a model: asked for at a pace, checked, and never waited for."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
@@ -125,8 +125,9 @@ def test_a_call_repeats_little_where_the_cache_has_nothing(
     assert len(third.messages) == messages
 
 
+@settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.sampled_from([STEP, FIRST, SECOND]), min_size=30, max_size=60),
+    st.lists(st.sampled_from([STEP, FIRST, SECOND]), min_size=15, max_size=40),
     st.lists(st.from_regex(r"[A-Z][a-z ]{3,20} (train|pump) [a-z0-9 ]{1,20}\.", fullmatch=True)),
 )
 def test_no_number_is_shown_that_was_not_thought(thoughts: list[str], replies: list[str]) -> None:

@@ -33,7 +33,7 @@ from tests.live.wire import (
     request_body,
     wait_until,
 )
-from tests.machine import within
+from tests.machine import allowed, within
 from tests.programs import DRIVERS, Program, start_gateway
 
 ANSWER = "Grüße, 世界 😀!"
@@ -219,7 +219,7 @@ def test_a_cut_at_any_byte_is_a_failure(upstream: Upstream, gateway: Program, fr
     else:
         head, wire = CLOSE_DELIMITED, BODY
     end = [RESET] if framing == "reset" else []
-    step = 7 if framing == "reset" else 2
+    step = 7 if framing == "reset" else 3
     with ThreadPoolExecutor(8) as pool:
         jobs = []
         for cut in range(0, len(wire), step):
@@ -401,20 +401,23 @@ def test_a_frame_of_five_megabytes(upstream: Upstream, gateway: Program) -> None
 
 
 @pytest.mark.parametrize("head", [CHUNKED, CLOSE_DELIMITED], ids=["chunked", "close"])
-def test_200_000_tiny_frames(upstream: Upstream, gateway: Program, head: bytes) -> None:
+def test_100_000_tiny_frames(upstream: Upstream, gateway: Program, head: bytes) -> None:
     """Text, comments and empty frames, in bounded time, and other clients are served meanwhile."""
     tiny = [say("x")[0], b"data: {}\n\n", b":\n\n", b"\n", b'data: {"choices":null}\n\n']
-    body = b"".join(tiny) * 40_000 + FINISH + DONE
+    body = b"".join(tiny) * 20_000 + FINISH + DONE
     chunks = chunked(pieces(body, 50_000)) if head is CHUNKED else [body]
     model = upstream.set_script("tiny frames", head, *chunks)
-    with within(15), ThreadPoolExecutor() as pool:
+    longest_s = 0.0
+    with within(8), ThreadPoolExecutor() as pool:
         asked = pool.submit(ask_model, gateway, model)
         while not asked.done():
-            with within(5):
-                get_json(f"{gateway.url}/health")
+            began = time.monotonic()
+            get_json(f"{gateway.url}/health")
+            longest_s = max(longest_s, time.monotonic() - began)
             time.sleep(0.1)
+    assert longest_s < allowed(2.5)
     assert asked.result().error is None
-    assert asked.result().answer == "x" * 40_000
+    assert asked.result().answer == "x" * 20_000
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_LEAST_RUNS, _MOST_RUNS = 2, 7
+_LEAST_RUNS, _MOST_RUNS = 3, 7
 
 
 def assert_grows(
@@ -16,9 +16,10 @@ def assert_grows(
     """Fails if the larger input takes more than so many times the smaller one's CPU time.
 
     more_s: what it may take beside. The fastest run of each counts, because other processes slow
-    some runs down. Work that grows as it should is measured twice, and up to seven times only if
-    the first runs do not show it. No garbage is collected meanwhile: a collection visits everything
-    that the tests before have left in memory, and falls into the same input's runs each time.
+    some runs down. Work that grows as it should is measured three times, and up to seven times only
+    if the first runs do not show it. No garbage is collected meanwhile: a collection visits
+    everything that the tests before have left in memory, and falls into the same input's runs each
+    time.
     """
     runs: list[tuple[float, float]] = []
     gc.disable()

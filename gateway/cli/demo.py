@@ -59,8 +59,7 @@ def run(gunicorn: Sequence[str] = (), *, always_mocked: bool = False) -> int:
         upstream = env["UPSTREAM_URL"] = f"http://127.0.0.1:{config.mock_port}"
     gateway = gunicorn_command(["--log-level", "warning", *gunicorn])
     programs = []
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)
+    end_on(signal.SIGTERM, signal.SIGHUP)
     try:
         if mocked:
             programs.append(start([sys.executable, "-m", "gateway.mock"], env))
@@ -83,6 +82,13 @@ def names_upstream(config: Config) -> bool:
     """Whether the environment or the settings file names a model server."""
     named = os.environ.get("UPSTREAM_URL") or config.upstreams
     return bool(named) or config.upstream_url != Config().upstream_url
+
+
+def end_on(*endings: signal.Signals) -> None:
+    """Has signals end the demo as Ctrl-C does. One that is ignored stays so, as nohup wants it."""
+    for ending in endings:
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, signal.default_int_handler)
 
 
 def start(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -117,7 +117,7 @@ class ExtractiveSummarizer(Summarizer):
         return select(pool, counts, max_words, position, self._kept, result)
 
     def _brief(self, sentences: list[Sentence]) -> str:
-        """Short reasoning as it is, without openers and, if anything is left, talk and orders."""
+        """All that a short reasoning states, once each; its last plan if it states nothing."""
         found = sorted([*self._candidates(), *self._slight], key=lambda s: s.position)
         stated = [s for s in found if not s.weak]
         result = self._result()

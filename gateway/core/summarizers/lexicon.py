@@ -122,6 +122,15 @@ CHOOSES = Cue(
 )
 """A choice, a score, a verdict or a refusal."""
 
+CALLS = re.compile(
+    r"(?:(?:i|we)(?:'ll| will| should| must| can| could| need to| have to| am going to|'m going to"
+    r"| are going to)|let me|let's|will|need to|should)\s+(?:(?:now|also|first|just|then|simply) )*"
+    r"(?:call|use|invoke|run|execute|make|do)\b[^.]{0,60}?"
+    r"(?:\b(?:function|tool|command|quer(?:y|ies)|calls?)\b|\w_\w|\w\(|`)",
+    re.IGNORECASE,
+)
+"""A tool that is chosen."""
+
 _VERDICTS = (
     "compliant noncompliant true false yes valid invalid correct incorrect safe unsafe supported "
     "refuted approved rejected pass passed fail failed positive negative neutral"
@@ -137,15 +146,6 @@ def gives_verdict(text: str) -> bool:
     """Whether a sentence gives one of VERDICTS, in capitals: "The case is NONCOMPLIANT"."""
     return _VERDICT.search(text) is not None
 
-
-CALLS = re.compile(
-    r"(?:(?:i|we)(?:'ll| will| should| must| can| could| need to| have to| am going to|'m going to"
-    r"| are going to)|let me|let's|will|need to|should)\s+(?:(?:now|also|first|just|then|simply) )*"
-    r"(?:call|use|invoke|run|execute|make|do)\b[^.]{0,60}?"
-    r"(?:\b(?:function|tool|command|quer(?:y|ies)|calls?)\b|\w_\w|\w\(|`)",
-    re.IGNORECASE,
-)
-"""A tool that is chosen."""
 
 CONCLUDES = re.compile(
     r"(?:therefore|thus|hence|in conclusion|in summary|to summari[sz]e|overall"

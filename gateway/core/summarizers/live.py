@@ -22,11 +22,9 @@ FIRST_GOOD, GOOD, ANY = 0.6, 0.85, -99.0
 """The value that a line must have: the first, a later one when it is due, and after LATEST or when
 the summarizer is told to hurry."""
 ECHO = 0.8
-"""What a first line loses if the prompt has all of its terms …"""
-LOST = 0.3
-"""… or if it begins with a pronoun."""
-LONG = 0.2
-"""What a line loses that has to be cut."""
+"""What a first line loses if the prompt has all of its terms."""
+LONG, LOST = 0.2, 0.1
+"""What a line loses that has to be cut; that begins with a pronoun."""
 _REMEMBERED = 40
 """Lines that a new one is compared with."""
 _TOLD, _SAID = 0.7, 0.75
@@ -94,9 +92,8 @@ class LiveLines:
         most = max(counts.values(), default=1.0)
         for statement in self._stretch[0 if least == ANY else self._rejected :]:
             value = worth_at(statement, central(statement, counts, most), position)
-            value -= statement.weak + LONG * (statement.words > LINE_WORDS)
-            if not self.count:
-                value -= ECHO * (1 - statement.new) + LOST * statement.leans
+            value -= statement.weak + ECHO * (1 - statement.new) * (not self.count)
+            value -= LONG * (statement.words > LINE_WORDS) + LOST * statement.leans
             if value > best_value:  # that it was told already can only lower it
                 told = self._told(statement)
                 value -= max(0.0, told - 0.3) + 50 * (told > _TOLD)

@@ -227,8 +227,19 @@ def _is_fragment(text: str, first: str, length: float, *, has_digit: bool) -> bo
     return length < _LEAST_WORDS and not has_digit and ":" not in text and text.isascii()
 
 
+def _is_talk(text: str, folded: str, phrases: Phrases, *, concludes: bool) -> bool:
+    """Whether it is about the work of answering; a conclusion only if it is a note on form."""
+    if talk.is_about_the_answer(text, folded):
+        return True
+    unquoted = text.lstrip('"“(')
+    return not concludes and (
+        talk.META.match(unquoted) is not None
+        or (phrases is not ENGLISH and phrases.talks(unquoted))
+    )
+
+
 def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) -> Statement | None:
-    """The statement that a sentence makes, or None when it makes none; it is not code."""
+    """The statement that a sentence makes, or None if it makes none. The sentence is not code."""
     foreign = phrases is not ENGLISH
     if lexicon.TABLE_ROW.match(raw):
         return None
@@ -245,21 +256,16 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     concludes = bool(lexicon.CONCLUDES.match(bare)) or (foreign and phrases.concludes(bare))
     if talk.DEFERS.match(text):
         return None
-    judges = concludes and lexicon.gives_verdict(text)
-    if not (answers or judges) and talk.cites_rules(text, folded, prompt.terms):
+    if not (chooses or answers) and _is_talk(text, folded, phrases, concludes=concludes):
         return None
-    if not (chooses or answers):
-        unquoted = text.lstrip('"“(')
-        if talk.is_about_the_answer(text, folded) or (
-            not concludes and (talk.META.match(unquoted) or (foreign and phrases.talks(unquoted)))
-        ):
-            return None
     is_cut = _is_cut(text)
     text = finish(text)
     found = tokens(text)
     length = count_words(found)
     has_digit = _DIGIT.search(text) is not None
-    judges = judges or (not lexicon.VERDICTS.isdisjoint(found) and lexicon.gives_verdict(text))
+    judges = not lexicon.VERDICTS.isdisjoint(found) and lexicon.gives_verdict(text)
+    if not (answers or judges) and talk.cites_rules(text, folded, prompt.terms):
+        return None
     settles = chooses or concludes or judges
     terms = stems(found)
     says_much = has_digit or settles or (len(terms) >= _FEW_TERMS and length >= 4)

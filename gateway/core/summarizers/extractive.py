@@ -132,7 +132,7 @@ class ExtractiveSummarizer(Summarizer):
         lines = []
         self._last = sentence.text
         self._live.pass_by(len(sentence.text.encode("utf-8", "replace")) / _BYTES_PER_TOKEN)
-        reading = self._reader.read(sentence)
+        reading = self._reader.read(sentence, is_short=self._short is not None)
         if self._short is not None:
             self._keep_short(sentence)
         if reading.wavers or reading.retracts:
@@ -196,7 +196,6 @@ class ExtractiveSummarizer(Summarizer):
         if self._short_words > _SHORT_WORDS or len(self._short) > _SHORT_SENTENCES:
             self._short = None
             self._slight.clear()
-            self._reader.is_short = False
 
     def _result(self) -> Statement | None:
         """The statement that looks most like the result, if one does."""

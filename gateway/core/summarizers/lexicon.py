@@ -105,17 +105,8 @@ CHOOSES = Cue(
     r"|i can(?:'t|not) (?:help|assist|comply)"
     r"|i'd (?:say|rate|go|give)\b|(?:final )?(?:score|rating|grade|verdict)\W{1,4}\d)",
     (
-        *(
-            "go with",
-            "stick with",
-            "settle with",
-            "stay with",
-            " use",
-            "choose",
-            " pick",
-            "conclude",
-        ),
-        *("settle on", "select"),
+        *("go with", "stick with", "settle with", "settle on", "stay with", " use", "choose"),
+        *(" pick", "select", "conclude"),
         *(" rate", "decline", "refuse", "response", "answer", "help", "assist", "comply", "i'd"),
         *("score", "rating", "grade", "verdict"),
     ),
@@ -135,16 +126,19 @@ _VERDICTS = (
     "compliant noncompliant true false yes valid invalid correct incorrect safe unsafe supported "
     "refuted approved rejected pass passed fail failed positive negative neutral"
 )
-VERDICTS = frozenset(_VERDICTS.split())
+_VERDICT_WORDS = frozenset(_VERDICTS.split())
 _VERDICT = re.compile(
     rf"\b(?:is|are|be|considered|[Vv]erdict|VERDICT)(?: [a-z]+)?:? \**(?:NON-)?"
     rf"(?:{_VERDICTS.upper().replace(' ', '|')})\b"
 )
 
 
-def gives_verdict(text: str) -> bool:
-    """Whether a sentence gives one of VERDICTS, in capitals: "The case is NONCOMPLIANT"."""
-    return _VERDICT.search(text) is not None
+def gives_verdict(text: str, words: Iterable[str]) -> bool:
+    """Whether a sentence gives a verdict in capitals: "The case is NONCOMPLIANT".
+
+    words: its words in lower case.
+    """
+    return not _VERDICT_WORDS.isdisjoint(words) and _VERDICT.search(text) is not None
 
 
 CONCLUDES = re.compile(
@@ -184,7 +178,6 @@ SHOULD = frozenset(["should", "must", "need", "needs"])
 BECAUSE = frozenset(["because", "since", "due", "therefore", "thus", "hence"])
 FINAL = frozenset(["final", "conclusion", "overall", "ultimately", "settle", "go", "stick"])
 
-JOINS = frozenset(["because", "since", "although", "though", "whereas", "given", "or"])
 SUBORDINATE = re.compile(
     r"(?:because|since|although|though|whereas|given that)\b[^,，;:—–]*$|or\b", re.IGNORECASE
 )

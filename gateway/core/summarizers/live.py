@@ -93,10 +93,10 @@ class LiveLines:
         for statement in self._stretch[0 if least == ANY else self._rejected :]:
             value = worth_at(statement, central(statement, counts, most), position)
             value -= statement.weak + ECHO * (1 - statement.new) * (not self.count)
-            value -= LONG * (statement.words > LINE_WORDS) + LOST * statement.leans
-            if value > best_value:  # that it was told already can only lower it
+            value -= LONG * (statement.words > LINE_WORDS)
+            if value > best_value:  # what follows can only lower it
                 told = self._told(statement)
-                value -= max(0.0, told - 0.3) + 50 * (told > _TOLD)
+                value -= LOST * statement.leans + max(0.0, told - 0.3) + 50 * (told > _TOLD)
                 if value > best_value and told < 1:
                     best, best_value = statement, value
         if best is not None or least == ANY:

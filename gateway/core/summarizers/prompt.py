@@ -67,6 +67,7 @@ _WRAPS = re.compile(
 )
 """It only says that the ask comes next."""
 _OPTION = re.compile(r"\(?[A-H]\)\s")
+"""An answer to choose."""
 _QUOTED = re.compile(r"[:：]\s*[\"“«「'‘].{8,}|[\"“«「].{80,}", re.DOTALL)
 _LEANS = re.compile(
     r"\b(?:it|its|that|them|they|those|these|he|she|him|her)\b|它|他们", re.IGNORECASE
@@ -187,8 +188,8 @@ def _line(text: str, max_words: float, max_chars: int) -> str:
         key=lambda i: (_ask_score(found, i, bags[i], counts) - _GIVEN * (i >= given_from), -i),
     )
     ask = _object(_polite(found[best]))
-    openings = (i for i in range(best) if words(_polite(found[i])) >= 3)
-    first = next((i for i in openings if not _is_about_form(_polite(found[i]))), best)
+    openings = ((i, _polite(found[i])) for i in range(best))
+    first = next((i for i, bare in openings if words(bare) >= 3 and not _is_about_form(bare)), best)
     stands_alone = len(bags[best]) >= _ALONE_TERMS and not _LEANS.search(ask)
     if best == first or stands_alone:
         return cut(ask, max_words, max_chars)
@@ -207,6 +208,7 @@ def _gives(sentence: str) -> bool:
 
 
 def _is_about_form(bare: str) -> bool:
+    """Whether a sentence says only how to answer, or that the ask comes next."""
     return _WRAPS.match(bare) is not None or _FORM.match(bare) is not None
 
 

@@ -59,8 +59,6 @@ class Reader:
         self._names: list[str] = []
         self.phrases = ENGLISH
         """Those of the reasoning's language."""
-        self.is_short = True
-        """The reasoning is short so far."""
         self._beginning = ""
         self._first_words: set[str] = set()
         """The text and the words by which the language is recognized."""
@@ -70,8 +68,8 @@ class Reader:
         """The number of sentences so far."""
         return self._position
 
-    def read(self, sentence: Sentence) -> Reading:
-        """Takes the next sentence."""
+    def read(self, sentence: Sentence, *, is_short: bool) -> Reading:
+        """Takes the next sentence. is_short: the reasoning is short so far."""
         self._position += 1
         raw = sentence.text.strip()
         is_code = sentence.in_code or lexicon.is_code(raw)
@@ -89,7 +87,9 @@ class Reader:
         turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw))
         joined = lexicon.BEGINS.match(bare)
         begins = f"begins {joined.lastgroup}" if joined is not None else None
-        stated = None if is_code else self._statement(sentence, raw, plain, begins)
+        stated = (
+            None if is_code else self._statement(sentence, raw, plain, begins, is_short=is_short)
+        )
         statement = stated or self._end_of_code().statement
         if lexicon.SUPPOSITION.match(plain):
             self._supposes = True
@@ -111,7 +111,7 @@ class Reader:
             self._drafts = bool(lexicon.DRAFTS.search(raw)) or (self._drafts and not heading)
 
     def _statement(
-        self, sentence: Sentence, raw: str, plain: str, begins: str | None
+        self, sentence: Sentence, raw: str, plain: str, begins: str | None, *, is_short: bool
     ) -> Statement | None:
         if raw[0] in "#*" and lexicon.TITLE.match(raw):
             return None
@@ -126,7 +126,7 @@ class Reader:
             restated=self._restates,
             hypothetical=follows,
             begins=begins,
-            is_short=self.is_short,
+            is_short=is_short,
         )
         return judge(labelled, place, self._prompt, self.phrases)
 

@@ -211,7 +211,11 @@ def _unpaired(text: str) -> list[tuple[str, str]]:
     return [
         (opening, closing)
         for opening, closing in _QUOTES.items()
-        if (text.count(opening) + (text.count(closing) if opening != closing else 0)) % 2
+        if (
+            text.count(opening) % 2
+            if opening == closing
+            else text.count(opening) != text.count(closing)
+        )
     ]
 
 
@@ -220,9 +224,9 @@ def _says_something(text: str, terms: frozenset[str]) -> bool:
     return len(terms) >= _LEAST_TERMS or _FIELD.match(text) is not None
 
 
-def _is_fragment(text: str, first: str, length: float, *, has_digit: bool) -> bool:
+def _is_fragment(text: str, length: float, *, has_digit: bool) -> bool:
     """Whether it is a clause without its sentence, or only an opener."""
-    if text[0] in "=→" or (first in lexicon.JOINS and lexicon.SUBORDINATE.match(text)):
+    if text[0] in "=→" or lexicon.SUBORDINATE.match(text):
         return True
     return length < _LEAST_WORDS and not has_digit and ":" not in text and text.isascii()
 
@@ -258,12 +262,13 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         return None
     if not (chooses or answers) and _is_talk(text, folded, phrases, concludes=concludes):
         return None
-    is_cut = _is_cut(text)
+    if not answers and _is_cut(text):
+        return None
     text = finish(text)
     found = tokens(text)
     length = count_words(found)
     has_digit = _DIGIT.search(text) is not None
-    judges = not lexicon.VERDICTS.isdisjoint(found) and lexicon.gives_verdict(text)
+    judges = lexicon.gives_verdict(text, found)
     if not (answers or judges) and talk.cites_rules(text, folded, prompt.terms):
         return None
     settles = chooses or concludes or judges
@@ -273,7 +278,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         return None
     if not is_whole(text):
         return None
-    if not answers and (is_cut or _is_fragment(text, found[0], length, has_digit=has_digit)):
+    if not answers and _is_fragment(text, length, has_digit=has_digit):
         return None
     question = bool(_QUESTION.search(text))
     echo = prompt.echoed(found)

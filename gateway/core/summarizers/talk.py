@@ -41,7 +41,7 @@ META = re.compile(
        |fits?|works?|should\s+(?:work|do|cover|be\s+(?:good|fine|enough)))\b\W*(?:\w+\W*){0,2}$
     |they(?:\s+(?:\w+ly\s+|just\s+|also\s+)?(?:want|ask|need|are\s+asking|said|specif|mention|gave
        |provid|might|may|would|could|didn't)|'re\s+(?:\w+ly\s+)?(?:asking|looking\s+for|expecting))
-    |(?:task|topic|constraints?|format|context|goal|intent|instructions?|role|language|tone|audience
+    |(?:task|topic|constraints?|format|goal|intent|instructions?|role|language|tone|audience
        |requirements?)\s*:
     |(?:just|simply|only)\s+(?:format|output|comply|answer|respond|return|reply|say|give|provide
        |write|list|need)\b
@@ -58,7 +58,8 @@ META = re.compile(
     |(?:the\s+)?scenario\s+(?:is|here)\b|explain\s+(?:the\s+)?reasoning
     |(?:since|as)\s+the\s+(?:question|query|request|message|prompt)\s+
     |(?:the\s+|this\s+)?(?:system\s+)?(?:question|problem|prompt|task|query|request|instructions?
-       |riddle|message)\s+(?:\w+ly\s+)?(?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
+       |riddle|message)\s+(?:\w+ly\s+)?
+       (?:is\s+asking|asks?|asked|is|says?|said|states?|stated|here|seems|wants|mentions?|specif
        |doesn't|might|could|requires?|gives?|gave)\b
     |we\s+(?:are|have\s+to|need\s+to|must|should|can|'re)\s+(?:also\s+|now\s+)?
        (?:asked|given|to\s+|figure|answer|produce|respond|output|write|provide|think|consider|check

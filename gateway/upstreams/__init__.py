@@ -1,8 +1,8 @@
 """The model servers: the requests to send, and how to read the answers. No I/O.
 
 All servers speak OpenAI's `/chat/completions` with variations; :class:`.chat.ChatUpstream` reads
-them all. What they can do beside that, such as limiting the thinking, stands in the table KINDS: to
-add a kind, add a row to :mod:`.kinds` and its name to `gateway.config.UpstreamKind`.
+them all. The table KINDS lists what else each can do, such as limiting the thinking. To add a kind,
+add a row to :mod:`.kinds` and its name to `gateway.config.UpstreamKind`.
 """
 
 from gateway.upstreams.chat import ChatUpstream

@@ -1,4 +1,4 @@
-"""What every kind of upstream has to do."""
+"""The interface of an upstream, as the rest of the gateway uses it."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -15,36 +15,37 @@ class Upstream(Protocol):
     """Its name in the settings."""
 
     def completion(self, body: Mapping[str, Any], model: str, request_id: str) -> Call:
-        """The request for an answer: a stream, with its usage.
+        """Returns the request for an answer: a stream, with its usage.
 
-        model: the model's name on this upstream; "" leaves the choice to the upstream.
+        model: the model's name on this upstream; "" keeps the model that the body names.
         """
 
     def control(self, completion_id: str, model: str, request_id: str) -> Call:
-        """The request that ends the thinking of a running answer, for kinds that know it.
+        """Returns the request that ends the thinking of a running answer, for kinds with the way
+        `control`.
 
-        completion_id: the id that the chunks of the answer have.
+        completion_id: the id in the chunks of the answer.
         """
 
     def probe(self, path: str, request_id: str) -> Call:
-        """The request for a path of the server, to find out of which kind it is."""
+        """Returns the request for a path whose answer shows which kind of server this is."""
 
     def models(self, request_id: str) -> Call:
-        """The request for the list of models."""
+        """Returns the request for the list of models."""
 
     def health(self, request_id: str) -> Call | None:
-        """The request for the upstream's health, or None if it has no health path."""
+        """Returns the request for the upstream's health, or None if it has no health path."""
 
     def model_ids(self, body: bytes) -> list[tuple[str, str]] | None:
-        """The id and owner of each model in a list of models, or None if it is not such a list."""
+        """Returns the id and owner of each model in a list of models; None for another body."""
 
     def reader(self, choice: int = 0) -> Reader:
-        """A reader for one choice of an answer."""
+        """Returns a reader for one choice of an answer."""
 
     def refusal(
         self, status: int, headers: Mapping[str, str], body: bytes, url: str = ""
     ) -> UpstreamRefused:
-        """The error for an answer with a status other than 200, without the gateway's keys.
+        """Returns the error for a status other than 2xx. Its texts hold none of the gateway's keys.
 
-        url: what was asked; "" for a completion.
+        url: the address of the request; "" for a completion.
         """

@@ -23,7 +23,7 @@ _COMPLETIONS = "/chat/completions"
 
 
 class ChatUpstream:
-    """One upstream: builds the requests to it and interprets its answers."""
+    """One upstream: builds the requests to it and interprets its answers. See Upstream."""
 
     def __init__(self, config: UpstreamConfig, redact: Redact = str) -> None:
         """redact: removes the gateway's keys from error messages of the upstream."""
@@ -43,9 +43,9 @@ class ChatUpstream:
         self._health_url = urljoin(config.url, config.health_path) if config.health_path else None
 
     def completion(self, body: Mapping[str, Any], model: str, request_id: str) -> Call:
-        """The request for an answer. It always asks for the usage, which the gateway reports.
+        """Returns the request for an answer. It always asks for the usage, to report it.
 
-        model: the model's name on this upstream; "" leaves the client's choice as it is.
+        model: the model's name on this upstream; "" keeps the model that the body names.
         """
         options = body.get("stream_options")
         sent = {
@@ -68,27 +68,27 @@ class ChatUpstream:
         return Call(self._completions_url, headers, dumps(sent).encode())
 
     def control(self, completion_id: str, model: str, request_id: str) -> Call:
-        """The request that ends the thinking of a running answer, as llama.cpp knows it."""
+        """Returns llama.cpp's request to end the thinking of a running answer."""
         asked = {"id": completion_id, "action": "reasoning_end"}
         asked |= {"model": model} if model else {}
         headers = self._headers(request_id) | {"Content-Type": "application/json"}
         return Call(self._control_url, headers, dumps(asked).encode())
 
     def probe(self, path: str, request_id: str) -> Call:
-        """The request for a path of the server, to find out of which kind it is."""
+        """Returns the request for a path whose answer shows which kind of server this is."""
         headers = self._headers(request_id) | {"Accept": "application/json"}
         return Call(urljoin(self._root_url, path), headers)
 
     def models(self, request_id: str) -> Call:
-        """The request for the list of models."""
+        """Returns the request for the list of models."""
         return Call(self._models_url, self._headers(request_id) | {"Accept": "application/json"})
 
     def health(self, request_id: str) -> Call | None:
-        """The request for the upstream's health, or None if it has no health path."""
+        """Returns the request for the upstream's health, or None if it has no health path."""
         return Call(self._health_url, self._headers(request_id)) if self._health_url else None
 
     def model_ids(self, body: bytes) -> list[tuple[str, str]] | None:
-        """The id and owner of each model in a list of models, or None if it is not such a list."""
+        """Returns the id and owner of each model in a list of models; None for another body."""
         try:
             models = msgspec.json.decode(body, type=_ModelList).data
         except (ValueError, RecursionError):
@@ -96,15 +96,15 @@ class ChatUpstream:
         return [(model.id, model.owned_by or self.name) for model in models]
 
     def reader(self, choice: int = 0) -> ChatReader:
-        """A reader for one choice of an answer."""
+        """Returns a reader for one choice of an answer."""
         return ChatReader(choice, self._redact, self._key_setting)
 
     def refusal(
         self, status: int, headers: Mapping[str, str], body: bytes, url: str = ""
     ) -> UpstreamRefused:
-        """The error for an answer with a status other than 200, without the gateway's keys.
+        """Returns the error for a status other than 2xx. Its texts hold none of the gateway's keys.
 
-        url: what was asked; "" for a completion.
+        url: the address of the request; "" for a completion.
         """
         if 300 <= status < 400:
             return UpstreamRefused(
@@ -124,12 +124,12 @@ class ChatUpstream:
             cause=words.cause(status),
         )
         if refused.cause == "key":
-            said = key_refused(status, self._key_setting, words)
-            return UpstreamRefused(status, said, cause="key")
+            message = key_refused(status, self._key_setting, words)
+            return UpstreamRefused(status, message, cause="key")
         return refused
 
     def _headers(self, request_id: str) -> dict[str, str]:
-        # A compressed stream could not be passed on as it arrives.
+        # The gateway could not pass a compressed stream on as it arrives.
         own = {"Accept-Encoding": "identity", "X-Request-Id": request_id}
         return self._fixed_headers | own
 
@@ -141,9 +141,9 @@ def _unexplained(status: int, url: str) -> str:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> int | None:
-    """The time to wait in whole seconds, rounded up; None: absent or invalid.
+    """Returns the time to wait in whole seconds, rounded up; None: absent or invalid.
 
-    A date counts from the answer's own Date.
+    A date is compared with the answer's own `Date`, not with the gateway's clock.
     """
     for name in ("retry-after-ms", "x-ms-retry-after-ms"):
         if (wait_s := read_wait(f"{headers.get(name, '')}ms")) is not None:
@@ -159,7 +159,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> int | None:
 
 
 def _base_url(url: str) -> tuple[str, str]:
-    """The URL that paths are appended to, and the query that follows them (`?api-version=…`).
+    """Returns the URL to append paths to, and the query that follows the path (`?api-version=…`).
 
     `http://host`, `http://host/v1` and `http://host/v1/chat/completions` give the same one.
     """

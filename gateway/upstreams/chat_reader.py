@@ -1,14 +1,14 @@
 """Reads the answer of a chat server: lines in, parts out.
 
-A line goes one way through these modules:
+A line goes through these modules, from top to bottom:
 
-    chat_reader     lines → events, or texts by the fast path's template
-    event_reader    an event → a chunk, an error, a sign of life, the end
+    chat_reader     lines → events; or → texts, by the template of the fast path
+    event_reader    an event → a chunk, an error, a keep-alive, the end
     chunk_reader    a chunk → a delta, usage, a finish reason
     delta_reader    a delta → texts, tool calls, unknown fields
-    part_joiner     all of them → the parts of one read
+    part_joiner     the results of all of them → the parts of one read
 
-Servers that answer a stream request with one JSON body are understood as well.
+The reader also accepts one JSON body in place of a stream.
 """
 
 import re
@@ -23,14 +23,16 @@ from gateway.upstreams.part_joiner import PartJoiner
 from gateway.upstreams.stream_errors import ErrorReader, bad_chunk
 
 _FIELDS = (b"data", b"event", b"id", b"retry", b":", b"\xef\xbb\xbf")
-"""What the lines of an event stream begin with."""
+"""The first bytes of the lines of an event stream."""
 _BARE_ERROR = re.compile(
     rb"\s*(?:error|err|exception)\s*:\s*|(?=\s*\{\s*\"error\")"
     rb"|(?=\s*(?:internal server error|bad gateway|service unavailable|gateway time-?out"
     rb"|upstream connect error|traceback \(|<!doctype html|<html|<title>))",
     re.IGNORECASE,
 )
+"""A line that is an error without `data:` before it. The match is the label to remove, if any."""
 _MAX_STRAY_BYTES = 500
+"""Other lines outside of events are kept up to this size: they may explain an empty answer."""
 
 
 class ChatReader:
@@ -39,8 +41,11 @@ class ChatReader:
     def __init__(
         self, choice: int = 0, redact: Redact = str, key_setting: str = "UPSTREAM_API_KEY"
     ) -> None:
-        """choice: its index. redact: removes the gateway's keys from the upstream's words.
-        key_setting: where the operator sets the key that the upstream may refuse."""
+        """choice: the index of the choice.
+
+        redact: removes the gateway's keys from the upstream's error messages. key_setting: the
+        setting that holds the upstream's key, to name in the error if the upstream refuses it.
+        """
         self._choice_index = choice
         self._parts = PartJoiner()
         self._errors = ErrorReader(redact, key_setting)
@@ -50,17 +55,18 @@ class ChatReader:
         self._learner = TemplateLearner()
         self._template_frames = 0
         """Frames that were read with a template."""
-        self._begun = False
+        self._has_begun = False
+        """A line that is not blank has arrived."""
         self._body: list[bytes] | None = None
         """The lines of one JSON body; None for a stream."""
         self._held_bytes = 0
-        """Size of the event, or the body, that has not ended yet."""
+        """Size of the incomplete event, or of the JSON body so far."""
         self._stray = b""
-        """The first lines that are no lines of an event stream."""
+        """The first lines that do not belong to an event stream."""
 
     def feed(self, lines: Sequence[bytes]) -> list[Part]:
         """Takes the lines of one read, without line ends; returns the parts that they complete."""
-        if not self._begun:
+        if not self._has_begun:
             self._begin(lines)
         if self._body is not None:
             self._body.extend(lines)
@@ -81,7 +87,7 @@ class ChatReader:
             template.has_fitted = True
             self._template_frames += len(texts)
             if end - at == len(lines):
-                return [template.part(text)] if text else []  # all of it, as nearly always
+                return [template.part(text)] if text else []  # the whole read: the usual case
             if text:
                 self._parts.add_piece(template.part, text)
             at = end
@@ -104,7 +110,7 @@ class ChatReader:
 
     @property
     def frames(self) -> int:
-        """Frames with a choice that were read by :meth:`feed`."""
+        """The number of frames with a choice that :meth:`feed` has read."""
         return self._template_frames + self._events.chunks.choices
 
     @property
@@ -119,7 +125,7 @@ class ChatReader:
 
     @property
     def template(self) -> tuple[FrameTemplate, PartType] | None:
-        """The frame that the answer repeats, and what its text is; None while unknown."""
+        """The frame that the answer repeats, and the type of its text; None while unknown."""
         template = self._known_template()
         return (template, template.part) if template is not None else None
 
@@ -127,7 +133,7 @@ class ChatReader:
         """An answer that begins with a brace or a bracket is not a stream but one JSON body."""
         first = next((line.lstrip() for line in lines if line.strip()), None)
         if first is not None:
-            self._begun = True
+            self._has_begun = True
             if first.startswith((b"{", b"[")):
                 self._body = []
 
@@ -139,9 +145,9 @@ class ChatReader:
             self._parts.add(bad_chunk("The upstream sent an event that is too long."))
 
     def _parsed(self, lines: Sequence[bytes], at: int, end: int | None = None) -> int:
-        """The full parse, from line `at` to `end` or, without it, to the end of one event.
+        """Parses the lines from `at` to `end`, or to the end of one event if `end` is None.
 
-        Returns the index of the line behind.
+        Returns the index of the next line.
         """
         if end is None:
             end = next((i for i in range(at, len(lines)) if not lines[i]), len(lines) - 1) + 1
@@ -156,7 +162,7 @@ class ChatReader:
         return end
 
     def _stray_line(self, line: bytes) -> None:
-        """A line of no event stream: some servers write an error without `data:` before it."""
+        """Takes a line that does not belong to an event stream: it may be an error."""
         if error := _BARE_ERROR.match(line):
             self._events.error(line[error.end() :] or line)
         elif line.lstrip().startswith(b"{"):
@@ -165,12 +171,12 @@ class ChatReader:
             self._stray += line[:_MAX_STRAY_BYTES] + b"\n"
 
     def _known_template(self) -> FrameTemplate | None:
-        """The template, if the next line begins a frame that it can stand for."""
+        """Returns the template if it can read the next line: one that begins a frame."""
         is_between = self._sse.between_events and not self._deltas.held_text
         return self._learner.template if is_between else None
 
     def _parts_of(self, line: bytes) -> list[Part]:
-        """What one line says by itself, further down in a stream."""
+        """Returns the parts of one line by itself, as if it came in the middle of a stream."""
         parts = PartJoiner()
         probe = EventReader(parts, self._choice_index, self._errors, is_probe=True)
         for message in Decoder().feed([b"", line, b""]):

@@ -15,9 +15,9 @@ from gateway.upstreams.stream_errors import ABSENT, ErrorReader
 from gateway.upstreams.unknown_members import UnknownMembers
 
 _UNFINISHED = (None, "", "null", "none", "None")
-"""The finish reasons of a choice that goes on; the words are SGLang's, Ollama's and KoboldCpp's."""
+"""Finish reasons of a choice that has not finished: SGLang, Ollama and KoboldCpp send the words."""
 _OF_ANSWER = ("system_fingerprint", "service_tier")
-"""Members of a chunk that say something of the whole answer."""
+"""Members of a chunk that describe the whole answer."""
 _KNOWN_IN_CHUNK = (
     *("id", "object", "created", "model", "choices", "usage", "error", *_OF_ANSWER),
     *("phase", "phases", "ttft_ms"),  # names of the gateway's own members
@@ -32,7 +32,7 @@ _decode = msgspec.json.Decoder().decode
 
 Chunk = dict[str, Any]
 """A chunk of a stream, or an answer in one piece. Its `choices`, their deltas and messages have
-the types that OpenAI gives them; any other member may be anything."""
+the types of OpenAI's API. Other members can have any type."""
 
 
 def decode_chunk(data: bytes) -> Chunk | None:
@@ -40,7 +40,7 @@ def decode_chunk(data: bytes) -> Chunk | None:
     try:
         value = _decode(data)
     except (ValueError, RecursionError):
-        value = decode_json(data)  # broken UTF-8 and NaN are what a lenient parser is for
+        value = decode_json(data)  # accepts broken UTF-8 and NaN, which msgspec refuses
     return value if isinstance(value, dict) and _is_chunk(value) else None
 
 
@@ -63,19 +63,25 @@ def _index_of(choice: Mapping[str, Any]) -> Any:
 
 
 class ChunkReader:
-    """Reads one chunk after the other. Its state is what a chunk says because of those before."""
+    """Reads the chunks of one answer, in order.
+
+    It keeps state because the meaning of a chunk depends on the chunks before it.
+    """
 
     def __init__(
         self, parts: PartJoiner, choice: int, errors: ErrorReader, *, is_probe: bool = False
     ) -> None:
-        """parts: where the parts go. choice: the index of the choice. is_probe: it reads a single
-        chunk of a later place in the stream, and leaves out what depends on the chunks before."""
+        """parts: receives the parts. choice: the index of the choice.
+
+        is_probe: the reader reads one chunk from the middle of a stream, and leaves out the parts
+        that depend on earlier chunks.
+        """
         self.choices = 0
-        """The choices that were read, of any index: one or more a chunk."""
+        """The number of choices that were read, of any index: one or more in each chunk."""
         self.answer_id = ""
         """The id that the upstream has given its answer."""
         self.has_finish_reason = False
-        """The choice has ended, for a good reason."""
+        """The choice has finished, and not because something broke."""
         self.deltas = DeltaReader(parts, is_probe=is_probe)
         self._parts = parts
         self._index = choice
@@ -109,7 +115,7 @@ class ChunkReader:
             self._parts.add(Usage(usage_elsewhere, in_extension=True))
 
     def hand_on_unknown(self, chunk: Chunk) -> None:
-        """Adds the new members of a chunk and its choice that the gateway does not know."""
+        """Adds the unknown members of a chunk and of its choice, if they have changed."""
         if self._is_probe:
             return
         if new := self._of_chunk.changed(chunk):
@@ -119,7 +125,7 @@ class ChunkReader:
                 self._parts.add(Other(choice=new))
 
     def _name_answer(self, chunk: Chunk) -> None:
-        """Most servers repeat these members in every chunk; they are said once."""
+        """Adds the members of _OF_ANSWER if they changed: servers repeat them in each chunk."""
         named = (chunk.get("system_fingerprint"), chunk.get("service_tier"))
         if named == self._of_answer:
             return
@@ -140,10 +146,10 @@ class ChunkReader:
             self._finish(reason, choice)
 
     def _text_elsewhere(self, choice: Mapping[str, Any]) -> dict[str, Any]:
-        """What a choice without a delta says: some servers answer in one chunk of a stream, with a
-        message, others send the text alone.
+        """Returns the delta that a choice without a `delta` stands for.
 
-        A later message only repeats the answer.
+        Some servers send `text`. Others send the whole answer as a `message` in one chunk of the
+        stream. A message after the first chunk only repeats the answer.
         """
         if isinstance(text := choice.get("text"), str):
             return {"content": text}
@@ -152,7 +158,7 @@ class ChunkReader:
         return message if is_first and isinstance(message, dict) else {}
 
     def _finish(self, given: Any, choice: Mapping[str, Any]) -> None:
-        # An object is SGLang's own form. OpenRouter has the word of the server behind it, too.
+        # SGLang sends an object. OpenRouter adds the reason of the server behind it.
         reason = str(given.get("type", given) if isinstance(given, dict) else given)
         native = choice.get("native_finish_reason")
         meaning = meaning_of(reason)
@@ -173,7 +179,8 @@ _STOPPED_BY_SEQUENCE = ("stop_sequence", "stop_string", "stop_word")
 
 
 def _stop_sequence(reason: str, given: Any, choice: Mapping[str, Any]) -> str | None:
-    """The text that stopped the model, "" where it is not named. A number is a token's."""
+    """Returns the stop sequence that ended the answer; "" if the server does not name it; None: no
+    stop sequence did. A number is the id of a stop token, which is no stop sequence."""
     found = [choice.get(name) for name in _STOP_SEQUENCE_IN]
     if isinstance(given, dict):
         found.append(given.get("matched"))

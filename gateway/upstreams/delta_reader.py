@@ -22,40 +22,46 @@ from gateway.upstreams.unknown_members import unknown_members
 _KNOWN = frozenset(
     {"role", "content", "tool_calls", "reasoning_opaque", "extra_content", *LABELLED, *MIRRORS}
 )
-"""What is not handed on as an unknown field: it is said otherwise, or is reasoning in disguise."""
+"""Fields that are not passed on as unknown ones: parts of other types hold their content."""
 _LABELS = frozenset({*LABELLED, *MIRRORS})
 _CALLS = ("tool_use", "tool_call", "function_call")
 """Types of the items of a content list that are tool calls."""
 _TAG = "<thought>"
-"""What Google's flagged thoughts may begin with."""
+"""A tag that may open Google's flagged thoughts."""
 
 
 class DeltaReader:
-    """Reads one delta after the other. Its state is what a delta means because of those before."""
+    """Reads the deltas of one choice, in order.
+
+    It keeps state because the meaning of a delta depends on the deltas before it.
+    """
 
     def __init__(self, parts: PartJoiner, *, is_probe: bool = False) -> None:
-        """parts: where the parts go. is_probe: it reads a single delta of a later place in the
-        stream, and leaves out what depends on the deltas before it."""
+        """parts: receives the parts.
+
+        is_probe: the reader reads one delta from the middle of a stream, and leaves out the parts
+        that depend on earlier deltas.
+        """
         self._parts = parts
         self._is_probe = is_probe
         self._has_label = is_probe
         """There was a field for reasoning."""
         self._calls = ToolCallReader()
         self._old_call = ToolCallReader()
-        """Of the call of OpenAI's old kind, which an answer has one of."""
+        """For OpenAI's old `function_call`, of which an answer has at most one."""
         self._signed = SignedReader()
         self.reasoning_field = ""
         """The member of LABELLED in which the reasoning comes; "" while unknown."""
         self._has_tagged_thoughts: bool | None = None
-        """Whether flagged thoughts stand between tags as well; None until it is known."""
+        """Whether flagged thoughts have tags around them as well; None until that is known."""
         self.held_text = ""
-        """Flagged text that may be the begin of a tag; the text after it tells."""
+        """Flagged text that may be the beginning of a tag; the next text shows whether it is."""
 
     def read(self, delta: dict[str, Any]) -> None:
         """Adds the parts of a delta, or of the message of an answer in one piece."""
         content = delta.get("content")
         if len(delta) == 1 and isinstance(content, str):
-            self._text(Content, content)  # as nearly every delta is
+            self._text(Content, content)  # the usual case
             return
         self._reasoning(delta)
         if isinstance(content, str):
@@ -87,7 +93,7 @@ class DeltaReader:
     def _reasoning(self, delta: dict[str, Any]) -> None:
         field, reasoning = reasoning_of(delta)
         self.reasoning_field = field or self.reasoning_field
-        # A probe is a frame that has been read before, so what it has beside its text is known.
+        # The frame of a probe has been read before, and with it everything beside its text.
         if not self._is_probe and (signed := self._signed.read(delta)) is not None:
             self._parts.add(signed)
         if not self._has_label:
@@ -97,7 +103,7 @@ class DeltaReader:
         self._text(Reasoning, reasoning)
 
     def finish_calls(self) -> None:
-        """The model has ended its answer: adds what is left of the tool calls."""
+        """The model has ended its answer: adds the rest of the tool calls."""
         for delta in self._calls.finish():
             self._parts.add_piece(ToolCalls, delta)
         for delta in self._old_call.finish():
@@ -109,7 +115,7 @@ class DeltaReader:
         return self._calls.is_within_arguments
 
     def _function_call(self, call: dict[str, Any]) -> dict[str, Any]:
-        """What a piece of a call of the old kind adds."""
+        """Returns the member `function_call` for a piece of an old call; {} if it adds nothing."""
         delta = self._old_call.read({"index": 0, "function": call})
         return {"function_call": delta["function"]} if delta is not None else {}
 
@@ -123,9 +129,12 @@ class DeltaReader:
             self._parts.add(bad_chunk("The upstream sent too many tool calls."))
 
     def _flagged(self, content: str) -> None:
-        """Text that Google flags as thoughts: with tags around it, the text says it itself."""
+        """Reads text that Google flags as thoughts.
+
+        If there are tags around it, it is content, in which the splitter finds the tags.
+        """
         if self._is_probe:
-            return  # what it is depends on the text before it: such frames have no template
+            return  # its type depends on the text before it, so such frames get no template
         text, self.held_text = self.held_text + content, ""
         if self._has_tagged_thoughts is None:
             head = text.lstrip()
@@ -136,7 +145,7 @@ class DeltaReader:
         self._text(Content if self._has_tagged_thoughts else Reasoning, text)
 
     def _item(self, item: Any) -> None:
-        """An item of a content list, as Mistral and Databricks send them."""
+        """Reads an item of a content list, as Mistral and Databricks send them."""
         if isinstance(item, dict) and item.get("type") in _CALLS:
             self._tool_calls([item])
         elif is_thought(item):

@@ -1,4 +1,4 @@
-"""Where the deltas of different servers hold texts and reasoning. Pure."""
+"""The places in a delta where different servers put texts and reasoning. Pure."""
 
 from typing import Any
 
@@ -6,11 +6,12 @@ LABELLED = (
     *("reasoning_content", "reasoning", "reasoning_text", "thinking"),
     *("thinking_content", "thought", "thoughts"),
 )
-"""The fields in which servers put reasoning; the first that is not empty counts, once."""
+"""Fields with reasoning. Servers repeat one text in several of them, so only the first that is not
+empty counts."""
 MIRRORS = ("reasoning_details", "thinking_blocks")
-"""Lists in which servers repeat it; they count where there is no such field."""
+"""Lists that repeat the reasoning. They count if none of the fields has any."""
 LITELLMS = "provider_specific_fields"
-"""Where LiteLLM repeats such fields, or has the only ones."""
+"""LiteLLM's object with the same fields. It counts if there is no reasoning outside of it."""
 _THOUGHT_TYPES = frozenset(
     {"thinking", "reasoning", "reasoning_text", "reasoning_content", "thought", "summary_text"}
 )
@@ -18,13 +19,12 @@ _THOUGHT_TYPES = frozenset(
 _TEXTS = ("text", "content", "refusal", "value", "parts")
 """Members of an object that may hold its text."""
 _THOUGHT_TEXTS = ("thinking", "reasoning", "summary", *_TEXTS)
-"""The same, where it is reasoning."""
+"""Members of an object that may hold its reasoning."""
 _MAX_DEPTH = 4
 
 
 def reasoning_of(delta: dict[str, Any]) -> tuple[str, str]:
-    """Returns what a delta labels as reasoning: the field, or "" where it is in a list, and the
-    text, "" if there is none."""
+    """Returns the reasoning in a delta: its field, or "" if it is in a list, and its text."""
     for field in LABELLED:
         value = delta.get(field)
         if value and (text := value if isinstance(value, str) else thought_in(value)):
@@ -41,7 +41,8 @@ def reasoning_of(delta: dict[str, Any]) -> tuple[str, str]:
 
 
 def joined_texts(items: Any, member: str) -> str:
-    """Returns the texts in this member of the items of a list, or a text in the list's place."""
+    """Returns the joined texts in one member of a list's items. A text in place of the list is
+    returned as it is."""
     if isinstance(items, str):
         return items
     if not isinstance(items, list):
@@ -51,12 +52,12 @@ def joined_texts(items: Any, member: str) -> str:
 
 
 def text_in(value: Any) -> str:
-    """Returns the text of a text, of an object that holds one, or of a list of them."""
+    """Returns the text in a value: a text itself, an object with a text, or a list of these."""
     return _text_in(value, _TEXTS, 0)
 
 
 def thought_in(value: Any) -> str:
-    """The same for reasoning."""
+    """Returns the reasoning in a value, like :func:`text_in`."""
     return _text_in(value, _THOUGHT_TEXTS, 0)
 
 
@@ -82,7 +83,7 @@ def is_thought(item: Any) -> bool:
 def is_flagged_thought(delta: dict[str, Any]) -> bool:
     """Whether Google flags the content of a delta as thoughts.
 
-    With a signature beside it, the flag belongs to the answer that follows the thoughts.
+    With a signature beside it, the flag belongs to the first text of the answer.
     """
     extra = delta.get("extra_content")
     google = extra.get("google") if isinstance(extra, dict) else None

@@ -1,4 +1,4 @@
-"""Reads the errors that model servers send, in the different shapes that they have."""
+"""Reads the errors of model servers, in all shapes that servers give them."""
 
 import json
 import re
@@ -13,17 +13,18 @@ Redact = Callable[[str], str]
 
 _MAX_MESSAGE = 2000
 _MAX_DEPTH = 8
-"""Of objects and lists within each other."""
+"""The most levels of nested objects and lists that are searched."""
 _MESSAGE_AT_TOP = (
     *("message", "msg", "faultstring", "detail", "error_msg", "error_message", "errorMessage"),
     *("error_description", "status_msg", "Message", "exception"),
 )
-"""Members that hold the message, the first that is there."""
+"""Members that may hold the message; the first that is present counts."""
 _MESSAGE = (*_MESSAGE_AT_TOP, "title", "reason", "messages", "details", "info", "text")
-"""The same within an error, where more words can only mean that."""
+"""Members that may hold the message inside an error, where these names mean nothing else."""
 _ERROR_IN = ("error", "errors", "Error", "fault")
+"""Members that may hold the error itself."""
 _WRAPPERS = ("detail", "ResponseMetadata", "Response", "header", "base_resp")
-"""Objects that may hold the error, or its members beside a code that is not 0."""
+"""Objects that may hold the error, or its members beside a code other than 0."""
 _CODE = ("code", "error_code", "errorCode", "status_code", "Code", "errorcode")
 _STATUS = (*_CODE, "status", "http_status", "http_code")
 _STATUS_OF_WORD = {
@@ -83,7 +84,8 @@ _NO_CREDIT = re.compile(
     r"credit balance|insufficient[ _](balance|credit|funds)|arrearage|overdue payment",
     re.IGNORECASE,
 )
-"""Both: what servers say of the gateway's key and account, some of them with status 400."""
+"""_KEY_REFUSED and _NO_CREDIT recognize a refusal of the gateway's key or account. Some servers
+send it with status 400."""
 _WAIT_IN_WORDS = re.compile(
     r"\b(?:try again|retry)(?: again)? (?:in|after) ((?:\d+(?:\.\d+)? ?(?:ms|[hms])?[a-z]* ?)+)",
     re.IGNORECASE,
@@ -94,7 +96,7 @@ _UNIT_IN_WORDS = re.compile(
 
 
 class ErrorWords(NamedTuple):
-    """What a server said of an error, without the gateway's keys."""
+    """A server's description of an error, without the gateway's keys."""
 
     message: str = ""
     type: str | None = None
@@ -104,24 +106,28 @@ class ErrorWords(NamedTuple):
     """The HTTP status that the error names; 0: none."""
     retry_after_s: int | None = None
     speaks_of: RefusalCause | None = None
-    """What it is about: the content of the request or the caller's region; the gateway's key."""
+    """The subject of the message: `content` is the request's content or the caller's region, `key`
+    the gateway's key. None: neither."""
 
     def cause(self, status: int) -> RefusalCause | None:
-        """Why the server refused; None: what the status says."""
+        """Returns the reason for the refusal; None: the one that the status implies."""
         if status == 451 or (status in (401, 403) and self.speaks_of == "content"):
             return "content"
         return "key" if status == 400 and self.speaks_of == "key" else None
 
 
 def key_refused(status: int, setting: str, words: ErrorWords) -> str:
-    """The message for a refused key. What the server says of it may hold a part of the key."""
+    """Returns the gateway's message for a refused key.
+
+    It leaves out the server's message, which may contain a part of the key.
+    """
     if words.message and (status == 402 or _NO_CREDIT.search(words.message)):
         return f"The upstream wants credit for the gateway's key ({status}): {words.message}"
     return f"The upstream refused the gateway's key ({status}); check {setting}."
 
 
 def decode_json(data: bytes) -> Any:
-    """The decoded JSON, or None if it is not JSON. Broken UTF-8 is replaced."""
+    """Returns the decoded JSON, or None if the data is not JSON. Broken UTF-8 is replaced."""
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -129,7 +135,7 @@ def decode_json(data: bytes) -> Any:
 
 
 def words_of_body(data: bytes, redact: Redact) -> ErrorWords:
-    """What a whole body says: JSON of any shape, plain text, or the title of a web page."""
+    """Returns the error in a whole body: JSON of any shape, plain text, or a web page's title."""
     value = _json_in(data.removeprefix(b"\xef\xbb\xbf"))
     if value is not None:
         return words_of(value, redact)
@@ -137,7 +143,8 @@ def words_of_body(data: bytes, redact: Redact) -> ErrorWords:
 
 
 def _json_in(data: bytes) -> dict[str, Any] | list[Any] | None:
-    """The JSON of a body, of an event stream's first data, or of the first line; None: no JSON."""
+    """Returns the JSON of a body, or of its first line with JSON or with an event's data; None if
+    there is no JSON."""
     value = decode_json(data)
     if isinstance(value, dict | list):
         return value
@@ -149,7 +156,7 @@ def _json_in(data: bytes) -> dict[str, Any] | list[Any] | None:
 
 
 def words_of_text(text: str, redact: Redact) -> ErrorWords:
-    """What a text says that is no JSON; nothing if it is not readable either."""
+    """Returns the error in a text that is not JSON; an empty one if the text is not readable."""
     text = text.strip().strip('"')
     if text.startswith("<"):
         page = text[:_MAX_MESSAGE]
@@ -170,14 +177,14 @@ _UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]")
 
 
 def words_of(value: Any, redact: Redact) -> ErrorWords:
-    """What decoded JSON says. Without a message, it is not known to be an error.
+    """Returns the error in decoded JSON; an empty one if there is no message.
 
     The shapes: `{"error": {"message"}}`, `{"error": "…"}`, `{"message"}`, `{"detail"}` with a text
     or FastAPI's list, `{"errors": [{"message"}]}`, `{"base_resp": {"status_msg"}}`,
     `{"error_msg"}`, a list of any of these, and a message that is an object.
     """
     error = _error_in(value)
-    names = _MESSAGE if error is not value or _says_that_it_failed(error) else _MESSAGE_AT_TOP
+    names = _MESSAGE if error is not value or _is_marked_failed(error) else _MESSAGE_AT_TOP
     message = _message_of(error, names)
     if not message:
         return ErrorWords()
@@ -198,7 +205,7 @@ def words_of(value: Any, redact: Redact) -> ErrorWords:
 
 
 def _error_in(value: Any, depth: int = 0) -> Mapping[str, Any]:
-    """The object with the error's members."""
+    """Returns the object with the error's members."""
     if isinstance(value, list):
         return _error_in(value[0], depth + 1) if value and depth < _MAX_DEPTH else {}
     if isinstance(value, str):
@@ -212,7 +219,7 @@ def _error_in(value: Any, depth: int = 0) -> Mapping[str, Any]:
         if isinstance(inner, list) and inner:
             return _error_in(inner, depth + 1)
         if isinstance(inner, str) and inner:
-            # Some say no more than `Bad Request` here, and what is wrong beside it.
+            # Some servers put only `Bad Request` here, and the real message in another member.
             more = next(
                 (text for n in _MESSAGE if n != name and (text := _text_of(value.get(n)))), ""
             )
@@ -236,12 +243,12 @@ def _has_code(value: Mapping[str, Any]) -> bool:
     return next((code for code in codes if code is not None), 0) not in (0, "0", "")
 
 
-def _says_that_it_failed(value: Mapping[str, Any]) -> bool:
+def _is_marked_failed(value: Mapping[str, Any]) -> bool:
     return value.get("error") is True or value.get("success") is False
 
 
 def _message_of(error: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """The message, and with it what a server behind the server said."""
+    """Returns the message. If the server is a proxy, the message of its own upstream follows."""
     message = next((text for name in names if (text := _text_of(error.get(name)))), "")
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
@@ -251,7 +258,7 @@ def _message_of(error: Mapping[str, Any], names: tuple[str, ...]) -> str:
 
 
 def _text_of(value: Any, depth: int = 0) -> str:
-    """The text of a message, which may be an object or a list of faults."""
+    """Returns the text of a message, which may be an object or a list of faults."""
     deeper = depth + 1
     match value:
         case _ if depth > _MAX_DEPTH:
@@ -273,7 +280,7 @@ def _text_of(value: Any, depth: int = 0) -> str:
 
 
 def _unfolded(text: str, depth: int) -> str:
-    """The words of the JSON that the text is; else the text itself."""
+    """Returns the message inside a text that is itself the JSON of an error; else the text."""
     if not (text.startswith("{") and text.endswith("}")):
         return text
     inner = decode_json(text.encode("utf-8", "replace"))
@@ -286,7 +293,7 @@ def _is_word(value: Any) -> bool:
 
 
 def _status_of(error: Mapping[str, Any], whole: Any) -> int:
-    """The HTTP status that the error's members stand for; 0 if none does."""
+    """Returns the HTTP status that the error's members name; 0 if none does."""
     places = [error, whole] if isinstance(whole, dict) and whole is not error else [error]
     for place in places:
         for name in (*_STATUS, "type"):
@@ -310,7 +317,7 @@ def _speaks_of(words: str, error: Mapping[str, Any]) -> RefusalCause | None:
 
 
 def _retry_after_s(error: Mapping[str, Any], message: str) -> int | None:
-    """How long to wait, where the body says it."""
+    """Returns the wait that the body asks for, in seconds; None: it asks for none."""
     return next((s for wait in _waits(error, message) if (s := read_wait(wait)) is not None), None)
 
 
@@ -343,7 +350,7 @@ _WAIT_PART = re.compile(r"(\d+(?:\.\d*)?)(ms|s|m|h|$)", re.ASCII)
 
 
 def read_wait(text: str) -> int | None:
-    """Whole seconds of `7`, `7.66`, `500ms` or `1m30s`, rounded up; None for anything else."""
+    """Returns the whole seconds of `7`, `7.66`, `500ms` or `1m30s`, rounded up; else None."""
     text = text.strip()
     if not _WAIT.fullmatch(text):
         return None

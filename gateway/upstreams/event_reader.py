@@ -1,6 +1,6 @@
 """Reads the events of a chat server's stream, or one JSON body in place of a stream.
 
-Each is a chunk, an error, a sign of life or the end of the answer.
+An event is a chunk, an error, a keep-alive or the end of the answer.
 """
 
 import re
@@ -14,17 +14,15 @@ from gateway.upstreams.error_bodies import decode_json, words_of, words_of_body,
 from gateway.upstreams.part_joiner import PartJoiner
 from gateway.upstreams.stream_errors import ABSENT, ErrorReader, bad_chunk, unreadable
 
-_SIGNS_OF_LIFE = frozenset({"ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
-"""Names of events that say nothing."""
-_ERRORS = frozenset({"error", "exception", "failed", "failure", "fatal"})
-"""Names of events that tell of an error."""
-_SIGN_OF_LIFE = re.compile(
+_KEEP_ALIVE_EVENTS = frozenset({"ping", "keepalive", "keep-alive", "keep_alive", "heartbeat"})
+_ERROR_EVENTS = frozenset({"error", "exception", "failed", "failure", "fatal"})
+_KEEP_ALIVE = re.compile(
     rb"\W*(?:(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat|alive|connected|connecting|connection "
     rb"established|open|opened|init|hello|ok|ready|start|started|queued|waiting|noop|no-op|tick"
     rb"|processing|(?:openrouter )?processing|done|end|eof|stream[-_ ]?end)\b[\s\d\W]*)?",
     re.IGNORECASE,
 )
-"""Data that says nothing: it only keeps the connection open."""
+"""Data without a meaning for the answer; servers send it to keep the connection open."""
 
 
 class EventReader:
@@ -33,8 +31,11 @@ class EventReader:
     def __init__(
         self, parts: PartJoiner, choice: int, errors: ErrorReader, *, is_probe: bool = False
     ) -> None:
-        """parts: where the parts go. choice: the index of the choice. is_probe: it reads a single
-        event of a later place in the stream, and leaves out what depends on those before it."""
+        """parts: receives the parts. choice: the index of the choice.
+
+        is_probe: the reader reads one event from the middle of a stream, and leaves out the parts
+        that depend on earlier events.
+        """
         self.chunks = ChunkReader(parts, choice, errors, is_probe=is_probe)
         self._parts = parts
         self._errors = errors
@@ -44,11 +45,11 @@ class EventReader:
         data = message.data.strip()
         if data == DONE:
             self._end()
-        elif message.event and message.event.lower() in _ERRORS:
+        elif message.event and message.event.lower() in _ERROR_EVENTS:
             self.error(data)
         elif data.startswith(b"{"):
             self._object(data)
-        elif message.event not in _SIGNS_OF_LIFE and not _SIGN_OF_LIFE.fullmatch(data):
+        elif message.event not in _KEEP_ALIVE_EVENTS and not _KEEP_ALIVE.fullmatch(data):
             self._no_object(data)
 
     def body(self, data: bytes) -> None:
@@ -65,27 +66,27 @@ class EventReader:
         self._end(in_one_piece=True)
 
     def error(self, data: bytes) -> None:
-        """Adds the fault that the data tells of."""
+        """Adds the fault that the data describes."""
         words = words_of_body(data, self._errors.redact)
         known = words.message or decode_json(data) is not None
         self._parts.add(self._errors.fault(words) if known else unreadable())
 
     def stray_object(self, data: bytes) -> None:
-        """Adds the fault that an object tells of that is no event's data, if it tells of one."""
+        """Adds the fault that an object outside of an event describes, if it describes one."""
         value = None if self._refuses(data) else decode_json(data)
         if isinstance(value, dict) and (fault := self._errors.fault_in(value)) is not None:
             self._parts.add(fault)
 
     def stray_text(self, text: str) -> None:
-        """Adds the fault that a text tells of, if there is no answer that it could disturb."""
+        """Adds the fault that a text outside of an event describes, if there is no answer."""
         if self.chunks.choices or not self._parts.is_empty:
             return
         words = words_of_text(text, self._errors.redact)
-        if " " in words.message:  # else it is rather a line that was cut
+        if " " in words.message:  # a single word is more likely a line that was cut
             self._parts.add(self._errors.fault(words))
 
     def _end(self, *, in_one_piece: bool = False) -> None:
-        """The server says that its answer is whole."""
+        """Adds the end: the server has declared its answer complete."""
         deltas = self.chunks.deltas
         if not self.chunks.has_finish_reason and deltas.is_within_arguments:
             self._parts.add(
@@ -98,7 +99,7 @@ class EventReader:
             self._parts.add(Fault("The upstream's answer is empty.", "upstream_empty_answer"))
 
     def _object(self, data: bytes) -> None:
-        """A chunk, or an error in one of the shapes that servers give it."""
+        """Reads a chunk, or an error in any of the shapes that servers use."""
         if self._refuses(data):
             return
         chunk = decode_chunk(data)
@@ -114,7 +115,7 @@ class EventReader:
             self.chunks.hand_on_unknown(chunk)
 
     def _no_object(self, data: bytes) -> None:
-        """Data that is no object: an error, unless it is JSON that says nothing."""
+        """Reads data that is not an object: an error, unless it is JSON without a meaning."""
         value = decode_json(data)
         if value is None and data != b"null":
             if not DONE.startswith(data):  # the stream may be cut there
@@ -126,14 +127,14 @@ class EventReader:
                     self._parts.add(fault)
 
     def _refuses(self, data: bytes) -> bool:
-        """Whether decoding the data would take too long. If so, adds the fault."""
+        """Whether decoding the data would take too long. If so, adds a fault."""
         if refused := has_too_many_values(data):
             self._parts.add(bad_chunk("The upstream sent an event with too many values."))
         return refused
 
 
 def _is_error(chunk: dict[str, Any]) -> bool:
-    """Whether a chunk tells of an error, whatever else is in it."""
+    """Whether a chunk reports an error, even if it has other members."""
     if chunk.get("error") not in ABSENT or chunk.get("error_msg") not in ABSENT:
         return True
     base = chunk.get("base_resp")

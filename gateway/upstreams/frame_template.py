@@ -8,15 +8,15 @@ In its steady phase a server sends the same frame again and again, and only the 
 
 Once head and tail are known, the texts of a whole read are cut out at once: from the lines of a
 read (:meth:`FrameTemplate.texts_of_lines`), or from the HTTP chunks before they are even decoded
-(:meth:`FrameTemplate.texts_of_chunks`). Three checks make the result that of the full parse,
-whatever arrives:
+(:meth:`FrameTemplate.texts_of_chunks`). Three checks ensure that the result equals that of the full
+parse, for any data:
 
-- learning: the full parse of head + a probe + tail gives the probe and nothing else, so it gives
-  any other text that stands there as well;
-- cutting: the cut texts, put together again with head and tail, are byte for byte what came;
-- decoding: each text is by itself the inside of one JSON string.
+- learning: the full parse of head + a probe + tail gives the probe and nothing else. So with any
+  other text in its place, it gives that text;
+- cutting: the cut texts, put together again with head and tail, equal the data byte for byte;
+- decoding: each text by itself is the inside of one JSON string.
 
-Whatever does not pass takes the full parse, frame by frame.
+Data that fails a check takes the full parse, frame by frame.
 """
 
 import re
@@ -31,6 +31,7 @@ _MAX_MISFITS = 8
 their text (some servers pad them at random), and the learner gives up."""
 
 _NEAR, _FAR = 8, 1 << 20
+"""The smallest and the largest number of lines to try at once; see FrameTemplate."""
 _MAX_SIZE_DIGITS = 8
 """A chunk whose size has more hexadecimal digits is not a token."""
 _MAX_CHUNKS = 16
@@ -38,10 +39,10 @@ _MAX_CHUNKS = 16
 _NO_TEXTS: Sequence[bytes] = ()
 
 _STRING = re.compile(rb'"(?:content|text|thinking|reasoning\w*)"\s*:\s*"((?:[^"\\]++|\\.)++)"')
-"""Where the text may stand. The possessive `++` keeps no way back: without it, Python 3.11 takes
-137 bytes of memory for each character of the text."""
+"""The places where the text may be. The possessive `++` does not backtrack: without it, Python 3.11
+takes 137 bytes of memory for each character of the text."""
 _MAX_LINE_BYTES = 8192
-"""From a longer frame no template is learned: each place where the text may stand costs a parse."""
+"""No template is learned from a longer frame: each place where the text may be costs a parse."""
 _PROBE = b"a probe"
 _decode_strings = msgspec.json.Decoder(list[str]).decode
 
@@ -49,24 +50,26 @@ PartType = type[Content] | type[Reasoning]
 
 
 class FrameTemplate:
-    """The bytes around the text in one kind of frame, and what the text is."""
+    """The bytes around the text in one kind of frame, and the type of the text."""
 
-    __slots__ = ("_behind", "_head", "_reach", "_tail", "has_fitted", "part")
+    __slots__ = ("_chunk_tail", "_head", "_reach", "_tail", "has_fitted", "part")
 
     def __init__(self, head: bytes, tail: bytes, part: PartType) -> None:
-        """head, tail: of the frame's one line."""
+        """head, tail: the bytes before and after the text in the frame's one line."""
         self._head = head
         self._tail = tail
-        self._behind = tail + b"\n\n\r\n"
+        self._chunk_tail = tail + b"\n\n\r\n"
         self._reach = _FAR
-        """Lines that are tried at once: twice as far as the frames have fitted lately, so that
-        frames of changing kinds don't cost a look at all the rest for each."""
+        """The number of lines to try at once. It follows the length of the last runs of fitting
+        frames: if frames of several kinds alternate, trying all remaining lines for each of them
+        would take quadratic time."""
         self.part = part
         self.has_fitted = False
-        """A frame beside the first has been read with it since the learner last looked."""
+        """A frame after the learned one has fitted since the learner last looked."""
 
     def texts_of_lines(self, lines: Sequence[bytes], at: int) -> list[bytes]:
-        """The insides of the JSON strings of the frames that fit, in a row from line `at` on.
+        """Returns the insides of the JSON strings of the frames that fit, from line `at` up to the
+        first frame that does not fit.
 
         Each frame takes two lines: its own and the blank line that ends it.
         """
@@ -87,25 +90,26 @@ class FrameTemplate:
         return texts[:fitting]
 
     def texts_of_chunks(self, data: bytes) -> Sequence[bytes]:
-        """The insides of the JSON strings in a few HTTP chunks of one frame each; none: no fit.
+        """Returns the insides of the JSON strings in a few HTTP chunks of one frame each; none if
+        one of the chunks does not fit.
 
         f3␍␊data: {"id":"a","choices":[{"delta":{"content":" so"},…}]}␊␊␍␊
              └────────────────── head ──────────────────┘   └─ tail ─┘
         """
-        head, behind = self._head, self._behind
+        head, tail = self._head, self._chunk_tail
         begin = data.find(b"\r\n", 0, _MAX_SIZE_DIGITS) + 2
-        if data[: begin - 2] == b"%x" % (len(data) - begin - 2):  # one chunk, as nearly always
-            if not data.startswith(head, begin) or not data.endswith(behind):
+        if data[: begin - 2] == b"%x" % (len(data) - begin - 2):  # one chunk: the usual case
+            if not data.startswith(head, begin) or not data.endswith(tail):
                 return _NO_TEXTS
             self.has_fitted = True
-            return (data[begin + len(head) : -len(behind)],)
+            return (data[begin + len(head) : -len(tail)],)
         texts = []
         at = 0
         while at < len(data):
             begin = data.find(b"\r\n", at, at + _MAX_SIZE_DIGITS) + 2
             text = begin + len(head)
-            end = data.find(behind, text)
-            stop = end + len(behind)
+            end = data.find(tail, text)
+            stop = end + len(tail)
             size = b"%x" % (stop - begin - 2)
             if end < 0 or data[at : begin - 2] != size or not data.startswith(head, begin):
                 return _NO_TEXTS
@@ -117,10 +121,10 @@ class FrameTemplate:
         return texts
 
     def decode(self, texts: Sequence[bytes]) -> str | None:
-        """The texts that these insides of JSON strings say, joined; None: not all are strings.
+        """Returns the joined texts of these insides of JSON strings; None if one is invalid.
 
-        The line feed, which no JSON string can hold, keeps a stray quote or backslash in one text
-        from joining it to the next.
+        No JSON string can hold a line feed. So the line feed between two texts makes the decoding
+        fail if a stray quote or backslash in one text would join it to the next.
         """
         try:
             strings = _decode_strings(b'["' + b'",\n"'.join(texts) + b'"]')
@@ -138,15 +142,18 @@ class FrameTemplate:
 
 
 class TemplateLearner:
-    """Finds the template of one stream: learned from one frame, it stands for those that follow."""
+    """Learns the template of one stream from one of its frames, for the frames that follow."""
 
     def __init__(self) -> None:
         self.template: FrameTemplate | None = None
-        """None while nothing is learned."""
+        """None until a template is learned."""
         self._misfits = 0
 
     def learn(self, line: bytes, parse: Callable[[bytes], list[Part]]) -> None:
-        """Takes the line of a frame that did not fit; `parse` is the full parse of one line."""
+        """Learns from a frame that did not fit the template, if its text is all that it contains.
+
+        line: the frame's one line. parse: the full parse of one line.
+        """
         if self.template is not None and self.template.has_fitted:
             self.template.has_fitted = False
             self._misfits = 0

@@ -3,13 +3,13 @@
 All of them speak OpenAI's `/chat/completions`. Where a server can end the thinking in more than one
 way, the row lists them in the order in which they are tried:
 
-- `control`: a second call tells the server to end the thinking of the running stream.
-- `prefill`: the stream is cut, and a second request hands the thoughts so far back as the begin of
-  the model's own message, so that the model goes on with its answer.
-- `restart`: the stream is cut, and the same request is sent again with thinking turned off.
+- `control`: a second request tells the server to end the thinking. The stream goes on.
+- `prefill`: the gateway closes the stream. A second request contains the thoughts so far as the
+  beginning of the model's own message, so that the model continues with its answer.
+- `restart`: the gateway closes the stream, and sends the same request with thinking turned off.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -30,35 +30,36 @@ class Kind:
 
     name: UpstreamKind
     budget: tuple[str, ...] = ()
-    """The path of the member that limits the tokens of the thinking; (): it has none."""
+    """The path of the request's member that limits the tokens of the thinking; (): none."""
     ways: tuple[Way, ...] = ("restart",)
     """The ways to end the thinking, in the order in which they are tried."""
     off: Mapping[str, Any] = field(default_factory=lambda: THINKING_OFF)
     """Members that turn thinking off."""
     always: Mapping[str, Any] = field(default_factory=dict)
-    """Members that every request to it has."""
+    """Members of every request."""
     thoughts_in: tuple[str, ...] = ()
-    """Members of a message in which it takes the model's thoughts; (): not known."""
+    """Members of a message in which the server takes the model's thoughts; (): not known."""
     message: Mapping[str, Any] = field(default_factory=lambda: {"content": ""})
-    """Other members of that message."""
+    """Members of the model's message in a prefill, beside its thoughts."""
     prefill: Mapping[str, Any] = field(default_factory=dict)
     """Members of the request for a prefill."""
     more_thinking: Mapping[str, Any] | None = None
-    """The same for a prefill with which the model goes on with its thoughts; None: it can't."""
+    """Members of the request with which the model continues its thoughts, not its answer; None: the
+    server can't do that."""
     prefill_path: str | None = None
-    """Where a prefill is sent; None: where every request is."""
+    """The path for a prefill; None: the same as for every request."""
     hosts: tuple[str, ...] = ()
-    """Globs over the hosts of its public addresses."""
+    """Globs over the host names of the kind's public addresses."""
     owners: tuple[str, ...] = ()
-    """What it names as `owned_by` in its list of models."""
+    """Values of `owned_by` in the server's list of models."""
     server: str = ""
-    """What its header `Server` begins with."""
+    """The first characters of the server's header `Server`, in lower case."""
     probe: tuple[str, tuple[str | int, ...]] | None = None
-    """A path that no other kind has, and the way to something in the JSON that it answers with."""
+    """A path that no other kind has, and the path of a member in the JSON of its answer."""
 
 
 CHAT = Kind(name="chat")
-"""Any server with OpenAI's `/chat/completions`, of which no more is known."""
+"""Any server with OpenAI's `/chat/completions` whose kind is not known."""
 KINDS: Mapping[UpstreamKind, Kind] = {
     kind.name: kind
     for kind in (
@@ -66,7 +67,7 @@ KINDS: Mapping[UpstreamKind, Kind] = {
             name="vllm",
             budget=("thinking_token_budget",),
             ways=("prefill", "restart"),
-            thoughts_in=("reasoning_content", "reasoning"),  # before 0.16, and since
+            thoughts_in=("reasoning_content", "reasoning"),  # vLLM before 0.16, and since then
             prefill=_CONTINUES,
             owners=("vllm",),
             probe=("/version", ("version",)),
@@ -137,7 +138,7 @@ KINDS: Mapping[UpstreamKind, Kind] = {
 
 
 def described(kind: Kind | None) -> dict[str, Any]:
-    """What a server is and can do, for `/v1/models` and `/health`; None: it is not known yet."""
+    """Returns a kind and its abilities, for `/v1/models` and `/health`; None: not known yet."""
     shown = kind or CHAT
     return {
         "kind": kind and kind.name,
@@ -147,22 +148,22 @@ def described(kind: Kind | None) -> dict[str, Any]:
 
 
 def kind_of_address(url: str) -> Kind | None:
-    """Returns the kind that is known by its public address."""
+    """Returns the kind that has this public address; None: no kind has it."""
     host = (urlsplit(url).hostname or "").lower()
-    return _first(any(fnmatchcase(host, glob) for glob in kind.hosts) for kind in KINDS.values())
+    return _first(lambda kind: any(fnmatchcase(host, glob) for glob in kind.hosts))
 
 
 def kind_of_headers(headers: Mapping[str, str]) -> Kind | None:
-    """Returns the kind that names itself in the headers of any answer."""
+    """Returns the kind that the headers of an answer name; None: they name none."""
     server = headers.get("Server", "").lower()
-    return _first(bool(kind.server) and server.startswith(kind.server) for kind in KINDS.values())
+    return _first(lambda kind: bool(kind.server) and server.startswith(kind.server))
 
 
 def kind_of_owners(owners: Iterable[str]) -> Kind | None:
-    """Returns the kind that owns the models of a list."""
+    """Returns the kind that these owners of models belong to; None: to no kind."""
     named = {owner.lower() for owner in owners}
-    return _first(not named.isdisjoint(kind.owners) for kind in KINDS.values())
+    return _first(lambda kind: not named.isdisjoint(kind.owners))
 
 
-def _first(fits: Iterable[bool]) -> Kind | None:
-    return next((kind for kind, does in zip(KINDS.values(), fits, strict=True) if does), None)
+def _first(fits: Callable[[Kind], bool]) -> Kind | None:
+    return next(filter(fits, KINDS.values()), None)

@@ -11,23 +11,23 @@ _JOINED: Mapping[type[Part], Callable[[list[Any]], Part]] = {
     Reasoning: lambda texts: Reasoning("".join(texts)),
     ToolCalls: lambda deltas: ToolCalls(join_deltas(deltas)),
 }
-"""The types whose neighbours become one part, and how they are joined."""
+"""Type whose neighbouring pieces become one part → how to join the pieces."""
 
 
 class PartJoiner:
-    """The parts of the read that is under way."""
+    """The parts of the current read."""
 
     __slots__ = ("_parts", "_pieces", "_type")
 
     def __init__(self) -> None:
         self._parts: list[Part] = []
         self._pieces: list[Any] = []
-        """Pieces of the last part, which is not in `_parts` yet."""
+        """Pieces of the open part: the last one, which is not in `_parts` yet."""
         self._type: type[Part] = Content
-        """The type of that part."""
+        """The type of the open part."""
 
     def add(self, part: Part) -> None:
-        """Adds a part that is not joined to others."""
+        """Adds a whole part, which is not joined to others."""
         self._end_part()
         self._parts.append(part)
 
@@ -46,7 +46,7 @@ class PartJoiner:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was added since the parts were taken."""
+        """Nothing was added since the last :meth:`take`."""
         return not self._parts and not self._pieces
 
     def _end_part(self) -> None:

@@ -1,4 +1,4 @@
-"""Reads what a server wants back with the conversation: signatures, encrypted blocks, tokens.
+"""Reads signatures and encrypted blocks, which a server wants back with the conversation.
 
     reasoning_details, thinking_blocks   lists of blocks (OpenRouter, LiteLLM); their texts repeat
                                          the reasoning and are read as that
@@ -20,14 +20,14 @@ _NOTHING = (None, "")
 
 
 class SignedReader:
-    """Finds in the deltas of one answer what its server wants back."""
+    """Finds the signed members in the deltas of one answer."""
 
     def __init__(self) -> None:
         self._last: dict[str, dict[str, Any]] = {}
         """The last block of each list, without its text."""
 
     def read(self, delta: Mapping[str, Any]) -> Signed | None:
-        """Returns what is new in a delta; None for nothing."""
+        """Returns the new signed members of a delta; None if there are none."""
         if _PLACES.isdisjoint(delta):
             return None
         pieces = [piece for name in _LISTS for piece in self._pieces(name, delta.get(name))]
@@ -56,13 +56,13 @@ class SignedReader:
 def _continues(last: Mapping[str, Any], block: Mapping[str, Any]) -> bool:
     """Returns whether a block is a further piece of the last one.
 
-    A block without a text comes in one piece; some servers repeat it.
+    A block without a text always comes in one piece; some servers send it twice.
     """
     if not text_member_of(block):
         return last == block
     if last.get("type") != block["type"] or last.get("index") != block.get("index"):
         return False
-    # Blocks without an index follow each other, and a signature ends each.
+    # Blocks without an index come one after the other. A signature ends a block.
     return "index" in block or not last.get("signature")
 
 

@@ -1,11 +1,12 @@
-"""What takes the place of thoughts that are gone, for models that refuse a conversation without.
+"""Stand-ins for lost thoughts, for models that refuse a conversation without their thoughts.
 
-DeepSeek and Kimi refuse an assistant's message without reasoning in a conversation with tools, and
-an empty one, too. The same text in each place makes DeepSeek answer nothing, so each message gets
-one of its own: the summary that its client was shown, or what the message does, in words.
+DeepSeek and Kimi refuse an assistant's message without reasoning in a conversation with tools. They
+refuse an empty reasoning, too. With the same text in every message, DeepSeek answers nothing. So
+each message gets a different one: the summary that the client was shown, or a description of the
+message.
 
-Gemini 3 refuses the first call of a step without a signature. Its documentation has a text for
-calls that the model has not made itself.
+Gemini 3 refuses the first call of a step without a signature. Its documentation defines a
+signature for calls that the model did not make itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +18,11 @@ _FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking_bloc
 """Members of a message that hold reasoning."""
 _UNSIGNED_CALL = {"google": {"thought_signature": "skip_thought_signature_validator"}}
 _SHOWN_CHARS = 400
-"""How much of a text or of a call's arguments is repeated."""
+"""The most characters of a text, or of a call's arguments, in a description."""
 
 
 def lost_in(body: Mapping[str, Any], style: ThoughtStyle) -> list[int]:
-    """Returns the numbers of the messages whose thoughts a model wants back and does not get."""
+    """Returns the numbers of the messages that lack the thoughts that a model wants back."""
     messages = body["messages"]
     if style == "signatures":
         return [at for at, message in enumerate(messages) if _is_unsigned(message)]
@@ -37,9 +38,10 @@ def lost_in(body: Mapping[str, Any], style: ThoughtStyle) -> list[int]:
 def with_stand_in(
     message: Mapping[str, Any], style: ThoughtStyle, fields: Iterable[str], summary: str
 ) -> dict[str, Any]:
-    """Returns an assistant's message with something in the place of its thoughts.
+    """Returns an assistant's message with a stand-in for its thoughts.
 
-    fields: the members in which the server takes thoughts. summary: of the thoughts; "" for none.
+    fields: the members in which the server takes thoughts. summary: the summary of the lost
+    thoughts; "" for none.
     """
     if style == "signatures":
         first, *others = message["tool_calls"]
@@ -55,7 +57,7 @@ def _is_unsigned(message: Mapping[str, Any]) -> bool:
 
 
 def _described(message: Mapping[str, Any]) -> str:
-    """What an assistant's message does, in words."""
+    """Returns a description of an assistant's message, in the first person."""
     text = _text_of(message.get("content")).strip()
     said = [f"I say: {_shortened(text)}"] if text else []
     return " ".join([*said, *map(_call_in_words, message.get("tool_calls") or ())]) or "I go on."

@@ -1,4 +1,4 @@
-"""What each kind of server is sent to limit the thinking, and to go on behind it."""
+"""Bodies of requests that limit the thinking, end it, or continue an answer, for each kind."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,16 +22,18 @@ _GRAMMARS = frozenset(
 )
 """Members that make a server constrain the answer."""
 _LOWEST_EFFORT = {"reasoning_effort": "low"}
-"""For gpt-oss, which can't be told not to think."""
+"""For gpt-oss, which has no switch for the thinking."""
 
 
 def first_body(
     kind: Kind, body: Mapping[str, Any], budget: int | None, *, takes_budget: bool
 ) -> dict[str, Any]:
-    """Returns the body for a server, with the budget in its own member.
+    """Returns the body for a server, with the budget in the member that its kind has for it.
+
+    A server of an unknown kind gets the budget as the client wrote it.
 
     budget: tokens; 0 turns thinking off, None sets no limit. takes_budget: False if the server has
-    refused that member. A server of an unknown kind gets the client's own spelling.
+    refused that member.
     """
     sent = dict(body) if kind is CHAT else {**without_budgets(body), **kind.always}
     if kind is not CHAT and kind.name != "openrouter":
@@ -48,7 +50,7 @@ def first_body(
 def prefilled_body(
     kind: Kind, body: Mapping[str, Any], thoughts: str, limits: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Returns the body with which the model goes on behind its thoughts.
+    """Returns the body with which the model continues after its thoughts.
 
     limits: members that limit the answer.
     """
@@ -64,9 +66,9 @@ def prefilled_body(
 def taken_over_body(
     kind: Kind, body: Mapping[str, Any], thoughts: str, answer: str, limits: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Returns the body with which the model goes on in the middle of its answer or its thoughts.
+    """Returns the body with which the model continues in the middle of its answer or its thoughts.
 
-    answer: what there is of it; "" in the middle of the thoughts.
+    answer: the answer so far; "" in the middle of the thoughts.
     """
     sent = prefilled_body(kind, body, thoughts, limits)
     if answer:
@@ -76,9 +78,9 @@ def taken_over_body(
 
 
 def can_take_over(kind: Kind, body: Mapping[str, Any], *, in_thinking: bool) -> bool:
-    """Whether a server can go on with an answer to this request.
+    """Whether a server can continue an answer to this request.
 
-    A grammar would begin again with the first token.
+    With a grammar it can't: the server would match the rest of the answer from the grammar's start.
     """
     if not _GRAMMARS.isdisjoint(body):
         return False
@@ -90,7 +92,7 @@ def restarted_body(
 ) -> dict[str, Any]:
     """Returns the body with which the model answers without thinking.
 
-    can_be_off: False for a model that can only be told to think little.
+    can_be_off: False for a model without a switch for the thinking; it is asked to think little.
     """
     sent = {**without_budgets(body), **limits}
     return without_thinking(kind, sent) if can_be_off else {**sent, **_LOWEST_EFFORT}
@@ -107,7 +109,7 @@ def without_thinking(kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _effort_of(body: Mapping[str, Any]) -> str | None:
-    """The effort in OpenRouter's spelling."""
+    """Returns the effort in OpenRouter's member, which other kinds do not know."""
     reasoning = body.get("reasoning")
     effort = reasoning.get("effort") if isinstance(reasoning, Mapping) else None
     return effort if isinstance(effort, str) else None

@@ -1,4 +1,4 @@
-"""Tool-call deltas: which call a delta belongs to, what it adds, and joining deltas.
+"""Tool-call deltas: finds the call of a delta, removes repetitions, and joins deltas.
 
 A delta is one item of a `tool_calls` list in a stream.
 """
@@ -10,37 +10,37 @@ from typing import Any
 from gateway.core.json_depth import JsonDepth
 
 MAX_CALLS = 1000
-"""The most calls in one answer; each becomes an event of its own."""
+"""The most calls in one answer. Each becomes its own event."""
 _MAX_NAME_CHARS = 1000
-"""A longer name is not compared any more."""
+"""A name that grows beyond this is no longer compared with later ones."""
 _MEMBERS_OF_ARGUMENTS = frozenset({"index", "id", "type", "function"})
-"""A delta that only adds arguments has no other members."""
+"""The only members of a delta that only adds arguments."""
 _OTHER_ARGUMENTS = ("parameters", "input", "args")
-"""Other names of the arguments, where a function has none of that name."""
+"""Other names of a function's member `arguments`."""
 _FUNCTION = ("name", "arguments", *_OTHER_ARGUMENTS)
 """Members that some servers put into the call itself, without a `function`."""
 _EMPTY_OBJECT = "{}"
 _MAX_INDEX_DIGITS = 9
 _MAX_HELD_CHARS = 1000
-"""Arguments without a name wait for it up to this length."""
+"""A call whose name has not arrived is held while its arguments are shorter than this."""
 
 
 class ToolCallReader:
     """Gives each delta of one answer the index of its call, counted from 0.
 
-    It also takes out what a delta only repeats, at which clients would put a wrong call together:
-    an empty id or type, any id but the first, the name so far, and the whole arguments.
+    It also removes repetitions, because clients append each delta to the call: an empty id or type,
+    any id after the first, the name so far, and the complete arguments.
 
     `index` should identify the call, but servers differ:
 
     - Some send no index. A name begins a call, an id that was seen before continues that call, and
       any other delta continues the last one.
     - Some send parallel calls with the same index, and with different ids or none.
-    - Some make up an id for each delta. So a new id begins a call only along with a name, and not
-      while the arguments of a call with this name are incomplete.
+    - Some make up a new id for each delta. So a new id begins a call only together with a name, and
+      not while the arguments of a call with that name are incomplete.
 
-    Some begin the arguments with an empty object in place of nothing. So an empty object waits for
-    the end of the answer: other arguments that follow take its place.
+    Some send an empty object before the real arguments. So an empty object is held until the end of
+    the answer, and is dropped if other arguments follow.
     """
 
     def __init__(self) -> None:
@@ -51,21 +51,21 @@ class ToolCallReader:
 
     @property
     def has_too_many(self) -> bool:
-        """More calls than any model makes in one answer."""
+        """The answer has more than MAX_CALLS calls."""
         return len(self._calls) > MAX_CALLS
 
     @property
     def is_within_arguments(self) -> bool:
         """The arguments of a call have begun and not ended."""
-        return any(call.length and not call.is_whole() for call in self._calls)
+        return any(call.length and not call.is_complete() for call in self._calls)
 
     def read(self, delta: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Returns the delta as OpenAI would send it, or None if it says nothing now."""
+        """Returns the delta as OpenAI would send it, or None if it adds nothing or is held."""
         read = _in_openais_form(delta)
         index, id, name = read.get("index"), read.get("id"), _name_of(read)
         call = self._find(index, id, name, _arguments_of(read))
         if call is None:
-            if not _says_something(read):
+            if not _can_begin_call(read):
                 return None
             call = _Call(len(self._calls))
             self._calls.append(call)
@@ -77,12 +77,12 @@ class ToolCallReader:
         return call.add(read)
 
     def finish(self) -> Iterator[dict[str, Any]]:
-        """Yields what is left of the calls."""
+        """Yields the deltas that were held, at the end of the answer."""
         for call in self._calls:
             yield from call.finish()
 
     def _find(self, index: Any, id: str | None, name: str, arguments: str) -> "_Call | None":
-        """Returns the call that a delta belongs to; None: it begins one."""
+        """Returns the call that a delta belongs to; None: it begins a new call."""
         if isinstance(index, int):
             call = self._by_index.get(index)
         elif id and id in self._by_id:
@@ -96,49 +96,49 @@ class ToolCallReader:
 
 
 class _Call:
-    """What one call has said so far."""
+    """One call, with its deltas so far."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.id: str | None = None
         self.length = 0
-        """Of the arguments."""
+        """The number of characters of the arguments."""
         self._name = ""
         self._has_type = False
         self._has_empty_object = False
-        """It has sent an empty object, which other arguments may follow."""
+        """An empty object was sent and is held; other arguments may follow."""
         self._arguments: list[str] = []
         self._held: dict[str, Any] | None = None
-        """What came before its name."""
+        """The deltas before the name, joined to one."""
         self._searched = 0
-        """Pieces of the arguments in which the brackets are counted."""
+        """The number of pieces of the arguments whose brackets are counted."""
         self._depth = JsonDepth()
 
     def is_continued_by(self, name: str) -> bool:
-        """Whether the name is repeated in the middle of the arguments."""
-        return self._repeats(name) and self.length > 0 and not self.is_whole()
+        """Whether a delta with this name only repeats it, in the middle of the arguments."""
+        return self._repeats(name) and self.length > 0 and not self.is_complete()
 
     def is_followed_by(self, id: str | None, name: str, arguments: str) -> bool:
-        """Whether a delta with a name begins another call, though it has this one's index or id."""
+        """Whether a delta with a name begins another call, although it has the same index or id."""
         if not self._name:
             return False
         if id and id != self.id:
             return not self.is_continued_by(name)
-        if not (self._has_empty_object or self.is_whole()):
+        if not (self._has_empty_object or self.is_complete()):
             return False
         if not self._repeats(name):
             return True
         return bool(arguments and self.length) and not self._repeats_arguments(arguments)
 
-    def is_whole(self) -> bool:
-        """Whether the arguments are a whole object or list, by their brackets."""
+    def is_complete(self) -> bool:
+        """Whether all brackets of the arguments are closed."""
         for piece in self._arguments[self._searched :]:
             self._depth.add(piece)
         self._searched = len(self._arguments)
         return self.length > 0 and self._depth.depth == 0 and not self._depth.in_string
 
     def add(self, delta: dict[str, Any]) -> dict[str, Any] | None:
-        """Returns what the delta adds, or None if it is held until the call has a name."""
+        """Returns the delta without repetitions; None if it is held until the call has a name."""
         if self._held is not None:
             delta, self._held = _with_held(self._held, delta), None
         is_short = len(_arguments_of(delta)) < _MAX_HELD_CHARS
@@ -159,7 +159,7 @@ class _Call:
         return delta
 
     def finish(self) -> Iterator[dict[str, Any]]:
-        """Yields what is left."""
+        """Yields the deltas that were held, at the end of the answer."""
         if self._held is not None:
             held, self._held = self._held, None
             self._take_arguments(held)
@@ -195,18 +195,18 @@ class _Call:
         delta["function"]["arguments"] = ""
 
     def _repeats(self, name: str) -> bool:
-        """Whether a name is the name so far, or begins with it as where a server sends it whole."""
+        """Whether a name begins with the name so far: some servers send the whole name again."""
         return self._name != "" and name.startswith(self._name)
 
     def _repeats_arguments(self, arguments: str) -> bool:
         same = len(arguments) == self.length and arguments == "".join(self._arguments)
-        return same and self.is_whole()
+        return same and self.is_complete()
 
 
 def _clean(function: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a `function` or `custom` without empty members, its arguments or its input as text.
+    """Returns a `function` or `custom` without empty members.
 
-    Some servers send the arguments as the object itself.
+    Its arguments or its input are a text: some servers send an object.
     """
     cleaned = {name: value for name, value in function.items() if value is not None}
     if cleaned.get("name") == "":
@@ -218,7 +218,10 @@ def _clean(function: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_openais_form(delta: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a copy without empty members: the id a text, the index a number if it can be one."""
+    """Returns a copy of a delta in the form of OpenAI's API.
+
+    It has no empty members. The id is a text, and the index a number if it can be one.
+    """
     cleaned = {
         name: value
         for name, value in delta.items()
@@ -244,7 +247,7 @@ def _in_openais_form(delta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(function: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns a function with its arguments by that name."""
+    """Returns a function with its arguments in the member `arguments`."""
     if function.get("arguments") is None:
         for name in _OTHER_ARGUMENTS:
             if (arguments := function.get(name)) is not None:
@@ -253,8 +256,8 @@ def _renamed(function: Mapping[str, Any]) -> Mapping[str, Any]:
     return function
 
 
-def _says_something(delta: Mapping[str, Any]) -> bool:
-    """Whether a delta can begin a call; some servers send empty ones in every chunk."""
+def _can_begin_call(delta: Mapping[str, Any]) -> bool:
+    """Whether a delta can begin a call: some servers send an empty one in every chunk."""
     if delta.keys() <= {"index", "type", "function"}:
         return bool(_name_of(delta) or _arguments_of(delta))
     return True
@@ -274,7 +277,7 @@ def _arguments_of(delta: Mapping[str, Any]) -> str:
 
 
 def _with_held(held: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
-    """Returns one delta for two, the arguments joined."""
+    """Returns one delta for two, with their arguments joined."""
     first, second = held.get("function"), delta.get("function")
     if not isinstance(first, dict) or not isinstance(second, dict):
         return {**held, **delta}
@@ -283,7 +286,7 @@ def _with_held(held: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
 
 
 def join_deltas(deltas: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same calls in fewer deltas: neighbours that only add arguments to one call are joined."""
+    """Returns fewer deltas of the same calls: neighbours that only add arguments are joined."""
     runs: list[list[dict[str, Any]]] = []
     for delta in deltas:
         if runs and delta["index"] == runs[-1][0]["index"] and _can_join(runs[-1][0], delta):
@@ -294,7 +297,7 @@ def join_deltas(deltas: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _can_join(first: dict[str, Any], delta: dict[str, Any]) -> bool:
-    """Whether a delta adds nothing but arguments, and the first of its run can take them."""
+    """Whether a delta only adds arguments, and the first delta of the run can take them."""
     function = delta.get("function")
     return (
         isinstance(function, dict)

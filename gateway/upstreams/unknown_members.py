@@ -1,25 +1,25 @@
-"""What servers send beside the members that the gateway knows, for handing on. Pure."""
+"""Members of a server's chunks that the gateway does not know, and passes on. Pure."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 
 class UnknownMembers:
-    """Finds the new ones among the unknown members of one answer's chunks.
+    """Finds the unknown members that change from chunk to chunk of one answer.
 
-    Servers repeat such members in every chunk. Only what has changed is handed on: then a frame
-    that differs from the last in nothing but its text says nothing else.
+    Servers repeat such members in every chunk, and only a change is passed on. So a frame that
+    differs from the previous one only in its text is nothing but that text (see frame_template).
     """
 
     def __init__(self, known: Collection[str]) -> None:
-        """known: the names that are never handed on."""
+        """known: names that are never passed on."""
         self._known = frozenset(known)
         self._last: dict[str, Any] = {}
 
     def changed(self, members: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the unknown members that are not empty and not as they were the last time."""
+        """Returns the unknown members that are not empty and differ from the last call's."""
         if members.keys() <= self._known:
-            return {}  # as nearly always
+            return {}  # the usual case
         changed = {
             name: value
             for name, value in unknown_members(members, self._known).items()
@@ -37,8 +37,8 @@ def unknown_members(members: Mapping[str, Any], known: Collection[str]) -> dict[
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether a member says nothing: some servers send each member of an answer, most of them
-    empty, down to `"audio": {"id": "", "expires_at": 0}`."""
+    """Whether a value is empty: some servers send every member of the API, most of them without a
+    value, such as `"audio": {"id": "", "expires_at": 0}`."""
     if isinstance(value, dict):
         return all(map(_is_nothing, value.values()))
     return value is None or value in ("", [])

@@ -7,6 +7,7 @@ answer are spelled by a :class:`Dialect` as a stream, or collected by a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -81,11 +82,17 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """See StreamInfo.input."""
 
     def before(self, number: int) -> Sequence[Mapping[str, Any]]:
-        """The messages before one of `body`, with the roles that the client gave them."""
+        """Returns the messages before one of the assistant, with the client's own roles.
+
+        number: of the assistant's message in `body`.
+        """
         messages = self.body["messages"]
         given = self.conversation or messages
-        # Only leading messages have been joined.
-        return given[: number + len(given) - len(messages)]
+        # In `body`, leading system messages are joined and results of interrupted calls added, so
+        # the numbers differ. The assistant's messages are the same.
+        earlier = sum(message.get("role") == "assistant" for message in messages[:number])
+        own = (at for at, message in enumerate(given) if message.get("role") == "assistant")
+        return given[: next(islice(own, earlier, None), None)]
 
 
 class ReadyAnswer(msgspec.Struct, frozen=True):

@@ -116,6 +116,20 @@ def test_a_trace_that_was_shown_is_taken_back_without_the_prompts_line(
 
 
 @pytest.mark.parametrize("api", HISTORIES)
+def test_the_prompts_line_is_recognized_before_a_call_that_was_interrupted(
+    make_client: Make, upstream: responses.RequestsMock, api: str
+) -> None:
+    """The gateway adds a result to each call without one, so messages have other numbers then."""
+    answers(upstream, *TURN)
+    path, body = HISTORIES[api](make_client(seal_key="11" * 32), "raw")
+    history = body["input" if "input" in body else "messages"]
+    del history[-1]  # the result
+    history.append({"role": "user", "content": "And now?"})
+    assert without_memory(make_client).post(path, json=body, buffered=True).status_code == 200
+    assert handed_back(bodies(upstream)[-1]) == [TRACE]
+
+
+@pytest.mark.parametrize("api", HISTORIES)
 def test_a_summary_is_no_trace(
     make_client: Make, upstream: responses.RequestsMock, api: str
 ) -> None:

@@ -213,16 +213,21 @@ class BehindSpaceReader(_ReaderAround):
         return None if self._shown else self._reader.template
 
     def _read(self, parts: Sequence[Part]) -> list[Part]:
-        return [*map(self._without_shown, parts)]
+        if not self._shown:
+            return [*parts]
+        read: list[Part] = []
+        for part in parts:
+            if not isinstance(part, Content | Reasoning):
+                read.append(part)
+            elif text := self._without_shown(part.text):
+                read.append(type(part)(text))
+        return read
 
-    def _without_shown(self, part: Part) -> Part:
-        if not (self._shown and isinstance(part, Content | Reasoning)):
-            return part
-        text = part.text
+    def _without_shown(self, text: str) -> str:
         pairs = zip(text, self._shown, strict=False)
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         self._shown = self._shown[same:] if same == len(text) else ""
-        return type(part)(text[same:])
+        return text[same:]
 
 
 def joined_usage(

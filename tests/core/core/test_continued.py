@@ -116,3 +116,13 @@ def test_white_space_is_not_doubled_where_the_rest_comes_in_one_piece() -> None:
     events += turn.feed([json.dumps(body).encode()], 3) + turn.close(4)
     assert text(events, OutputDelta) == "It is\nfour."
     assert isinstance(events[-1], Done)
+
+
+def test_repeated_white_space_alone_makes_no_event() -> None:
+    turn = make_turn("both", keeps_answer=True)
+    turn.start(0)
+    turn.feed(lines(delta(reasoning_content="I add.\n\n")), 1)
+    turn.close(2)
+    turn.break_off(2)
+    turn.take_over("other", "any", "thinking")
+    assert turn.feed(lines(delta(reasoning_content="\n\n")), 3) == []

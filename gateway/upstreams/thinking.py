@@ -4,23 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.core.budgets import with_member, without_budgets
+from gateway.core.families.evidence import CONSTRAINTS
 from gateway.upstreams.kinds import CHAT, Kind
 
-_GRAMMARS = frozenset(
-    {
-        "response_format",
-        "structured_outputs",
-        "grammar",
-        "json_schema",
-        "regex",
-        "ebnf",
-        "guided_json",
-        "guided_regex",
-        "guided_choice",
-        "guided_grammar",
-    }
-)
-"""Members that make a server constrain the answer."""
 _LOWEST_EFFORT = {"reasoning_effort": "low"}
 """For gpt-oss, which has no switch for the thinking."""
 
@@ -82,7 +68,7 @@ def can_take_over(kind: Kind, body: Mapping[str, Any], *, in_thinking: bool) -> 
 
     With a grammar it can't: the server would match the rest of the answer from the grammar's start.
     """
-    if not _GRAMMARS.isdisjoint(body):
+    if not CONSTRAINTS.isdisjoint(body):
         return False
     return kind.more_thinking is not None if in_thinking else "prefill" in kind.ways
 

@@ -209,6 +209,8 @@ _GRAMMARS = (
     *("guided_regex", "guided_choice", "guided_grammar"),
 )
 """Members with which servers constrain a text that need not be JSON."""
+CONSTRAINTS = frozenset({"response_format", *_JSON_SCHEMAS, *_GRAMMARS})
+"""All members with which servers constrain the answer."""
 
 
 def asks_for_json(body: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from gateway.upstreams.kinds import (
     kind_of_headers,
     kind_of_owners,
 )
+from gateway.upstreams.thinking import can_take_over
 
 
 def test_every_kind_of_the_settings_has_a_row() -> None:
@@ -73,3 +74,10 @@ def test_a_kind_is_described_by_what_it_can_do() -> None:
         "answer_now": ["prefill", "restart"],
     }
     assert described(None) == described(CHAT) | {"kind": None}
+
+
+@pytest.mark.parametrize("member", ["response_format", "guided_json", "structural_tag"])
+def test_an_answer_with_a_grammar_is_never_continued(member: str) -> None:
+    kind = KINDS["llama.cpp"]
+    assert can_take_over(kind, {"messages": []}, in_thinking=False)
+    assert not can_take_over(kind, {"messages": [], member: {}}, in_thinking=False)

@@ -16,7 +16,7 @@ from msgspec import Meta
 from gateway.config import Config, Detail, Format, ReasoningMode
 from gateway.core.events import Event
 from gateway.core.sse import comment, dumps
-from gateway.core.thought_log import TellsThoughts
+from gateway.core.thought_log import SendThoughts
 from gateway.core.thoughts import Shown, ThoughtRecord
 from gateway.errors import CallerError, ErrorInfo, NotFound
 
@@ -62,7 +62,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Number of a message in `body` → what the model thought before it wrote the message."""
     shown: Mapping[int, Shown] = {}
     """Number of a message in `body` → what the client was shown of it, and hands back."""
-    seals_thoughts: TellsThoughts = "never"
+    seals_thoughts: SendThoughts = "never"
     """When the answer has what the model thinks, sealed."""
     options: Options
     thinking_budget: int | None = None

@@ -1,4 +1,4 @@
-"""Budgets for the thinking, in every spelling that clients and servers know; and no thinking."""
+"""Budgets for the thinking, in all spellings of clients and servers; and how to turn it off."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 THINKING_OFF: Mapping[str, Any] = {
     "chat_template_kwargs": {"enable_thinking": False, "thinking": False}
 }
-"""Members that turn thinking off. The chat templates of open models read one name or the other."""
+"""Members that turn thinking off. The chat template of an open model reads one of the two names."""
 _SPELLINGS: tuple[tuple[str, ...], ...] = (
     ("thinking_budget",),  # Qwen, DashScope, SiliconFlow
     ("thinking_token_budget",),  # vLLM
@@ -18,20 +18,20 @@ _SPELLINGS: tuple[tuple[str, ...], ...] = (
     ("reasoning", "max_tokens"),  # OpenRouter
     ("chat_template_kwargs", "thinking_budget"),  # Seed-OSS, SGLang
 )
-"""Paths to the member that holds a budget. The first that is there counts."""
+"""Paths of the members that may hold a budget. The first one in a body counts."""
 
 
 def budget_of(body: Mapping[str, Any]) -> int | None:
-    """Returns the budget of a request, in tokens; None where it sets none.
+    """Returns the budget of a request, in tokens; None if it sets no limit.
 
-    A budget of 0 turns thinking off, and a negative one leaves it to the model: they are no limits.
+    A budget of 0 turns thinking off, and a negative one leaves it to the model.
     """
     found = (_value_at(body, path) for path in _SPELLINGS)
     return next((value for value in found if type(value) is int and value > 0), None)
 
 
 def without_budgets(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the body without its budgets; those of 0 and below stay."""
+    """Returns the body without its budgets above 0."""
     kept = dict(body)
     for path in _SPELLINGS:
         value = _value_at(kept, path)

@@ -1,4 +1,4 @@
-"""A request to an upstream as a value: gateway.upstreams builds it, the transport sends it."""
+"""A request to an upstream as a value: gateway.upstreams builds it, gateway.transport sends it."""
 
 from collections.abc import Mapping
 

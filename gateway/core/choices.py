@@ -1,4 +1,4 @@
-"""Several choices of one answer (`n` above 1): a turn for each, fed with the same lines."""
+"""Several choices of one answer (`n` above 1): one turn for each, all fed with the same lines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,8 @@ from gateway.errors import GatewayError
 
 
 class Choices:
-    """Looks like a turn. Its events carry their choice's number; one end comes for them all."""
+    """Has the methods of a turn. Its events carry the number of their choice; the last one ends all
+    choices."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns = turns
@@ -24,7 +25,7 @@ class Choices:
         return next((turn.fault for turn in self._turns if turn.fault is not None), None)
 
     def observation(self) -> Observation | None:
-        """See Turn.observation; what all choices showed."""
+        """See Turn.observation; None if the choices showed different things."""
         seen = {turn.observation() for turn in self._turns}
         return seen.pop() if len(seen) == 1 else None
 
@@ -64,7 +65,7 @@ class Choices:
         return self._number([turn.fail(error, now) for turn in self._turns])
 
     def next_effect(self, now: float) -> None:
-        """See Turn.next_effect. Several choices ask no summary model: it would be a call each."""
+        """See Turn.next_effect. Several choices ask no summary model: each would need a call."""
 
     def take_summary_reply(self, reply: SummaryReply, now: float) -> list[Event]:
         """See Turn.take_summary_reply; nothing was asked."""

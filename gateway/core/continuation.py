@@ -1,11 +1,12 @@
-"""The second answer of a turn: what it is asked with, how it is read.
+"""The second answer of a turn: its request, and how to read it.
 
-It goes on where the thinking was ended, or where an upstream has broken off.
+There are two cases:
 
-The gateway has cut the first answer in the middle of the thinking. Of the second one everything is
-answer, whatever field it comes in: a server that is handed a message with its thinking done may
-take what follows for more of it. Only a new start marker begins reasoning again. What the model or
-the server repeats of the end of the thinking is left out.
+- The gateway has cut the first answer in the middle of the thinking. All text of the second answer
+  is the answer, even in a field for reasoning: a server may label the text after a prefill as more
+  thinking. Only a new start marker begins reasoning again. A repeated end marker is left out.
+- An upstream has broken off in the middle of its thinking or its answer. The second answer
+  continues there. White space that it repeats is left out.
 """
 
 import re
@@ -23,38 +24,39 @@ from gateway.core.steady import Template
 from gateway.core.tokens import usage_counts
 
 _SENTENCES = (
-    # Of the Qwen3 report; four servers send it as well.
+    # From the Qwen3 report; four servers send it as well.
     (
         ("qwen*", "qwq*"),
         "Considering the limited time by the user, I have to give the solution based on the "
         "thinking directly now.",
     ),
-    # Of vLLM's documentation.
+    # From vLLM's documentation.
     (("*",), "I have to give the solution based on the reasoning directly now."),
 )
-"""Globs over models → the sentence with which their thinking is ended. A model that is stopped
-without a word often goes on thinking in its answer."""
+"""Globs over models → the sentence that ends their thinking. Without such a sentence, a model often
+goes on thinking in its answer."""
 _MAX_DROPPED = 200
-"""Characters behind the last sentence of cut thoughts that the model is not handed back."""
+"""The most characters that are dropped from cut thoughts, so that they end with a sentence."""
 _SENTENCE_END = re.compile(r"[.!?。！？]\s+(?=\S*\Z|\S)|\n")
 _ANSWERS = Belief("answer", "request")
 _THINKS = Belief("reasoning", "request")
 BrokenIn = Literal["thinking", "answer"]
-"""What an upstream has broken off in."""
+"""The phase of the answer in which an upstream has broken off."""
 _MIN_ANSWER_TOKENS = 512
 _ANSWER_SHARE = 4
-"""A fourth of `max_tokens` is left for the answer, however much the thinking took."""
+"""The answer gets at least a fourth of `max_tokens`, even if the thinking has used all of it."""
 
 
 def closing_sentence(model: str) -> str:
-    """Returns the sentence that ends a model's thinking, as a paragraph of its own."""
+    """Returns the sentence that ends a model's thinking, as a separate paragraph."""
     name = plain_name(model)
     found = next(s for globs, s in _SENTENCES if any(fnmatchcase(name, glob) for glob in globs))
     return f"\n\n{found}\n"
 
 
 def cut_thoughts(thoughts: str) -> str:
-    """Returns thoughts that were cut anywhere, up to the end of a line or of a sentence near it."""
+    """Returns thoughts that were cut anywhere, up to the last end of a line or sentence, if that is
+    near the cut."""
     start = max(0, len(thoughts) - _MAX_DROPPED)
     ends = [found.end() for found in _SENTENCE_END.finditer(thoughts, start)]
     return thoughts[: ends[-1]] if ends else thoughts
@@ -63,9 +65,9 @@ def cut_thoughts(thoughts: str) -> str:
 def answer_limits(
     body: Mapping[str, Any], spent_tokens: int, *, reserves: bool = True
 ) -> dict[str, int]:
-    """Returns the members that limit the second answer: what the first one has left over.
+    """Returns the members that limit the second answer to the tokens that the first one left.
 
-    reserves: a share is left for the answer, even if the thinking has spent it.
+    reserves: the answer gets a share of the limit, even if the thinking has used all of it.
     """
     limits = {}
     for name in ("max_tokens", "max_completion_tokens"):
@@ -76,10 +78,11 @@ def answer_limits(
 
 
 def continued(first: Reading, *, is_prefill: bool) -> Reading:
-    """Returns how a second answer is read, from how it would be read by itself.
+    """Returns how to read the answer after a cut.
 
-    is_prefill: the model goes on behind its thinking. Otherwise it was told not to think; what the
-    server labels as reasoning is reasoning then.
+    first: how to read an answer of this upstream that is not a second one. is_prefill: the model
+    continues after its thinking, so all text is the answer. Otherwise it was told not to think, and
+    text that the server labels as reasoning is reasoning.
     """
     family = first.text.family
     reader = ContinuationReader(first.reader, family) if is_prefill else first.reader
@@ -87,10 +90,10 @@ def continued(first: Reading, *, is_prefill: bool) -> Reading:
 
 
 def taken_over(first: Reading, broken_in: BrokenIn, shown_space: str) -> Reading:
-    """Returns how an answer is read that goes on in the middle of a thought or of a sentence.
+    """Returns how to read an answer that continues in the middle of a thought or of a sentence.
 
-    shown_space: white space at the end of what was said. Servers strip it from a prefill, so the
-    model says it again.
+    first: how to read an answer of this upstream that is not a second one. shown_space: white space
+    at the end of the text so far. Servers strip it from a prefill, so the model writes it again.
     """
     family, reader = first.text.family, first.reader
     belief = _THINKS
@@ -102,7 +105,7 @@ def taken_over(first: Reading, broken_in: BrokenIn, shown_space: str) -> Reading
 
 
 class _ReaderAround:
-    """A reader that changes what another one reads."""
+    """Changes the parts of another reader."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -135,14 +138,14 @@ class _ReaderAround:
 
 
 class ContinuationReader(_ReaderAround):
-    """Reads an answer whose thinking is done: all its text is content."""
+    """Reads an answer after its thinking: all its text is content."""
 
     def __init__(self, reader: Reader, family: Family, *, at_head: bool = True) -> None:
-        """at_head: the answer begins with it, perhaps with a repeated end marker."""
+        """at_head: it begins at the head of the answer, perhaps with a repeated end marker."""
         super().__init__(reader)
         self._ends = tuple(marker for block in family.blocks for marker in block.end)
         self._head: str | None = "" if at_head else None
-        """The begin of the text, while it may be a repeated end marker; None once that is sure."""
+        """The beginning of the text, while it may become a repeated end marker; None afterwards."""
 
     @property
     def template(self) -> tuple[Template, type[Content] | type[Reasoning]] | None:
@@ -171,7 +174,7 @@ class ContinuationReader(_ReaderAround):
         return read
 
     def _without_end(self, text: str) -> str:
-        """The text without white space and one end marker at the head of the answer."""
+        """Returns the text without white space and one end marker at the head of the answer."""
         if self._head is None:
             return text
         head = (self._head + text).lstrip()
@@ -190,18 +193,18 @@ class ContinuationReader(_ReaderAround):
 
 
 class FirstAnswer(NamedTuple):
-    """What there was of an answer before another one went on with it."""
+    """The tokens of an answer that another one continues."""
 
     usage: Mapping[str, Any] | None
-    """None where it ended before the usage came."""
+    """The upstream's counts; None if the answer ended before they came."""
     thought: int
-    """An estimate of the tokens of its thinking."""
+    """The estimated tokens of its thinking."""
     answered: int
-    """An estimate of its other tokens."""
+    """The estimated tokens of its answer."""
 
 
 class BehindSpaceReader(_ReaderAround):
-    """Reads an answer without the white space at its head that was shown already."""
+    """Leaves out the white space at the head of an answer that the client already has."""
 
     def __init__(self, reader: Reader, shown: str) -> None:
         super().__init__(reader)
@@ -233,9 +236,9 @@ class BehindSpaceReader(_ReaderAround):
 def joined_usage(
     first: FirstAnswer, second: Mapping[str, Any] | None, *, is_prefill: bool
 ) -> dict[str, Any] | None:
-    """Returns the usage of both answers: of the prompt, what the first request took.
+    """Returns the usage of both answers. The prompt is that of the first request.
 
-    is_prefill: the prompt of the second request holds what the first one wrote.
+    is_prefill: the prompt of the second request contains the text of the first answer.
     """
     if second is None:
         return None

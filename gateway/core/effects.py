@@ -1,8 +1,8 @@
 """Values that ask the relay to do something for a turn.
 
-A turn does no I/O. After each read the relay asks :meth:`Turn.next_effect`, performs the
-effect and passes the result back. To add an effect, define its value here, return it from the turn,
-and perform it in :mod:`gateway.relay.pump`.
+A turn does no I/O. After each read, the relay calls :meth:`Turn.next_effect`, performs the effect
+and passes the result back. To add an effect, define its value here, return it from the turn, and
+perform it in :mod:`gateway.relay.pump`.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ class AskSummaryModel(msgspec.Struct, frozen=True):
 
 
 class SummaryReply(msgspec.Struct, frozen=True):
-    """What the summary model answered to an :class:`AskSummaryModel`."""
+    """The result of an :class:`AskSummaryModel`."""
 
     text: str | None
     """None: the call failed or took too long; "": it was ended early, or there was no answer."""
     usage: Mapping[str, Any] | None = None
     was_made: bool = True
-    """False: the model can't be asked, or not now."""
+    """False: no call was made, because the model can't be asked now, or not at all."""
 
 
 class StopSummaryModel(msgspec.Struct, frozen=True):
@@ -38,10 +38,10 @@ WhyEnded = Literal["request", "budget"]
 
 
 class EndThinking(msgspec.Struct, frozen=True):
-    """End the thinking, and have the model go on with its answer.
+    """End the thinking, and make the model continue with its answer.
 
-    Where the running stream can't be told, the relay cuts it (:meth:`Turn.cut`) and feeds the turn
-    with a second answer (:meth:`Turn.continue_with`).
+    If the server can't do that in the running stream, the relay cuts the stream (:meth:`Turn.cut`)
+    and feeds the turn with a second answer (:meth:`Turn.continue_with`).
     """
 
     why: WhyEnded

@@ -1,4 +1,4 @@
-"""How an answer ends: the finish reason that counts, where servers give several or none."""
+"""The end of an answer: chooses its finish reason, because servers send several or none."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from gateway.core.tokens import usage_counts
 
 
 class Ending:
-    """What one answer has said of its end so far."""
+    """The finish reason of one answer, as far as it is known."""
 
     def __init__(self, max_tokens: int | None = None) -> None:
         """max_tokens: the limit that the request sets for the answer."""
@@ -16,20 +16,20 @@ class Ending:
         self.stop_sequence: str | None = None
 
     def forget(self) -> None:
-        """What was said does not count."""
+        """Forgets the reason: another answer begins, or the answer broke."""
         self.finish_reason = self.stop_sequence = None
 
     def take(self, reason: str, stop_sequence: str | None) -> bool:
-        """Takes a finish reason; False: it says nothing new."""
+        """Takes a finish reason. Returns False if an earlier one already says more."""
         if self.finish_reason is not None and meaning_of(reason) in ("finished", "unknown"):
-            return False  # some servers say `stop` after `tool_calls`
+            return False  # some servers send `stop` after `tool_calls`
         self.finish_reason, self.stop_sequence = reason, stop_sequence
         return True
 
     def complete(
         self, *, in_one_piece: bool, has_calls: bool, usage: dict[str, Any] | None
     ) -> None:
-        """The server says that the answer is whole. Chooses the reason if it has given none."""
+        """The server has declared the answer complete. Chooses the reason if it has sent none."""
         if self.finish_reason is None:
             self.finish_reason = self._reason_not_given(in_one_piece, has_calls, usage)
 
@@ -47,5 +47,5 @@ class Ending:
         written = usage_counts(usage).completion
         if written is not None and self._max_tokens is not None:
             return LENGTH if written >= self._max_tokens else STOP
-        # A stream says with [DONE] that the answer is whole; of a body, nothing is known.
+        # The [DONE] of a stream shows that the answer is complete. A JSON body shows nothing.
         return UNKNOWN if in_one_piece else STOP

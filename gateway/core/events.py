@@ -1,12 +1,18 @@
 """The events of a turn as plain values; the dialects in gateway.apis encode them.
 
-A turn gives its events in this order, and never goes back: one :class:`PromptSummary`; any number
-of :class:`ReasoningDelta` and :class:`SummaryDelta`; at most one :class:`ReasoningSummary`; any
-number of :class:`OutputDelta` and :class:`ToolCallDelta`; exactly one :class:`Done` or
-:class:`Failed`. An :class:`Extra` may come anywhere between. A model that thinks again between two
-parts of its answer makes a :class:`ReasoningDelta` after an :class:`OutputDelta`; the phase stays
-the final output. When a request asks for several choices, each has this order for itself, its
-events wrapped in :class:`ChoiceEvent`, and one end follows for all of them.
+A turn makes its events in this order, and never goes back:
+
+1. one :class:`PromptSummary`;
+2. any number of :class:`ReasoningDelta` and :class:`SummaryDelta`;
+3. at most one :class:`ReasoningSummary`;
+4. any number of :class:`OutputDelta` and :class:`ToolCallDelta`;
+5. exactly one :class:`Done` or :class:`Failed`.
+
+An :class:`Extra` may come anywhere between the first event and the last, and :class:`Thoughts`
+before and between those of step 4. A model that thinks again between two pieces of its answer makes
+a :class:`ReasoningDelta` after an :class:`OutputDelta`; the phase stays the final output. If a
+request asks for several choices, each of them has this order, with its events wrapped in
+:class:`ChoiceEvent`, and one end follows for all of them.
 
 Events hold plain data only, so they can be stored: :func:`encode_events`, :func:`decode_events`.
 """
@@ -31,17 +37,17 @@ class _Event(msgspec.Struct, frozen=True, tag_field="type", tag=True):
 
 
 class PromptSummary(_Event, frozen=True):
-    """What the user asked, in one line."""
+    """The user's request in one line."""
 
     text: str
     ttft_ms: int
     """Milliseconds from the arrival of the request to this event."""
     continues: bool = False
-    """The client has had this line: the model goes on, mostly with the result of a tool."""
+    """The client already has this line: the model continues, usually after a tool's result."""
 
 
 class ReasoningDelta(_Event, frozen=True):
-    """A piece of the trace, verbatim. Only for the modes `raw` and `both`."""
+    """A piece of the trace, unchanged. Only in the modes `raw` and `both`."""
 
     text: str
 
@@ -53,22 +59,22 @@ class SummaryDelta(_Event, frozen=True):
 
 
 class ReasoningSummary(_Event, frozen=True):
-    """The summary proper: the reasoning is over."""
+    """The final summary: the reasoning is over."""
 
     text: str
     closing: str
-    """What an append-only format has still to show after the live lines, or ""."""
+    """The text that a format which only appends has to show after the live lines, or ""."""
 
 
 class Thoughts(_Event, frozen=True):
-    """What the model thought so far, for the client to hand back sealed. Only to clients that can.
+    """The model's thoughts so far, for clients that can return them, sealed, in the next turn.
 
-    It comes before the answer, and again before a tool call or the end if there is more by then.
+    It comes before the answer, and again before a tool call or the end if there are more by then.
     """
 
     record: ThoughtRecord
     call_id: str = ""
-    """The tool call that follows as the next event; "" for none."""
+    """The id of the tool call that the next event begins; "" for none."""
 
 
 class OutputDelta(_Event, frozen=True):
@@ -84,24 +90,24 @@ class ToolCallDelta(_Event, frozen=True):
 
 
 class Extra(_Event, frozen=True):
-    """Whatever else the upstream said, as it came."""
+    """Any other output of the upstream, unchanged."""
 
     delta: dict[str, Any]
     """Fields of a delta that the gateway does not know: refusal, audio …"""
     choice: dict[str, Any] = {}
     """`logprobs` of the texts since the last such event, and unknown members of the choice."""
     chunk: dict[str, Any] = {}
-    """Members of the upstream's chunks: `system_fingerprint` and `service_tier`, which hold for the
-    whole answer, and unknown ones, when they are new."""
+    """Members of the upstream's chunks, when they are new: `system_fingerprint` and `service_tier`,
+    which describe the whole answer, and unknown ones."""
 
     @property
     def answers(self) -> bool:
-        """True when the answer begins with it, as it does with a text or a tool call."""
+        """The event is a piece of the answer, like a text or a tool call."""
         return not _ANSWER_FIELDS.isdisjoint(self.delta)
 
 
 class Timings(msgspec.Struct, frozen=True):
-    """Milliseconds from the arrival of the request; None for what did not happen."""
+    """Milliseconds from the arrival of the request; None for an event that did not happen."""
 
     prompt_summary_ms: int | None = None
     first_reasoning_ms: int | None = None
@@ -109,11 +115,11 @@ class Timings(msgspec.Struct, frozen=True):
     first_output_ms: int | None = None
     total_ms: int | None = None
     answer_forced_ms: int | None = None
-    """When the gateway ended the thinking."""
+    """The gateway ended the thinking."""
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """Estimates of what the model wrote, used where the upstream gave no figures."""
+    """Estimated tokens of the model's output, for upstreams that do not count them."""
 
     reasoning: int = 0
     output: int = 0
@@ -124,23 +130,24 @@ class Done(_Event, frozen=True):
 
     finish_reason: str
     usage: dict[str, Any] | None
-    """As the upstream gave it."""
+    """The upstream's counts, unchanged; those of a second answer are added."""
     timings: Timings
     tokens: Tokens = Tokens()
     stop_sequence: str | None = None
-    """The stop sequence that ended the answer, where the upstream says it."""
+    """The stop sequence that ended the answer; "": the upstream does not name it; None: none."""
     summarizer_usage: Mapping[str, int] | None = None
     """Tokens of the summary model's calls, which `usage` does not include."""
     usage_in_extension: bool = False
-    """The counts came in an :class:`Extra`, in a member of the upstream's own."""
+    """The client has the counts already: they came in an :class:`Extra`, in the upstream's own
+    member."""
     thinking_ended: WhyEnded | None = None
     """Why the gateway ended the thinking; None if the model did."""
 
     @property
     def total_usage(self) -> dict[str, Any] | None:
-        """The `usage` of chat formats, with the summary model's under its own key.
+        """The `usage` of chat formats, with the summary model's tokens in the member `summarizer`.
 
-        None when nothing is known, or when the format has the counts where the upstream put them.
+        None if there are no counts, or if the client already has them in an :class:`Extra`.
         """
         usage = None if self.usage_in_extension else self.usage
         if self.summarizer_usage is None:
@@ -149,14 +156,14 @@ class Done(_Event, frozen=True):
 
 
 class Failed(_Event, frozen=True):
-    """The turn ended before the answer did. The last event."""
+    """An error ended the turn before the answer was complete. The last event."""
 
     error: ErrorInfo
     timings: Timings
 
 
 class ChoiceEvent(_Event, frozen=True):
-    """An event of one of several choices; its own Done says that this choice is complete."""
+    """An event of one of several choices. A Done in it ends only this choice."""
 
     index: int
     event: "Event"
@@ -182,7 +189,7 @@ _ENDS = frozenset[type[Event]]([Done, Failed])
 
 
 def end_of(events: Sequence[Event]) -> Done | Failed | None:
-    """Returns the event that ends the stream, if it is among these: it is the last one then."""
+    """Returns the event that ends the stream, if these events contain it: then it is the last."""
     if events and type(events[-1]) in _ENDS:
         return events[-1]  # type: ignore[return-value]
     return None
@@ -191,14 +198,14 @@ def end_of(events: Sequence[Event]) -> Done | Failed | None:
 _TEXT_EVENTS: dict[type[Event], str] = {
     kind: f'{{"type":"{kind.__name__}","text":' for kind in (OutputDelta, ReasoningDelta)
 }
-"""Most events hold a text and nothing else: kind → what comes before it."""
+"""Type of an event with only a text → its JSON up to the text. Most events are of these types."""
 _decoder = msgspec.json.Decoder(list[Event])
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
     """Returns the events as JSON in ASCII.
 
-    Lone surrogates, which models send, are kept. Infinity and NaN become null, as for clients.
+    Lone surrogates, which models send, are kept. Infinity and NaN become null.
     """
     return f"[{','.join(map(_encode, events))}]".encode("ascii")
 
@@ -211,9 +218,9 @@ def _encode(event: Event) -> str:
 
 
 def decode_events(data: bytes | str) -> list[Event]:
-    """Returns the events that :func:`encode_events` got. Raises ValueError for other data."""
+    """Returns the events from the output of :func:`encode_events`. Raises ValueError."""
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeEncodeError):
-        # msgspec refuses lone surrogates, and is 70 times as fast for a short list.
+        # msgspec refuses lone surrogates. It comes first because it is 70 times faster.
         return msgspec.convert(json.loads(data), list[Event])

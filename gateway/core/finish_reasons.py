@@ -1,4 +1,4 @@
-"""What the finish reasons of model servers mean. One table, by meaning. Pure."""
+"""The meanings of the finish reasons of model servers, in one table. Pure."""
 
 import re
 from typing import Literal
@@ -11,7 +11,7 @@ STOP = "stop"
 TOOL_CALLS = "tool_calls"
 LENGTH = "length"
 UNKNOWN = "unknown"
-"""The reason of an answer in one piece that gives none."""
+"""The finish reason of an answer in one piece that has none."""
 
 _WORDS: dict[Meaning, str] = {
     "finished": """
@@ -55,7 +55,7 @@ _STEMS: tuple[tuple[Meaning, str], ...] = (
     ),
     ("length", "max_tokens max_length token_limit length_limit context_length context_window"),
 )
-"""Parts of words that are not in the table: what a server makes up still says what it means."""
+"""Meaning → parts of words that reveal it, for words that are not in the table."""
 _BY_STEM = tuple((meaning, re.compile("|".join(stems.split()))) for meaning, stems in _STEMS)
 _MEANINGS: dict[str, Meaning] = {
     word: meaning for meaning, words in _WORDS.items() for word in words.split()
@@ -70,7 +70,7 @@ _AS_THEY_COME = frozenset({"function_call"})
 
 
 def meaning_of(reason: str) -> Meaning:
-    """What a server's word means, in any spelling: `MAX_TOKENS`, `maxTokens`, `max-tokens`."""
+    """Returns the meaning of a word in any spelling: `MAX_TOKENS`, `maxTokens`, `max-tokens`."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", reason.strip())
     word = re.sub(r"[\W_]+", "_", spaced).strip("_").lower().removeprefix("finish_reason_")
     if (known := _MEANINGS.get(word)) is not None:
@@ -79,7 +79,7 @@ def meaning_of(reason: str) -> Meaning:
 
 
 def canonical(reason: str) -> str:
-    """OpenAI's word with the same meaning, where clients act on it; any other, as it came."""
+    """Returns OpenAI's word with the same meaning if clients act on it, else the word itself."""
     if reason in _AS_THEY_COME:
         return reason
     return _CANONICAL.get(meaning_of(reason), reason)

@@ -1,7 +1,7 @@
-"""What an upstream's stream is made of: values between a reader and the turn.
+"""The pieces of an upstream's answer: values between a reader and the turn.
 
-A reader joins neighbouring pieces of the same kind that came in one read, so that the work behind
-it is done once a read and not once a token.
+A reader joins neighbouring pieces of one type that came in one read. So everything behind the
+reader works once for each read, and not once for each token.
 """
 
 from typing import Any, NamedTuple
@@ -24,28 +24,28 @@ class Reasoning(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """The upstream sends a field for reasoning, though it is empty; said once."""
+    """The upstream has sent an empty field for reasoning. At most once in an answer."""
 
 
 class BlockPiece(NamedTuple):
-    """What a delta says of one block of `reasoning_details` or `thinking_blocks`."""
+    """A piece of one block of `reasoning_details` or `thinking_blocks`."""
 
     member: str
-    """The list that it is in."""
+    """The name of the list that the block is in."""
     block: dict[str, Any]
-    """Without its text, which is a :class:`Reasoning`."""
+    """The members of the block without its text, which is a :class:`Reasoning`."""
     offset: int
-    """Where in the text of the delta it begins."""
+    """The position in the text of the delta at which the piece begins, in characters."""
     continues: bool
-    """It adds to the block before it."""
+    """The piece belongs to the block before it."""
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """What the server wants back with the conversation; of blocks, only what is new."""
+    """Signed or encrypted members, which the server wants back with the conversation."""
 
     pieces: list[BlockPiece] = []
     members: dict[str, Any] = {}
-    """Members of the message that only the server can read."""
+    """Other members of the message, which only the server can read."""
 
 
 class ToolCalls(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class ToolCalls(msgspec.Struct, frozen=True):
 
 
 class Other(msgspec.Struct, frozen=True):
-    """What is handed on as it came; see gateway.core.events.Extra."""
+    """Members that are passed on unchanged; see gateway.core.events.Extra."""
 
     delta: dict[str, Any] = {}
     """Fields of a delta that the gateway does not know."""
@@ -70,32 +70,33 @@ class Usage(msgspec.Struct, frozen=True):
 
     usage: dict[str, Any]
     in_extension: bool = False
-    """They stood in a member of the server's own, which is handed on as well (see Other)."""
+    """The counts came in the server's own member, which is passed on as well (see Other)."""
 
 
 class Finish(msgspec.Struct, frozen=True):
     """The model has stopped; only usage and the end may follow."""
 
     reason: str
-    """See gateway.core.finish_reasons; never one of a broken end, which is a Fault."""
+    """See gateway.core.finish_reasons. If the answer broke off, the part is a Fault instead."""
     stop_sequence: str | None = None
-    """Which of the request's stop sequences it was, where the server says it; "": one of them."""
+    """The request's stop sequence that ended the answer; "": one of them, the server does not say
+    which; None: none of them."""
 
 
 class End(msgspec.Struct, frozen=True):
-    """The upstream said that its stream is whole."""
+    """The upstream has declared its answer complete."""
 
     in_one_piece: bool = False
-    """The answer was one JSON body, which should have given a finish reason."""
+    """The answer was one JSON body, which should have a finish reason."""
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """The stream says, or shows, that something broke."""
+    """An error in the stream: the upstream reports it, or the stream can't be read."""
 
     message: str
     code: str | None = None
     status: int = 0
-    """The HTTP status that the upstream names, as if it had answered with it; 0: none."""
+    """The HTTP status that the error names; 0: none."""
     type: str | None = None
     param: str | None = None
     retry_after_s: int | None = None

@@ -5,8 +5,8 @@
     phases.take_output(text)        the answer; before its first word, the whole summary
     phases.take_events()         -> the events since the last call
 
-The owner sets `now` before a call that may note a time. The phase only grows, whatever order the
-model's text has.
+The owner sets `now` before a call that may note a time. The phase never goes back, even if the
+model thinks again after it has begun to answer.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ NOT_DETECTED = "Reasoning not detected."
 
 
 class Phase(IntEnum):
-    """How far a turn has come. It only grows."""
+    """The phases of a turn, in order. A turn never goes back to an earlier one."""
 
     PROMPT = 0
     REASONING = 1
@@ -64,16 +64,16 @@ class Phases:
         self._log = log
         self.phase = Phase.PROMPT
         self.thinking = True
-        """The last text was reasoning, or none has come yet."""
+        """The last text was reasoning, or there was no text yet."""
         self.now = 0.0
         """Monotonic seconds."""
         self.line_due_at = inf
-        """When the summarizer is told to hurry, in seconds of the same clock."""
+        """The time at which the summarizer has to hurry, in seconds of the same clock."""
         self.answer: list[str] | None = [] if keeps_answer else None
-        """The answer so far, where another upstream may have to go on with it."""
+        """The answer so far, if another upstream may have to continue it; else None."""
         self._events: list[Event] = []
         self._call: AskSummaryModel | None = None
-        """The call of the summary model that is under way."""
+        """The open call of the summary model."""
 
     def take_events(self) -> list[Event]:
         """Returns the events since the last call."""
@@ -81,7 +81,7 @@ class Phases:
         return events
 
     def add(self, *events: Event) -> None:
-        """Adds events that have no phase of their own."""
+        """Adds events that do not change the phase."""
         self._events.extend(events)
 
     def prompt(self, summary: str, *, continues: bool) -> None:
@@ -91,7 +91,10 @@ class Phases:
         self._events.append(PromptSummary(summary, elapsed_ms, continues))
 
     def take_reasoning(self, text: str) -> None:
-        """Reasoning after the answer has begun goes into the trace, never into the summary."""
+        """Takes a piece of reasoning.
+
+        Reasoning after the beginning of the answer belongs to the trace, but not to the summary.
+        """
         self.thinking = True
         self._stats.reasoning_bytes += size(text)
         if self.phase is Phase.PROMPT:
@@ -106,7 +109,7 @@ class Phases:
             self._events.extend(map(self._summary_delta, self._summarizer.feed(text)))
 
     def hurry(self) -> None:
-        """The model has thought for LINE_WITHIN_S without a line: makes the best there is."""
+        """The model has thought for LINE_WITHIN_S without a line: makes the best line there is."""
         if self.phase is Phase.REASONING:
             self.line_due_at = self.now + LINE_WITHIN_S
             self._events.extend(map(self._summary_delta, self._summarizer.hurry()))
@@ -124,39 +127,42 @@ class Phases:
                 self.answer.append(text)
 
     def begin_output(self, *, reasoned: bool = True, call: Mapping[str, Any] | None = None) -> None:
-        """The reasoning is over: its summary comes before the first word of the answer.
+        """The answer begins. The first time, makes the summary, which comes before it.
 
-        reasoned: False if what was shown as reasoning turned out to be the answer. call: the piece
-        of a tool call that follows.
+        reasoned: False if the text that was shown as reasoning is the answer. call: the piece of a
+        tool call that follows.
         """
         if self.phase < Phase.OUTPUT:
             self.end_reasoning(reasoned=reasoned, call=call)
         elif call is not None:
-            self.tell_thoughts(call)
+            self.add_thoughts(call)
         self._mark("first_output_ms")
 
     def end_reasoning(
         self, *, reasoned: bool = True, call: Mapping[str, Any] | None = None
     ) -> None:
-        """No more reasoning is summarized; the answer has not begun yet."""
+        """The reasoning is over: makes its summary. The answer may begin later.
+
+        reasoned, call: see begin_output.
+        """
         self._summarize(reasoned=reasoned)
         if reasoned:
-            self.tell_thoughts(call)
+            self.add_thoughts(call)
         else:
             self._log.clear()
         self.phase = Phase.OUTPUT
 
-    def tell_thoughts(self, call: Mapping[str, Any] | None = None, *, late: bool = False) -> None:
-        """Makes the event Thoughts if the client has to know more than it does.
+    def add_thoughts(self, call: Mapping[str, Any] | None = None, *, late: bool = False) -> None:
+        """Makes the event Thoughts if there is anything new to send.
 
-        call: the piece of a tool call that follows. late: the answer is out.
+        call: the piece of a tool call that follows. late: the answer is complete.
         """
-        if (record := self._log.take_untold(late=late)) is not None:
+        if (record := self._log.take_unsent(late=late)) is not None:
             id = (call or {}).get("id")
             self._events.append(Thoughts(record, id if isinstance(id, str) else ""))
 
     def next_effect(self, now: float) -> Effect | None:
-        """What the summarizer asks for while the model thinks; afterwards, the end of its call."""
+        """Returns the summarizer's effect while the model thinks. Afterwards, ends an open call."""
         if self.phase is Phase.REASONING and self._shows_summary:
             if (asked := self._summarizer.ask(now)) is not None:
                 self._call = asked
@@ -174,11 +180,11 @@ class Phases:
             self._events.extend(map(self._summary_delta, self._summarizer.answer(reply)))
 
     def close_reasoning(self) -> None:
-        """The turn is complete: makes the summary, if no answer has."""
+        """The turn is complete: makes the summary if there was no answer, else late thoughts."""
         if self.phase < Phase.OUTPUT:
             self._summarize()
         else:
-            self.tell_thoughts(late=True)
+            self.add_thoughts(late=True)
 
     def end(self, event: Done | Failed) -> None:
         """Makes the last event."""

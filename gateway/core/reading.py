@@ -1,4 +1,4 @@
-"""What :class:`.turn.Turn` needs to read the answer of one upstream."""
+"""The interface through which :class:`.turn.Turn` reads the answer of one upstream."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -14,7 +14,7 @@ class Reader(Protocol):
 
     @property
     def frames(self) -> int:
-        """The frames with a choice that :meth:`feed` has read."""
+        """The number of frames with a choice that :meth:`feed` has read."""
 
     @property
     def answer_id(self) -> str:
@@ -26,10 +26,13 @@ class Reader(Protocol):
 
     @property
     def template(self) -> tuple[Template, type[Content] | type[Reasoning]] | None:
-        """The frame that the answer repeats, and what its text is; None while unknown."""
+        """The frame that the answer repeats, and the type of its text; None while unknown."""
 
-    def feed(self, lines: Sequence[bytes]) -> list[Part]: ...
-    def close(self) -> list[Part]: ...
+    def feed(self, lines: Sequence[bytes]) -> list[Part]:
+        """Takes the lines of one read, without line ends; returns the parts that they complete."""
+
+    def close(self) -> list[Part]:
+        """The body has ended: returns the last parts."""
 
 
 class Reading(NamedTuple):
@@ -40,8 +43,8 @@ class Reading(NamedTuple):
     server: str = ""
     """The upstream's host and port."""
     wants_back: ThoughtStyle | None = None
-    """What its model wants back of its thoughts in the next turn."""
+    """The form in which the model wants its thoughts back in the next turn; None: not at all."""
 
 
 Source = Callable[[str, str], Reading]
-"""Chooses how to read an answer, by the upstream's name and the model's name there."""
+"""Takes the name of an upstream and the model's name there; returns how to read its answer."""

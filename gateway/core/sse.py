@@ -1,8 +1,8 @@
 """Server-Sent Events, both ways: lines to messages, messages to bytes. No I/O.
 
 The decoder follows the WHATWG algorithm (https://html.spec.whatwg.org/multipage/server-sent-events.html
-section 9.2.6) with one deliberate deviation: :meth:`Decoder.close` returns a last message whose
-blank line never came. Losing a model's last words is worse than being lenient.
+section 9.2.6) with one deliberate deviation: :meth:`Decoder.close` returns a last message without
+the blank line that should end it. Otherwise a model's last words would be lost.
 """
 
 import json
@@ -15,7 +15,7 @@ DONE = b"[DONE]"
 """The data of the message that ends an OpenAI-style stream."""
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
-"""Limit for one event of an upstream; no model sends as much in one."""
+"""The largest event of an upstream. No model writes that much in one event."""
 
 _BOM = b"\xef\xbb\xbf"
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -29,7 +29,7 @@ class Message(NamedTuple):
     data: bytes
     """The data lines, joined by LF."""
     id: str | None
-    """The last event id that the stream has named so far."""
+    """The last event id in the stream so far; None: there was none."""
 
 
 class Decoder:
@@ -60,7 +60,7 @@ class Decoder:
 
     @property
     def between_events(self) -> bool:
-        """No event has begun, or the last one is complete."""
+        """The next line begins an event."""
         return not self._data and not self._event
 
     def close(self) -> list[Message]:
@@ -87,15 +87,15 @@ class Decoder:
 quote: Callable[[str], str] = encode_basestring_ascii
 """Encodes a text as a JSON string in ASCII.
 
-Naive clients split lines at U+0085, U+2028 and U+2029; escaping everything beyond ASCII keeps these
-out of the stream, and passes lone surrogates on as they came.
+Some clients split lines at U+0085, U+2028 and U+2029. Escaping all characters beyond ASCII keeps
+these out of the stream. It also passes lone surrogates on, which UTF-8 can't encode.
 """
 
 
 def dumps(value: Any) -> str:
     """Encodes a value as compact JSON in ASCII; see :data:`quote`.
 
-    JSON has no infinity and no NaN, which servers send as logprobs: they become null.
+    Infinity and NaN, which some servers send as logprobs, become null: JSON does not have them.
     """
     try:
         return _encode(value)
@@ -112,7 +112,7 @@ def _finite(value: Any) -> Any:
 
 
 def frame(data: str, event: str = "", id: str = "") -> bytes:
-    """One event as bytes. `data` is one line of ASCII; see :data:`quote` and :func:`dumps`."""
+    """Returns an event as bytes. data: one line of ASCII; see :data:`quote` and :func:`dumps`."""
     if not event and not id:
         return f"data: {data}\n\n".encode()
     head = f"id: {id}\n" if id else ""
@@ -122,5 +122,5 @@ def frame(data: str, event: str = "", id: str = "") -> bytes:
 
 
 def comment(text: str) -> bytes:
-    """A comment as bytes. Every parser skips it; it keeps a silent connection open."""
+    """Returns a comment as bytes. Parsers skip it; it keeps a silent connection open."""
     return f": {text}\n\n".encode("ascii")

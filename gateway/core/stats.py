@@ -1,4 +1,4 @@
-"""The figures of one turn: its times, its tokens, what its summary model took. No clock."""
+"""The figures of one turn: its times, its tokens, and those of its summary model. No clock."""
 
 from typing import Any
 
@@ -13,48 +13,51 @@ class TurnStats:
 
     def __init__(self, started: float) -> None:
         self.usage: dict[str, Any] | None = None
-        """The upstream's own count."""
+        """The upstream's counts."""
         self.usage_in_extension = False
         """See Done."""
         self._first: FirstAnswer | None = None
-        """What there was of an answer before another one went on with it."""
+        """The first answer, if there is a second one."""
         self._is_prefill = False
         self.reasoning_bytes = 0
         self.output_bytes = 0
         self.ms: dict[str, int] = {}
-        """Milliseconds since the start at which each thing first happened; fields of Timings."""
+        """Field of Timings → milliseconds from the start."""
         self._started = started
         self._summary_calls = {"calls": 0, "failed": 0}
         self._summarizer_usage: dict[str, int] = {}
 
     def take_usage(self, usage: dict[str, Any], *, in_extension: bool) -> None:
-        """Takes the upstream's count. One in an extension counts only where there is no other."""
+        """Takes the upstream's counts. Those in an extension count only if there are no others."""
         if self.usage is None or self.usage_in_extension or not in_extension:
             self.usage, self.usage_in_extension = usage, in_extension
 
     def cut(self, thought: int, answered: int = 0) -> None:
-        """The answer has ended early, after so many tokens of each; another one follows."""
+        """The first answer ends early; a second one follows.
+
+        thought, answered: the estimated tokens of its thinking and of its answer.
+        """
         usage = self.usage if self._first is None else None
         self._first = FirstAnswer(usage, thought, answered)
         self.usage = None
 
     def begin_second(self, *, is_prefill: bool) -> None:
-        """What follows counts as the second answer; see joined_usage."""
+        """The second answer begins. is_prefill: see joined_usage."""
         self.usage, self._is_prefill = None, is_prefill
 
     @property
     def whole_usage(self) -> dict[str, Any] | None:
-        """The upstream's count, of both answers where there are two."""
+        """The upstream's counts; of both answers if there are two."""
         if self._first is None:
             return self.usage
         return joined_usage(self._first, self.usage, is_prefill=self._is_prefill)
 
     def elapsed_ms(self, now: float) -> int:
-        """Milliseconds since the request arrived."""
+        """Returns the milliseconds since the request arrived."""
         return round((now - self._started) * 1000)
 
     def mark(self, name: str, now: float) -> None:
-        """Notes when something happened; only the first time counts."""
+        """Notes the time of an event, a field of Timings. Only its first time counts."""
         if name not in self.ms:
             self.ms[name] = self.elapsed_ms(now)
 
@@ -73,20 +76,20 @@ class TurnStats:
 
     @property
     def summarizer_usage(self) -> dict[str, int] | None:
-        """The tokens of the summary model; None when it has named none."""
+        """The tokens of the summary model; None if it has reported none."""
         return self._summarizer_usage or None
 
     def tokens(self) -> Tokens:
-        """Estimates from the bytes of text."""
+        """Returns the tokens, estimated from the bytes of text."""
         return Tokens(estimate(self.reasoning_bytes), estimate(self.output_bytes))
 
     def timings(self, now: float) -> Timings:
-        """The times at the end of the turn."""
+        """Returns the times of the turn, which ends now."""
         self.mark("total_ms", now)
         return Timings(**self.ms)
 
     def record(self) -> dict[str, Any]:
-        """The counts and times for the log line; no text."""
+        """Returns the counts and times for the log line; no text."""
         tokens = self.tokens()
         counts = {
             "estimated_reasoning_tokens": tokens.reasoning,

@@ -3,8 +3,8 @@
 While a model answers, a server repeats the same frame, and only the text in it changes.
 Once the reader knows that frame (the template) and the turn knows that such a text can become only
 one kind of event, a read needs no parsing: :meth:`SteadyState.text_of` cuts the text out, and
-:meth:`Turn.feed_text` makes the event. Any other read takes the full parse, with the same
-result; a property test compares the two on random streams.
+:meth:`Turn.feed_text` makes the event. Any other read takes the full parse. Both ways give the same
+events; a property test compares them on random streams.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,20 +25,20 @@ class Template(Protocol):
 
 
 class SteadyState:
-    """How a turn handles the next text, as long as reads contain only text."""
+    """Reads the texts of a turn without a parse, as long as reads contain only text."""
 
     __slots__ = ("_is_json_ascii", "_marker_free", "_template", "frames")
 
     def __init__(self, template: Template, marker_free: MarkerFree) -> None:
         """marker_free: the texts that contain no marker and no piece of one."""
         self.frames = 0
-        """Frames whose text was read."""
+        """The number of frames whose text was read."""
         self._template = template
         self._marker_free = marker_free
         self._is_json_ascii = marker_free.json_ascii.fullmatch
 
     def text_of(self, data: bytes) -> str | None:
-        """Returns the text of a read that contains nothing else; None if it has to be parsed."""
+        """Returns the text of a read that contains only text; None if it has to be parsed."""
         texts = self._template.texts_of_chunks(data)
         if not texts:
             return None
@@ -54,7 +54,7 @@ class SteadyState:
 
 
 class SteadyTurn(Protocol):
-    """A turn, as this module needs it."""
+    """The methods of a turn that a Feeder calls."""
 
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]: ...
     def feed_text(self, text: str, now: float) -> list[Event]: ...
@@ -62,7 +62,7 @@ class SteadyTurn(Protocol):
 
 
 class Feeder:
-    """Feeds a turn with the reads of one body, by the fast path where it can."""
+    """Feeds a turn with the reads of one body, by the fast path if possible."""
 
     __slots__ = ("_is_between_frames", "_lines_of", "_steady", "_turn")
 
@@ -72,15 +72,15 @@ class Feeder:
         lines_of: Callable[[bytes], list[bytes]],
         is_between_frames: Callable[[], bool],
     ) -> None:
-        """lines_of: the lines that a read completes; is_between_frames: the last read ended with a
-        whole HTTP chunk and a whole line."""
+        """lines_of: returns the lines that a read completes. is_between_frames: whether the last
+        read ended with a complete HTTP chunk and a complete line."""
         self._turn = turn
         self._lines_of = lines_of
         self._is_between_frames = is_between_frames
         self._steady: SteadyState | None = None
 
     def feed(self, data: bytes, now: float) -> list[Event]:
-        """The events that one read makes. Raises what `lines_of` raises."""
+        """Returns the events of one read. Raises the errors of `lines_of`."""
         steady = self._steady
         if steady is not None and (text := steady.text_of(data)) is not None:
             return self._turn.feed_text(text, now)

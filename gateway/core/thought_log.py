@@ -1,4 +1,4 @@
-"""Collects what a model thinks in one turn, up to a limit."""
+"""Collects a model's thoughts in one turn, up to a limit."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,58 +16,61 @@ from gateway.core.thoughts import (
 )
 
 _MAX_CHARS = 4 * MAX_THOUGHT_CHARS
-"""What is kept of it while the turn goes on, so that the model can go on behind it."""
+"""The last characters that are kept during the turn, so that the model can continue after them."""
 _CALL_MEMBERS = frozenset({"index", "id", "type", "function", "custom"})
 """Members of a tool call that every API has."""
 
 KeepThoughts = Callable[[Sequence[str], ThoughtRecord], None]
-"""Takes the ids of a turn's tool calls, none if it made none, and what the model thought in it."""
-TellsThoughts = Literal["always", "wanted", "never"]
-"""When a client gets the thoughts, to hand them back; `wanted`: where the model wants them."""
+"""Takes the ids of a turn's tool calls, which may be none, and the model's thoughts in the turn."""
+SendThoughts = Literal["always", "wanted", "never"]
+"""When to send the thoughts to the client, which returns them in the next turn.
+
+`wanted`: only if the model wants them back.
+"""
 
 
 class _Block(NamedTuple):
-    """A block without its text, which the log has anyway."""
+    """A block without its text, which is a part of the log's text."""
 
     member: str
     block: dict[str, Any]
     at: int
-    """Where in the text it begins."""
+    """The position in the text at which the block begins, in characters."""
 
 
 class ThoughtLog:
-    """Collects what a model thinks in one turn, up to a limit."""
+    """Collects a model's thoughts in one turn, up to a limit."""
 
     def __init__(
         self,
         *,
-        tells: TellsThoughts = "never",
+        send: SendThoughts = "never",
         keep: KeepThoughts | None = None,
     ) -> None:
-        """keep: the gateway's memory, see `store`."""
+        """send: when to send the thoughts to the client. keep: called by :meth:`store`."""
         self.field = ""
         """See ThoughtRecord.field."""
-        self._tells = tells
+        self._send = send
         self._keep = keep
         self._server = ""
         self._style: ThoughtStyle | None = None
         self._pieces: list[str] = []
         self._chars = 0
         self._dropped = 0
-        """Characters of the text that are not kept any more."""
+        """The number of characters at the front of the text that are no longer kept."""
         self._blocks: deque[_Block] = deque()
         self._block_chars = 0
         self._text_lists: set[str] = set()
-        """The lists with a block that has a text."""
+        """The names of the lists with a block that has a text."""
         self._members: dict[str, Any] = {}
         self._call_ids: dict[int, str] = {}
         self._call_members: dict[int, dict[str, Any]] = {}
         self._has_new_signature = False
-        self._told_chars = 0
-        """How much of the text the client has been told."""
+        self._sent_chars = 0
+        """The characters of the text that the client was sent."""
 
     def begin(self, server: str, style: ThoughtStyle | None) -> None:
-        """A server is asked. style: what its model wants back; None: nothing."""
+        """The relay calls a server. style: the form in which its model wants its thoughts back."""
         self._server, self._style = server, style
 
     def add(self, text: str) -> None:
@@ -80,7 +83,7 @@ class ThoughtLog:
             self._pieces, self._chars = [kept], len(kept)
 
     def add_signed(self, signed: Signed) -> None:
-        """Adds what the server wants back. The text that came with it has not been added yet."""
+        """Adds signed members. Call it before the text of the same delta is added."""
         self._members |= {
             name: value
             for name, value in signed.members.items()
@@ -102,15 +105,14 @@ class ThoughtLog:
         self._has_new_signature = self._has_new_signature or is_opaque or bool(signed.members)
 
     def _begin_of(self, piece: BlockPiece) -> int:
-        """Where in the text a block begins. The first one with a text begins with all of it."""
+        """Returns the position at which a block begins. The first block with a text begins at 0."""
         if text_member_of(piece.block) and piece.member not in self._text_lists:
             self._text_lists.add(piece.member)
             return 0
         return self._dropped + self._chars + piece.offset
 
     def add_calls(self, calls: Iterable[Mapping[str, Any]]) -> None:
-        """Notes the ids of tool calls, by which the memory finds the thoughts again, and what the
-        server has signed them with."""
+        """Adds the signatures of tool calls, and their ids, the keys of the thoughts."""
         for call in calls:
             index, id = call["index"], call.get("id")
             if isinstance(id, str):
@@ -126,16 +128,16 @@ class ThoughtLog:
             del self._call_members[min(self._call_members)]
 
     def clear(self) -> None:
-        """The reasoning so far was the answer."""
+        """Drops the text so far: it was not reasoning but the answer."""
         self._pieces.clear()
         self._dropped, self._chars = self._dropped + self._chars, 0
 
     def whole(self) -> str:
-        """The reasoning, or its end where it is very long."""
+        """Returns the reasoning so far; only its end if it is very long."""
         return "".join(self._pieces)
 
     def record(self) -> ThoughtRecord:
-        """What the model thought so far."""
+        """Returns the thoughts so far, within the limits for the next turn."""
         blocks = self._whole_blocks()
         has_text = any(block.get(text_member_of(block)) for bs in blocks.values() for block in bs)
         calls = {
@@ -145,31 +147,31 @@ class ThoughtLog:
         text = "" if has_text or self._style == "signatures" else self.whole()[-MAX_THOUGHT_CHARS:]
         return ThoughtRecord(text, self.field, self._server, blocks, dict(self._members), calls)
 
-    def take_untold(self, *, late: bool = False) -> ThoughtRecord | None:
-        """Returns what the client has to be told so that it can hand it back; None: nothing new.
+    def take_unsent(self, *, late: bool = False) -> ThoughtRecord | None:
+        """Returns the thoughts to send to the client now; None: nothing new.
 
-        late: the answer is out, so only a signature of its tool calls is worth telling.
+        late: the answer is complete, so only a new signature of its tool calls matters.
         """
-        has_more = self._dropped + self._chars > self._told_chars
+        has_more = self._dropped + self._chars > self._sent_chars
         if late:
             is_new = self._has_new_signature and bool(self._call_ids)
         else:
             is_new = self._has_new_signature or has_more
-        if self._tells == "never" or not is_new:
+        if self._send == "never" or not is_new:
             return None
-        self._has_new_signature, self._told_chars = False, self._dropped + self._chars
+        self._has_new_signature, self._sent_chars = False, self._dropped + self._chars
         record = self.record()
-        is_wanted = self._tells == "always" or self._style is not None or record.is_signed
+        is_wanted = self._send == "always" or self._style is not None or record.is_signed
         return record if is_wanted else None
 
     def store(self) -> None:
-        """The turn is complete: gives the memory what it can find again."""
+        """The turn is complete: passes its thoughts to `keep`."""
         has_any = self._pieces or self._blocks or self._members or self._call_members
         if self._keep is not None and has_any:
             self._keep(list(self._call_ids.values()), self.record())
 
     def _whole_blocks(self) -> dict[str, list[dict[str, Any]]]:
-        """The blocks with their texts; the oldest are left out where all of them are too long."""
+        """Returns the blocks with their texts, without the oldest ones if they are too long."""
         text = self.whole()
         whole: deque[_Block] = deque()
         left = MAX_THOUGHT_CHARS
@@ -183,7 +185,7 @@ class ThoughtLog:
                 room = max(0, left - len(dumps(hidden)))
                 if begin < 0 or len(shown) > room:
                     if is_opaque_block(block):
-                        break  # its signature is of the whole text
+                        break  # its signature covers the whole text
                     block[text_member] = shown[len(shown) - room :] if len(shown) > room else shown
             left -= len(dumps(hidden)) + len(str(block.get(text_member, "")))
             if left < 0:

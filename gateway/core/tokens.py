@@ -5,28 +5,28 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _BYTES_A_TOKEN = 4
-"""English has about 4 bytes a token in the vocabularies of today's models, and a Chinese character,
-with its 3 bytes, about 0.7 tokens: one rule serves both."""
+"""In the vocabularies of today's models, English has about 4 bytes a token. A Chinese character has
+3 bytes and about 0.7 tokens, so the rule holds for both."""
 _MESSAGE_TOKENS = 4
 """Tokens that a chat template adds to a message."""
 _IMAGE_TOKENS = 1000
-"""For an image of about a megapixel, with most models."""
+"""Tokens of an image of about a megapixel, with most models."""
 _MOST_TOKENS = 10**9
-"""A larger count is a fault of the upstream."""
+"""A larger count is an error of the upstream, and counts as missing."""
 
 
 def estimate(text_bytes: int) -> int:
-    """The estimated tokens of a text with this many bytes; see :func:`size`."""
+    """Returns the estimated tokens of a text with this many bytes; see :func:`size`."""
     return -(-text_bytes // _BYTES_A_TOKEN)
 
 
 def size(text: str) -> int:
-    """The bytes of a text in UTF-8, lone surrogates included."""
+    """Returns the bytes of a text in UTF-8, with 3 bytes for a lone surrogate."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def estimate_prompt(chat: Mapping[str, Any]) -> int:
-    """The estimated tokens of a chat completion request's prompt: messages and tools."""
+    """Returns the estimated tokens of a chat completion request's prompt: messages and tools."""
     in_messages = sum(_message_tokens(message) for message in chat["messages"])
     tools = chat.get("tools")
     return in_messages + (estimate(size(_dumps(tools))) if tools else 0)
@@ -47,7 +47,7 @@ def _dumps(value: Any) -> str:
 
 
 class UsageCounts(NamedTuple):
-    """The counts in an upstream's `usage`; None for each that it does not give."""
+    """The counts in an upstream's `usage`; None for each missing one."""
 
     prompt: int | None
     cached: int | None
@@ -58,7 +58,7 @@ class UsageCounts(NamedTuple):
 
 
 def usage_counts(usage: Mapping[str, Any] | None) -> UsageCounts:
-    """Reads the counts. A value that is no integer from 0 to 10**9 counts as missing."""
+    """Returns the counts. A value other than an integer from 0 to 10**9 counts as missing."""
     usage = usage or {}
     return UsageCounts(
         prompt=_count(usage, "prompt_tokens"),
@@ -69,7 +69,10 @@ def usage_counts(usage: Mapping[str, Any] | None) -> UsageCounts:
 
 
 def counted(usage: Mapping[str, Any] | None, reasoning: int, output: int) -> tuple[int, int]:
-    """Tokens of reasoning and of the answer: the upstream's counts, or else these estimates."""
+    """Returns the tokens of the reasoning and of the answer.
+
+    They are the upstream's counts where there are any, else the given estimates.
+    """
     counts = usage_counts(usage)
     if counts.completion is None:
         return reasoning, output

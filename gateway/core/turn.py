@@ -1,25 +1,36 @@
-"""One request's state machine: what the upstream says goes in, events come out. No I/O, no clock.
+"""One request's state machine: an upstream's lines in, events out. No I/O, no clock.
+
+An answer, from start to end:
 
     turn.start(now)                     -> the prompt summary
-    turn.call(upstream, model)             this upstream is asked now
+    turn.call(upstream, model)             the relay calls this upstream now
     turn.feed(lines, now)               -> the events of one read
     turn.tick(now)                      -> the events that are due although nothing has arrived
-    turn.close(now)                     -> the upstream's body has ended
-    turn.fail(error, now)               -> something broke; text that was held back comes out first
-    turn.next_effect(now)               -> something for the relay to do, or None; see core.effects
-    turn.take_summary_reply(reply, now) -> the result of that effect
-    turn.limit                             when the thinking has to end; see core.thinking
-    turn.cut(now)                       -> the thinking ends here, in the middle of the answer
-    turn.continue_with(upstream, model)    a second answer is asked for, to go on behind it
-    turn.break_off(now)                 -> the answer breaks off here, and another upstream goes on
-    turn.take_over(upstream, model, in)    the other upstream is asked now
-    turn.steady_state()                 -> how the next text can skip the parse; see core.steady
-    turn.feed_text(text, now)           -> the events of such a text
+    turn.close(now)                     -> the upstream's body has ended: the last events
+    turn.fail(error, now)               -> something broke: held text, then the event Failed
+
+Work that the turn asks the relay to do:
+
+    turn.next_effect(now)               -> a value of core.effects, or None
+    turn.take_summary_reply(reply, now) -> the events of the summary model's reply
+
+A second answer, after the gateway has cut the thinking or after an upstream has broken off:
+
+    turn.limit                             decides when the thinking has to end; see core.thinking
+    turn.cut(now)                       -> the thinking ends here
+    turn.continue_with(upstream, model)    the relay asks the same upstream for the answer
+    turn.break_off(now)                 -> the answer breaks off here
+    turn.take_over(upstream, model, in)    the relay asks another upstream to continue
+
+The fast path (see core.steady):
+
+    turn.steady_state()                 -> how to read the next text without a parse, or None
+    turn.feed_text(text, now)           -> the events of a text that was read like that
 
 `now` is monotonic seconds of the same clock as `started`. After the last event (Done or Failed)
-:attr:`Turn.ended` is true and every call returns nothing. Only `fail` ends a turn badly: a fault
-that the stream shows stands in :attr:`Turn.fault`, and the relay then fails the turn, or calls
-another upstream if the model has not run yet.
+:attr:`Turn.ended` is true and every call returns nothing. Only `fail` makes the event Failed. A
+fault in the stream sets :attr:`Turn.fault`. Then the relay fails the turn or, if the model has not
+run yet, calls another upstream.
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,16 +77,16 @@ from gateway.core.stats import TurnStats
 from gateway.core.steady import SteadyState
 from gateway.core.summarizers import Summarizer
 from gateway.core.thinking import ThinkingLimit, count_tokens
-from gateway.core.thought_log import KeepThoughts, TellsThoughts, ThoughtLog
+from gateway.core.thought_log import KeepThoughts, SendThoughts, ThoughtLog
 from gateway.core.tokens import size
 from gateway.errors import GatewayError, UpstreamBroke
 
 _LOGPROBS_PER_TEXT = 4
-"""Logprobs take many times the bytes of the text that they describe, so they count for less."""
+"""Logprobs take many times the bytes of their text, so a quarter of them counts as answer_bytes."""
 
 
 class Turn:
-    """Decides what each part of one answer is; :class:`.phases.Phases` makes the events of it."""
+    """Decides whether a part of an answer is reasoning or answer. Phases makes the events of it."""
 
     def __init__(
         self,
@@ -86,19 +97,19 @@ class Turn:
         source: Source,
         summarizer: Summarizer,
         max_tokens: int | None = None,
-        tells_thoughts: TellsThoughts = "never",
+        send_thoughts: SendThoughts = "never",
         keep_thoughts: KeepThoughts | None = None,
         keeps_answer: bool = False,
         continues: bool = False,
     ) -> None:
-        """max_tokens: the limit that the request sets for the answer.
+        """started: when the request arrived, in monotonic seconds.
 
-        tells_thoughts: when there is an event Thoughts. keep_thoughts: called before the end.
-        keeps_answer: another upstream may go on where one has broken off. continues: see
-        PromptSummary.
+        source: see Source. max_tokens: the request's limit for the answer. send_thoughts: when to
+        make an event Thoughts. keep_thoughts: called at the end of a complete turn. keeps_answer:
+        remember the answer, so that another upstream can continue it. continues: see PromptSummary.
         """
         self._stats = TurnStats(started)
-        self._thoughts = ThoughtLog(tells=tells_thoughts, keep=keep_thoughts)
+        self._thoughts = ThoughtLog(send=send_thoughts, keep=keep_thoughts)
         self._phases = Phases(
             self._stats, reasoning, summarizer, self._thoughts, keeps_answer=keeps_answer
         )
@@ -111,37 +122,39 @@ class Turn:
 
         self.limit = ThinkingLimit()
         self.cut_after = 0
-        """The tokens after which the answer was cut or has broken off."""
+        """The number of tokens after which the answer was cut or has broken off."""
         self.thoughts_back = ""
-        """What the model is handed back to go on behind it, once its thinking was cut."""
-        self.said = ""
-        """The answer up to where the upstream has broken off; the model is handed it back."""
+        """The thoughts of the first answer, for the request for the second one."""
+        self.answer_back = ""
+        """The text of a first answer that has broken off, for the request for the second one."""
         self._shown_space = ""
-        """The white space behind that, or behind the thoughts if there is no answer."""
+        """White space at the end of the first answer, which `answer_back`, or `thoughts_back` if
+        there is no answer, does not have."""
         self._steady: SteadyState | None = None
         self._fast_frames = 0
-        """Frames that earlier steady states have read."""
+        """The number of frames that earlier steady states have read."""
         self._model = ""
         self._was_cut = False
+        """There is a second answer."""
         self.family = ""
-        """The family of the model that was called last."""
+        """The name of the family of the model that was called last."""
         self.fault: GatewayError | None = None
-        """What broke in the stream, until the turn fails or another upstream is called."""
+        """The error in the stream, until the turn fails or another upstream is called."""
         self.model_ran = False
         """The model has begun to think or to answer."""
         self.ended = False
         """The last event is out."""
         self.answer_bytes = 0
-        """What the model has said so far, reasoning included, in UTF-8."""
+        """The bytes of the model's output so far in UTF-8, reasoning included."""
         self._labelled = False
         """The upstream labels reasoning itself, so its content is the answer."""
         self._has_calls = False
         self._held_text: list[str] = []
-        """Text beside labelled reasoning that has not begun the answer: white space, and what had
-        been taken for reasoning."""
+        """Text beside labelled reasoning that does not begin the answer yet: white space, and text
+        that counted as reasoning before the first label."""
 
     def observation(self) -> Observation | None:
-        """What the turn showed of how its model marks reasoning; None: nothing to rely on."""
+        """Returns how the model has marked its reasoning; None: no reliable evidence."""
         if self._was_cut:
             return None
         if self._labelled:
@@ -151,7 +164,7 @@ class Turn:
         return self._text.observation(stopped=self._ending.stopped)
 
     def record(self) -> dict[str, Any]:
-        """The counts and times for the log line, and what unmarked text counted as; no text."""
+        """Returns the counts and times for the log line, and how unmarked text was read."""
         belief = self._text.belief
         return {
             "family": self.family,
@@ -162,19 +175,19 @@ class Turn:
         }
 
     def start(self, now: float) -> list[Event]:
-        """The first event, before the upstream is called."""
+        """Returns the first event. Called once, before or after the first :meth:`call`."""
         self._phases.now = now
         self._phases.prompt(self._prompt_summary, continues=self._continues)
         return self._phases.take_events()
 
     def call(self, upstream: str, model: str) -> None:
-        """This upstream is asked now; what an earlier one said is forgotten."""
+        """The relay calls this upstream now. The output of an earlier one is forgotten."""
         self._begin(self._source(upstream, model))
         self._model = model
         self._stats.usage = None
 
     def _begin(self, reading: Reading) -> None:
-        """An answer begins, which is read like this."""
+        """A new answer begins. reading: how to read it."""
         self._reader, self._text = reading.reader, reading.text
         self._thoughts.begin(reading.server, reading.wants_back)
         self.family = self._text.family.name
@@ -183,12 +196,15 @@ class Turn:
         self.fault = None
 
     def feed(self, lines: Sequence[bytes], now: float) -> list[Event]:
-        """Takes the lines of one read, without line ends."""
+        """Takes the lines of one read, without line ends; returns the events that are due."""
         self._take_parts(self._reader.feed(lines), now)
         return self.tick(now)
 
     def tick(self, now: float) -> list[Event]:
-        """Called now and then while nothing arrives: a line of the summary may be due."""
+        """Returns the events that are due, such as a line of the summary after a silent second.
+
+        The relay calls it about once a second while nothing arrives.
+        """
         phases = self._phases
         if now >= phases.line_due_at:
             phases.now = now
@@ -196,7 +212,7 @@ class Turn:
         return phases.take_events()
 
     def close(self, now: float) -> list[Event]:
-        """The upstream's body has ended, after the answer or before."""
+        """The upstream's body has ended, after the end of the answer or before it."""
         self._take_parts(self._reader.close(), now)
         if self._ending.finish_reason is not None:
             self._finish()
@@ -207,7 +223,7 @@ class Turn:
     def fail(self, error: GatewayError, now: float) -> list[Event]:
         """Ends the turn with an error, unless the model had already finished its answer.
 
-        A frame that is still incomplete counts if it can be read.
+        An incomplete frame at the end of the stream still counts if it can be read.
         """
         self._take_parts([p for p in self._reader.close() if not isinstance(p, Fault)], now)
         if self._ending.finish_reason is not None:
@@ -218,7 +234,7 @@ class Turn:
         return self._phases.take_events()
 
     def next_effect(self, now: float) -> Effect | None:
-        """What the relay should do for the turn now, if anything. The turn goes on without it."""
+        """Returns what the relay should do for the turn now; None: nothing."""
         limit = self.limit
         if limit.is_watched and self.can_cut and (why := limit.end(self.thought_tokens)):
             self._stats.mark("answer_forced_ms", now)
@@ -227,7 +243,7 @@ class Turn:
 
     @property
     def can_cut(self) -> bool:
-        """The model thinks, and is not about to stop: nothing that could be a marker is held."""
+        """The model thinks, and no text is held that may become the end marker of its thinking."""
         if self._phases.phase is not Phase.REASONING or self._ending.finish_reason is not None:
             return False
         if self.fault is not None:
@@ -243,18 +259,18 @@ class Turn:
 
     @property
     def thinks(self) -> bool:
-        """The model has begun to think, or has said nothing yet."""
+        """The model thinks, or has not written anything yet."""
         return self._phases.phase < Phase.OUTPUT
 
     @property
     def waits_for_answer(self) -> bool:
-        """The thinking was ended, and the answer has not begun."""
+        """The gateway has ended the thinking, and the answer has not begun."""
         return self.limit.why is not None and "first_output_ms" not in self._stats.ms
 
     def cut(self, now: float, *, is_prefill: bool) -> list[Event]:
-        """The thinking ends here. What the upstream still says of this answer must not be fed.
+        """The gateway cuts the thinking here. The rest of the upstream's stream must not be fed.
 
-        is_prefill: the model is handed its thoughts back, with a sentence that ends them.
+        is_prefill: the second request contains the thoughts, with a sentence that ends them.
         """
         self._phases.now = now
         self._was_cut = True
@@ -271,16 +287,16 @@ class Turn:
         return self._phases.take_events()
 
     def continue_with(self, upstream: str, model: str, *, is_prefill: bool) -> None:
-        """A second answer is asked for, in one of two ways; see core.continuation."""
+        """The relay asks for a second answer, with a prefill or from the start."""
         self._begin(continued(self._source(upstream, model), is_prefill=is_prefill))
         self._labelled = False
         self._stats.begin_second(is_prefill=is_prefill)
 
     @property
     def broken_in(self) -> BrokenIn | None:
-        """What another upstream can go on with, now that this one has broken off; None: nothing.
+        """The phase in which the answer can be continued after a break; None: it can't.
 
-        A tool call that was begun is never continued.
+        A tool call that has begun is never continued.
         """
         phases = self._phases
         is_open = self.model_ran and not self.ended and self._ending.finish_reason is None
@@ -292,7 +308,7 @@ class Turn:
         return "thinking" if phases.phase is Phase.REASONING and in_thought else None
 
     def break_off(self, now: float) -> list[Event]:
-        """The upstream has broken off. What was held back of its answer comes out."""
+        """The upstream has broken off. Returns the events of the text that was held back."""
         phases = self._phases
         phases.now = now
         self.fault = None
@@ -301,25 +317,26 @@ class Turn:
         if not (self._labelled and phases.phase < Phase.OUTPUT):
             self._close_text(stopped=False)
         self._was_cut = True
-        thoughts, said = self.thoughts_back or self._thoughts.whole(), "".join(phases.answer or ())
-        last = said or thoughts
+        thoughts = self.thoughts_back or self._thoughts.whole()
+        answer = "".join(phases.answer or ())
+        last = answer or thoughts
         self._shown_space = last[len(last.rstrip()) :]
-        self.thoughts_back, self.said = thoughts.strip(), said.rstrip()
+        self.thoughts_back, self.answer_back = thoughts.strip(), answer.rstrip()
         tokens = self._stats.tokens()
         self.cut_after = tokens.reasoning + tokens.output
         self._stats.cut(tokens.reasoning, tokens.output)
         return phases.take_events()
 
     def take_over(self, upstream: str, model: str, broken_in: BrokenIn) -> None:
-        """This upstream is asked to go on; see core.continuation."""
+        """The relay asks this upstream to continue where the other has broken off."""
         self._begin(taken_over(self._source(upstream, model), broken_in, self._shown_space))
-        # No marker counts in the middle of an answer. Servers that go on with thoughts label them.
+        # In the middle of an answer, markers are text. Servers that continue thoughts label them.
         self._labelled = self._labelled or broken_in == "answer"
         self._stats.begin_second(is_prefill=True)
 
     @property
     def thought_tokens(self) -> int:
-        """The tokens of the thinking so far, counted by its frames or estimated."""
+        """The estimated tokens of the thinking so far."""
         frames = self._reader.frames + self._fast_frames
         frames += self._steady.frames if self._steady is not None else 0
         return count_tokens(frames, self._stats.reasoning_bytes)
@@ -331,9 +348,9 @@ class Turn:
         return self._phases.take_events()
 
     def steady_state(self) -> SteadyState | None:
-        """How the next text can skip the parse; None when it has to be parsed.
+        """Returns how to read the next text without a parse; None if it has to be parsed.
 
-        It holds until `feed`, `close`, `call` or `fail` is called.
+        The result is valid until the next call of `feed`, `close`, `call` or `fail`.
         """
         if self._steady is not None:
             self._fast_frames += self._steady.frames
@@ -351,7 +368,7 @@ class Turn:
         return self._steady
 
     def feed_text(self, text: str, now: float) -> list[Event]:
-        """Takes a text that the steady state has read: it is what the text before it was."""
+        """Takes a text that the steady state has read. It has the kind of the text before."""
         text_bytes = size(text)
         self.answer_bytes += text_bytes
         phases = self._phases
@@ -367,7 +384,7 @@ class Turn:
         return [OutputDelta(text)]
 
     def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[SegmentKind, MarkerFree]:
-        """What a text of this part is, and which texts are sure to be that."""
+        """Returns the kind of a text in this type of part, and the texts that surely have it."""
         if part is Reasoning:
             return SegmentKind.REASONING, ANY_TEXT
         if self._labelled:
@@ -400,7 +417,7 @@ class Turn:
                 self.answer_bytes += size(text)
                 if not self._labelled:
                     self.model_ran = self._labelled = True
-                    # Text before it was the answer, whatever it was shown as.
+                    # Text before the first label was the answer, even if it was shown as reasoning.
                     self._held_text.append(self._text.splitter.take_unconfirmed())
                 self._thoughts.field = self._reader.reasoning_field
                 self._phases.take_reasoning(text)
@@ -449,7 +466,7 @@ class Turn:
             self._phases.begin_output()
         hides_trace = self._phases.thinking and not self._phases.shows_trace
         if "logprobs" in extra.choice and hides_trace:
-            return  # the logprobs would spell out the trace
+            return  # the logprobs contain the tokens of the trace
         self._phases.add(extra)
 
     def _take_labelled_content(self, text: str) -> None:
@@ -460,7 +477,7 @@ class Turn:
             self._phases.take_output(self._take_held() + text)
 
     def _take_held(self) -> str:
-        """What was held back of a text that turned out to have no markers."""
+        """Returns all held text, once it is known that the text has no markers."""
         held = "".join([self._text.splitter.release(), *self._held_text])
         self._held_text.clear()
         return held
@@ -475,7 +492,7 @@ class Turn:
             self._phases.take_output(text)
 
     def _close_text(self, *, stopped: bool) -> None:
-        """No more text comes, or none that belongs to the text so far."""
+        """The text so far is complete: takes what the splitter holds back."""
         if self._labelled:
             self._phases.take_output(self._take_held())
             return
@@ -508,7 +525,7 @@ class Turn:
 
 
 def _call_bytes(call: Mapping[str, Any]) -> int:
-    """The bytes that the model wrote in this piece of a tool call."""
+    """Returns the bytes that the model wrote in this piece of a tool call."""
     function = call.get("function")
     written = function.values() if isinstance(function, Mapping) else ()
     return sum(size(text) for text in written if isinstance(text, str))

@@ -110,7 +110,7 @@ class ThinkingControl:
         kind, body = self._unlimited(run)
         self._arm(run, kind)
         limits = answer_limits(body, turn.cut_after, reserves=False)
-        return taken_over_body(kind, body, turn.thoughts_back, turn.said, limits)
+        return taken_over_body(kind, body, turn.thoughts_back, turn.answer_back, limits)
 
     def can_replace_thoughts(self, run: Run) -> bool:
         """Whether the leased upstream may have refused the request because thoughts are gone."""

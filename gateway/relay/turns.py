@@ -112,7 +112,7 @@ class TurnFactory:
             reasoning=options.reasoning,
             source=source,
             max_tokens=_max_tokens(request.body),
-            tells_thoughts=request.seals_thoughts,
+            send_thoughts=request.seals_thoughts,
             keeps_answer=self._keeps_answers,
             keep_thoughts=keep,
             summarizer=self._summarizers.make(

@@ -189,12 +189,12 @@ def test_a_seal_keeps_all_that_it_is_given() -> None:
 
 
 def test_only_the_end_of_long_thoughts_is_kept() -> None:
-    log = ThoughtLog(tells="always")
+    log = ThoughtLog(send="always")
     log.add("b" + "a" * MAX_THOUGHT_CHARS)
-    record = log.take_untold()
+    record = log.take_unsent()
     assert record is not None
     assert record.text == "a" * MAX_THOUGHT_CHARS
-    assert log.take_untold() is None
+    assert log.take_unsent() is None
 
 
 SIGNED_CALL = {**CALL, "extra_content": {"google": {"thought_signature": "c2ln"}}}

@@ -1,6 +1,14 @@
-"""How each model family marks its reasoning. The families are rows of one table, FAMILIES.
+"""The markers with which each model family separates reasoning and answer. Table FAMILIES.
 
-:class:`Families` finds the family of a model and makes a splitter for its answer.
+The modules, from the data to its use:
+
+    table      FAMILIES: the models and markers of each family
+    grammar    what a family's markup is to the splitter: a table of states
+    family     builds the grammar from a row of the table (harmony has its own)
+    splitter   splits a text, cut anywhere, into reasoning and answer
+    evidence   decides what a text without markers is
+
+:class:`Families` finds the family of a model, and :class:`TextReading` reads one of its answers.
 """
 
 from collections.abc import Mapping
@@ -33,20 +41,20 @@ __all__ = [
 _NO_BODY: Mapping[str, Any] = {}
 _MAX_CACHED = 1000
 _MAX_CACHED_CHARS = 200
-"""Longer names are looked up each time: clients choose them, and they would fill the cache."""
+"""Longer names are not cached: clients choose the names, and could fill the memory."""
 
 
 class TextReading:
-    """How the text of one answer is read: a splitter, and the belief that it begins with."""
+    """Reads the text of one answer: a splitter, with a belief about text without markers."""
 
     def __init__(self, family: Family, belief: Belief, *, json_answer: bool = False) -> None:
         self.family = family
         self.belief = belief
-        """What a text without markers counts as. Evidence in the answer may change it."""
+        """The kind of a text without markers. Evidence in the answer may change it."""
         self.splitter = family.splitter(belief.starts_inside, json_answer=json_answer)
 
     def take_label(self) -> list[Segment]:
-        """The answer has an empty label. Returns what the text so far is now."""
+        """The answer has an empty label. Returns the text so far again if its kind has changed."""
         belief = self.belief.with_label()
         if belief == self.belief or not self.splitter.can_restart:
             return []
@@ -56,20 +64,23 @@ class TextReading:
     def close(
         self, *, stopped: bool, stop_sequence: str | None, usage: Mapping[str, Any] | None
     ) -> list[Segment]:
-        """Ends the text; see :meth:`.evidence.Belief.unmarked_is_answer`."""
+        """Ends the text: returns its last segments.
+
+        stopped, stop_sequence, usage: see :meth:`.evidence.Belief.unmarked_is_answer`.
+        """
         return self.splitter.close(
             unmarked_is_answer=self._unmarked_is_answer(stopped, stop_sequence, usage)
         )
 
     def waits_for_usage(self, *, stopped: bool, stop_sequence: str | None) -> bool:
-        """The usage may still show that the text, which has ended, was the answer."""
+        """Whether the usage, which comes later, may show that the ended text was the answer."""
         splitter = self.splitter
         return splitter.is_unconfirmed and not self._unmarked_is_answer(
             stopped, stop_sequence, None
         )
 
     def observation(self, *, stopped: bool) -> Observation | None:
-        """What the text showed; None: nothing that says more of the next turn.
+        """Returns how the model has marked its reasoning; None: the text is no reliable evidence.
 
         stopped: the model ended the answer by itself.
         """
@@ -92,7 +103,7 @@ class TextReading:
 
 
 class Families:
-    """Finds a model's family: first in the operator's [[models]] entries, then in the table."""
+    """Finds the family of a model: first in the operator's [[models]], then in the table."""
 
     def __init__(self, config: Config) -> None:
         """Raises ConfigError if a [[models]] entry names an unknown family."""
@@ -105,11 +116,11 @@ class Families:
         if config.reasoning_start and config.reasoning_end:
             self._global_blocks = (Block((config.reasoning_start,), (config.reasoning_end,)),)
         self.turns = Turns()
-        """What earlier turns showed."""
+        """The observations of earlier turns."""
         self._find_cached = lru_cache(_MAX_CACHED)(self._find)
 
     def find(self, model: str) -> Family:
-        """The family of a model. Any form of its name will do: with a path, a size, a tag."""
+        """Returns the family of a model, by any form of its name: with a path, a size, a tag."""
         find = self._find_cached if len(model) <= _MAX_CACHED_CHARS else self._find
         return find(model)
 
@@ -120,9 +131,9 @@ class Families:
         body: Mapping[str, Any] = _NO_BODY,
         starts_inside: bool | None = None,
     ) -> TextReading:
-        """How to read one answer.
+        """Returns how to read one answer.
 
-        starts_inside: the client's own option.
+        model: its name on the upstream. body: the request. starts_inside: the client's own option.
         """
         belief = self.belief(upstream, model, body, starts_inside)
         return TextReading(self.find(model), belief, json_answer=asks_for_json(body))
@@ -134,7 +145,7 @@ class Families:
         body: Mapping[str, Any] = _NO_BODY,
         starts_inside: bool | None = None,
     ) -> Belief:
-        """What a text without markers counts as; :mod:`.evidence` says what decides it."""
+        """Returns the kind of a text without markers; :mod:`.evidence` explains the decision."""
         family = self.find(model)
         return decide(
             option=starts_inside,
@@ -181,6 +192,6 @@ def _family_of(entry: ModelConfig, setting: str) -> Family:
     if entry.start and entry.end:
         family = Family(family.name, (), (Block(entry.start, entry.end),), phrases=family.phrases)
     if entry.starts_inside is not None:
-        # The operator knows the server: what it says of the template holds for every answer.
+        # The operator knows the server, so the entry holds for every answer.
         family = replace(family, starts_inside=entry.starts_inside, always_thinks=("*",))
     return family

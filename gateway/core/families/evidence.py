@@ -4,29 +4,29 @@ Where a chat template opens the reasoning, the model's text begins inside it and
 marker; the text alone does not show it. The gateway decides by evidence, the strongest first:
 
 1. the client's own option `starts_inside`;
-2. the request turns thinking off, or asks the server to leave it out: the answer;
+2. the request turns thinking off, or asks the server to hide it: the answer;
 3. earlier turns of this model on this upstream (:class:`Turns`);
 4. the request asks the server to label the reasoning: the answer;
 5. the family: its template opens the reasoning always, or unless it is switched off, or never;
-6. in the answer itself: a label, even an empty one, and `reasoning_tokens` in the usage.
+6. the answer itself: a label, even an empty one, and `reasoning_tokens` in the usage.
 
-One answer proves little: a user can have a model write any marker. So turns count only in a row,
-and the first one that contradicts them ends what they showed.
+One answer proves little: a user can make a model write any marker. So only several turns in a row
+count, and the first turn that contradicts them cancels their evidence.
 """
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 CountsAs = Literal["reasoning", "answer", "undecided"]
-"""What a text without markers is. `undecided` is shown as reasoning, and is the answer in the
-end if no marker has come."""
+"""The kind of a text without markers. `undecided` is shown as reasoning; if no marker comes until
+the end, it is the answer."""
 
 Why = Literal["request", "thinking off", "hidden", "labels asked for", "labels", "turns", "family"]
 """The evidence that decided."""
 
 Observation = Literal["labelled", "unopened end", "unmarked", "marked"]
-"""What a whole turn showed: labelled reasoning; an end marker without a start; no marker at all;
-a start marker."""
+"""The evidence in a complete turn: labelled reasoning; an end marker without a start; no marker at
+all; a start marker."""
 
 TURNS_IN_A_ROW = 3
 """Turns that have to agree before they count."""
@@ -35,7 +35,7 @@ _MAX_MODELS = 1000
 
 
 class Belief(NamedTuple):
-    """What a text without markers counts as, and why."""
+    """The kind of a text without markers, and the evidence for it."""
 
     counts_as: CountsAs
     why: Why
@@ -46,16 +46,17 @@ class Belief(NamedTuple):
         return self.counts_as != "answer"
 
     def with_label(self) -> "Belief":
-        """The belief after a delta with an empty label, as servers send that label reasoning.
+        """Returns the belief after a delta with an empty label, which servers that label reasoning
+        send.
 
-        It decides only what was undecided: some servers send the field without ever filling it.
+        The label only decides an undecided belief: some servers always send an empty field.
         """
         return Belief("answer", "labels") if self.counts_as == "undecided" else self
 
     def unmarked_is_answer(
         self, *, stopped: bool, stop_sequence: str | None, usage: Mapping[str, Any] | None
     ) -> bool:
-        """Whether a text that has ended without any marker was the answer.
+        """Returns whether a text that has ended without any marker was the answer.
 
         stopped: the model ended the text by itself. stop_sequence: one of the request's stop
         sequences ended it, as happens in thoughts. usage: None while it is unknown.
@@ -66,17 +67,17 @@ class Belief(NamedTuple):
 
 
 class Turns:
-    """What earlier turns showed of each model on each upstream, in this worker."""
+    """The observations of this worker's earlier turns, for each model on each upstream."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], tuple[Observation, int]] = {}  # in order of insertion
 
     def note(self, upstream: str, model: str, observation: Observation) -> bool:
-        """Notes what a turn showed; True if the model is now known to start inside."""
+        """Adds an observation. Returns True if the model is now known to start inside."""
         key = (upstream, model)
         last, times = self._seen.get(key, (observation, 0))
         if last == "labelled" and observation == "unmarked":
-            return False  # a server that labels says nothing when the model does not think
+            return False  # a server that labels sends no label if the model does not think
         times = times + 1 if last == observation else 1
         if key not in self._seen and len(self._seen) >= _MAX_MODELS:
             self._seen.pop(next(iter(self._seen)))
@@ -84,7 +85,7 @@ class Turns:
         return observation == "unopened end" and times == TURNS_IN_A_ROW
 
     def shown(self, upstream: str, model: str) -> Observation | None:
-        """What the last turns showed, if it was enough to count."""
+        """Returns the observation of the last turns, if there were enough of them; else None."""
         seen = self._seen.get((upstream, model))
         if seen is None:
             return None
@@ -102,10 +103,10 @@ def decide(
     opened: bool,
     always: bool,
 ) -> Belief:
-    """The belief with which an answer begins.
+    """Returns the belief at the beginning of an answer.
 
-    option: the client's `starts_inside`. shown: what earlier turns showed. opened: the family's
-    template opens the reasoning. always: the model has no switch for thinking.
+    option: the client's `starts_inside`. shown: the observation of earlier turns. opened: the
+    family's template opens the reasoning. always: the model has no switch for thinking.
     """
     if option is not None:
         return Belief("reasoning" if option else "answer", "request")
@@ -128,11 +129,12 @@ def decide(
 
 
 def shows_other_turns(observation: Observation, body: Mapping[str, Any]) -> bool:
-    """Whether what a turn showed is true of other requests to the same model as well.
+    """Returns whether the observation of a turn also holds for other requests to the same model.
 
-    It is not where the request itself has shaped the text: by a switch for the reasoning, a stop
-    sequence, a grammar, or the beginning of the answer. Else the requests of one user would decide
-    how the answers to all others are read. A label is true of all, unless it was asked for.
+    It does not if the request itself has shaped the text: by a switch for the reasoning, a stop
+    sequence, a grammar, or the beginning of the answer. Otherwise the requests of one user would
+    decide how the answers to all others are read. A label holds for all, unless the request asked
+    for it.
     """
     switch = read_switch(body)
     if observation == "labelled":
@@ -148,10 +150,10 @@ Switch = Literal["thinking off", "hidden", "labels asked for", "unlabelled"]
 
 
 def read_switch(body: Mapping[str, Any]) -> Switch | None:
-    """What a request says of the reasoning, in any of the ways that servers know.
+    """Returns a request's switch for the reasoning, in any spelling; None: it has none.
 
-    thinking off: the model is told not to think. hidden: the server leaves the thoughts out.
-    labels asked for, unlabelled: the server is told to label the thoughts, or not to.
+    thinking off: the model must not think. hidden: the server must leave the thoughts out. labels
+    asked for, unlabelled: the server must label the thoughts, or must not.
     """
     if _turns_thinking_off(body):
         return "thinking off"
@@ -214,7 +216,7 @@ CONSTRAINTS = frozenset({"response_format", *_JSON_SCHEMAS, *_GRAMMARS})
 
 
 def asks_for_json(body: Mapping[str, Any]) -> bool:
-    """Whether the answer has to be JSON: then a text that begins like JSON is the answer."""
+    """Returns whether the answer has to be JSON; then a text like JSON is the answer."""
     named = _mapping(body.get("response_format")).get("type") in _FORMATS
     return named or any(body.get(name) for name in _JSON_SCHEMAS)
 

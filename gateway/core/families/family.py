@@ -40,11 +40,11 @@ def tag(name: str) -> Block:
 # Hashed by identity: hashing all fields at each lookup in the cache of _grammar would be slow.
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """One family. The defaults are what most families have.
+    """One family. The defaults suit most families.
 
     By default markers are ordinary text, such as tags. They count only where reasoning can begin:
-    at the head, and directly behind another block. Further down they are part of the answer, which
-    may well talk about `<think>`.
+    at the head, and directly after another block. Anywhere else they are part of the answer, which
+    may be about `<think>` itself.
     """
 
     name: str
@@ -53,42 +53,44 @@ class Family:
     blocks: tuple[Block, ...] = ()
     """The blocks of reasoning."""
     general: tuple[Block, ...] = ()
-    """Blocks that other families write. They count at the head, and only with their start marker:
-    some servers rewrite a model's markers."""
+    """Blocks of other families, because some servers rewrite a model's markers. They count at the
+    head, and only with their start marker."""
     starts_inside: bool = False
-    """The chat template opens the first block, so the model's text begins inside it; with models
-    that can be told not to think, only while they think."""
+    """The chat template opens the first block, so the model's text begins inside it. If the model
+    has a switch for thinking, the template does so only while it is on."""
     always_thinks: tuple[str, ...] = ()
-    """Globs of those of its models that can't be told not to think."""
+    """Globs over the names of the family's models without a switch for thinking."""
     tools: tuple[str, ...] = ()
     """Markers that begin a tool call. They end the reasoning and stay in the text."""
     wrappers: tuple[Block, ...] = ()
-    """Blocks that may enclose the answer. Of one without a start, only the end is removed."""
+    """Blocks that may enclose the answer. A block without a start marker only removes its end
+    marker."""
     anywhere: bool = False
-    """The markers are special tokens: they count wherever they stand, any number of times."""
+    """The markers are special tokens: they count anywhere in the text, any number of times."""
     preface: bool = False
     """Text may precede the first block; it belongs to the answer."""
     phrases: bool = False
-    """The markers are phrases of the text itself, so they stay in it."""
+    """The markers are phrases of the model's text, so they stay in it."""
     note: str = ""
     """A remark for the table in docs/models.md."""
     grammar: Callable[["Family", bool], Grammar] | None = None
     """Builds the grammar, for families whose markup is more than blocks."""
 
     def splitter(self, starts_inside: bool | None = None, *, json_answer: bool = False) -> Splitter:
-        """A splitter for one text. starts_inside: None stands for the family's default.
+        """Returns a splitter for one text.
 
-        json_answer: the answer is JSON, so a text that begins like JSON is the answer.
+        starts_inside: None: the family's default. json_answer: the answer is JSON, so a text that
+        begins like JSON is the answer.
         """
         return Splitter(self.grammar_of(starts_inside, json_answer=json_answer))
 
     def grammar_of(self, starts_inside: bool | None, *, json_answer: bool = False) -> Grammar:
-        """The grammar of such a splitter."""
+        """Returns the grammar of such a splitter."""
         inside = self.starts_inside if starts_inside is None else starts_inside
         return _grammar(self, inside, json_answer and inside)
 
     def thinks_always(self, model: str) -> bool:
-        """Whether a model of this family, by its plain name, can't be told not to think."""
+        """Whether a model of this family has no switch for thinking. model: its plain name."""
         return any(fnmatchcase(model, glob) for glob in self.always_thinks)
 
 
@@ -150,8 +152,8 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
     calls = dict.fromkeys(family.tools, Exit("tool call", MarkerHandling.KEEP_IN_NEW_TEXT))
     unopened_ends = dict.fromkeys(ends, Exit("answer", unopened_end=True))
     ends_of_template = dict.fromkeys(ends, Exit("after block", unopened_end=True))
-    # A special token is never text. One that opens a block also ends whatever precedes it, and an
-    # end marker without a start is dropped.
+    # A special token is never text. If it opens a block, it also ends the block before it. An end
+    # marker without a start is dropped.
     tokens = opens | calls if family.anywhere else {}
     stray_ends = dict.fromkeys(ends, Exit("answer")) if family.anywhere else {}
 
@@ -181,10 +183,10 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
 
 
 def _markers_of_bare_answer(family: Family, opens: dict[str, Exit]) -> dict[str, Exit]:
-    """Quotes, and the markers that open a block.
+    """Returns the exits at quotes, and at the markers that open a block.
 
-    Behind an opening marker that is text, an end marker is text too, so the answer goes on in the
-    state without markers. Only with `preface` does the opening marker open its block.
+    After an opening marker that is text, an end marker is text too. So the answer continues in the
+    state without markers. Only with `preface`, the opening marker opens its block.
     """
     quotes = {
         quote: Exit(f"quotation {quote}", MarkerHandling.KEEP_IN_OLD_TEXT) for quote in _QUOTES
@@ -194,7 +196,7 @@ def _markers_of_bare_answer(family: Family, opens: dict[str, Exit]) -> dict[str,
 
 
 def _phrase_grammar(family: Family, inside: bool) -> Grammar:
-    """One block between phrases, which stay in the text. An end counts behind white space only."""
+    """One block between phrases, which stay in the text. White space comes before an end."""
     [block] = family.blocks
     end = Exit("answer", MarkerHandling.KEEP_IN_NEW_TEXT)
     ends = {space + phrase: end for phrase in block.end for space in " \n"}

@@ -1,11 +1,11 @@
-"""The grammars of the splitter: how a text is marked, as a table of named states.
+"""The grammars of the splitter: the markup of a text as a table of named states.
 
 There are two types of states:
 
 - A :class:`Text` emits text of one kind, reasoning or answer, until one of its markers occurs.
-- A :class:`Gate` emits nothing. It looks only at the front of what comes next, behind optional
-  white space. If one of its markers stands there, the gate follows it; if not, it passes the text
-  on to the state `otherwise`.
+- A :class:`Gate` emits nothing. It looks only at the front of the text, after optional white space.
+  If one of its markers is there, the gate takes the marker's exit. If not, it passes the text on to
+  the state `otherwise`.
 
 Each marker leads to an :class:`Exit`: the next state, and what happens to the marker's own text.
 A model that writes `<think>…</think>` before its answer has this grammar:
@@ -36,14 +36,14 @@ _SPACE = re.compile(r"\s*")
 
 
 class SegmentKind(Enum):
-    """What a piece of text is."""
+    """The kind of a piece of text."""
 
     REASONING = auto()
     ANSWER = auto()
     MARKUP = auto()
     """Neither. It is dropped, so no segment that a splitter returns is of this kind."""
     RECLASSIFIED = auto()
-    """The whole text so far again: it was emitted as reasoning, and it is the answer."""
+    """The whole text so far, again: it was emitted as reasoning, but is the answer."""
 
 
 class Segment(NamedTuple):
@@ -54,10 +54,10 @@ class Segment(NamedTuple):
 
 
 class MarkerHandling(Enum):
-    """What happens to a marker's own text."""
+    """The handling of a marker's own text."""
 
     DROP = auto()
-    """It is left out, with the newlines beside it, which count as layout."""
+    """It is dropped, with the newlines beside it, which count as layout."""
     KEEP_IN_OLD_TEXT = auto()
     """It stays at the end of the text before it, as a backtick in an answer does."""
     KEEP_IN_NEW_TEXT = auto()
@@ -65,7 +65,7 @@ class MarkerHandling(Enum):
 
 
 class Exit(NamedTuple):
-    """Where a marker leads."""
+    """The effect of a marker."""
 
     to: str
     """The name of the next state."""
@@ -77,7 +77,7 @@ class Exit(NamedTuple):
 
 
 class MarkerFree(NamedTuple):
-    """The texts that no marker can touch: they pass through a state as they are."""
+    """The texts that can contain no marker and no piece of one: they pass a state unchanged."""
 
     includes: Callable[[str], object]
     """Truthy for such a text."""
@@ -96,7 +96,7 @@ ANY_TEXT = MarkerFree(bool, _json_ascii_without(()))
 
 
 class Step(NamedTuple):
-    """What a state does with a text, from a given position on."""
+    """The result of a state's look at a text, from a given position on."""
 
     end: int
     """The state emits the text up to here."""
@@ -119,7 +119,7 @@ class Text:
     def is_marker_free(self, text: str) -> bool:
         """Whether the text passes unchanged: it has no newline and no marker's first character.
 
-        Most pieces do, and this one look at them is enough.
+        This is true for most pieces, and no other check of them is needed.
         """
         if self.kind is SegmentKind.MARKUP:
             return False
@@ -194,7 +194,7 @@ class Gate:
     exits: Mapping[str, Exit]
     """Marker → exit."""
     otherwise: str
-    """The next state if no marker stands there. It gets the white space too."""
+    """The next state if there is no marker at the front. It gets the white space too."""
 
     kind = SegmentKind.MARKUP
 
@@ -203,7 +203,7 @@ class Gate:
         return False
 
     def step(self, text: str, at: int, *, final: bool) -> Step:
-        """Follows a marker, waits for the rest of one, or leaves for `otherwise`."""
+        """Takes a marker's exit, waits for the rest of a marker, or goes to `otherwise`."""
         front = _SPACE.match(text, at).end()  # type: ignore[union-attr]
         if front - at <= MAX_HELD_SPACE:
             if not final and text[front:] in self._prefixes:
@@ -235,11 +235,12 @@ class Grammar:
     starts_inside: bool = False
     """The text begins inside the reasoning, so newlines at its head are dropped."""
     unconfirmed: bool = False
-    """That the text begins with reasoning is an assumption until a marker confirms it."""
+    """The text is only assumed to begin with reasoning, until a marker confirms it."""
 
 
 def _any_of(markers: Iterable[str]) -> re.Pattern[str]:
-    """Matches any of the markers, the longest first. They are literals, so it takes linear time."""
+    """Returns a pattern for any of the markers, the longest first. It takes linear time, because
+    the markers are literals."""
     return re.compile("|".join(map(re.escape, sorted(markers, key=len, reverse=True))))
 
 
@@ -248,6 +249,6 @@ def _proper_prefixes(markers: Iterable[str]) -> frozenset[str]:
 
 
 def _before_newlines(text: str, at: int, end: int) -> int:
-    """Where the newlines begin that directly precede `end`."""
+    """Returns the position at which the newlines directly before `end` begin."""
     start = max(at, end - MAX_HELD_NEWLINES)
     return start + len(text[start:end].rstrip("\r\n"))

@@ -36,7 +36,7 @@ _MESSAGE_ENDS = {
     "<|start|>assistant": Exit("between"),
     "<|start|>assistant to=": _CALL,
 }
-"""A channel's name alone ends no message, because reasoning may mention it."""
+"""The name of a channel alone does not end a message, because reasoning may contain it."""
 _CHANNELS = {
     "<|channel|>analysis": Exit("analysis header"),
     "<|channel|>final": Exit("final header"),
@@ -61,7 +61,7 @@ _STRIPPED = {
 
 
 def harmony(family: "Family", inside: bool) -> Grammar:
-    """The grammar. Anything else in a header is markup, and so is a header that is cut off.
+    """Returns the grammar. Other text in a header is markup, and so is an incomplete header.
 
     inside: the prompt ended in the middle of an analysis message.
     """

@@ -1,7 +1,8 @@
-"""Which models want what they thought back with the conversation, and what of it.
+"""The models that want their thoughts back with the conversation, and in which form.
 
-DeepSeek, Kimi and Gemini 3 refuse a conversation in which they called a tool and it is missing; GLM
-and MiniMax get worse without it. Google's API takes no reasoning, only the signatures of the calls.
+DeepSeek, Kimi and Gemini 3 refuse a conversation in which they called a tool and their thoughts are
+missing. GLM and MiniMax answer worse without them. Google's API takes no reasoning, only the
+signatures of the calls.
 """
 
 from fnmatch import fnmatchcase
@@ -17,7 +18,10 @@ _SIGNATURES = ("gemini*",)
 
 
 def reasoning_back(model: str) -> ThoughtStyle | None:
-    """Returns what a model wants back, by any form of its name; None: nothing."""
+    """Returns the form in which a model wants its thoughts back; None: it does not.
+
+    model: any form of its name.
+    """
     name = plain_name(model)
     if any(fnmatchcase(name, glob) for glob in _TEXT):
         return "text"

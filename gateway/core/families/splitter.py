@@ -1,7 +1,7 @@
-"""Splits a model's text into reasoning and answer, however the stream cuts it.
+"""Splits a model's text into reasoning and answer, at any cuts of the stream.
 
 :class:`Splitter` walks the table of states of a :class:`.grammar.Grammar`. With the grammar of the
-example there, fed with four pieces, it gives:
+example there, four pieces give:
 
     piece            state after it    segments
     "\\n<thi"         head              none: this may become "<think>"
@@ -9,9 +9,11 @@ example there, fed with four pieces, it gives:
     "\\n</think>\\n"   answer            none: newlines beside a marker are layout
     "No <think>."    answer            ANSWER "No <think>.", for this state has no markers
 
-Two promises hold for every grammar. The cuts do not matter: any pieces of the same text give the
-same result. And no text is lost: the segments together are the text without dropped markup and the
-white space beside it that counts as layout.
+Two promises hold for every grammar:
+
+- The cuts do not matter: any pieces of the same text give the same result.
+- No text is lost: the segments together are the text without the dropped markup, and without the
+  white space beside it that counts as layout.
 """
 
 import re
@@ -39,20 +41,20 @@ class Splitter:
         self._unconfirmed: list[str] | None = [] if grammar.unconfirmed else None
         self._has_reasoning = False
         self._seam: str | None = None
-        """Newlines dropped before an end marker. They are content if a start marker follows it
-        directly: some servers wrap each chunk of the reasoning in tags of its own."""
+        """Newlines that were dropped before an end marker. They are content if a start marker
+        follows directly: some servers put separate tags around each chunk of the reasoning."""
         self._dropped_end = ""
-        """An end marker without a start, and newlines, that no text has followed. If none does,
-        the marker ended nothing, so it is text."""
+        """An end marker without a start, with the newlines after it. If no text follows, the marker
+        has ended nothing, and is text."""
         self.saw_unopened_end = False
-        """An end marker came without a start: the chat template had opened the reasoning."""
+        """There was an end marker without a start: the chat template had opened the reasoning."""
         self.saw_start = False
-        """A start marker opened the reasoning."""
+        """There was a start marker of the reasoning."""
         self.saw_weak_marker = False
-        """Something came that may be a marker or a word of the text."""
+        """There was a marker that may also be a word of the text."""
 
     def feed(self, text: str) -> list[Segment]:
-        """Takes the next piece and returns what is certain by now."""
+        """Takes the next piece; returns the segments that are certain by now."""
         if not text:
             return []
         if self._unconfirmed is not None:
@@ -72,24 +74,24 @@ class Splitter:
 
     @property
     def is_in_reasoning(self) -> bool:
-        """The text so far ends in reasoning, and not in what may become a marker."""
+        """The text so far ends in reasoning, and nothing at its end may become a marker."""
         return self._state.kind is SegmentKind.REASONING and not self._held.strip()
 
     @property
     def can_restart(self) -> bool:
-        """No marker has yet shown what the text is."""
+        """No marker has confirmed the kind of the text yet, so another grammar may read it."""
         return self._unconfirmed is not None
 
     @property
     def is_unconfirmed(self) -> bool:
-        """There is text, and no marker has yet shown what it is."""
+        """There is text, and no marker has confirmed its kind yet."""
         return bool(self._unconfirmed)
 
     def close(self, *, unmarked_is_answer: bool) -> list[Segment]:
-        """Ends the text and returns what was held back.
+        """Ends the text; returns the segments that were held back.
 
-        unmarked_is_answer: reasoning that no marker has confirmed was the answer. Then the one
-        segment returned is RECLASSIFIED and holds the whole text.
+        unmarked_is_answer: reasoning that no marker has confirmed was the answer. Then the result
+        is one segment RECLASSIFIED with the whole text.
         """
         segments = self._walk(self._held, final=True)
         if unmarked_is_answer and self._unconfirmed:
@@ -101,9 +103,9 @@ class Splitter:
         return segments
 
     def restart(self, grammar: Grammar) -> list[Segment]:
-        """Goes on with another grammar, as far as no marker has confirmed the first.
+        """Reads the text again with another grammar, if no marker has confirmed the first one.
 
-        Returns what the text so far is by the new one: RECLASSIFIED where it was emitted already.
+        Returns the segments of the text so far. They are RECLASSIFIED if it was emitted already.
         """
         if self._unconfirmed is None:
             return []
@@ -119,14 +121,14 @@ class Splitter:
         return [Segment(SegmentKind.RECLASSIFIED, text) for _, text in segments]
 
     def take_unconfirmed(self) -> str:
-        """Returns the whole text so far, if no marker has shown what it is, and forgets it."""
+        """Returns the whole text so far if no marker has confirmed its kind, and forgets it."""
         text = "".join(self._unconfirmed or ())
         if text:
             self._unconfirmed, self._held = None, ""
         return text
 
     def release(self) -> str:
-        """Returns the held text unsplit, for when it turns out that the text has no markers."""
+        """Returns the held text unsplit, once it is known that the text has no markers."""
         held, self._held = self._held, ""
         return held
 

@@ -39,8 +39,8 @@ def test_an_answer_that_is_continued_at_any_byte_is_the_whole_answer(
     assert isinstance(turn.fault, UpstreamBroke)
     assert turn.broken_in == "answer"
     events += turn.break_off(2)
-    assert (turn.thoughts_back, turn.said) == (THOUGHT, ANSWER[:at].rstrip())
-    at = len(turn.said) if turn.said else 0
+    assert (turn.thoughts_back, turn.answer_back) == (THOUGHT, ANSWER[:at].rstrip())
+    at = len(turn.answer_back) if turn.answer_back else 0
     turn.take_over("other", "any", "answer")
     for frame in [*deltas(cut(ANSWER[at:], rest_by), field), FINISH, DONE]:
         events += turn.feed(lines(frame), 3)

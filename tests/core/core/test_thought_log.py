@@ -24,7 +24,7 @@ def encrypted(data: str, index: int) -> dict[str, Any]:
 
 
 def record_of(*reads: list[bytes]) -> Any:
-    reader, log = ChatReader(), ThoughtLog(tells="always")
+    reader, log = ChatReader(), ThoughtLog(send="always")
     for part in [part for read in reads for part in reader.feed(read)]:
         if isinstance(part, Signed):
             log.add_signed(part)

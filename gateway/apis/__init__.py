@@ -1,8 +1,8 @@
 """The client APIs: a request in, an answer out. One table, APIS.
 
-To add an API: a folder here with its request and its dialect, and one row in the table. Routes,
+To add an API, add a folder here with its request and its dialect, and one row to the table. Routes,
 refusals, the OpenAPI document, the page's list of formats and the contract tests follow from the
-row. No API knows an upstream, and none decides what happens in a turn: dialects only spell events.
+row. No API knows an upstream, and none has an effect on a turn: dialects only encode events.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,7 @@
-"""What every API is made of: one :class:`Api` row, its request, its dialects.
+"""The pieces of every API: one :class:`Api` row, its request, its dialects.
 
-A request becomes a :class:`ChatRequest`, whose body is what the upstream is sent. The events of the
-answer are spelled by a :class:`Dialect` as a stream, or collected by a
-:class:`NonStreamedAnswer`.
+A request becomes a :class:`ChatRequest`, whose body goes to the upstream. A :class:`Dialect`
+encodes the events of the answer as a stream, or a :class:`NonStreamedAnswer` collects them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
     from gateway.apis.kept import AnswerStore
 
 Keep = Literal["no", "ended", "detached", "background"]
-"""What becomes of a turn when its client leaves, and whether it can be read again.
+"""How long a turn goes on after its client has left, and when it can be read again.
 
-no          it ends with its client
-ended       it ends with its client; once it has ended, it can be read again
-detached    it goes on for a time in which a reader may come; it can be read at any time
+no          it ends when its client leaves, and can't be read again
+ended       it ends when its client leaves; after its end, it can be read again
+detached    it goes on for a limited time without a reader; it can be read at any time
 background  it goes on to its end; it can be read at any time
 """
 
@@ -43,9 +42,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A name of SUMMARIZERS, or `off`; None: the operator's choice."""
     starts_inside: bool | None = None
     thinking_budget: Annotated[int, Meta(ge=0)] | None = None
-    """Tokens that the model may think; 0: it is told not to think. None: what else sets it."""
+    """The tokens that the model may think; 0 turns thinking off. None: other members of the request
+    or the settings decide."""
     keep: bool | None = None
-    """The turn goes on without its client and can be read again; None: KEEP_STREAMS."""
+    """The turn goes on without its client and can be read again; None: KEEP_STREAMS decides."""
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,25 +59,25 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     include_usage: bool = False
     choices: int = 1
     thoughts: Mapping[int, ThoughtRecord] = {}
-    """Number of a message in `body` → what the model thought before it wrote the message."""
+    """Number of a message in `body` → the model's thoughts before it wrote the message."""
     shown: Mapping[int, Shown] = {}
-    """Number of a message in `body` → what the client was shown of it, and hands back."""
+    """Number of a message in `body` → the reasoning that the client was shown and sends back."""
     seals_thoughts: SendThoughts = "never"
-    """When the answer has what the model thinks, sealed."""
+    """When the answer contains the model's thoughts, sealed."""
     options: Options
     thinking_budget: int | None = None
-    """Tokens that the model may think, in whatever spelling the client gave them."""
+    """The tokens that the model may think, from any spelling of the budget; None: no limit."""
     body: dict[str, Any]
     """The chat completion request for the upstream; it has `messages`."""
     conversation: Sequence[Mapping[str, Any]] | None = None
-    """The messages with the roles that the client gave them, where those in `body` differ: there, a
-    later system message is the user's. The prompt summary is of these."""
+    """The messages with the client's own roles, if those in `body` differ: there, a later system
+    message has the role user. The prompt summary is made from these."""
     echo: Mapping[str, Any] = {}
-    """Members of the request that its dialect repeats or obeys in the answer."""
+    """Members of the request that its dialect needs for the answer."""
     prompt_tokens: int = 0
-    """An estimate, for dialects that report a count before the upstream has."""
+    """An estimate, for dialects that report a count before the upstream does."""
     keep: Keep = "no"
-    """What the API's own members say of it; `options.keep` may say more."""
+    """From the API's own members; `options.keep` may extend it."""
     input: list[Any] | None = None
     """See StreamInfo.input."""
 
@@ -96,16 +96,16 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadyAnswer(msgspec.Struct, frozen=True):
-    """The answer to a request that needs no run of the model, such as one that only loads it."""
+    """The answer to a request that does not run the model, such as one that only loads it."""
 
     model: str
-    """Must be served; "" for none."""
+    """The request is refused if this model is not served; "": there is no model to check."""
     body: Callable[[int], dict[str, Any]]
-    """The body of the answer, from the Unix time in seconds."""
+    """Takes the Unix time in seconds; returns the body of the answer."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the frames of one answer have in common."""
+    """The members that all frames of one answer have in common."""
 
     id: str
     """The stream's id; each dialect adds the prefix that its clients expect."""
@@ -115,7 +115,7 @@ class Answer(msgspec.Struct, frozen=True):
     request_id: str = ""
     reasoning: ReasoningMode = "summary"
     seal: Callable[[ThoughtRecord], str] | None = None
-    """Seals what the model thought, for the dialects that have a field for it."""
+    """Seals the model's thoughts, for dialects with a field for them; None: they are not sent."""
     include_usage: bool = False
     """The client asked for a usage chunk."""
     echo: Mapping[str, Any] = {}
@@ -125,54 +125,63 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class NonStreamedAnswer(Protocol):
-    """Collects the events of an answer that is not streamed; then it has an error or a body."""
+    """Collects the events of an answer that is not streamed."""
 
     error: ErrorInfo | None
+    """The error that ended the answer; None while there is none. After the last event, there is
+    either an error or a body."""
 
     def __init__(self, answer: Answer) -> None: ...
-    def add(self, events: Sequence[Event]) -> None: ...
-    def body(self) -> dict[str, Any]: ...
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Adds the next events."""
+
+    def body(self) -> dict[str, Any]:
+        """Returns the body of the complete answer."""
 
 
 class Dialect:
-    """The base of all dialects: spells the events of one answer as bytes."""
+    """The base of all dialects: encodes the events of one answer as bytes."""
 
     content_type: ClassVar[str] = "text/event-stream; charset=utf-8"
     refuses_with_event: ClassVar[bool] = False
-    """A refusal is an event as well, with the error's status."""
+    """The body of a refusal is an event too; its HTTP status is the error's."""
     not_json: ClassVar[str | None] = None
-    """The message for a body that is not JSON, where the format's contract words it."""
+    """The message for a body that is not JSON, if the format's contract fixes it."""
     waits_for_upstream: ClassVar[bool] = False
-    """Clients retry on an HTTP status, so the response waits for the upstream's."""
+    """The response waits for the upstream's status, because clients retry on an HTTP status."""
     cuts_after_error: ClassVar[bool] = False
-    """Some clients overlook an error in the stream, but none a body that is cut off: after an error
-    the connection is closed before the body's end."""
+    """After an error, the connection is closed before the end of the body: some clients overlook an
+    error in the stream, but none overlooks an incomplete body."""
     non_streamed: ClassVar[type[NonStreamedAnswer]]
-    """Collects the answer where the client wants no stream."""
+    """Collects the answer if the client does not ask for a stream."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
 
     def begin(self) -> bytes:
-        """The first bytes, before any event."""
+        """Returns the first bytes, before any event."""
         return b""
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
-        """The bytes of these events. `number` is the first one's in the stream, from 1."""
+        """Returns the bytes of these events.
+
+        number: the number of the first event in the stream, from 1.
+        """
         raise NotImplementedError
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
-        """The bytes for a silent stream; `elapsed_ms` since the request arrived."""
+        """Returns the bytes for a silent stream. elapsed_ms: since the request arrived."""
         return comment("ping")
 
     @classmethod
     def refuse(cls, error: ErrorInfo, request_id: str) -> tuple[str, str]:
-        """Content type and body of a refusal, before a stream has begun."""
+        """Returns the content type and the body of a refusal, before a stream has begun."""
         return "application/json", dumps(error.body())
 
 
 KEY_HEADERS = ("Authorization", "x-api-key")
-"""Where OpenAI's and Anthropic's clients send their key."""
+"""The headers in which OpenAI's and Anthropic's clients send their key."""
 
 
 class Schema(NamedTuple):
@@ -187,11 +196,11 @@ class StreamFormat(NamedTuple):
 
     dialect: type[Dialect]
     hint: str
-    """What it is, in one sentence, for the demo page."""
+    """A description in one sentence, for the demo page."""
     item: Schema | None = None
-    """The schema of one line, where the stream is not of server-sent events."""
+    """The schema of one line, if the stream is not one of server-sent events."""
     on_page: bool = True
-    """The demo page offers it. The page reads server-sent events only."""
+    """The demo page offers the format. The page reads only server-sent events."""
 
 
 class ServedModel(NamedTuple):
@@ -199,55 +208,55 @@ class ServedModel(NamedTuple):
 
     id: str
     own_name: str
-    """Its upstream's name for it."""
+    """The upstream's name for the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointRequest:
-    """What an endpoint answers from."""
+    """A request to an endpoint, with everything that the endpoint may need."""
 
     body: Mapping[str, Any]
-    """{} where the endpoint does not read it."""
+    """{} if the endpoint does not read the body."""
     segments: Mapping[str, str]
-    """The path's segments by their names."""
+    """Name of a segment in `Endpoint.path` → its value."""
     answers: "AnswerStore"
-    """What was kept for the client."""
+    """The answers that are kept for the client."""
     query: Mapping[str, str] = field(default_factory=dict)
     models: Sequence[ServedModel] = ()
-    """The models that the client may use, where the endpoint needs them."""
+    """The models that the client may use, if the endpoint needs them."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The answer of an endpoint that streams a kept answer again."""
+    """The result of an endpoint that streams a kept answer again."""
 
     id: str
-    """Of the stream."""
+    """The id of the kept stream."""
     dialect: Callable[[Answer], Dialect]
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A path of an API beside `Api.paths`."""
+    """A path of an API that does not run the model."""
 
     path: str
-    """`{id}` stands for a segment."""
+    """`{name}` matches a segment."""
     methods: tuple[str, ...]
     summary: str
-    """What it is for, in the OpenAPI document."""
+    """A description for the OpenAPI document."""
     answer: Callable[[EndpointRequest], dict[str, Any] | Replay]
-    """The JSON answer, or a stream. Raises CallerError."""
+    """Returns the JSON answer, or a stream. Raises CallerError."""
     schema: Schema | None = None
-    """The answer's; None: it never succeeds."""
+    """The schema of the answer; None: the endpoint always raises `refusal`."""
     refusal: type[CallerError] = NotFound
-    """What it raises where it never succeeds."""
+    """The error of an endpoint without a schema."""
     request: Schema | None = None
-    """The body that it reads; None: that of a request for the model."""
+    """The schema of the body; None: that of a request for the model."""
     reads_body: bool = False
     needs_models: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     query: tuple[tuple[str, dict[str, Any]], ...] = ()
-    """The parameters that it reads, each with its schema."""
+    """The query parameters, each with its schema."""
     streams: bool = False
     """The answer can be a stream."""
 
@@ -258,45 +267,46 @@ class Operation:
 
     name: str
     title: str
-    """What a request asks for: "A chat completion"."""
+    """The result of a request, for the OpenAPI document: "A chat completion"."""
     paths: tuple[str, ...]
-    """Where a client posts a request for the model; `{format}` stands for a format's name."""
+    """The paths for a POST of the request; `{format}` matches the name of a format."""
     read: Callable[[dict[str, Any], str | None, Config], ChatRequest | ReadyAnswer]
-    """A body, and the format that the path names, as a request. Raises BadRequest."""
+    """Takes a body and the format in the path; returns the checked request. Raises BadRequest."""
     request: type[msgspec.Struct]
-    """The type that a body is read with; its schema is in the OpenAPI document."""
+    """The type of a body; its schema is in the OpenAPI document."""
     answer: Schema
-    """The answer that is not streamed."""
+    """The schema of an answer that is not streamed."""
     other_bodies: tuple[Schema, ...] = ()
-    """Other bodies that the paths take."""
+    """Schemas of other bodies that the paths accept."""
     streams: bool = True
     """A client can ask for a stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Api(Operation):
-    """One row of the table APIS: all that the gateway knows of a client API.
+    """One row of the table APIS: a client API.
 
     Routes, refusals, keys, the OpenAPI document, the page and the contract tests follow from it.
     """
 
     formats: Mapping[str, StreamFormat]
-    """Name of a format → how it streams. The names are unique over all APIs."""
+    """Name of a format → its stream. The names are unique over all APIs."""
     error: Schema
-    """The body of a refusal."""
+    """The schema of a refusal's body."""
     choose_format: Callable[[dict[str, Any], str | None, Config], str] | None = None
-    """The format that a body asks for, even when something else in it is wrong; None: there is
-    only one."""
+    """Returns the format that a request asks for, even if its body has other faults. None: the API
+    has only one format."""
     other_operations: tuple[Operation, ...] = ()
     complete: Callable[[dict[str, Any], "AnswerStore"], dict[str, Any]] | None = None
-    """Puts what was kept into a body that refers to it; None: bodies refer to nothing."""
+    """Puts a kept answer into a body that refers to it; None: bodies have no such references."""
     endpoints: tuple[Endpoint, ...] = ()
     takes_any_content_type: bool = False
-    """A body needs no JSON Content-Type: `curl -d` sends none. A browser's request, which has an
-    `Origin`, does: only then does it ask before it sends a body to another site."""
+    """A body needs no JSON Content-Type, because `curl -d` sends none. A request from a browser,
+    which has an `Origin`, still needs it: it makes the browser ask before it sends a body to
+    another site."""
     prefixes: tuple[str, ...] = ()
-    """Paths below which everything is this API's, so that even a path that does not exist is
-    refused in its words."""
+    """All paths below these belong to the API. So even a path that does not exist is refused in the
+    API's own error format."""
     key_headers: tuple[str, ...] = KEY_HEADERS
     """Headers in which a client may send its key; `Authorization` holds it as a bearer token."""
 
@@ -306,12 +316,12 @@ class Api(Operation):
         return (self, *self.other_operations)
 
     def format_of(self, body: dict[str, Any], of_path: str | None, config: Config) -> str:
-        """The format that a request asks for."""
+        """Returns the name of the format that a request asks for."""
         if self.choose_format is None:
             return next(iter(self.formats))
         return self.choose_format(body, of_path, config)
 
     def has_path(self, path: str) -> bool:
-        """True for this API's paths and prefixes, and for those below them."""
+        """Returns whether a path is one of the API's paths or prefixes, or below one of them."""
         paths = [own for operation in self.operations for own in operation.paths]
         return any(path == own or path.startswith(f"{own}/") for own in (*paths, *self.prefixes))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 PARAGRAPH_BREAK = "\n\n"
-"""Joins texts that were blocks or items of their own."""
+"""Joins texts that were separate blocks or items."""
 
 
 def text_part(text: str) -> dict[str, Any]:
@@ -23,9 +23,9 @@ def message_content(parts: Sequence[dict[str, Any]]) -> str | list[dict[str, Any
 
 
 def cannot_read(what: str, base64_data: str | None = None) -> str:
-    """Returns the text that takes the place of something: `[PDF, 584 bytes: this model …]`.
+    """Returns a text in place of a part that the model can't read: `[PDF, 584 bytes: this …]`.
 
-    what: its media type, or what else it is.
+    what: the part's media type, or another name for it.
     """
     name = "PDF" if what == "application/pdf" else what
     if base64_data is None:
@@ -35,16 +35,16 @@ def cannot_read(what: str, base64_data: str | None = None) -> str:
 
 
 def cannot_read_named(kind: str, *names: Any) -> str:
-    """Returns :func:`cannot_read` of a kind, with the first of the names that is a text."""
+    """Returns :func:`cannot_read` for a kind of part, and the first of the names that is a text."""
     name = next((name for name in names if isinstance(name, str) and name), "")
     return cannot_read(f"{kind} {name}".strip())
 
 
 def tool_result_text(parts: Sequence[dict[str, Any]], attachments: list[dict[str, Any]]) -> str:
-    """Returns the text of a tool's result: the message of a result can hold only text.
+    """Returns the text of a tool's result, because the message of a result can hold only text.
 
-    Images and files are appended to `attachments`, for a user message after the results. In the
-    text they are replaced by their type and their number in that message: `[image 1]`.
+    Images and files are appended to `attachments`, for a user message after the results. The text
+    has their type and their number in that message in their place: `[image 1]`.
     """
     texts = []
     for part in parts:

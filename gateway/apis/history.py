@@ -1,12 +1,12 @@
-"""Makes a conversation that a client sends back fit any chat server.
+"""Changes a client's conversation so that any chat server accepts it.
 
 Agents send their whole history with every request. One message that a server refuses would end
-their session, so whatever a history holds is made to fit, and only the newest message of the user
-can be refused:
+their session. So all messages of a history are changed until they fit, and only the newest message
+of the user can be refused:
 
 - There is one system message, and it comes first: many chat templates accept no other. A later one
-  becomes a message of the user in its place, so that the prompt's beginning stays the same and a
-  server's prefix cache holds.
+  becomes a message of the user in the same place. So the beginning of the prompt stays the same
+  from request to request, and the server's prefix cache works.
 - Reasoning is removed. It is usually a summary that the gateway wrote, not the model's own words. A
   model that reads summaries as its own reasoning learns to answer in summaries.
 - The arguments of tool calls are JSON objects: servers parse them.
@@ -39,7 +39,7 @@ _REASONING_MEMBERS = frozenset(
         "thoughts",
     }
 )
-"""Of an assistant message."""
+"""Members of an assistant message that hold reasoning."""
 _TEXT_MEMBERS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """Those of them that can hold all of the reasoning as one text."""
 _PROVIDER_FIELDS = "provider_specific_fields"
@@ -47,30 +47,31 @@ _PROVIDER_FIELDS = "provider_specific_fields"
 _REASONING_PARTS = frozenset(
     {"reasoning", "reasoning_text", "redacted_thinking", "summary_text", "thinking"}
 )
-"""Types of content parts."""
+"""Types of content parts that hold reasoning."""
 _THOUGHTS = re.compile(r"\s*<(think|thinking|thought|reason|reasoning|thinking-content-[0-9a-f]+)>")
-"""Some clients put the reasoning in front of the answer, as models do; the last tag is aider's."""
+"""The tag before reasoning in a message: some clients put the reasoning in front of the answer, as
+models do. The last tag is aider's."""
 _SHORT_THOUGHTS = re.compile(rf"(?:{_THOUGHTS.pattern}.{{0,1000}}?</\1>\s*+)*+", re.DOTALL)
-"""Any number of blocks at once: a text of 20 MB may hold a million."""
+"""Any number of short blocks in one match: a text of 20 MB may have a million of them."""
 _FOLDED_THOUGHTS = re.compile(
     r"\s*(?:<details type=\"reasoning\"[^>]*>.*?</details>|:::thinking\n.*?\n:::)\s*", re.DOTALL
 )
-"""How Open WebUI and LibreChat fold them."""
+"""The folded thoughts of Open WebUI and LibreChat."""
 _SPACE = re.compile(r"\s*")
 _NOTED = "gateway.thoughts"
 _SHOWN = "gateway.shown"
-"""Members between the functions of this package; no request that is sent has them."""
+"""Members that carry notes between the functions of this package; see take_notes."""
 _NO_CONTENT = frozenset({"role", "name", _NOTED, _SHOWN})
 """A message with no other member is empty."""
 _SYSTEM_ROLES = ("system", "developer")
 _NO_RESULT = {"role": "tool", "content": "[no result: the call was interrupted]"}
 _CHANGING_LINE = re.compile(r"^x-[a-z-]*billing-header:.*(\n+|\Z)", re.MULTILINE)
-"""Claude Code has this line in its system prompt, and changes it with each request: no server could
-use its prefix cache."""
+"""Claude Code changes this line of its system prompt with each request. With it, the server's
+prefix cache would never match."""
 
 
 class Notes(NamedTuple):
-    """The messages of a request, and what was noted in them."""
+    """The messages of a request, and the notes that were in them, by their numbers."""
 
     messages: list[dict[str, Any]]
     thoughts: dict[int, ThoughtRecord]
@@ -90,7 +91,7 @@ def without_reasoning(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def with_one_system_message(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the messages with the leading system messages as one, and no other behind it."""
+    """Returns the messages with the leading system messages joined, and no other system message."""
     at = 0
     leading: list[dict[str, Any]] = []
     while at < len(messages) and messages[at].get("role") in _SYSTEM_ROLES:
@@ -101,11 +102,11 @@ def with_one_system_message(messages: Sequence[dict[str, Any]]) -> list[dict[str
 
 
 def with_results_of_calls(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the messages with the results of tool calls right behind their calls.
+    """Returns the messages with the results of tool calls directly after their calls.
 
-    Servers refuse a call without a result, and a result without a call. Both are in histories: an
-    agent was interrupted, or has dropped old messages. A call that has no result gets one that
-    says so; a result that has no call becomes text of the user.
+    Servers refuse a call without a result, and a result without a call. Histories contain both,
+    because agents are interrupted or drop old messages. A call without a result gets a result that
+    says so. A result without a call becomes a message of the user.
     """
     found: list[dict[str, Any]] = []
     at, end = 0, len(messages)
@@ -136,7 +137,8 @@ def with_results_of_calls(messages: Sequence[dict[str, Any]]) -> list[dict[str, 
 
 
 def _call_ids(message: Mapping[str, Any]) -> list[str]:
-    """The ids of a message's tool calls; none if one has no id, as servers without ids allow."""
+    """Returns the ids of a message's tool calls; none if one of them has no id, as some servers
+    allow."""
     calls = message.get("tool_calls")
     if message.get("role") != "assistant" or not isinstance(calls, list):
         return []
@@ -145,7 +147,7 @@ def _call_ids(message: Mapping[str, Any]) -> list[str]:
 
 
 def _as_text(result: dict[str, Any]) -> dict[str, Any]:
-    """The result of a tool as a message of the user, if it names a call that is not there."""
+    """Returns a tool's result as a message of the user, if it names a call that does not exist."""
     content = result.get("content")
     if "tool_call_id" not in result:
         return result
@@ -155,18 +157,18 @@ def _as_text(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def newest_of_user(messages: Sequence[Any], is_users: Callable[[Any], bool]) -> int:
-    """Returns the number of the user's newest message, or -1. Only that one can be refused."""
+    """Returns the number of the user's newest message, or -1. Only this message can be refused."""
     return max((at for at, message in enumerate(messages) if is_users(message)), default=-1)
 
 
 def hand_back(message: dict[str, Any], thoughts: ThoughtRecord | None) -> None:
-    """Notes in an assistant message what the model thought before it wrote the message."""
+    """Notes in an assistant message the model's thoughts before it wrote the message."""
     if thoughts:
         message[_NOTED] = thoughts
 
 
 def note_shown(message: dict[str, Any], shown: Shown) -> None:
-    """Notes in an assistant message what the client was shown of the thoughts behind it."""
+    """Notes in an assistant message the reasoning that the client was shown with it."""
     if shown.trace or shown.summary:
         before = message.get(_SHOWN, Shown())
         message[_SHOWN] = Shown(before.trace + shown.trace, before.summary + shown.summary)
@@ -179,7 +181,7 @@ def without_notes(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def take_notes(messages: Sequence[dict[str, Any]]) -> Notes:
-    """Returns the messages without what was noted in them, and that by their numbers."""
+    """Returns the messages without their notes, and the notes."""
     return Notes(
         [without_notes(m) if _NOTED in m or _SHOWN in m else m for m in messages],
         {at: m[_NOTED] for at, m in enumerate(messages) if _NOTED in m},
@@ -203,7 +205,7 @@ def reasoning_in(message: Mapping[str, Any]) -> str:
 def valid_arguments(arguments: Any) -> str:
     """Returns the arguments of a tool call as the text of a JSON object.
 
-    Text that is none is wrapped as Anthropic's documentation proposes.
+    A text that is not a JSON object is wrapped in one, as Anthropic's documentation proposes.
     """
     if isinstance(arguments, str):
         if not arguments.strip():
@@ -225,7 +227,7 @@ def strip_summaries(text: str) -> str:
 
 
 def strip_thoughts(text: str) -> str:
-    """Returns the text without the `<think>…</think>` blocks that it begins with."""
+    """Returns the text without the thoughts at its beginning, such as `<think>…</think>`."""
     if folded := _FOLDED_THOUGHTS.match(text):
         text = text[folded.end() :]
     at = _SHORT_THOUGHTS.match(text).end()  # type: ignore[union-attr]
@@ -278,7 +280,7 @@ def _rest(text: str) -> str:
 
 
 def _is_sent(message: Mapping[str, Any], kept: dict[str, Any]) -> bool:
-    """Whether a message is left once it is cleaned. An empty text that the client sent stays."""
+    """Whether a cleaned message is sent. It is if it has content, or had none from the start."""
     if kept.get("role") != "assistant" or _has_content(kept):
         return True
     return message.get("content") == "" and _REASONING_MEMBERS.isdisjoint(message)

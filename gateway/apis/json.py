@@ -1,4 +1,4 @@
-"""JSON request bodies: decoding, typing, and errors that name the path of the fault."""
+"""JSON request bodies: decoding, typing, and errors that name the path of the faulty member."""
 
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 def read_json(data: bytes, not_json: str | None = None) -> dict[str, Any]:
     """Returns the JSON object of a request body. Raises BadRequest.
 
-    not_json: the error message for a body that is not JSON, if the contract of a format words it.
+    not_json: the error message for a body that is not JSON, if a format's contract fixes it.
     """
     if has_too_many_values(data):
         raise BadRequest(
@@ -35,8 +35,8 @@ def read_json(data: bytes, not_json: str | None = None) -> dict[str, Any]:
 def convert(body: dict[str, Any], type: type[T], path: str = "") -> T:
     """Returns the body as a value of the type.
 
-    path: where the body is in the request, if it is only a part of it.
-    Raises BadRequest that names the path of the fault.
+    path: the path of the body in the request, if it is only a part of one. Raises BadRequest that
+    names the path of the faulty member.
     """
     try:
         return msgspec.convert(body, type)

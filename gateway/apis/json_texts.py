@@ -1,7 +1,7 @@
 """JSON in texts: the arguments of tool calls, as models write them and clients send them back.
 
-Nobody limits how many values such a text holds. So most are only checked, which makes no object of
-a value and takes a tenth of the time.
+The number of values in such a text has no limit. So most texts are only checked: this makes no
+objects of the values, and takes a tenth of the time.
 """
 
 import json
@@ -14,11 +14,11 @@ from gateway.core.json_depth import JsonDepth
 from gateway.core.json_size import has_too_many_values
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-"""Half of a pair, or one that is alone: models write those, and msgspec refuses them."""
+"""An escaped surrogate. Models write lone ones, which msgspec refuses."""
 
 
 def is_json(text: str) -> bool:
-    """Returns whether the text is one JSON value. `NaN` and the like are none."""
+    """Returns whether the text is one JSON value. `NaN` and `Infinity` are not JSON."""
     try:
         _check(text)
     except (ValueError, RecursionError):
@@ -43,15 +43,15 @@ def parse_object(text: str) -> dict[str, Any] | None:
 
 
 class ObjectPieces:
-    """The pieces of a JSON object, and whether it is complete. Each is looked at once."""
+    """The pieces of a JSON object. Each piece is searched once for the end of the object."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._seen = 0
-        """So many pieces are counted in what follows."""
+        """The number of pieces that `_depth` includes."""
         self._depth = JsonDepth()
         self._is_complete: bool | None = None
-        """Known once as many brackets were closed as opened: what follows changes nothing."""
+        """Known as soon as all brackets are closed; later pieces do not change it."""
 
     def append(self, piece: str) -> None:
         """Adds a piece."""

@@ -1,4 +1,4 @@
-"""What is kept of a stream beside its events, so that it can be read again."""
+"""Kept streams as the APIs see them: the data beside the events, and the store of answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from gateway.core.thoughts import ThoughtRecord
 
 
 class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A kept stream, without its events. It is plain data, for other workers and hosts."""
+    """A kept stream without its events: plain data, which other workers and hosts can read."""
 
     id: str
     principal: str
-    """The name of the key that opened it. Nobody else may read it."""
+    """The name of the key that opened the stream. Only clients with this key may read it."""
     dialect: str
     keep: Keep
     model: str
-    """As the client named it; "" if it did not."""
+    """The client's name for the model; "" if the request named none."""
     created: int
     """Unix seconds."""
     request_id: str = ""
@@ -31,14 +31,14 @@ class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
     echo: Mapping[str, Any] = {}
     prompt_tokens: int = 0
     streamed: bool = True
-    """Its client asked for a stream."""
+    """The request asked for a stream."""
     input: list[Any] | None = None
-    """The items that the model was given, for the API whose clients may ask for them."""
+    """The items of the input, for the API whose clients may ask for them; None for other APIs."""
 
     def answer(self, dialect: str, seal: Callable[[ThoughtRecord], str]) -> Answer:
-        """What the frames of the answer have in common, in its own dialect or another one.
+        """Returns the common members of the answer's frames, in its own dialect or another one.
 
-        seal: seals what the model thought.
+        seal: seals the model's thoughts.
         """
         is_own = dialect == self.dialect
         return Answer(
@@ -56,7 +56,7 @@ class StreamInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class KeptAnswer:
-    """A kept stream as it is now."""
+    """A kept stream in its present state."""
 
     answer: Answer
     info: StreamInfo
@@ -69,14 +69,16 @@ class KeptAnswer:
 
 
 class AnswerStore(Protocol):
-    """The kept answers that one client may read. Each method raises StreamNotFound or StreamGone
-    for an id that names none of them."""
+    """The kept answers that one client may read.
+
+    Each method raises StreamNotFound or StreamGone if there is no such answer.
+    """
 
     def find(self, id: str) -> KeptAnswer:
-        """A kept answer as it is now."""
+        """Returns a kept answer in its present state."""
 
     def stop(self, id: str) -> KeptAnswer:
-        """Stops the turn if it is under way, and returns what was kept."""
+        """Stops the turn if it has not ended yet; returns the kept answer."""
 
     def forget(self, id: str) -> None:
-        """Keeps the answer no longer."""
+        """Deletes a kept answer."""

@@ -1,4 +1,4 @@
-"""Reads a stream again from an event in its middle, in any format."""
+"""Resumes a stream in its middle, in any format."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from gateway.core.events import Event
 
 
 class ResumedDialect(Dialect):
-    """Spells a stream from its first event, and leaves out what the client has had.
+    """Encodes a stream from its first event, and drops the bytes that the client already has.
 
-    A dialect knows from the events before what the next ones look like. So the bytes that follow
-    are those that an uninterrupted reading would have had.
+    The encoding of an event depends on the events before it. So the resumed stream continues with
+    the same bytes as an uninterrupted one.
     """
 
     def __init__(self, inner: Dialect, after: int) -> None:
-        """after: the number of the last event that the client has had; 0 for none."""
+        """after: the number of the last event that the client has; 0 for none."""
         super().__init__(inner.answer)
         self._inner = inner
         self._after = after

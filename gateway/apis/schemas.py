@@ -1,4 +1,4 @@
-"""JSON schemas of what the APIs answer: as much as a client can rely on."""
+"""JSON schemas of the APIs' answers, with the members that a client can rely on."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ OBJECT = {"type": "object"}
 
 
 def object_of(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
-    """An object with these members; it may have others."""
+    """Returns the schema of an object with these members. It may have others."""
     return {
         "type": "object",
         "properties": required | optional,
@@ -20,7 +20,7 @@ def object_of(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
 
 
 def list_of(items: dict[str, Any]) -> dict[str, Any]:
-    """A list of such items."""
+    """Returns the schema of a list of these items."""
     return {"type": "array", "items": items}
 
 

@@ -1,9 +1,9 @@
-"""Seals what a model thought, so that clients can hand it back without reading or changing it.
+"""Seals a model's thoughts: clients can return them, but can't read or change them.
 
-Some models refuse a conversation in which they called a tool and their reasoning is missing. A
-client gets it in the field that its API has for such a thing: the `signature` of a thinking block,
-the `encrypted_content` of a reasoning item, or a block of `reasoning_details`, which OpenRouter has
-for it in chat completions. A seal holds for one model.
+Some models refuse a conversation in which they called a tool and their reasoning is missing. So
+clients get it sealed, in the field of their API for encrypted reasoning: the `signature` of a
+thinking block, the `encrypted_content` of a reasoning item, or a block of OpenRouter's
+`reasoning_details` in chat completions. A seal is valid for one model.
 """
 
 import base64
@@ -21,11 +21,12 @@ _PREFIX = "gw2."
 _NONCE_BYTES = 12
 _MAX_SEAL_CHARS = 512 * 1024
 _MAX_BYTES = 16 * MAX_THOUGHT_CHARS
-"""A character of the text has at most twelve bytes in ASCII; the rest is for the blocks."""
+"""The largest opened seal. A character of the text takes at most 12 bytes in ASCII; the other 4 are
+for the blocks."""
 
 
 class Sealer:
-    """Seals with the first key, and opens with any."""
+    """Seals with the first key, and opens with any of the keys."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """keys: each of 32 bytes."""
@@ -39,7 +40,7 @@ class Sealer:
         return _PREFIX + base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
 
     def open(self, model: str, seal: str) -> ThoughtRecord | None:
-        """Returns the thoughts, or None: it is no seal of this gateway for this model."""
+        """Returns the thoughts; None if the text is no seal of this gateway for this model."""
         if not seal.startswith(_PREFIX) or len(seal) > _MAX_SEAL_CHARS:
             return None
         try:

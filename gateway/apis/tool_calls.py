@@ -1,4 +1,4 @@
-"""Reads the deltas of tool calls, for the APIs with tool calls of another form.
+"""Reads the deltas of tool calls, for APIs whose tool calls have another form.
 
 Three kinds of calls become one: function calls, custom calls, whose input is free text, and
 `function_call`, OpenAI's old form.
@@ -11,7 +11,7 @@ from gateway.core.sse import dumps
 
 
 class CallDelta(NamedTuple):
-    """What one delta adds to a tool call; "" for a member that it does not have."""
+    """The piece of a tool call in one delta; "" for a member that the delta does not have."""
 
     id: str
     name: str
@@ -31,9 +31,9 @@ def read_call_delta(call: Mapping[str, Any]) -> CallDelta:
 
 
 def legacy_call(delta: Mapping[str, Any], *, tools: bool = True) -> dict[str, Any] | None:
-    """The `function_call` of a delta as an item of `tool_calls`.
+    """Returns the `function_call` of a delta as an item of `tool_calls`; None if it has none.
 
-    None if it has none, or without `tools`: a request that offers no tools wants no calls.
+    tools: the request offers tools. Otherwise its client expects no calls, and the result is None.
     """
     function = delta.get("function_call")
     if isinstance(function, Mapping) and tools:
@@ -42,7 +42,7 @@ def legacy_call(delta: Mapping[str, Any], *, tools: bool = True) -> dict[str, An
 
 
 def input_as_arguments(input: str) -> str:
-    """The whole input of a custom call as the arguments of a function call."""
+    """Returns the complete input of a custom call as the arguments of a function call."""
     return dumps({"input": input})
 
 

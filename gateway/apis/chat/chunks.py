@@ -38,7 +38,7 @@ _LASTING = frozenset({"system_fingerprint", "service_tier"})
 
 
 class ChunkDialect(Dialect):
-    """Spells events as chunks. A dialect chooses the deltas for the summaries and the trace."""
+    """Encodes events as chunks. A dialect chooses the deltas for the summaries and the trace."""
 
     non_streamed = Completion
     shows_timings: ClassVar[bool]
@@ -58,38 +58,41 @@ class ChunkDialect(Dialect):
         self._once: dict[str, Any] = {}
         """Unknown members of the upstream's chunks, for the next chunk."""
         self._choice_once: dict[str, Any] = {}
-        """The same for the choice."""
+        """Unknown members of the upstream's choice, for the next chunk."""
         self._seals = 0
         self._held_details: dict[str, Any] = {}
         """The member `reasoning_details` for the delta of the tool call that follows."""
 
     def prompt_summary(self, event: PromptSummary) -> bytes:
-        """The chunks for the first event; the very first delta has the role."""
+        """Returns the chunks for the first event. Their first delta has the role."""
         raise NotImplementedError
 
     def summary(self, line: str) -> str:
-        """The delta for a live line."""
+        """Returns the delta for a live line, as JSON."""
         raise NotImplementedError
 
     def end_summary(self, closing: str) -> str:
-        """The delta for the end of the summary, "" for none; `closing` is its last line, or ""."""
+        """Returns the delta for the end of the summary; "" for none.
+
+        closing: see ReasoningSummary.
+        """
         raise NotImplementedError
 
     def trace(self, text: str) -> str:
-        """The delta for a piece of the raw reasoning."""
+        """Returns the delta for a piece of the trace."""
         raise NotImplementedError
 
     def enter(self, phase: str) -> bytes:
-        """What goes before the first chunk of a phase."""
+        """Returns the bytes before the first chunk of a phase."""
         return b""
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         if len(events) == 1:
-            return self._spell(events[0])  # as nearly always
-        return b"".join(map(self._spell, events))
+            return self._encode(events[0])  # the usual case
+        return b"".join(map(self._encode, events))
 
     def chunk_in(self, phase: str, delta: str, *, choice: str = "", more: str = "") -> bytes:
-        """A chunk of a phase, after what begins the phase; see :meth:`chunk`."""
+        """Returns a chunk of a phase; :meth:`enter` comes before the first. See :meth:`chunk`."""
         chunk = self.chunk(delta, phase, choice=choice, more=more)
         if phase == self._phase:
             return chunk
@@ -99,8 +102,11 @@ class ChunkDialect(Dialect):
     def chunk(
         self, delta: str, phase: str, *, event: str = "", choice: str = "", more: str = ""
     ) -> bytes:
-        """One chunk. `delta` is a JSON object; `choice` and `more` are further members, of the
-        choice and of the chunk, each with a leading comma."""
+        """Returns one chunk.
+
+        delta: a JSON object. choice, more: JSON of further members of the choice and of the chunk,
+        with a leading comma.
+        """
         if self._once or self._choice_once:
             choice += _members(self._choice_once)
             more += _members(self._once)
@@ -111,12 +117,12 @@ class ChunkDialect(Dialect):
         )
         return frame(data, event)
 
-    def _spell(self, event: Event) -> bytes:
+    def _encode(self, event: Event) -> bytes:
         match event:
             case OutputDelta(text):
                 return self.chunk_in(FINAL_OUTPUT, f'{{"content":{quote(text)}}}')
             case ReasoningDelta(text):
-                # A model that thinks again after it began to answer does not turn phases back.
+                # The phase does not go back if the model thinks again after it began to answer.
                 late = self._phase == FINAL_OUTPUT
                 return self.chunk_in(FINAL_OUTPUT if late else REASONING, self.trace(text))
             case SummaryDelta(line):
@@ -136,7 +142,7 @@ class ChunkDialect(Dialect):
             case ChoiceEvent(index, Done() as done):
                 return self._choice(index)._finish(done)
             case ChoiceEvent(index, event):
-                return self._choice(index)._spell(event)
+                return self._choice(index)._encode(event)
             case Done():
                 finish = b"" if self._choices else self._finish(event)
                 return finish + self._usage(event) + _END
@@ -144,7 +150,8 @@ class ChunkDialect(Dialect):
                 return frame(dumps(error.body())) + _END
 
     def _sealed(self, thoughts: Thoughts) -> bytes:
-        """The chunk with the sealed thoughts. Clients keep them only if a tool call has them."""
+        """Returns the chunk with the sealed thoughts, or holds them for the tool call that follows:
+        clients find the thoughts of a call only in its own delta."""
         if self.answer.seal is None:
             return b""
         details = {"reasoning_details": [sealed_block(self.answer, thoughts, self._seals)]}
@@ -167,14 +174,14 @@ class ChunkDialect(Dialect):
         return self.chunk_in(FINAL_OUTPUT if extra.answers else self._phase, dumps(extra.delta))
 
     def _choice(self, index: int) -> "ChunkDialect":
-        """This dialect for one of several choices, with a phase of its own."""
+        """Returns the dialect of one of several choices: each has its own phase."""
         if index not in self._choices:
             self._choices[index] = type(self)(self.answer)
             self._choices[index]._index = index
         return self._choices[index]
 
     def _finish(self, done: Done) -> bytes:
-        """The chunk with the finish reason."""
+        """Returns the chunk with the finish reason."""
         more: dict[str, Any] = {"phase": FINAL_OUTPUT, **self._once}
         if self.shows_timings:
             more |= figures_of(done)
@@ -184,7 +191,7 @@ class ChunkDialect(Dialect):
         return self.enter(FINAL_OUTPUT) + finish
 
     def _usage(self, done: Done) -> bytes:
-        """The chunk with the usage, if it was asked for and is known."""
+        """Returns the chunk with the usage, if the client asked for it and it is known."""
         usage = done.total_usage
         if not self.answer.include_usage or usage is None:
             return b""
@@ -192,5 +199,5 @@ class ChunkDialect(Dialect):
 
 
 def _members(members: dict[str, Any]) -> str:
-    """Members to add to a JSON object that has some."""
+    """Returns the JSON of further members of an object, with a leading comma."""
     return f",{dumps(members)[1:-1]}" if members else ""

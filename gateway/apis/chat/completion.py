@@ -131,11 +131,11 @@ class Completion:
 
 
 _NAMES = frozenset({"id", "type", "role", "format"})
-"""Members whose value is repeated, not continued."""
+"""Members whose deltas repeat the value; those of other members continue it."""
 
 
 class _Text:
-    """A text that comes in pieces. Adding strings would copy all of it with each piece."""
+    """A text that arrives in pieces. Adding strings would copy the whole text for each piece."""
 
     def __init__(self, piece: str) -> None:
         self.pieces = [piece]
@@ -144,8 +144,8 @@ class _Text:
 def _append(target: dict[str, Any], name: str, value: Any) -> None:
     """Adds a delta to a member: strings and lists are joined, objects member by member.
 
-    Any other value replaces the last, but nothing replaces an object. :func:`_joined` returns the
-    members as they are sent.
+    Any other value replaces the last one, but nothing replaces an object. :func:`_joined` returns
+    the members in the form of the answer.
     """
     last = target.get(name)
     if value is None or (isinstance(last, dict) and not isinstance(value, dict)):

@@ -24,6 +24,8 @@ from gateway.core.sse import dumps, frame, quote
 
 
 class EventsDialect(Dialect):
+    """Encodes an event as a named SSE event, with the event's number as its id."""
+
     non_streamed = Completion
 
     def __init__(self, answer: Answer) -> None:
@@ -61,9 +63,9 @@ class EventsDialect(Dialect):
                 return None  # neither has a place: there is only one choice
 
     def _extra(self, delta: dict[str, Any]) -> tuple[str, str] | None:
-        """Of other members, only OpenAI's old form of a tool call has an event.
+        """Returns the event of a call in OpenAI's old form; None for other members.
 
-        It keeps its form where the request has the old form too.
+        The call keeps that form if the request has the old form too.
         """
         function = delta.get("function_call")
         if not isinstance(function, dict):

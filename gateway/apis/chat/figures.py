@@ -1,4 +1,4 @@
-"""The times of a turn, and how its thinking ended, as our own formats show them."""
+"""The times of a turn and the end of its thinking, in the gateway's own formats."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from gateway.core.events import Done
 
 
 def figures_of(done: Done) -> dict[str, Any]:
-    """Returns `timings`; where the gateway ended the thinking, also when and why."""
+    """Returns `timings`; if the gateway ended the thinking, also the time and the reason."""
     timings = msgspec.to_builtins(done.timings)
     if done.thinking_ended is None:
         del timings["answer_forced_ms"]

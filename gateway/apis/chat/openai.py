@@ -12,6 +12,8 @@ from gateway.core.sse import quote
 
 
 class OpenAIDialect(ChunkDialect):
+    """Encodes the summaries and the trace as reasoning, without the gateway's own events."""
+
     waits_for_upstream = True
     shows_timings = False
 

@@ -15,6 +15,8 @@ PHASE_END = "\n\n"
 
 
 class PhasedDialect(ChunkDialect):
+    """Encodes the summaries as labelled content, and the trace as reasoning."""
+
     shows_timings = True
 
     def __init__(self, answer: Answer) -> None:

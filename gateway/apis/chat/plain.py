@@ -11,6 +11,8 @@ from gateway.errors import ErrorInfo
 
 
 class PlainDialect(Dialect):
+    """Encodes the pieces of the answer, errors, and an unusual end; nothing else."""
+
     non_streamed = Completion
     refuses_with_event = True
     not_json = "No JSON body provided"
@@ -35,7 +37,7 @@ def _encode(event: Event) -> bytes:
             end = frame("[DONE]")
             if meaning_of(finish_reason) == "finished":
                 return end
-            # With a content, because the clients of this format read it in every chunk.
+            # The clients of this format read `content` in every chunk.
             choice = f'{{"delta":{{"content":""}},"finish_reason":{quote(finish_reason)}}}'
             return frame(f'{{"choices":[{choice}]}}') + end
         case Failed(error):

@@ -31,10 +31,10 @@ from gateway.errors import BadRequest
 _OTHER_ROLES = frozenset({"assistant", "developer", "function", "system", "tool"})
 """Roles of messages that the user has not written."""
 _SEALING = ("openai", "phased")
-"""Formats whose chunks and messages have a place for what the model thought."""
+"""Formats whose chunks and messages have a field for the model's sealed thoughts."""
 _FORMATS: tuple[Format, ...] = get_args(Format)
 MAX_CHOICES = 8
-"""The largest `n`. Each choice reads the whole stream of all, so the work grows with its square."""
+"""The largest `n`. Each choice reads the stream of all choices, so the work grows with n²."""
 
 
 class RequestMessage(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ def read_chat(body: dict[str, Any], path_format: str | None, config: Config) -> 
 def _conversation(
     messages: list[Any], open_seal: Callable[[str], ThoughtRecord | None], mode: ReasoningMode
 ) -> list[dict[str, Any]]:
-    """Returns the messages without reasoning; what was in them is noted. See Notes."""
+    """Returns the messages without their reasoning, which is noted in them; see Notes."""
     found = []
     for message in _read_messages(messages):
         message = without_notes(message)
@@ -125,9 +125,9 @@ def _conversation(
 
 
 def _read_messages(messages: list[Any]) -> list[dict[str, Any]]:
-    """Returns the messages that a server can read. Raises BadRequest.
+    """Returns the messages in a form that servers accept. Raises BadRequest.
 
-    Only the newest message of the user is refused for its form: the others are history, which the
+    Only the newest message of the user is refused for its form. The others are history, which the
     user can't change.
     """
     newest = newest_of_user(messages, _is_users)

@@ -1,6 +1,6 @@
-"""What a model thought, sealed in `reasoning_details`: OpenRouter's field of a delta and a message.
+"""A model's sealed thoughts in `reasoning_details`, OpenRouter's field of a delta and a message.
 
-Clients that know the field keep its blocks and hand them back with the message.
+Clients that know the field keep its blocks and send them back with the message.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,8 +17,8 @@ _TYPE = "reasoning.encrypted"
 def sealed_block(answer: Answer, thoughts: Thoughts, index: int = 0) -> dict[str, Any]:
     """Returns the block that holds the sealed thoughts. The answer must have a seal.
 
-    index: its number; openai-python joins the texts of blocks with the same one. The id is that of
-    the tool call, by which some clients find where the block belongs.
+    index: the number of the block. openai-python joins the texts of blocks with the same number.
+    The block has the id of the tool call, by which some clients find its message.
     """
     assert answer.seal is not None, "the answer has no seal"
     id = thoughts.call_id or f"rs_{answer.id}_{index}"
@@ -29,7 +29,7 @@ def sealed_block(answer: Answer, thoughts: Thoughts, index: int = 0) -> dict[str
 def open_sealed(
     message: Mapping[str, Any], open_seal: Callable[[str], ThoughtRecord | None]
 ) -> ThoughtRecord | None:
-    """Returns the thoughts that a message of the history holds; None: none that can be opened.
+    """Returns the thoughts in a message of the history; None: there are none that can be opened.
 
     open_seal: see Sealer.open.
     """

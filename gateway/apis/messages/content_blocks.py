@@ -1,23 +1,23 @@
 """The content-block machine of Anthropic's Messages API: events of a turn in, block events out.
 
-In Anthropic's protocol one block is open at a time: it starts, grows by deltas and stops; then the
-next block starts, with the next index. A model server keeps no such order: it may interleave text,
-reasoning and the deltas of several tool calls. :class:`ContentBlocks` makes the order. It holds a
-queue of blocks, in which only the first one streams. The others collect their deltas until their
-turn comes, so nothing is lost. The first block stops
+In Anthropic's protocol, one block is open at a time: it starts, grows by deltas and stops. Then the
+next block starts, with the next index. A model server may interleave text, reasoning and the deltas
+of several tool calls. :class:`ContentBlocks` puts them in order. It has a queue of blocks, of which
+only the first one streams. The others collect their deltas until they are first. The first block
+stops:
 
-- when another block follows it, if it is text or thinking;
-- when another block follows it and its arguments are a complete JSON object, if it is a tool call;
-- at once, if it is the prompt summary or a line of the reasoning summary, which never grow: Claude
-  Code shows a thinking block when it stops;
-- at the end of the answer, in any case; not when the answer fails.
+- if it is text or thinking: when another block follows it;
+- if it is a tool call: when another block follows it and its arguments are a complete JSON object;
+- if it is the prompt summary or a line of the reasoning summary: at once, because it never grows.
+  Claude Code shows a thinking block only when it stops;
+- at the end of the answer, in any case. If the answer fails, it does not stop.
 
 A tool call starts with its first arguments, because its name may arrive in pieces before them.
 
-The arguments are sent when the block stops, in one delta. Only then is it known whether they are
-JSON: a client reads the begin of an object, cut by the limit of tokens, as an object with fewer
-members, and runs the tool with that. Anthropic holds arguments back for the same reason, and has
-the same switch: a tool with `eager_input_streaming` gets them as they come.
+The arguments are sent in one delta when the block stops, because only then it is known whether they
+are JSON. If the token limit cuts an object, a client reads its beginning as an object with fewer
+members, and runs the tool with it. Anthropic holds arguments back for the same reason, and has the
+same switch: the arguments of a tool with `eager_input_streaming` are sent as they arrive.
 
 For example, two tool calls whose deltas interleave:
 
@@ -73,7 +73,7 @@ class BlockDelta(msgspec.Struct, frozen=True):
     index: int
     text: str
     is_whole: bool = False
-    """The text is all arguments of a tool call."""
+    """The text is the complete arguments of a tool call."""
 
 
 class BlockStop(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class BlockStop(msgspec.Struct, frozen=True):
 
     index: int
     thoughts: ThoughtRecord | None = None
-    """What the model thought, in the last block of its thinking."""
+    """The model's thoughts, in the last thinking block before the answer."""
 
 
 BlockEvent = BlockStart | BlockDelta | BlockStop
@@ -93,18 +93,18 @@ class _Block:
     def __init__(self, type: BlockType, key: Hashable) -> None:
         self.type = type
         self.key = key
-        """Tells the block apart from others of the same type."""
+        """Distinguishes the block from others of the same type."""
         self.id = ""
         self.name = ""
         self.started = False
         self.never_grows = False
-        """It stops as soon as it has started, even if no block follows."""
+        """The block stops as soon as it has started, even if no block follows."""
         self.pending: list[str] = []
         """Deltas that have not been sent."""
         self.is_eager = False
         """The arguments of the tool call are sent as they come."""
         self.custom_input: list[str] = []
-        """The input of a custom call so far. It becomes an argument once it is complete."""
+        """The pieces of a custom call's input. The complete input becomes an argument."""
         self._arguments = ObjectPieces()
 
     def add_arguments(self, delta: str) -> None:
@@ -133,7 +133,7 @@ class ContentBlocks:
         self._index = 0
         self._thoughts: ThoughtRecord | None = None
         self._has_thinking = False
-        """The client is shown thinking, so the seal can be in a block of it."""
+        """There is a thinking block, or will be one, that can hold the seal."""
         self.has_tool_use = False
         self.has_refusal = False
         """The upstream sent a `refusal`."""
@@ -174,14 +174,14 @@ class ContentBlocks:
                 self._thoughts = record
                 is_open = bool(self._queue) and self._queue[-1].type == "thinking"
                 if self._has_thinking and not is_open:
-                    # The blocks of all lines have stopped: one without text gets the seal.
+                    # The blocks of all lines have stopped, so an empty block gets the seal.
                     self._add_text("thinking", "seal", "")
             case Done() | Failed() | ChoiceEvent():
                 pass  # close() ends the answer, and there is only one choice
         return self._advance(closing=False)
 
     def close(self) -> list[BlockEvent]:
-        """Ends the answer: returns what the queued blocks have left, and stops them."""
+        """Ends the answer: returns the rest of the queued blocks, and stops them."""
         for block in self._queue:
             if block.custom_input:
                 block.add_arguments(input_as_arguments("".join(block.custom_input)))
@@ -221,7 +221,7 @@ class ContentBlocks:
             block.custom_input.append(delta.input)
 
     def _advance(self, *, closing: bool) -> list[BlockEvent]:
-        """Sends what the first block has; while that one is over, goes on with the next."""
+        """Returns the events of the first block. If that block stops, continues with the next."""
         events: list[BlockEvent] = []
         while self._queue:
             block = self._queue[0]

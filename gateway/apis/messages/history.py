@@ -1,7 +1,7 @@
-"""Makes the history of a Messages request readable: what is not known is told as text or left out.
+"""Replaces blocks of a Messages request that a chat server can't read, by text or by nothing.
 
-The newest message of the user is not touched, so that it is refused when it can't be read. Tool
-results are: what a tool gave an agent is nothing that the user could word differently.
+The newest message of the user stays as it is: if it can't be read, the request is refused. A
+message with tool results is changed, because the user did not write it.
 """
 
 from collections.abc import Sequence
@@ -29,19 +29,19 @@ from gateway.core.sse import dumps
 
 _ROLES = ("user", "assistant", "system")
 _OTHER_ROLES = {"developer": "system", "tool": "user", "function": "user"}
-"""Roles of OpenAI's API → those that say the same."""
+"""Roles of OpenAI's API → the same in Anthropic's."""
 _BLOCKS: dict[str, Any] = {
     "user": MediaBlock | ToolResultBlock,
     "assistant": TextBlock | ThinkingBlock | RedactedThinkingBlock | ToolUseBlock,
     "system": TextBlock,
 }
-"""Role → the blocks that its messages can hold."""
+"""Role → the types of blocks that its messages can contain."""
 
 
 def readable_messages(messages: Sequence[Any]) -> list[tuple[int, Any]]:
     """Returns the messages that can be read, each with its number in the request.
 
-    If no message could, all are returned, so that the error names what is wrong with them.
+    If no message can be read, all are returned, so that the error names their faults.
     """
     newest = newest_of_user(messages, _is_users)
     found = [
@@ -56,7 +56,7 @@ def readable_system(blocks: list[Any]) -> list[dict[str, Any]]:
 
 
 def _is_users(message: Any) -> bool:
-    """Returns whether the user wrote the message, and no agent with the results of its tools."""
+    """Returns whether the user wrote the message, not an agent with the results of its tools."""
     if not isinstance(message, dict):
         return True
     if message.get("role") in ("assistant", "system"):
@@ -92,7 +92,7 @@ def _readable_blocks(blocks: list[Any], allowed: Any) -> list[dict[str, Any]]:
 
 
 def _readable_block(block: Any, allowed: Any) -> dict[str, Any] | None:
-    """Returns the block if it can be read, else a text that takes its place, or None."""
+    """Returns the block if it can be read, else a text in its place, or None."""
     if not isinstance(block, dict):
         return text_part(block) if isinstance(block, str) else None
     if _is_result(block) and isinstance(block.get("content"), list):
@@ -104,8 +104,8 @@ def _readable_block(block: Any, allowed: Any) -> dict[str, Any] | None:
     try:
         value = msgspec.convert(block, allowed)
     except msgspec.ValidationError:
-        return _told(block)
-    return block if _can_be_sent(value) else _told(block)
+        return _text_in_place(block)
+    return block if _can_be_sent(value) else _text_in_place(block)
 
 
 def _can_be_sent(block: Any) -> bool:
@@ -119,8 +119,8 @@ def _can_be_sent(block: Any) -> bool:
     return True
 
 
-def _told(block: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns a text block that says what a model can know of a block, or None."""
+def _text_in_place(block: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns a text block with the text or the name of an unreadable block; None: it has none."""
     type = block.get("type")
     if type in ("document", "image"):
         source = block.get("source")
@@ -137,13 +137,13 @@ def _told(block: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _text(value: Any) -> str:
-    """Returns the texts of a text, of a list of blocks, or of a block's members."""
+    """Returns the text in a value: a text itself, a list of blocks, or a block."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
         texts = (item.get("text") for item in value if isinstance(item, dict))
         return "\n\n".join(text for text in texts if isinstance(text, str))
-    if isinstance(value, dict):  # what a tool that ran at Anthropic has given
+    if isinstance(value, dict):  # the output of a tool that ran at Anthropic
         outputs = (value.get(name) for name in ("text", "stdout", "stderr"))
         return "\n".join(text for text in outputs if isinstance(text, str) and text)
     return ""

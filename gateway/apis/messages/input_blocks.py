@@ -58,7 +58,7 @@ class SearchResultBlock(msgspec.Struct, frozen=True, tag="search_result"):
 
 
 class ThinkingBlock(msgspec.Struct, frozen=True, tag="thinking"):
-    """Its text is the gateway's summary, or what the model thought where the client asks for it."""
+    """Its text is the gateway's summary, or the trace if the client asked for it."""
 
     thinking: str | None = None
     signature: str | None = None
@@ -76,7 +76,7 @@ class ToolUseBlock(msgspec.Struct, frozen=True, tag="tool_use"):
 
 
 MediaBlock = TextBlock | ImageBlock | DocumentBlock | SearchResultBlock
-"""The blocks that a user's message and a tool's result can hold."""
+"""The blocks that both a user's message and a tool's result can contain."""
 
 
 class ToolResultBlock(msgspec.Struct, frozen=True, tag="tool_result"):
@@ -98,10 +98,10 @@ def chat_messages(
     open_seal: Callable[[str], ThoughtRecord | None],
     mode: ReasoningMode,
 ) -> Iterator[dict[str, Any]]:
-    """Yields the chat messages. Raises BadRequest that names the path of the fault.
+    """Yields the chat messages. Raises BadRequest with the path of the faulty member.
 
-    messages: each with its number in the request. open_seal: see Sealer.open. mode: what of the
-    reasoning the client has been shown.
+    messages: with their numbers in the request. open_seal: see Sealer.open. mode: the reasoning
+    that the client was shown.
     """
     for number, message in messages:
         path = f"messages.{number}.content"
@@ -146,7 +146,7 @@ def _user_messages(blocks: list[InputBlock], path: str) -> Iterator[dict[str, An
 
 
 def _assistant_messages(blocks: list[InputBlock], path: str) -> Iterator[dict[str, Any]]:
-    """Yields the message; none if it held only thinking, because servers refuse an empty one."""
+    """Yields the message; none if it contains only thinking: servers refuse an empty message."""
     texts: list[str] = []
     calls: list[dict[str, Any]] = []
     for block_path, block in _with_paths(blocks, path):
@@ -233,5 +233,5 @@ def _misplaced(path: str, role: str, type: str) -> BadRequest:
 
 
 def invalid(path: str, problem: str) -> BadRequest:
-    """Returns the error for a fault at this path, worded as Anthropic's."""
+    """Returns the error for a fault at this path, in Anthropic's wording."""
     return BadRequest(f"{path}: {problem}.", param=path)

@@ -1,7 +1,7 @@
 """Converts Anthropic's Messages requests to chat completion requests.
 
-Members that only Anthropic's servers can act on (`cache_control`, `service_tier` …) are accepted
-and dropped.
+Members that only have a meaning for Anthropic's servers (`cache_control`, `service_tier` …) are
+accepted and dropped.
 """
 
 import re
@@ -197,10 +197,10 @@ def _conversation(
     open_seal: Callable[[str], ThoughtRecord | None],
     mode: ReasoningMode,
 ) -> list[dict[str, Any]]:
-    """Returns the chat messages with the roles that the client gave them."""
+    """Returns the chat messages with the client's own roles."""
     read = [(at, _read_message(message, at)) for at, message in readable_messages(messages)]
-    said = chat_messages(read, open_seal, mode)
-    return without_reasoning([*_system_messages(request.system), *said])
+    chat = chat_messages(read, open_seal, mode)
+    return without_reasoning([*_system_messages(request.system), *chat])
 
 
 def _chat_request(
@@ -249,7 +249,7 @@ def _tool(tool: _Tool, path: str) -> dict[str, Any]:
 
 
 def _can_choose(chat: dict[str, Any]) -> bool:
-    """Returns whether there are tools, and the one that the request chooses is among them."""
+    """Returns whether there are tools, with the one that the request chooses, if any."""
     names = {tool["function"]["name"] for tool in chat.get("tools", ())}
     choice = chat.get("tool_choice")
     return choice["function"]["name"] in names if isinstance(choice, dict) else bool(names)

@@ -1,9 +1,13 @@
 """`messages`: the answers of Anthropic's Messages API.
 
-Block 0 is a thinking block with the prompt summary. Each line of the reasoning summary is another
-one, which stops at once; in `raw` a single one has the trace instead, and in `both` that one has
-the trace and block 2 the summary. Then come text and tool calls. The last thinking block has the
-seal; it has no text if the blocks of all lines have stopped before. For example:
+Block 0 is a thinking block with the prompt summary. More thinking blocks follow:
+
+- in `summary`, one for each line of the reasoning summary. Each stops at once;
+- in `raw`, one with the trace;
+- in `both`, one with the trace and one with the summary.
+
+Then come text and tool calls. The last thinking block has the seal. If the blocks of all lines have
+stopped before, that is another block, without text. For example:
 
     message_start, ping
     content_block_start 0        thinking
@@ -16,8 +20,8 @@ seal; it has no text if the blocks of all lines have stopped before. For example
     message_delta                stop_reason, usage
     message_stop
 
-A failed answer ends in an event `error`, and the block that is open does not stop. Anthropic's SDKs
-know all events; some clients fail at an unknown one.
+A failed answer ends with an event `error`, and its open block does not stop. Anthropic's SDKs know
+all of these events; some clients fail at an unknown one.
 """
 
 import base64
@@ -130,6 +134,8 @@ class MessageObject:
 
 
 class MessagesDialect(Dialect):
+    """Encodes the events of the content blocks."""
+
     waits_for_upstream = True
     non_streamed = MessageObject
 
@@ -156,7 +162,7 @@ class MessagesDialect(Dialect):
                 frames += map(self._block_event, self._blocks.close())
                 frames.append(self._end(event))
             elif isinstance(event, Failed):
-                # The open block does not stop: a client must not run a half tool call.
+                # The open block does not stop: a client must not run an incomplete tool call.
                 frames.append(frame(dumps(_error(event.error, self.answer.request_id)), "error"))
         return b"".join(frames)
 
@@ -173,7 +179,7 @@ class MessagesDialect(Dialect):
             case BlockDelta(index, text, is_whole):
                 type, member = _DELTAS[self._block_type]
                 if is_whole and not is_json(text):
-                    text = dumps(text)  # a client must not take a part of an object for all of it
+                    text = dumps(text)  # else a client may read it as an object with fewer members
                 return _delta(index, type, member, text)
             case BlockStart(index, head):
                 self._block_type = head["type"]
@@ -212,7 +218,7 @@ def _head(answer: Answer) -> dict[str, Any]:
 
 
 def _signature(answer: Answer, index: int, thoughts: ThoughtRecord | None) -> str:
-    """Returns the sealed thoughts, or the name of the block: clients require a signature."""
+    """Returns the sealed thoughts, or the encoded name of the block: clients need a signature."""
     if thoughts is not None and answer.seal is not None:
         return answer.seal(thoughts)
     return base64.b64encode(f"{answer.id}.{index}".encode()).decode("ascii")
@@ -221,7 +227,7 @@ def _signature(answer: Answer, index: int, thoughts: ThoughtRecord | None) -> st
 def _stop(done: Done, blocks: ContentBlocks) -> dict[str, Any]:
     """Returns `stop_reason` and `stop_sequence`; `usage` names an unknown finish reason.
 
-    A tool call decides by itself: servers disagree on the finish reason of an answer with one.
+    If there is a tool call, it decides, because servers send different finish reasons with one.
     """
     reason = _STOP_REASONS.get(done.finish_reason)
     if reason is None and blocks.has_tool_use:

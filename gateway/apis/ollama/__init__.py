@@ -1,7 +1,7 @@
 """Ollama's API: chats, texts, and the lists of models that its clients ask for first.
 
-The demo page leaves the format out: its reader takes server-sent events only, and the summaries are
-those of `openai`.
+The demo page does not offer the format: it can only read server-sent events, and the summaries are
+the same as in `openai`.
 """
 
 from gateway.apis.base import Api, Endpoint, Operation, Schema, StreamFormat

@@ -1,8 +1,8 @@
 """Converts the messages of Ollama's API to chat messages.
 
-Only the newest message of the user is refused for its form: the others are history, which the user
-can't change. Results of tools that name no call belong to the calls before them, in order: Home
-Assistant sends no ids.
+Only the newest message of the user is refused for its form. The others are history, which the user
+can't change. Results of tools without an id or a name belong to the calls before them, in order:
+Home Assistant sends no ids.
 """
 
 import base64
@@ -21,12 +21,12 @@ from gateway.core.thoughts import Shown
 from gateway.errors import BadRequest
 
 _MAGIC = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
-"""How the data of an image begins; Ollama's clients do not name its type."""
+"""First bytes of an image → its type, which Ollama's clients do not send."""
 _ROLES = ("system", "user", "assistant", "tool")
 
 
 class RequestMessage(msgspec.Struct, frozen=True):
-    """A message, as the newest of the user must be."""
+    """The required form of the user's newest message."""
 
     role: str
     content: str | None = None
@@ -34,9 +34,9 @@ class RequestMessage(msgspec.Struct, frozen=True):
 
 
 def chat_messages(messages: Sequence[Any], mode: ReasoningMode) -> list[dict[str, Any]]:
-    """Returns the chat messages. Raises BadRequest that names the path of the fault.
+    """Returns the chat messages. Raises BadRequest with the path of the faulty member.
 
-    mode: what of the reasoning the client has been shown.
+    mode: the reasoning that the client was shown.
     """
     # Without any message of the user, the first one is refused if it can't be read.
     newest = max(newest_of_user(messages, lambda message: _role(message) == "user"), 0)
@@ -58,8 +58,8 @@ def chat_messages(messages: Sequence[Any], mode: ReasoningMode) -> list[dict[str
 def user_message(text: str, images: Sequence[Any], path: str | None) -> dict[str, Any]:
     """Returns a message of the user.
 
-    path: where it is in the request, if a fault in an image is to be refused. Otherwise a text
-    takes the image's place. Raises BadRequest.
+    path: the path of the message in the request, to refuse a faulty image with BadRequest. None: a
+    text takes the place of a faulty image.
     """
     parts = []
     for at, image in enumerate(images):
@@ -78,7 +78,7 @@ def user_message(text: str, images: Sequence[Any], path: str | None) -> dict[str
 
 
 class _CallIds:
-    """The ids of tool calls: those that the client sent, and made ones for all others."""
+    """The ids of tool calls: those that the client sent, and new ones for the other calls."""
 
     def __init__(self) -> None:
         self._made = 0
@@ -103,7 +103,7 @@ class _CallIds:
         return known
 
     def result(self, id: Any, name: Any) -> str | None:
-        """Returns the id of the call that a result is of, or None if there is no such call."""
+        """Returns the id of the call that a result belongs to; None: there is no such call."""
         found = self._oldest("id", id)
         found = self._oldest("name", name) if found is None else found
         if found is None and not id and not name:
@@ -122,9 +122,9 @@ class _CallIds:
 
 
 def _chat_message(message: Any, calls: _CallIds, path: str | None) -> Iterator[dict[str, Any]]:
-    """Yields the chat message, or none for something that can't be read.
+    """Yields the chat message; none if the message can't be read.
 
-    path: where it is, if its faults are to be refused.
+    path: see user_message.
     """
     role = _role(message)
     content = message.get("content") if isinstance(message, dict) else None
@@ -144,7 +144,7 @@ def _chat_message(message: Any, calls: _CallIds, path: str | None) -> Iterator[d
         case "tool":
             name = message.get("tool_name") or message.get("name")
             id = calls.result(message.get("tool_call_id"), name)
-            if id is None:  # servers refuse the result of a call that they do not know
+            if id is None:  # servers refuse a result without its call
                 yield {"role": "user", "content": f"[tool result]\n{text}"}
             else:
                 yield {"role": "tool", "tool_call_id": id, "content": text}
@@ -169,16 +169,16 @@ def _role(message: Any) -> str:
 
 
 def _image_url(image: Any) -> str | None:
-    """Returns the image as a data URL, or None if it is no image that is known."""
+    """Returns the image as a data URL, or None if its type is not known."""
     if not isinstance(image, str):
         return None
     if image.startswith("data:image/"):
         return image
     try:
-        begin = base64.b64decode(image[:16], validate=True)
+        head = base64.b64decode(image[:16], validate=True)
     except (binascii.Error, ValueError):
         return None
     for magic, type in _MAGIC:
-        if begin.startswith(magic):
+        if head.startswith(magic):
             return f"data:image/{type};base64,{image}"
     return None

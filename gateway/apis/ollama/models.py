@@ -1,7 +1,7 @@
-"""The models as Ollama's clients know them, and what the gateway does not offer of Ollama's API.
+"""The lists of models in Ollama's form, and the paths of Ollama's API that the gateway refuses.
 
-Clients choose by this what they ask for, so each model is listed with everything that the API can
-carry; a model server refuses what its model can't do.
+A client only uses the capabilities that are listed. The gateway does not know those of a model, so
+it lists all that the API has; the model server refuses a request that its model can't handle.
 """
 
 import re
@@ -17,27 +17,27 @@ API_VERSION = "0.20.0"
 _CAPABILITIES = ["completion", "tools", "thinking", "vision"]
 _UNKNOWN_DATE = "1970-01-01T00:00:00Z"
 _FOR_EVER = "2318-01-01T00:00:00Z"
-"""What Ollama says of a model that it never unloads."""
+"""Ollama's expiry date of a model that it never unloads."""
 
 
 def version(_request: EndpointRequest) -> dict[str, Any]:
-    """`/api/version`."""
+    """`/api/version`: returns the version."""
     return {"version": API_VERSION}
 
 
 def tags(request: EndpointRequest) -> dict[str, Any]:
-    """`/api/tags`."""
+    """`/api/tags`: returns the models."""
     return {"models": [_listed(model) for model in request.models]}
 
 
 def loaded(request: EndpointRequest) -> dict[str, Any]:
-    """`/api/ps`: a model server has all its models loaded, as far as the gateway knows."""
+    """`/api/ps`: returns all models, because the gateway can't know which ones are loaded."""
     more = {"expires_at": _FOR_EVER, "size_vram": 0, "context_length": 0}
     return {"models": [_listed(model) | more for model in request.models]}
 
 
 def show(request: EndpointRequest) -> dict[str, Any]:
-    """`/api/show`. Raises BadRequest or NotFound."""
+    """`/api/show`: returns one model. Raises BadRequest or NotFound."""
     name = request.body.get("model") or request.body.get("name")
     if not isinstance(name, str):
         raise BadRequest("model is required", param="model")
@@ -61,7 +61,7 @@ def show(request: EndpointRequest) -> dict[str, Any]:
 
 
 def not_offered(request: EndpointRequest) -> dict[str, Any]:
-    """What manages models or makes embeddings. Raises NotOffered."""
+    """The paths that manage models or make embeddings. Raises NotOffered."""
     raise NotOffered(
         "The gateway answers /api/chat and /api/generate; its model servers hold the models, and "
         "it makes no embeddings."
@@ -69,7 +69,7 @@ def not_offered(request: EndpointRequest) -> dict[str, Any]:
 
 
 def _listed(model: ServedModel) -> dict[str, Any]:
-    """A model's entry in the lists. Open WebUI looks for names with a tag."""
+    """Returns a model's entry in the lists. The name has a tag, which Open WebUI expects."""
     return {
         "name": _tagged(model.id),
         "model": _tagged(model.id),
@@ -94,7 +94,7 @@ def _details(model: ServedModel) -> dict[str, Any]:
 
 
 def _architecture(model: ServedModel) -> str:
-    """The beginning of a model's name: `qwen3` of `Qwen/Qwen3-8B`."""
+    """Returns the first word of a model's name: `qwen3` of `Qwen/Qwen3-8B`."""
     found = re.match(r"[a-z]+[\d.]*", plain_name(model.own_name))
     return found[0] if found else "unknown"
 

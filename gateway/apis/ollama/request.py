@@ -1,6 +1,6 @@
 """Converts requests of Ollama's API to chat completion requests.
 
-Members and options that only Ollama's own server can act on (`keep_alive`, `num_ctx` …) are
+Members and options that only have a meaning for Ollama's own server (`keep_alive`, `num_ctx` …) are
 accepted and dropped.
 """
 
@@ -38,7 +38,8 @@ _OPTIONS = {
 }
 """Options → members of a chat completion request."""
 _ONLY_OLLAMA = ("suffix", "raw", "template", "context")
-"""Members of `/api/generate` that set how the prompt is built, which the model server does."""
+"""Members of `/api/generate` that control how the prompt is built; here, the model server builds
+it."""
 
 
 class ModelOptions(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ class ModelOptions(msgspec.Struct, frozen=True):
 
 
 class OllamaBody(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request for a chat and one for a text have in common."""
+    """The members that requests for a chat and for a text have in common."""
 
     model: str = ""
     stream: bool | None = None
@@ -145,7 +146,7 @@ def _check(request: OllamaBody) -> None:
 
 
 def _load(request: OllamaBody, echo: dict[str, Any]) -> ReadyAnswer:
-    """The answer to a request without a prompt, with which clients load a model and unload it."""
+    """Returns the answer to a request without a prompt, which loads or unloads a model."""
     reason = "unload" if request.keep_alive in (0, "0", "0s", "0m", "0h") else "load"
     end = {"done": True, "done_reason": reason}
 

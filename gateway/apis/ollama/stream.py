@@ -8,12 +8,12 @@ the members that all lines have:
     {"message":{"role":"assistant","content":"The answer is 4."},"done":false}
     {"message":{"role":"assistant","content":""},"done":true,"done_reason":"stop",…}
 
-Of `/api/generate`, the text is in `response` and the thinking beside it.
+In `/api/generate`, the text is in `response`, and the thinking beside it.
 
-Clients are strict: `content` is always a text, the arguments of a call are an object, an error is a
-text, and a blank line makes ollama-python fail, so a heartbeat is a line with no text. Some clients
-overlook the line with the error, so the body is cut after it. JSON in ASCII keeps U+0085, U+2028
-and U+2029 out of the lines: ollama-python splits at them.
+Clients are strict: `content` is always a text, the arguments of a call are an object, and an error
+is a text. A blank line makes ollama-python fail, so a heartbeat is a line without text. Some
+clients overlook the line with the error, so the body is cut after it. JSON in ASCII keeps U+0085,
+U+2028 and U+2029 out of the lines: ollama-python splits lines at them.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ _NS_A_MS = 1_000_000
 
 
 class Pieces:
-    """Takes the events of one answer apart: what each adds to which member of the message."""
+    """Finds the text that each event adds, and the member of the message that it belongs to."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -56,7 +56,7 @@ class Pieces:
         self._calls: dict[int, _Call] = {}
 
     def of(self, event: Event) -> tuple[str, str]:
-        """The member and the text to add to it; ("", "") for nothing."""
+        """Returns the member and the text to add to it; ("", "") for nothing."""
         match event:
             case OutputDelta(text):
                 return "content", text
@@ -77,10 +77,10 @@ class Pieces:
         return "", ""
 
     def calls(self, done: Done) -> list[dict[str, Any]]:
-        """The tool calls of a complete answer, without those that its end cut."""
+        """Returns the tool calls of a complete answer, without one that a limit has cut."""
         is_cut = meaning_of(done.finish_reason) not in ("finished", "calls", "unknown")
         return [
-            call.spelled(f"call_{self._answer.id}_{index}", index)
+            call.body(f"call_{self._answer.id}_{index}", index)
             for index, call in sorted(self._calls.items())
             if call.is_complete or not is_cut
         ]
@@ -103,7 +103,7 @@ class _Call:
     def is_complete(self) -> bool:
         return is_object("".join(self._arguments))
 
-    def spelled(self, default_id: str, index: int) -> dict[str, Any]:
+    def body(self, default_id: str, index: int) -> dict[str, Any]:
         text = "".join(self._arguments)
         arguments = parse_object(text if text.strip() else "{}")
         if arguments is None:  # as Anthropic's documentation proposes
@@ -113,7 +113,7 @@ class _Call:
 
 
 class OllamaObject:
-    """The non-streamed answer: one line with everything in it."""
+    """The non-streamed answer: one line with the whole answer."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -147,6 +147,8 @@ class OllamaObject:
 
 
 class OllamaDialect(Dialect):
+    """Encodes an event as a line of JSON."""
+
     content_type = "application/x-ndjson"
     waits_for_upstream = True
     cuts_after_error = True
@@ -168,13 +170,13 @@ class OllamaDialect(Dialect):
 
     def encode(self, number: int, events: Sequence[Event]) -> bytes:
         if len(events) == 1:
-            return self._spell(events[0])  # as nearly always
-        return b"".join(map(self._spell, events))
+            return self._encode(events[0])  # the usual case
+        return b"".join(map(self._encode, events))
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         return self._empty
 
-    def _spell(self, event: Event) -> bytes:
+    def _encode(self, event: Event) -> bytes:
         member, text = self._pieces.of(event)
         if member == "content":
             return f"{self._text}{quote(text)}{self._after}".encode()
@@ -201,24 +203,24 @@ class OllamaDialect(Dialect):
 
 
 def head(answer: Answer) -> dict[str, Any]:
-    """The members that all lines of an answer begin with."""
+    """Returns the first members of all lines of an answer."""
     return {"model": answer.model, "created_at": date(answer.created)}
 
 
 def date(unix_s: int) -> str:
-    """A time as Ollama writes it: RFC 3339."""
+    """Returns a time in RFC 3339, as Ollama writes it."""
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def message(answer: Answer, members: dict[str, Any]) -> dict[str, Any]:
-    """The members of a line that hold its texts: those of `/api/chat` or of `/api/generate`."""
+    """Returns the members of a line that hold its texts, for `/api/chat` or `/api/generate`."""
     if not answer.echo.get(GENERATE):
         return {"message": {"role": "assistant", **members}}
     return {"response": members["content"]} | {k: v for k, v in members.items() if k != "content"}
 
 
 def _end(done: Done, answer: Answer) -> dict[str, Any]:
-    """The members of the last line: why the answer ended, its tokens, and times in nanoseconds."""
+    """Returns the members of the last line: the reason of the end, tokens, times in nanoseconds."""
     counts = token_counts(done, answer)
     timings = done.timings
     begun = (timings.first_reasoning_ms, timings.first_output_ms)
@@ -237,7 +239,7 @@ def _end(done: Done, answer: Answer) -> dict[str, Any]:
 
 
 def _logprobs(extra: Extra) -> list[Any]:
-    """The logprobs of the texts since the last ones: OpenAI's items are Ollama's."""
+    """Returns the logprobs of an event. OpenAI's items have the form of Ollama's."""
     logprobs = extra.choice.get("logprobs")
     found = logprobs.get("content") if isinstance(logprobs, dict) else None
     return found if isinstance(found, list) else []

@@ -67,7 +67,7 @@ _LIST_QUERY = (
 
 
 def _endpoints(root: str) -> tuple[Endpoint, ...]:
-    """The paths of kept responses below a path of the API."""
+    """Returns the endpoints for kept responses, below a path of the API."""
     one = f"{root}/{{id}}"
     response = Schema("Response", _RESPONSE)
     return (

@@ -1,4 +1,4 @@
-"""Compaction: the model sums up a conversation, and the summary takes the conversation's place.
+"""Compaction: the model sums up a conversation, and the summary replaces the conversation.
 
 A client asks for it in one of two ways:
 
@@ -7,9 +7,9 @@ A client asks for it in one of two ways:
     an item `compaction_trigger`,      the answer's only item is `compaction`
     the last one of the input
 
-It hands the item back in place of what was summed up, and the model reads it as a message. The
-member `encrypted_content` holds the summary encoded, not encrypted: it says nothing that the client
-does not know, and it stays readable when SEAL_KEY or the model changes.
+Afterwards, the client sends the item in place of the old conversation, and the model reads it as a
+message. The member `encrypted_content` holds the summary encoded, not encrypted: the client knows
+the conversation anyway, and the item stays readable if SEAL_KEY or the model changes.
 """
 
 import base64
@@ -18,10 +18,10 @@ from typing import Any
 
 _PREFIX = "gwc1."
 _MAX_KEPT_CHARS = 64_000
-"""Of the user's messages that stay beside the summary."""
+"""The most characters of the user's messages that are kept beside the summary."""
 _TRIGGER = "compaction_trigger"
 _TYPES = ("compaction", "compaction_summary", "context_compaction")
-"""What clients call the item; Codex has used all three."""
+"""Types of the item that holds the summary; Codex has used all three."""
 _INSTRUCTION = (
     "Sum up this conversation for another model, which will go on with the work and will see "
     "nothing of it but your summary. Say what the user wants, with every constraint and "
@@ -38,7 +38,7 @@ def asks_for_compaction(items: str | Sequence[Any]) -> bool:
 
 
 def with_instruction(items: Sequence[Any]) -> list[Any]:
-    """Returns the items with the instruction to sum up in the place of the last one."""
+    """Returns the items with the instruction to sum up in place of the last one."""
     return [*items[:-1], {"role": "user", "content": _INSTRUCTION}]
 
 
@@ -48,7 +48,7 @@ def with_trigger(items: str | Sequence[Any]) -> list[Any]:
 
 
 def kept_messages(items: str | Sequence[Any]) -> list[dict[str, Any]]:
-    """Returns the newest messages of the user, which stay beside the summary."""
+    """Returns the newest messages of the user, which are kept beside the summary."""
     kept: list[dict[str, Any]] = []
     left = _MAX_KEPT_CHARS
     for item in reversed(_listed(items)):
@@ -68,9 +68,9 @@ def compaction_item(id: str, summary: str) -> dict[str, Any]:
 
 
 def message_of(item: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns the message that the model reads for an item `compaction`.
+    """Returns the message that the model reads in place of an item `compaction`.
 
-    None: it is another item, or not from this gateway.
+    None: it is another item, or the item of another service.
     """
     content = item.get("encrypted_content")
     if item.get("type") not in _TYPES or not isinstance(content, str):

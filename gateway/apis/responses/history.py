@@ -1,10 +1,10 @@
-"""Makes the items of a Responses request readable: what is not known is told as text or left out.
+"""Replaces items of a Responses request that a chat server can't read, by text or by nothing.
 
-The newest message of the user is not touched, so that it is refused when it can't be read.
+The newest message of the user stays as it is: if it can't be read, the request is refused.
 
-Calls of other tools, with a `call_id` and a result in an item of their own, become function calls:
-`local_shell_call` and `local_shell_call_output`, for example. What a model can't learn from is left
-out: web searches, images that were generated, lists of tools.
+Calls of other tools become function calls if they have a `call_id` and a separate item with the
+result, such as `local_shell_call` and `local_shell_call_output`. Items that do not help a model are
+left out: web searches, generated images, lists of tools.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,18 +26,18 @@ from gateway.core.sse import dumps
 
 _OTHER_ROLES = ("assistant", "system", "developer")
 _NOT_ARGUMENTS = frozenset({"id", "type", "call_id", "status", "name"})
-"""Members of a call that are not its arguments."""
+"""Members of a call that are not arguments."""
 _RAN_AT_OPENAI = {
     "code_interpreter_call": ("code", "outputs"),
     "file_search_call": ("queries", "results"),
 }
-"""Calls that hold their results → the members of what was asked and of what was found."""
+"""Type of a call that contains its result → its member with the arguments, and with the result."""
 
 
 def readable_items(items: Sequence[Any]) -> list[tuple[int, Any]]:
     """Returns the items that can be read, each with its number in the request.
 
-    If no item could, all are returned, so that the error names what is wrong with them.
+    If no item can be read, all are returned, so that the error names their faults.
     """
     newest = newest_of_user(items, _is_users)
     found = [
@@ -55,7 +55,7 @@ def _is_users(item: Any) -> bool:
 
 
 def _readable(item: Any) -> Iterator[dict[str, Any]]:
-    """Yields what takes the place of an item: itself, items that say the same, or nothing."""
+    """Yields the item itself, items with the same content, or nothing."""
     if not isinstance(item, dict):
         return
     type = item.get("type") or "message"
@@ -91,7 +91,7 @@ def _readable(item: Any) -> Iterator[dict[str, Any]]:
 
 
 def _mcp_call(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields the call and the result of a tool that ran at OpenAI."""
+    """Yields the call and the result of an MCP tool, which ran at OpenAI."""
     id, name = item.get("id"), item.get("name")
     if isinstance(id, str) and isinstance(name, str):
         arguments = valid_arguments(item.get("arguments"))
@@ -101,7 +101,7 @@ def _mcp_call(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _hosted_call(item: dict[str, Any], asked: str, given: str) -> Iterator[dict[str, Any]]:
-    """Yields the call and the result of a tool that ran at OpenAI, if the result is there."""
+    """Yields the call and the result of a tool that ran at OpenAI, if there is a result."""
     id, result = item.get("id"), item.get(given)
     if isinstance(id, str) and result:
         name = str(item["type"]).removesuffix("_call")
@@ -146,23 +146,23 @@ def _readable_parts(parts: list[Any]) -> list[dict[str, Any]]:
 
 
 def _readable_part(part: Any) -> dict[str, Any] | None:
-    """Returns the part if it can be read, else a text that takes its place, or None."""
+    """Returns the part if it can be read, else a text in its place, or None."""
     if not isinstance(part, dict):
         return _input_text(part) if isinstance(part, str) else None
     try:
         value = msgspec.convert(part, InputPart)
     except msgspec.ValidationError:
-        return _told(part)
+        return _text_in_place(part)
     match value:
         case InputImage(None) | InputFile(None, _, None, _) | InputFile(_, _, _, str()):
-            return _told(part)
+            return _text_in_place(part)
         case ReasoningText() | SummaryText():
             return None
     return part
 
 
-def _told(part: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns a text that says what a model can know of a part, or None."""
+def _text_in_place(part: dict[str, Any]) -> dict[str, Any] | None:
+    """Returns a text part with the text or the name of an unreadable part; None if it has none."""
     text = part.get("text")
     if isinstance(text, str):
         return _input_text(text)
@@ -174,7 +174,7 @@ def _told(part: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _texts(content: Any) -> Any:
-    """Returns the content of a message that can hold only text."""
+    """Returns content with only text parts: a text in place of each other part."""
     if isinstance(content, str):
         return content
     return [

@@ -1,7 +1,8 @@
 """Converts the input of the Responses API, a text or items, to chat messages.
 
-The input has one item for each text and each call of the model; here, neighbouring ones become one
-assistant message. What a reasoning item holds is noted in it; see gateway.apis.history.
+The input has one item for each text and each call of the model. Neighbouring ones become one
+assistant message. The content of a reasoning item is noted in the message that it belongs to; see
+gateway.apis.history.
 """
 
 from collections.abc import Callable, Sequence
@@ -100,9 +101,9 @@ def chat_messages(
     items: Sequence[tuple[int, Any]],
     open_seal: Callable[[str], ThoughtRecord | None],
 ) -> list[dict[str, Any]]:
-    """Returns the chat messages. Raises BadRequest or NotFound that names the path of the fault.
+    """Returns the chat messages. Raises BadRequest or NotFound with the path of the faulty member.
 
-    items: each with its number in the request. open_seal: see Sealer.open.
+    items: with their numbers in the request. open_seal: see Sealer.open.
     """
     messages = _ChatMessages(open_seal)
     if instructions:
@@ -119,10 +120,10 @@ class _ChatMessages:
         self._open_seal = open_seal
         self._thoughts: ThoughtRecord | None = None
         self._shown = Shown()
-        """Both of the last reasoning item, for the model's next message."""
+        """Like `_thoughts`, it is from the last reasoning item, for the model's next message."""
         self._messages: list[dict[str, Any]] = []
         self._attachments: list[dict[str, Any]] = []
-        """Images and files of the tool results that have been added last."""
+        """Images and files of the last tool results, for a user message after these."""
 
     def add_item(self, item: Any, path: str) -> None:
         item = convert(item, dict[str, Any], path)
@@ -168,7 +169,7 @@ class _ChatMessages:
                 raise unsupported(f"{path}.type", f"the model server can't read {type!r} items")
 
     def _add_thoughts(self, thoughts: ThoughtRecord | None, shown: Shown) -> None:
-        """Behind items of the model, they are of the same turn; else of the one that follows."""
+        """Notes thoughts in the last message if that is the model's, else in its next one."""
         if self._messages and self._messages[-1]["role"] == "assistant":
             hand_back(self._messages[-1], thoughts)
             note_shown(self._messages[-1], shown)

@@ -1,7 +1,7 @@
 """The output-item machine of the Responses API: pieces of an answer in, `response.*` events out.
 
 An answer is a list of items: reasoning, messages and function calls. A reasoning item or a message
-holds parts. Every item and every part is added, grows by deltas and is done.
+has parts. Every item and every part is added, then grows by deltas, then is done.
 
 A message, for example:
 
@@ -21,17 +21,17 @@ A function call has no parts:
     response.function_call_arguments.done          {"x":4}
     response.output_item.done                      the whole item
 
-A call of a custom tool has an input in place of arguments, which is sent when it is complete:
-gateway.apis.responses.tools explains how a function stands for it.
+A call of a custom tool has an input in place of arguments. It is sent when it is complete, because
+the model writes it as an argument of a function (see gateway.apis.responses.tools).
 
 At most one reasoning item or message is open. It is done when an item of another type begins.
 
 Several function calls may be open, because servers interleave their deltas. A call is added when
-its arguments begin, or another item does: until then, its name may still grow. It is done when
-another item begins and its arguments are complete JSON.
+its arguments or another item begin: until then, its name may still grow. It is done when another
+item begins and its arguments are complete JSON.
 
-At the end of the answer, every open item is done. When the answer fails, no open item is done:
-a client must not run a half call, nor keep it in its history.
+At the end of the answer, every open item is done. If the answer fails, no open item is done: a
+client must not run an incomplete call, nor keep it in its history.
 """
 
 from collections.abc import Mapping
@@ -50,14 +50,14 @@ class EventWriter(Protocol):
     """Receives the events of the items."""
 
     def write_event(self, type: str, **members: Any) -> None:
-        """Writes an event. The members must be encoded at once, because the items change later."""
+        """Writes an event. It must encode the members at once, because the items change later."""
 
     def write_delta(self, type: str, location: str, text: str) -> None:
-        """Writes a delta. location: the other members, as JSON without braces."""
+        """Writes a delta. location: the members that locate it, as JSON without braces."""
 
 
 class _PartType(msgspec.Struct, frozen=True):
-    """The names that a type of part has in the events."""
+    """The names of the events and members for one type of part."""
 
     list_member: str
     """The member of the item that lists such parts."""
@@ -66,7 +66,7 @@ class _PartType(msgspec.Struct, frozen=True):
     index_member: str
     text_member: str = "text"
     empty_members: Mapping[str, Any] = {}
-    """The part's members beside its text, when it is added."""
+    """The members of an empty part beside its text."""
 
 
 _CONTENT_PART = "response.content_part"
@@ -168,7 +168,7 @@ class _TextItem:
             self._open_parts["output_text"].add_logprobs(logprobs)
 
     def break_off(self) -> None:
-        """Keeps what the item has, and writes nothing."""
+        """Marks the item as incomplete, with its text so far. Writes no event."""
         for part in self._open_parts.values():
             part.keep_text()
         self.item["status"] = "incomplete"
@@ -197,7 +197,7 @@ class _CallItem:
         self._arguments = ObjectPieces()
         self._is_custom = False
         self._input: list[str] = []
-        """The input of a custom call so far. It becomes an argument once it is complete."""
+        """The pieces of a custom call's input. The complete input becomes an argument."""
         self._location = ""
         """"" until the item is added."""
         self.item: dict[str, Any] = {}
@@ -223,7 +223,7 @@ class _CallItem:
                 )
 
     def begin(self) -> None:
-        """Writes that the item is added, once."""
+        """Writes the event that adds the item, once."""
         if self._location:
             return
         namespace, name, self._is_custom = self._tool_names.find(self._name)
@@ -254,7 +254,7 @@ class _CallItem:
         text = self._arguments.text()
         event, member = "response.function_call_arguments", "arguments"
         if self._is_custom:
-            # Its input is known when the JSON around it is complete.
+            # The input is only known when the JSON around it is complete.
             event, member, text = "response.custom_tool_call_input", "input", custom_input(text)
             self._writer.write_delta(f"{event}.delta", self._location, text)
         self.item |= {member: text, "status": status}
@@ -296,7 +296,7 @@ class OutputItems:
         self._text_item("reasoning").add_part("summary_text", paragraph)
 
     def add_seal(self, seal: str) -> None:
-        """Adds what the model thought, sealed, to the reasoning item."""
+        """Adds the sealed thoughts to the reasoning item."""
         self._text_item("reasoning").item["encrypted_content"] = seal
 
     def add_logprobs(self, logprobs: list[Any]) -> None:
@@ -323,7 +323,7 @@ class OutputItems:
         self._writer.write_event("response.output_item.done", output_index=index, item=item)
 
     def close(self, status: str) -> None:
-        """Ends the answer. status: of the items that are open, `completed` or `incomplete`."""
+        """Ends the answer. status: for the open items, `completed` or `incomplete`."""
         for item in [*self._open_calls.values(), self._open_text]:
             if item is not None:
                 item.close(status)
@@ -331,7 +331,7 @@ class OutputItems:
         self._open_text = None
 
     def break_off(self) -> None:
-        """Ends a failed answer: nothing is done, and calls that are open leave the output."""
+        """Ends a failed answer: no item is done, and open calls are removed from the output."""
         for call in self._open_calls.values():
             self.output[:] = [item for item in self.output if item is not call.item]
         if self._open_text is not None:
@@ -357,7 +357,7 @@ class OutputItems:
         return self._open_text
 
     def _close_complete(self) -> None:
-        """Closes the items that can't grow any more, because another item begins."""
+        """Another item begins: closes the items that can't grow any more."""
         if self._open_text is not None:
             self._open_text.close("completed")
             self._open_text = None

@@ -1,7 +1,7 @@
 """Converts requests of OpenAI's Responses API to chat completion requests.
 
-Members that the API does not define go to the model server unchanged, as they do from the chat API:
-`top_k`, `chat_template_kwargs` and the like.
+Members that the API does not define go to the model server unchanged, as in the chat API: `top_k`
+or `chat_template_kwargs`, for example.
 """
 
 from collections.abc import Callable
@@ -67,7 +67,7 @@ _ECHOED_MEMBERS = (
 )
 """Members that the response repeats."""
 _CALLED = ("function", "custom")
-"""Types of tools that a choice can name."""
+"""Types of tools that `tool_choice` can name."""
 _SEALED_REASONING = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
 
@@ -150,14 +150,11 @@ _API_MEMBERS = frozenset(
         *ResponsesBody.__struct_fields__,
     }
 )
-"""Members that the API defines. They are converted one by one, or dropped."""
+"""Members that the API defines. They are converted one by one or dropped."""
 
 
 def read_responses(body: dict[str, Any], _path_format: str | None, config: Config) -> ChatRequest:
-    """Returns the checked request.
-
-    Raises BadRequest.
-    """
+    """Returns the checked request. Raises BadRequest, or NotFound for a reference to an item."""
     if config.responses_other_tools == "skip":
         body = _with_known_tools(body)
     asked = body.get("input")
@@ -216,7 +213,7 @@ def read_compact(body: dict[str, Any], path_format: str | None, config: Config) 
 
 
 def _with_known_tools(body: dict[str, Any]) -> dict[str, Any]:
-    """Leaves out tools that run at OpenAI: clients send them always, and work without them."""
+    """Leaves out tools that run at OpenAI: clients always send them, and work without them."""
     tools = body.get("tools")
     return body | {"tools": list(filter(is_known, tools))} if isinstance(tools, list) else body
 
@@ -226,7 +223,7 @@ def _conversation(
     input: str | list[Any],
     open_seal: Callable[[str], ThoughtRecord | None],
 ) -> list[dict[str, Any]]:
-    """Returns the chat messages with the roles that the client gave them."""
+    """Returns the chat messages with the client's own roles."""
     items = [{"role": "user", "content": input}] if isinstance(input, str) else input
     return without_reasoning(chat_messages(request.instructions, readable_items(items), open_seal))
 
@@ -301,7 +298,7 @@ def _text_members(text: _TextConfig) -> dict[str, Any]:
 
 
 def _tool_members(request: ResponsesBody) -> dict[str, Any]:
-    """Returns `tools` and `tool_choice`. A choice of `allowed_tools` drops all other tools."""
+    """Returns `tools` and `tool_choice`. The choice `allowed_tools` drops all other tools."""
     for at, tool in enumerate(request.tools or ()):
         if not is_known({"type": tool.type}):
             raise unsupported(
@@ -334,7 +331,7 @@ def _without_none(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _echo(request: ResponsesBody, body: dict[str, Any], options: Options) -> dict[str, Any]:
-    """Returns the members that the response repeats; `reasoning.summary` is the one in effect."""
+    """Returns the members that the response repeats, with the `reasoning.summary` in effect."""
     summary = options.detail if options.reasoning in ("summary", "both") else None
     effort = request.reasoning.effort if request.reasoning else None
     echo = {name: body[name] for name in _ECHOED_MEMBERS if body.get(name) is not None}

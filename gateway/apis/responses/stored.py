@@ -1,7 +1,7 @@
-"""The responses that were kept: read, stopped and deleted by their ids, and gone on with.
+"""Kept responses: to read, stop, delete and continue them by their ids.
 
-Statuses and messages are those of OpenAI's API. Of a response with `background` the client may read
-everything at any time; of any other one only what it became.
+Statuses and messages are those of OpenAI's API. A response with `background` can be read and
+streamed at any time. Any other one can only be read, and only after its end.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _ID_PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
 
 
 def retrieve(request: EndpointRequest) -> dict[str, Any] | Replay:
-    """GET /v1/responses/{id}: the response as it is now, or its events."""
+    """GET /v1/responses/{id}: returns the response in its present state, or its stream."""
     streams = _choice(request.query, "stream", ("false", "true")) == "true"
     after = _number(request.query, "starting_after", -1, lowest=0)
     kept = _find(request)
@@ -40,7 +40,7 @@ def retrieve(request: EndpointRequest) -> dict[str, Any] | Replay:
 
 
 def cancel(request: EndpointRequest) -> dict[str, Any]:
-    """POST /v1/responses/{id}/cancel: stops the model; of a cancelled response nothing is left."""
+    """POST /v1/responses/{id}/cancel: stops the model. A cancelled response has no output."""
     kept = _find(request)
     if kept.info.keep != "background":
         raise BadRequest("Cannot cancel a synchronous response.")
@@ -55,7 +55,7 @@ def cancel(request: EndpointRequest) -> dict[str, Any]:
 
 
 def delete(request: EndpointRequest) -> dict[str, Any]:
-    """DELETE /v1/responses/{id}."""
+    """DELETE /v1/responses/{id}: deletes a response that has ended."""
     kept = _find(request)
     if kept.end is None:
         raise BadRequest("Cannot delete an in-flight response.")
@@ -64,7 +64,7 @@ def delete(request: EndpointRequest) -> dict[str, Any]:
 
 
 def input_items(request: EndpointRequest) -> dict[str, Any]:
-    """GET /v1/responses/{id}/input_items: what the model was given, the newest item first."""
+    """GET /v1/responses/{id}/input_items: returns the items of the input, the newest one first."""
     order = _choice(request.query, "order", ("desc", "asc"))
     limit = _number(request.query, "limit", _LISTED, lowest=1, highest=_MAX_LISTED)
     kept = _find(request)
@@ -85,9 +85,9 @@ def input_items(request: EndpointRequest) -> dict[str, Any]:
 
 
 def with_previous(body: dict[str, Any], answers: AnswerStore) -> dict[str, Any]:
-    """The body with the conversation that `previous_response_id` stands for.
+    """Returns the body with the conversation of its `previous_response_id` before the input.
 
-    Raises NotFound, or BadRequest if there is nothing to go on from.
+    Raises NotFound, or BadRequest if the previous response is not complete.
     """
     id = body.get("previous_response_id")
     if not isinstance(id, str) or body.get("conversation") is not None:
@@ -106,12 +106,12 @@ def with_previous(body: dict[str, Any], answers: AnswerStore) -> dict[str, Any]:
     if not isinstance(kept.end, Done):
         what = "is still in progress" if kept.end is None else "has failed"
         raise BadRequest(f"The previous response '{id}' {what}.", param=param)
-    said = [*(kept.info.input or ()), *_response(kept)["output"]]
-    return body | {"input": [*said, *items_of(body.get("input"))]}
+    earlier = [*(kept.info.input or ()), *_response(kept)["output"]]
+    return body | {"input": [*earlier, *items_of(body.get("input"))]}
 
 
 def items_of(input: Any) -> list[Any]:
-    """The items of an input, of which a text is one."""
+    """Returns the items of an input; one message if the input is a text."""
     if isinstance(input, str):
         text = {"type": "input_text", "text": input}
         return [{"type": "message", "role": "user", "content": [text]}]
@@ -141,7 +141,7 @@ def _response(kept: KeptAnswer) -> dict[str, Any]:
 
 
 def _choice(query: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
-    """The value of a parameter; the first that is allowed is the default."""
+    """Returns the value of a parameter. The first allowed value is the default."""
     value = query.get(name, allowed[0])
     if value.lower() not in allowed:
         raise BadRequest(f"{name}: {value!r} is not one of {', '.join(allowed)}.", param=name)
@@ -162,7 +162,7 @@ def _number(
 
 
 def _listed_item(stream_id: str, at: int, item: Any) -> dict[str, Any]:
-    """An item as the list has it: with an id, and a message's content as parts."""
+    """Returns an item as it is in the list: with an id, and a message's content as parts."""
     if not isinstance(item, dict):
         item = {"type": "message", "role": "user", "content": str(item)}
     type = item.get("type") or "message"

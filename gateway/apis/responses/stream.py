@@ -9,8 +9,8 @@ function calls. For example:
     item 1, message           "The answer is 4."
     response.completed        the whole response
 
-gateway.apis.responses.output_items explains the events of an item. OpenAI's SDKs know all events.
-There are no ids: openai-python raises at a comment that follows one.
+gateway.apis.responses.output_items explains the events of an item. OpenAI's SDKs know all of these
+events. Events have no SSE ids: openai-python raises an error at a comment that follows an id.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,8 @@ from gateway.core.sse import comment, dumps, frame, quote
 from gateway.errors import Cancelled, ErrorInfo, StreamLost, UpstreamBroke
 
 _KEEPALIVE_MS = 60_000
-"""Some clients give up after five minutes without an event; comments do not count."""
+"""Milliseconds between keepalive events: some clients give up after five minutes without an event,
+and do not count comments."""
 _INCOMPLETE_REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Finish reason → the API's reason for an incomplete response."""
 _DEFAULTS: dict[str, Any] = {
@@ -71,11 +72,11 @@ Strict clients want a number for each sampling parameter; these are OpenAI's def
 
 
 COMPLETED_AT_LENGTH = "completed_at_length"
-"""A key of `Answer.echo`: an answer that was cut by its length counts as completed."""
+"""A key of `Answer.echo`: an answer that reached its length limit counts as completed."""
 COMPACTION = "compaction"
-"""A key of `Answer.echo`: the answer is the summary that an item `compaction` holds."""
+"""A key of `Answer.echo`: the answer is the summary for an item `compaction`."""
 KEPT_MESSAGES = "kept_messages"
-"""A key of `Answer.echo`: the messages that the answer of /compact has beside that item."""
+"""A key of `Answer.echo`: the messages beside that item in the answer of /compact."""
 _OWN_KEYS = (COMPLETED_AT_LENGTH, COMPACTION, KEPT_MESSAGES)
 
 
@@ -89,7 +90,7 @@ class _NullWriter:
 class ResponseObject:
     """Collects the events of a turn into one `response`, and writes each step to `writer`.
 
-    It is the non-streamed answer, and the last event of a streamed one has it.
+    The `response` is the non-streamed answer; the last event of a streamed answer contains it.
     """
 
     def __init__(self, answer: Answer, writer: EventWriter | None = None) -> None:
@@ -108,11 +109,11 @@ class ResponseObject:
         }
         self._add = self._add_to_compaction if answer.echo.get(COMPACTION) else self._add_item
         self._compaction: list[str] = []
-        """The texts of the summary, in a compaction."""
+        """The pieces of the summary, in a compaction."""
         self.error: ErrorInfo | None = None
 
     def begin(self) -> None:
-        """The model is being asked."""
+        """The model has been called: the status is no longer `queued`."""
         self._body["status"] = "in_progress"
 
     def body(self) -> dict[str, Any]:
@@ -187,7 +188,7 @@ class ResponseObject:
             self._fail(UpstreamBroke("The model wrote no summary of the conversation.").info)
             return
         self._items.add_whole(compaction_item(f"cmp_{self._answer.id}", summary))
-        # A summary that was cut by its length is better than none.
+        # A summary that reached its length limit is better than none.
         self._finish(msgspec.structs.replace(done, finish_reason="stop"))
 
     def _finish(self, done: Done) -> None:
@@ -209,7 +210,7 @@ class ResponseObject:
     def _fail(self, error: ErrorInfo) -> None:
         self.error = error
         if error.code == Cancelled.code:
-            # The API has no event of its own for it, and keeps nothing of the output.
+            # The API has no event for this status, and its response has no output.
             self._body |= {"status": "cancelled", "output": []}
             self._writer.write_event("response.failed", response=self._body)
             return
@@ -223,11 +224,13 @@ class ResponseObject:
 
 
 class ResponsesDialect(Dialect):
+    """Encodes each step of a :class:`ResponseObject` as an event."""
+
     waits_for_upstream = True
     non_streamed = ResponseObject
 
     def __init__(self, answer: Answer, skip: int = 0) -> None:
-        """skip: how many of the first events to leave out; the client has had them."""
+        """skip: the number of events at the start that the client already has."""
         super().__init__(answer)
         self._skip = skip
         self._frames: list[bytes] = []
@@ -258,14 +261,14 @@ class ResponsesDialect(Dialect):
         if self._skip and events:
             last = events[-1]
             if isinstance(last, Failed) and last.error.code == StreamLost.code:
-                # Its client may have had more than what is left of the stream. It needs the end.
+                # The client may have more events than the rest of the stream. It needs the end.
                 self._skip = min(self._skip, len(self._frames) - 1)
         return self._take_frames()
 
     def heartbeat(self, elapsed_ms: int) -> bytes:
         if elapsed_ms - self._last_keepalive_ms >= _KEEPALIVE_MS:
             self._last_keepalive_ms = elapsed_ms
-            # It takes no number of its own: read again, the stream has the same numbers.
+            # It does not take a new number, so that the stream has the same ones if read again.
             self._sequence_number -= 1
             self.write_event("keepalive")
         return comment("ping") + self._take_frames()

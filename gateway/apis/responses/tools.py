@@ -1,11 +1,11 @@
-"""Converts the tools of the Responses API to functions, and the calls of those functions back.
+"""Converts the tools of the Responses API to functions, and the calls of these functions back.
 
-A model server has functions alone. The API has more, and Codex sends them with every request:
+Model servers only know functions. The API has other tools too, and Codex sends them with every
+request:
 
-- a namespace, with tools inside: each becomes a function `namespace__name`, and its call has both
-  names again;
-- a custom tool, whose input is any text: it becomes a function with one string, `input`;
-- tools that run at OpenAI, such as `web_search`: they are left out.
+- A namespace contains tools. Each becomes a function `namespace__name`; its call has the two names.
+- A custom tool takes any text as its input. It becomes a function with one string, `input`.
+- Tools that run at OpenAI, such as `web_search`, are left out.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from gateway.apis.json_texts import parse_object
 from gateway.errors import BadRequest
 
 _DEFAULT_NAMESPACE = "functions"
-"""Codex's name for the tools that have no namespace of their own."""
+"""Codex's name for the tools without a namespace."""
 _MAX_NAME_CHARS = 64
 """The longest name of a function that OpenAI accepts; other servers follow it."""
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
@@ -36,13 +36,13 @@ class Tool(msgspec.Struct, frozen=True):
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
     format: dict[str, Any] | None = None
-    """Of a custom tool: what its input looks like."""
+    """The form of a custom tool's input."""
     tools: list[dict[str, Any]] | None = None
-    """Of a namespace."""
+    """The tools in a namespace."""
 
 
 class ToolName(NamedTuple):
-    """How the API names the tool that a function stands for."""
+    """The API's name of a tool, whose function has another name."""
 
     namespace: str | None
     name: str
@@ -53,13 +53,16 @@ class ToolNames:
     """Finds the tool that the model has called by the name of its function."""
 
     def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """tools: as the request has them."""
+        """tools: those of the request."""
         named = [ToolName(ns, tool["name"], tool["type"] == "custom") for ns, tool in _each(tools)]
         self._by_flat_name = {flat_name(tool.namespace, tool.name): tool for tool in named}
         self._namespaced = [tool for tool in named if tool.namespace is not None]
 
     def find(self, name: str) -> ToolName:
-        """Returns the tool; a name that stands in one namespace alone needs no namespace."""
+        """Returns the tool with this function name.
+
+        Models leave the namespace out; that is accepted if the name is in only one namespace.
+        """
         if name in self._by_flat_name:
             return self._by_flat_name[name]
         found = [tool for tool in self._namespaced if tool.name == name]
@@ -67,7 +70,7 @@ class ToolNames:
 
 
 def flat_name(namespace: str | None, name: str) -> str:
-    """Returns the name of the function that stands for a tool."""
+    """Returns the function name of a tool."""
     if namespace in (None, "", _DEFAULT_NAMESPACE):
         return name
     joined = _NOT_IN_A_NAME.sub("_", f"{str(namespace).rstrip('_')}__{name}")
@@ -78,14 +81,14 @@ def flat_name(namespace: str | None, name: str) -> str:
 
 
 def custom_arguments(input: str) -> str:
-    """Returns the arguments of the function that stands for a custom tool."""
+    """Returns the function arguments of a custom tool's input."""
     return json.dumps({_CUSTOM_PARAMETER: input}, ensure_ascii=False)  # the model reads it
 
 
 def custom_input(arguments: str) -> str:
     """Returns a custom tool's input from the arguments that the model wrote.
 
-    A model that ignores the function's schema writes the input itself.
+    If the model has ignored the function's schema, the arguments are the input.
     """
     value = (parse_object(arguments) or {}).get(_CUSTOM_PARAMETER)
     return value if isinstance(value, str) else arguments
@@ -97,7 +100,7 @@ def is_known(tool: Any) -> bool:
 
 
 def chat_tools(tools: Sequence[Tool]) -> list[dict[str, Any]]:
-    """Returns the functions that stand for the tools. Raises BadRequest for one without a name."""
+    """Returns the functions of the tools. Raises BadRequest for a tool without a name."""
     found: dict[str, dict[str, Any]] = {}
     for at, tool in enumerate(tools):
         path = f"tools[{at}]"

@@ -1,10 +1,10 @@
 """The callback driver: reads, feeds and sends in one go, from gevent's hub itself.
 
-The plain driver (:mod:`.pump`) costs a token two greenlet switches, a second look at each socket
-and a question about its buffer. Here the event loop's watcher of the upstream's socket calls back,
-the turn is fed, and its events are written to the client's socket past the server. Nothing here
-may wait. Whatever has to wait (a client that is behind, the first and last bytes of an answer, a
-heartbeat) goes through the queue, and sockets that are not plain ones use the plain driver.
+For each token, the plain driver (:mod:`.pump`) needs two greenlet switches, a second look at each
+socket and a question about its buffer. Here, the event loop calls back when the upstream's socket
+has data. The callback feeds the turn, and writes the events directly to the client's socket.
+Nothing in this module may wait. Events that have to wait (for a client that is behind, or because
+they are the first or last of an answer) and heartbeats go through the queue.
 """
 
 from collections.abc import Callable
@@ -21,13 +21,10 @@ from gateway.transport.lines import BROKE_OFF, READ_BYTES, ChunkedSocket
 
 
 class RelayCallbacks(Protocol):
-    """The pump, as this driver needs it. Nothing in it may wait."""
+    """The methods of the pump that this driver calls. They must not wait."""
 
     def on_events(self, run: Run, events: list[Event], now: float) -> bool:
-        """Hands on what the turn made of a read; False: the client is too far behind for more.
-
-        Raises what broke in the stream.
-        """
+        """See Pump.on_events."""
 
 
 def read_body(
@@ -35,7 +32,7 @@ def read_body(
 ) -> None:
     """Reads until the body has ended or the client is too far behind.
 
-    Raises UpstreamBroke, or what the relay raises.
+    Raises UpstreamBroke, or the errors of `relay.on_events`.
     """
     hub = gevent.get_hub()
     waiter = Waiter(hub)
@@ -52,7 +49,7 @@ def read_body(
             except OSError as error:
                 raise UpstreamBroke(BROKE_OFF) from error
             now = clock()
-            run.calling_since, run.reading_since = None, now  # Run.on_read, without a call
+            run.calling_since, run.reading_since = None, now  # Run.on_read, inlined for speed
             goes_on = relay.on_events(run, feeder.feed(data, now), now)
             if body.is_broken:
                 raise UpstreamBroke(BROKE_OFF)

@@ -1,9 +1,8 @@
 """A delivery: the events of a stream on their way to one client.
 
-A :class:`Delivery` reads the queue of a run, or what was kept of one, and keeps the client's side
-of the time limits. :class:`StreamBody` spells the events for a WSGI server. Once the response has
-begun, events that find the queue drained are written to the client's socket at once, past the
-server.
+A :class:`Delivery` reads the queue of a run, or the log of a kept one, and notes the times for the
+client's time limits. :class:`StreamBody` encodes the events for a WSGI server. After the response
+has begun, events are written directly to the client's socket while the queue is drained.
 """
 
 import socket
@@ -21,7 +20,7 @@ from gateway.server.sockets import close_connection, unsent_bytes
 
 
 class Delivery:
-    """Iterate it for the events of a stream, and close it whatever happens."""
+    """The events of a stream, to iterate. It must be closed in any case."""
 
     def __init__(
         self,
@@ -33,10 +32,10 @@ class Delivery:
         on_end: Callable[["Delivery"], None],
         run: Run | None = None,
     ) -> None:
-        """client: its connection. started: when its request arrived, in monotonic seconds.
+        """client: the client's connection. started: when its request arrived, in monotonic seconds.
 
-        on_end: called once the client has the last event, or has left. run: the one whose queue the
-        source is; None where the source is something that was kept.
+        on_end: called by :meth:`close`. run: the run whose queue the source is; None if the source
+        is a kept stream.
         """
         self.source = source
         self.client = client
@@ -46,19 +45,19 @@ class Delivery:
         self._clock = clock
         self._on_end = on_end
 
-        # Since when the delivery has been at it, in monotonic seconds; None while it is not. The
+        # The start of the present wait or write, in monotonic seconds; None if there is none. The
         # sweeper compares them with the client's time limits.
         self.waiting_since: float | None = None
         self.sending_since: float | None = None
         self.left: ClientLeft | None = None
-        """Why there is no client any more: it left, or did not read."""
+        """The reason why the client is gone: it left, or did not read. None while it is there."""
         self._last: Done | Failed | None = None
         self._unsent_bytes = 0
         self._socket: ResponseSocket | None = None
         self._dialect: Dialect
 
     def __iter__(self) -> Iterator[tuple[int, list[Event]]]:
-        """The number of the first event, and the events; none when a heartbeat is due."""
+        """Yields the number of the first event, and events; no events if a heartbeat is due."""
         while self.left is None:
             self.waiting_since = self._clock()
             number, events = self.source.read()
@@ -74,11 +73,11 @@ class Delivery:
                 return
 
     def close(self) -> None:
-        """The client needs nothing more. Idempotent."""
+        """Ends the delivery: the client has its answer, or has left. Idempotent."""
         self._on_end(self)
 
     def disconnect(self, why: ClientLeft) -> None:
-        """The client has left or does not read: whatever waits for it wakes up and ends."""
+        """The client has left or does not read: wakes up and ends everything that waits for it."""
         self.left = why
         if self.client is not None:
             close_connection(self.client)
@@ -87,13 +86,13 @@ class Delivery:
         self.source.wake()
 
     def cut_off_failed(self) -> None:
-        """Closes the client's connection, if the answer has failed, before the body has its end."""
+        """If the answer has failed, closes the connection before the end of the body."""
         if isinstance(self._last, Failed) and self.client is not None:
             close_connection(self.client)
 
     def enable_direct_writes(self, socket: ResponseSocket, dialect: Dialect) -> None:
-        """From now on, events that find the queue drained are written to the client at once."""
-        assert self.run is not None, "only a run's own client is written to at once"
+        """From now on, events are written directly to the client while the queue is drained."""
+        assert self.run is not None, "direct writes need the queue of a run"
         self._socket, self._dialect = socket, dialect
         self.run.queue.direct = self
 
@@ -108,7 +107,7 @@ class Delivery:
             self.stats.write(len(frames), now)
             socket.write_chunk_now(frames)
             if socket.has_unsent:
-                self.source.wake()  # the reader has to wait for the client
+                self.source.wake()  # the reader waits until the client has taken the rest
         return True
 
     def count_write(self, size: int) -> None:
@@ -116,13 +115,13 @@ class Delivery:
         self.stats.write(size, self.sending_since or self._clock())
 
     def elapsed_ms(self) -> int:
-        """Milliseconds since the request arrived."""
+        """Returns the milliseconds since the request arrived."""
         return round((self._clock() - self._started) * 1000)
 
     def has_stalled(self, now: float, limit_s: float) -> bool:
-        """True when the client has taken nothing for `limit_s` seconds.
+        """Returns whether the client has taken no bytes for `limit_s` seconds.
 
-        What a client takes leaves the kernel's send buffer.
+        The size of the kernel's send buffer shows it: it shrinks when the client takes bytes.
         """
         if self.sending_since is None or self.client is None:
             return False
@@ -132,15 +131,15 @@ class Delivery:
         return now - self.sending_since > limit_s
 
     def outcome(self) -> dict[str, Any] | None:
-        """The end that the client was sent, for the log; None when it was sent none."""
+        """Returns the end that the client was sent, for the log; None: it was sent none."""
         return outcome_of(self._last) if self._last is not None else None
 
 
 class StreamBody:
-    """A delivery spelled in a dialect: what a WSGI server iterates and closes."""
+    """The body of a response, for a WSGI server: a delivery, encoded by a dialect."""
 
     def __init__(self, delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None) -> None:
-        """socket: where direct writes may go once the response has begun; None: nowhere."""
+        """socket: for direct writes after the response has begun; None: there are none."""
         self._delivery = delivery
         self._dialect = dialect
         self._socket = socket
@@ -168,9 +167,9 @@ class StreamBody:
                 has_begun = True
                 if socket is not None:
                     delivery.enable_direct_writes(socket, dialect)
-        if dialect.cuts_after_error and has_begun:  # an answer without a head is none
+        if dialect.cuts_after_error and has_begun:  # else the client would not even get a status
             delivery.cut_off_failed()
 
     def close(self) -> None:
-        """What a WSGI server calls, also when it never iterated."""
+        """Ends the delivery. The server calls it even if it has never iterated the body."""
         self._delivery.close()

@@ -1,7 +1,7 @@
-"""All events of a kept run, for readers that come later, or come back.
+"""All events of a kept run, for readers that come later or come back.
 
-A log has one writer, the run's queue, and any number of readers, each at a place of its own. No
-reader slows the run down. An event's number in the log, from 1, is the one that a client sees.
+A log has one writer, the run's queue, and any number of readers, each at its own position. No
+reader slows the run down. The number of an event in the log, from 1, is the one that clients see.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +10,11 @@ from gateway.core.events import Done, Event, Failed, OutputDelta, ReasoningDelta
 from gateway.relay.event_queue import Signal, bytes_to_send
 
 _EVENT_BYTES = 120
-"""What an event takes in memory, beside its text."""
+"""The memory that an event takes beside its text."""
 _MAX_READ = 256
-"""Events that a reader gets at once."""
+"""The most events that a reader gets at once."""
 _REPORTED_BYTES = 4096
-"""Growth is told in steps of about this: a token has a few hundred bytes."""
+"""Growth is reported in steps of about this size: a token has a few hundred bytes."""
 _TEXTS = frozenset[type[Event]]([OutputDelta, ReasoningDelta])
 
 
@@ -22,14 +22,14 @@ class EventLog:
     """The events of one run, from the first."""
 
     def __init__(self, signal: Callable[[], Signal], on_growth: Callable[[int], None]) -> None:
-        """on_growth: called with the bytes, an estimate, by which the log has grown."""
+        """on_growth: called with the estimated bytes by which the log has grown."""
         self._signal = signal
         self._on_growth = on_growth
         self._readers: set[LogReader] = set()
         self.events: list[Event] = []
         self.size_bytes = 0
-        """What was told to `on_growth`."""
-        self._untold_bytes = 0
+        """The bytes that were reported to `on_growth`."""
+        self._unreported_bytes = 0
 
         self.end: Done | Failed | None = None
         """The last event, once the run has one."""
@@ -38,7 +38,7 @@ class EventLog:
 
     @property
     def is_read(self) -> bool:
-        """Whether anybody reads it."""
+        """The log has a reader."""
         return bool(self._readers)
 
     def record(self, events: Sequence[Event]) -> None:
@@ -49,22 +49,22 @@ class EventLog:
         for event in events:
             if type(event) in _TEXTS:
                 text = event.text  # type: ignore[union-attr]
-                self._untold_bytes += len(text) if text.isascii() else 4 * len(text)
+                self._unreported_bytes += len(text) if text.isascii() else 4 * len(text)
             else:
-                self._untold_bytes += bytes_to_send(event)
-        self._untold_bytes += _EVENT_BYTES * len(events)
+                self._unreported_bytes += bytes_to_send(event)
+        self._unreported_bytes += _EVENT_BYTES * len(events)
         self.end = end_of(events)
         for reader in self._readers:
             reader.wake()
         if self.on_record is not None:
             self.on_record()
-        if self._untold_bytes > _REPORTED_BYTES or self.end is not None:
-            grown, self._untold_bytes = self._untold_bytes, 0
+        if self._unreported_bytes > _REPORTED_BYTES or self.end is not None:
+            grown, self._unreported_bytes = self._unreported_bytes, 0
             self.size_bytes += grown
             self._on_growth(grown)
 
     def open(self) -> "LogReader":
-        """Returns a reader that begins with the first event. Close it."""
+        """Returns a reader that begins with the first event. It must be closed."""
         reader = LogReader(self, self._signal())
         self._readers.add(reader)
         return reader
@@ -75,7 +75,7 @@ class EventLog:
 
 
 class LogReader:
-    """One reader's place in a log."""
+    """One reader's position in a log."""
 
     def __init__(self, log: EventLog, arrived: Signal) -> None:
         self._log = log
@@ -83,13 +83,14 @@ class LogReader:
         self._at = 0
 
     def wake(self) -> None:
-        """Wakes the reader, also without an event."""
+        """Ends the reader's wait, even without an event."""
         self._arrived.set()
 
     def read(self, timeout_s: float | None = None) -> tuple[int, list[Event]]:
-        """Waits for events or a wake-up; returns the first one's number, from 1, and the next.
+        """Waits for events or a wake-up.
 
-        timeout_s: limit for the wait; then there are none.
+        Returns the number of the first event, from 1, and the next events; none after a wake-up or
+        after `timeout_s` seconds.
         """
         log = self._log
         if self._at >= len(log.events):

@@ -1,13 +1,14 @@
 """The events of a run on their way to its delivery.
 
 A queue has one writer, the pump, and one reader, the delivery. It is bounded: the pump waits while
-the reader is too far behind, and so the upstream waits too (back-pressure). What was read is gone.
+the reader is too far behind, and so the upstream waits too (back-pressure). An event that was read
+leaves the queue.
 
-While the reader has drained the queue, the writer's events need not wait for it: they go to the
-`direct` writer, if there is one, which sends them to the client at once.
+If the reader has drained the queue, events do not have to wait for it: they go to the `direct`
+writer, if there is one, which sends them to the client at once.
 
-A run that is kept also records every event in a log. One that goes on without its client closes its
-queue when the client has left.
+A kept run also records every event in a log. If it goes on after its client has left, its queue is
+closed and only the log gets the events.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from gateway.relay.event_log import EventLog
 
 MAX_BEHIND_BYTES = 256 * 1024
-"""The writer waits while the frames of the unread events would take more than this."""
+"""The writer waits while the unread events would take more bytes than this in the stream."""
 _FRAME_BYTES = 320
-"""What an event takes in most formats, beside its text."""
+"""The bytes of an event in most formats, beside its text."""
 _ESCAPE_BYTES = 6
 """A character beyond ASCII is sent as `\\u4f60`."""
 
@@ -48,18 +49,23 @@ class DirectWriter(Protocol):
     """Sends events to the client without waiting; see Delivery."""
 
     def write_now(self, number: int, events: Sequence[Event], now: float) -> bool:
-        """Sends events, of which the first has this number.
+        """Sends events. number: that of the first event.
 
-        False, and nothing is sent, while the client has not taken all that was sent before.
+        Returns False, and sends nothing, if the client has not taken all earlier bytes yet.
         """
 
 
 class EventSource(Protocol):
-    """Where a delivery reads events: the queue of a run, or the log of a kept one."""
+    """The source of a delivery's events: the queue of a run, or the log of a kept one."""
 
-    def read(self) -> tuple[int, list[Event]]: ...
-    def wake(self) -> None: ...
-    def close(self) -> None: ...
+    def read(self) -> tuple[int, list[Event]]:
+        """Waits for events or a wake-up; returns the number of the first event, and all of them."""
+
+    def wake(self) -> None:
+        """Ends the reader's wait without an event."""
+
+    def close(self) -> None:
+        """The reader reads no more. Idempotent."""
 
 
 class EventQueue:
@@ -72,12 +78,12 @@ class EventQueue:
         *,
         is_bounded: bool = True,
     ) -> None:
-        """log: of a kept run. is_bounded: the writer waits for a reader that is too far behind."""
+        """log: records the events too. is_bounded: the writer waits if the reader is behind."""
         self._arrived = signal()
         self._room = signal()
         self._room.set()
         self.has_room = True
-        """The reader is near enough for the writer to go on."""
+        """The reader is not too far behind, so the writer may go on."""
         self.is_drained = False
         """The reader has read everything and waits for more."""
         self.direct: DirectWriter | None = None
@@ -89,14 +95,14 @@ class EventQueue:
         self._is_closed = False
 
     def publish(self, events: Sequence[Event], now: float) -> None:
-        """Hands events over, to the client at once or to the queue. Never waits."""
+        """Sends events directly to the client, or puts them into the queue. Never waits."""
         if not events:
             return
         if self._log is not None:
             self._log.record(events)
         if self._is_closed:
             return
-        # The last event goes through the queue: its reader has to see the end.
+        # The last event goes through the queue, because the reader has to see the end.
         if (
             self.is_drained
             and self.direct is not None
@@ -115,15 +121,15 @@ class EventQueue:
         self._arrived.set()
 
     def wait_for_room(self) -> None:
-        """Returns when the reader is near enough for the writer to go on."""
+        """Waits until the reader is not too far behind any more."""
         self._room.wait()
 
     def wake(self) -> None:
-        """Wakes the reader without an event."""
+        """Ends the reader's wait without an event."""
         self._arrived.set()
 
     def close(self) -> None:
-        """There is no reader any more: what is published goes to the log alone. Idempotent."""
+        """The reader reads no more: later events only go to the log. Idempotent."""
         self._is_closed = True
         self.direct = None
         self._events.clear()
@@ -131,7 +137,10 @@ class EventQueue:
         self._room.set()
 
     def read(self) -> tuple[int, list[Event]]:
-        """Waits for events or a wake-up; returns the first one's number, from 1, and all."""
+        """Waits for events or a wake-up.
+
+        Returns the number of the first event, from 1, and all events; none after a wake-up.
+        """
         self.is_drained = not self._events
         self._arrived.wait()
         self._arrived.clear()
@@ -147,12 +156,12 @@ class EventQueue:
 
 
 def bytes_to_send(event: Event) -> int:
-    """An estimate of the bytes that an event takes in a stream, whatever its format."""
+    """Returns the estimated bytes of an event in a stream, in any format."""
     match event:
         case OutputDelta(text):
             return _FRAME_BYTES + _encoded_bytes(text)
         case ReasoningDelta(text):
-            return _FRAME_BYTES + 2 * _encoded_bytes(text)  # `openai` says it in two members
+            return _FRAME_BYTES + 2 * _encoded_bytes(text)  # `openai` sends it in two members
         case ToolCallDelta(call):
             return _FRAME_BYTES + len(dumps(call))
         case Extra(delta, choice, chunk):

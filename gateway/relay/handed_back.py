@@ -1,10 +1,10 @@
-"""The body of a request for one upstream, with what its model wants back of its thoughts.
+"""Puts a model's earlier thoughts into the body of a request, if the model wants them back.
 
-That is, in this order:
+For each message of the model, the first of these that exists:
 
-- what the model has said, which the client hands back sealed or the gateway remembers;
-- the trace that the client was shown, and hands back;
-- a text in their place, where a model has refused to go without and the thoughts are gone.
+- the thoughts that the client sends back sealed, or that the gateway remembers;
+- the trace that the client was shown, and sends back;
+- a stand-in, if the thoughts are lost and the upstream has refused the request without them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,14 @@ from gateway.upstreams import Kind
 from gateway.upstreams.stand_ins import lost_in, with_stand_in
 
 _FIELDS = ("reasoning_content",)
-"""Where a server of a kind that is not known takes thoughts."""
+"""The members in which a server of an unknown kind takes thoughts."""
 
 
 def wanted_back(upstream: UpstreamConfig, model: str) -> ThoughtStyle | None:
-    """What a model wants back of its thoughts; None: nothing. model: the upstream's name for it."""
+    """Returns the form in which a model wants its thoughts back; None: it does not.
+
+    model: the upstream's name for it.
+    """
     if upstream.reasoning_back == "never":
         return None
     return reasoning_back(model) or ("text" if upstream.reasoning_back == "always" else None)
@@ -42,7 +45,7 @@ def body_for(
 ) -> dict[str, Any]:
     """Returns the body for an upstream, with the model's thoughts if it wants them back.
 
-    model: the upstream's name for it.
+    model: the upstream's name for it. kind: of the upstream.
     """
     if upstream.reasoning_back == "never" or not (request.thoughts or request.shown):
         return request.body
@@ -61,8 +64,7 @@ def body_for(
 def with_stand_ins(
     body: Mapping[str, Any], request: ChatRequest, wanted: ThoughtStyle, kind: Kind
 ) -> tuple[dict[str, Any], int]:
-    """Returns a body of :func:`body_for` with something in place of thoughts that are gone, and the
-    number of such messages."""
+    """Returns a body of :func:`body_for` with stand-ins for lost thoughts, and their number."""
     fields = kind.thoughts_in or _FIELDS
     messages = list(body["messages"])
     lost = lost_in(body, wanted)
@@ -81,10 +83,10 @@ def message_with(
     wanted: ThoughtStyle | None,
     fields: Sequence[str],
 ) -> dict[str, Any]:
-    """Returns an assistant's message with the thoughts, as its server has spelled them.
+    """Returns an assistant's message with the thoughts, in the members in which they came.
 
-    wanted: what the model wants back; None: only what the server has signed. fields: where this
-    server takes thoughts that it has not sent.
+    wanted: the form in which the model wants them; None: only with a signature. fields: the members
+    in which this server takes the thoughts that another server has sent.
     """
     is_same = thoughts.server == server
     members: dict[str, Any] = {}
@@ -93,8 +95,8 @@ def message_with(
         members = {**thoughts.members, **thoughts.blocks}
         has_text = bool(thoughts.blocks) and not thoughts.text
     if wanted == "text" and not has_text and thoughts.readable_text:
-        spelled = (thoughts.field,) if is_same and thoughts.field else fields
-        members |= dict.fromkeys(spelled, thoughts.readable_text)
+        text_in = (thoughts.field,) if is_same and thoughts.field else fields
+        members |= dict.fromkeys(text_in, thoughts.readable_text)
     calls = message.get("tool_calls")
     if is_same and thoughts.calls and isinstance(calls, list):
         members["tool_calls"] = [
@@ -107,7 +109,7 @@ def message_with(
 
 
 def _without_prompt(text: str, request: ChatRequest, number: int) -> str:
-    """Returns what a client was shown of one turn, without the line of its prompt summary."""
+    """Returns a text that the client was shown with one message, without the prompt's line."""
     if not text:
         return ""
     line, _, rest = text.partition("\n\n")

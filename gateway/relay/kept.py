@@ -13,47 +13,47 @@ from gateway.relay.run import Run
 from gateway.store.base import StreamStore
 
 _STREAM_BYTES = 2000
-"""What a stream takes without its events and its request."""
+"""The memory that a stream takes without its events and its request."""
 _READ_ELSEWHERE_S = 5.0
-"""A store says about once a second which streams other workers read."""
+"""Seconds that a reader at another worker counts. The store reports them about once a second."""
 _VALUE_BYTES = 64
-"""What a value in a request takes, beside its text."""
+"""The memory that a value in a request takes beside its text."""
 
 
 class KeptStream:
-    """One stream: what it is, its events so far, and its run while that is under way."""
+    """One stream: its description, its events so far, and its run while that is in progress."""
 
     def __init__(self, info: StreamInfo, on_growth: Callable[[str, int], None]) -> None:
         """on_growth: called with the id, and the bytes by which the stream has grown."""
         self.info = info
-        # By its id: a cycle would be left to the garbage collector.
+        # With the id and not with self: only the garbage collector would find that cycle.
         self.log = EventLog(gevent.event.Event, partial(on_growth, info.id))
         self.run: Run | None = None
-        """None once it is over."""
+        """None after the end of the run."""
         self.unread_since: float | None = None
-        """Since when nobody has read it, in monotonic seconds; None while somebody does."""
+        """When the last reader left, in monotonic seconds; None while there is one."""
         self.read_elsewhere_until = 0.0
-        """In monotonic seconds: until then, another worker counts as a reader."""
+        """Until this time, in monotonic seconds, another worker counts as a reader."""
         self._request_bytes = _STREAM_BYTES + _size_of([info.echo, info.input])
 
     @property
     def size_bytes(self) -> int:
-        """The memory that it takes, an estimate."""
+        """The memory that the stream takes; an estimate."""
         return self._request_bytes + self.log.size_bytes
 
     @property
     def can_be_read(self) -> bool:
-        """What goes with its client is read only after its end."""
+        """A stream that ends when its client leaves can only be read after its end."""
         return self.info.keep != "ended" or self.log.end is not None
 
     def is_read(self, now: float) -> bool:
-        """Whether its own client or another one reads it. now: monotonic seconds."""
+        """Whether any client reads the stream. now: monotonic seconds."""
         has_client = self.run is not None and self.run.delivery is not None
         return has_client or self.log.is_read or now < self.read_elsewhere_until
 
 
 class KeptStreams:
-    """Keeps streams in memory, within its limits."""
+    """The kept streams of one worker, within a limit of memory."""
 
     def __init__(
         self,
@@ -63,10 +63,10 @@ class KeptStreams:
         clock: Callable[[], float],
         store: StreamStore | None = None,
     ) -> None:
-        """max_bytes: for all streams. keep_s: seconds after the end of a stream.
+        """max_bytes: the memory for all streams. keep_s: how long to keep a stream after its end.
 
-        detached_timeout_s: seconds that a run may go on while nobody reads it. store: what is kept
-        here is there as well; None: it is only here.
+        detached_timeout_s: how long a run may go on without a reader. clock: monotonic seconds.
+        store: gets a copy of each stream; None: there is no store.
         """
         self._store = store
         self._max_bytes = max_bytes
@@ -75,7 +75,7 @@ class KeptStreams:
         self._clock = clock
         self._running: dict[str, KeptStream] = {}
         self._ended: dict[str, tuple[KeptStream, float]] = {}
-        """With the time of the end, in monotonic seconds; the oldest end comes first."""
+        """Id → the stream and the time of its end, in monotonic seconds; the oldest end first."""
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -84,8 +84,8 @@ class KeptStreams:
     def add(self, info: StreamInfo) -> KeptStream | None:
         """Begins to keep a stream.
 
-        While running streams take all the memory, one that ends with its client is not kept: None.
-        Raises Full for others.
+        If the running streams take all the memory, a stream that ends when its client leaves is not
+        kept, and the result is None. For another stream, raises Full.
         """
         kept = KeptStream(info, self._on_growth)
         self._make_room(kept.size_bytes)
@@ -100,12 +100,12 @@ class KeptStreams:
         return kept
 
     def check_store(self) -> None:
-        """Raises StoreAway while a stream that is kept here could not be read elsewhere."""
+        """Raises StoreAway while other workers could not read a stream of this one."""
         if self._store is not None and not (status := self._store.status()).up:
             raise StoreAway(status.error)
 
     def find(self, id: str, principal: str) -> KeptStream | None:
-        """Returns the stream if it was opened with the key of this name."""
+        """Returns a stream if it was opened with the key of this name."""
         kept = self._get(id)
         return kept if kept is not None and kept.info.principal == principal else None
 
@@ -114,26 +114,26 @@ class KeptStreams:
         return self._get(id) is not None
 
     def forget(self, id: str) -> None:
-        """Keeps the stream no longer. Those who read it here read on. Idempotent."""
+        """Keeps the stream no longer. Its open readers can read on. Idempotent."""
         if self._store is not None:
             self._store.forget(id)
         self._drop(id)
 
     def lost(self, id: str) -> None:
-        """Another worker has declared a stream lost: its readers were told so, and it ends."""
+        """Another worker has declared a stream lost, and its readers have got that end: ends it."""
         kept = self._get(id)
         self._drop(id)
         if kept is not None and kept.run is not None:
             kept.run.fail(StreamLost())
 
     def note_read(self, ids: Iterable[str]) -> None:
-        """Other workers read these streams."""
+        """Notes that other workers read these streams."""
         until = self._clock() + _READ_ELSEWHERE_S
         for kept in filter(None, map(self._running.get, ids)):
             kept.read_elsewhere_until = until
 
     def runs_that_go_on(self) -> int:
-        """The runs whose streams others can read when this worker has ended."""
+        """Returns the number of runs whose streams can be read after this worker's end."""
         if self._store is None:
             return 0
         return sum(kept.info.keep != "ended" for kept in self._running.values())
@@ -146,7 +146,7 @@ class KeptStreams:
             self._ended.pop(id, None)
 
     def run_ended(self, run: Run) -> None:
-        """A run is over. What has no end goes with its client: nobody can read it."""
+        """A run is over. If its stream has no last event, it is forgotten: it can't be read."""
         kept = self._get(run.id)
         if kept is None:
             return
@@ -155,7 +155,7 @@ class KeptStreams:
             self.forget(run.id)
 
     def sweep(self, now: float) -> None:
-        """Forgets streams that have ended long ago, and ends runs that nobody has read for long."""
+        """Forgets streams that ended too long ago, and ends runs without a reader for too long."""
         while self._ended and now - self._oldest_end() > self._keep_s:
             self.forget(next(iter(self._ended)))
         for kept in self._running.values():
@@ -186,12 +186,12 @@ class KeptStreams:
             self._cut_largest()
 
     def _make_room(self, size: int) -> None:
-        """Forgets streams that have ended, the oldest first, until so many bytes have room."""
+        """Forgets ended streams, the oldest first, until there is room for `size` bytes."""
         while self._ended and self.size_bytes + size > self._max_bytes:
             self.forget(next(iter(self._ended)))
 
     def _cut_largest(self) -> None:
-        """Ends the largest of the running streams; one that goes with its client is forgotten."""
+        """Forgets the largest running stream; ends its run if that does not need its client."""
         largest = max(self._running.values(), key=lambda kept: kept.size_bytes)
         self.forget(largest.info.id)
         if largest.run is not None and largest.info.keep != "ended":
@@ -199,7 +199,7 @@ class KeptStreams:
 
 
 def _size_of(value: Any) -> int:
-    """The memory that decoded JSON takes, an estimate."""
+    """Returns the estimated memory that decoded JSON takes."""
     size = 0
     left = [value]
     while left:

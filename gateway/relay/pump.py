@@ -1,9 +1,9 @@
-"""The pump of a run: a greenlet that asks upstreams until one answers, and feeds the turn.
+"""The pump of a run: a greenlet that calls upstreams until one answers, and feeds the turn.
 
     upstream's socket → transport/lines → upstreams/chat_reader → core/turn → the run's queue
 
-Two drivers read the body. The plain one, here, iterates requests' `iter_lines` and serves
-everything; the callback driver takes over where both sockets are plain ones.
+Two drivers read the body. The plain one, in this module, iterates requests' `iter_lines` and works
+with every connection. The callback driver takes over if both sockets are plain ones.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,13 +39,13 @@ from gateway.transport.client import Reply
 from gateway.upstreams import Way
 
 _CONTROL_S = 2.0
-"""Seconds in which a server that was told to end the thinking has to begin its answer."""
+"""Seconds that a server has to begin its answer after a control call."""
 _REFUSAL_S = 1.0
 """Seconds that the body of a refusal may take; its status is known already."""
 
 
 class Pump:
-    """Drives runs, each in a greenlet of its own."""
+    """Drives runs, each in its own greenlet."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Pump:
         return run.pump
 
     def _drive(self, run: Run) -> None:
-        """Asks upstreams until the turn has ended."""
+        """Calls upstreams until the turn has ended."""
         try:
             problem = self._attempt(run, self._thinking.first_call_body(run))
             while problem is not None:
@@ -105,7 +105,7 @@ class Pump:
             run.accept()
 
     def _attempt_without_budget(self, run: Run) -> GatewayError | CutThinking | None:
-        """Asks the same upstream again: some refuse the member that limits the thinking."""
+        """Calls the same upstream again without the budget, because some refuse its member."""
         run.drops_budget = True
         run.turn.call(run.lease.upstream, run.lease.model)
         problem = self._attempt(run, self._thinking.first_call_body(run))
@@ -118,18 +118,18 @@ class Pump:
         return is_refusal and self._thinking.can_replace_thoughts(run)
 
     def _attempt_with_stand_ins(self, run: Run) -> GatewayError | CutThinking | None:
-        """Asks the same upstream again, with texts in the place of thoughts that are gone."""
+        """Calls the same upstream again, with stand-ins for lost thoughts."""
         run.lost_thoughts_at = run.lease.upstream
         run.turn.call(run.lease.upstream, run.lease.model)
         problem = self._attempt(run, self._thinking.first_call_body(run))
         if run.answered.is_set():
-            self._thinking.note_lost_refused(run)
+            self._thinking.note_thoughts_needed(run)
         return problem
 
     def _answer_now(self, run: Run) -> GatewayError | CutThinking | None:
-        """Cuts the thinking, and asks the same upstream for the answer in the ways that are left.
+        """Cuts the thinking, and asks the same upstream for the answer in the remaining ways.
 
-        The first answer's connection is closed by now, so that its slot at the server is free.
+        The connection of the first answer is closed already, so its slot at the server is free.
         """
         turn, lease = run.turn, run.lease
         assert isinstance(turn, Turn), "several choices are never cut"
@@ -138,12 +138,12 @@ class Pump:
         run.queue.publish(turn.cut(now, is_prefill=ways[0] == "prefill"), now)
         while True:
             run.way = ways.pop(0)
-            said_before = turn.answer_bytes
+            bytes_before = turn.answer_bytes
             turn.continue_with(lease.upstream, lease.model, is_prefill=run.way == "prefill")
             problem = self._attempt(run, self._thinking.second_body(run, run.way), run.way)
             if not isinstance(problem, UpstreamRefused) or not is_about_the_request(problem):
                 return problem
-            if turn.answer_bytes > said_before:
+            if turn.answer_bytes > bytes_before:
                 return problem
             self._thinking.note_way_refused(run, run.way)
             if not ways:
@@ -152,16 +152,17 @@ class Pump:
     def _attempt(
         self, run: Run, body: Mapping[str, Any], way: Way | None = None
     ) -> GatewayError | CutThinking | None:
-        """Asks the leased upstream and reads its answer; returns what went wrong, or its cut.
+        """Calls the leased upstream and reads its answer.
 
-        way: of a second answer.
+        Returns None if the answer is complete, else its error or its cut. way: the way of a second
+        answer; None for a first one.
         """
         turn = run.turn
         accepted = False
         upstream, transport = self._upstreams[run.lease.upstream]
         run.on_attempt(self._clock())
         try:
-            # The call is held by nothing, so that its body is freed once it is sent.
+            # No variable refers to the call, so that its body is freed once it is sent.
             with transport.send(self._call(run, body, way)) as reply:
                 if not 200 <= reply.status < 300:
                     raise upstream.refusal(reply.status, reply.headers, _refusal_body(reply))
@@ -193,7 +194,7 @@ class Pump:
         return None
 
     def _call(self, run: Run, body: Mapping[str, Any], way: Way | None) -> Call:
-        """The request to the leased upstream."""
+        """Returns the request to the leased upstream."""
         upstream = self._upstreams[run.lease.upstream].upstream
         call = upstream.completion(body, run.lease.model, run.context.request_id)
         call = call if way is None else self._thinking.second_call(run, way, call)
@@ -214,12 +215,13 @@ class Pump:
                     read_body(run, body, self, self._clock)
                 return
             self._wait_for_room(run)
-            gevent.sleep(0)  # a socket that always has data never lets other greenlets run
+            # gevent 26.9: a socket that always has data never lets other greenlets run.
+            gevent.sleep(0)
 
     def on_events(self, run: Run, events: list[Event], now: float) -> bool:
-        """Hands on what the turn made of a read; False: the client is too far behind for more.
+        """Publishes the events of a read. Returns False if the client is too far behind for more.
 
-        Raises what broke in the stream.
+        Raises the fault of the turn, AnswerTooLong or CutThinking.
         """
         turn = run.turn
         if turn.ended:
@@ -247,7 +249,7 @@ class Pump:
                 self._end_thinking(run)
 
     def _end_thinking(self, run: Run) -> None:
-        """Ends the thinking in the first way that is left. Raises CutThinking if that is a cut."""
+        """Ends the thinking in the first remaining way. Raises CutThinking if that is a cut."""
         match run.ways_left:
             case []:
                 assert isinstance(run.turn, Turn), "several choices have no limit"
@@ -258,11 +260,11 @@ class Pump:
                 raise CutThinking
 
     def look_for_effect(self, run: Run) -> None:
-        """Has the turn's effect performed while nothing arrives: a client has asked for it."""
+        """Performs the turn's effect soon, without waiting for the next read."""
         gevent.get_hub().loop.run_callback(self._look_in_hub, run)
 
     def _look_in_hub(self, run: Run) -> None:
-        """In the hub nothing comes between the look at the turn and the cut."""
+        """Performs the turn's effect. In the hub, no other greenlet runs before the cut."""
         effect = run.turn.next_effect(self._clock())
         if effect is None or not run.pump:
             return
@@ -272,7 +274,7 @@ class Pump:
             run.pump.throw(cut)
 
     def _call_control(self, run: Run) -> None:
-        """Tells the upstream to end the thinking; if it goes on, has the answer cut."""
+        """Calls the upstream to end the thinking. If the thinking goes on, tries the next way."""
         turn = run.turn
         assert isinstance(turn, Turn), "several choices have no limit"
         upstream, transport = self._upstreams[run.lease.upstream]
@@ -289,7 +291,7 @@ class Pump:
             self.look_for_effect(run)
 
     def _ask_summary_model(self, run: Run, ask: AskSummaryModel) -> None:
-        """Asks the summary model, within its time limit, and hands the turn its reply."""
+        """Calls the summary model, within its time limit, and feeds its reply to the turn."""
         writer = self._summary_writer
         late = UpstreamTimeout("The summary model took too long.")
         with gevent.Timeout(writer.timeout_s, late):
@@ -305,7 +307,7 @@ class Pump:
             run.reading_since = self._clock()
 
     def _fail_over(self, run: Run, error: GatewayError) -> bool:
-        """Leases the next upstream, if the run may go to another one and there is one."""
+        """Leases the next upstream, if another one may be tried and there is one."""
         tried = [*run.failed_attempts, run.lease.upstream]
         turn = run.turn
         if turn.model_ran or turn.ended or len(tried) >= self._max_attempts:
@@ -329,9 +331,10 @@ class Pump:
         tried: list[str],
         is_able: Callable[[Lease], bool] = lambda lease: True,
     ) -> Lease | None:
-        """Fails the run's lease, and returns another one that is able; None: no upstream is left.
+        """Fails the run's lease, and returns the lease of another upstream; None: none is left.
 
-        The error itself says more than that none is left.
+        In that case the client gets `error`, which says more than the error of Pool.pick. is_able:
+        whether an upstream can take this run.
         """
         now = self._clock()
         run.lease.fail(error, now)
@@ -346,7 +349,7 @@ class Pump:
             tried.append(lease.upstream)
 
     def _take_over(self, run: Run, error: GatewayError) -> bool:
-        """Leases an upstream that can go on where this one has broken off, if one may and can."""
+        """Leases an upstream that can continue where this one has broken off, if there is one."""
         turn = run.turn
         may = self._continues_broken and run.continued_from is None and may_retry(error)
         if not may or isinstance(error, AnswerTooLong) or not isinstance(turn, Turn):
@@ -362,7 +365,7 @@ class Pump:
             return False
         now = self._clock()
         run.queue.publish(turn.break_off(now), now)
-        if turn.broken_in != broken_in:  # a part that was held back has ended it
+        if turn.broken_in != broken_in:  # the held text has ended the thinking
             lease.drop()
             return False
         run.failed_attempts[run.lease.upstream] = error.code
@@ -371,26 +374,26 @@ class Pump:
         return True
 
     def _go_on(self, run: Run, broke: GatewayError) -> GatewayError | CutThinking | None:
-        """Asks the upstream that takes over; if it refuses, the error is the first one's."""
+        """Calls the upstream that takes over. If that refuses, returns the first one's error."""
         turn = run.turn
-        said_before = turn.answer_bytes
+        bytes_before = turn.answer_bytes
         problem = self._attempt(run, self._thinking.taken_over_body(run), "prefill")
-        if isinstance(problem, UpstreamRefused) and turn.answer_bytes == said_before:
+        if isinstance(problem, UpstreamRefused) and turn.answer_bytes == bytes_before:
             if is_about_the_request(problem):
                 self._thinking.note_way_refused(run, "prefill")
             return broke
         return problem
 
     def _end(self, run: Run, error: GatewayError) -> None:
-        """Fails the turn, before an upstream accepted the call or in the stream."""
-        # Behind a status 200, only an error that names a status of its own becomes one.
+        """Fails the turn, before an upstream has accepted the call or later."""
+        # After a status 200, only an error with a status can still set the response's status.
         has_status = not run.answered.is_set() or isinstance(error, UpstreamRefused)
         if has_status and not run.accepted.is_set():
             run.refused = error
         now = self._clock()
         try:
             events = run.turn.fail(error, now)
-        except Exception:  # whatever state the turn is in, the client must see an end
+        except Exception:  # the client must see an end, even if the turn has a bug
             self._log.exception("turn failed to fail", stream=shown_id(run.id))
             events = [Failed(error.info, Timings())]
         if events and isinstance(events[-1], Done):
@@ -405,7 +408,7 @@ def _refuses_key(error: GatewayError) -> bool:
 
 
 def _refusal_body(reply: Reply) -> bytes:
-    """As much of a refusal's body as comes soon."""
+    """Returns the part of a refusal's body that arrives within a second; b"" below status 400."""
     body = b""
     if reply.status < 400:
         return body

@@ -1,4 +1,4 @@
-"""All runs of one worker, and what it keeps of them: opens them, counts them, ends them."""
+"""All runs of one worker, and its kept streams: opens them, counts them, ends them."""
 
 import socket
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ from gateway.server.response_socket import ResponseSocket, socket_for_direct_wri
 from gateway.store.base import StreamStore
 
 _OUR_SIDE = ("gateway", "upstream")
-"""Whose faults an operator has to know of."""
+"""The sides whose faults are logged as warnings, for the operator."""
 _LINGER_S = 1.0
 """Seconds that an upstream may take to end the body of a finished answer."""
 
@@ -57,9 +57,9 @@ class Relay:
         kept: KeptStreams,
         store: StreamStore | None = None,
     ) -> None:
-        """on_run_ended: called with each run that is over, however it ended."""
+        """clock: monotonic seconds. on_run_ended: called with each run after its end."""
         self.draining = False
-        """The worker accepts no connections; requests on those it has are still served."""
+        """The worker accepts no new connections, but serves requests on its open ones."""
         self._stopped = False
         self._config = config
         self._pool = pool
@@ -81,12 +81,12 @@ class Relay:
 
     @property
     def drain_timeout_s(self) -> float:
-        """Seconds that open streams may go on when the gateway is stopped."""
+        """The seconds that open streams may go on while the gateway is being stopped."""
         return self._config.drain_timeout_s
 
     @property
     def open_streams(self) -> int:
-        """The number of runs under way."""
+        """The number of runs in progress."""
         return len(self._runs)
 
     def open(
@@ -97,11 +97,11 @@ class Relay:
         turn: Turn | Choices,
         info: StreamInfo | None = None,
     ) -> Delivery:
-        """Starts a run and its delivery: the first event is in the queue when this returns.
+        """Starts a run and its delivery, with the first event in the queue.
 
-        info: of a stream that is kept.
+        info: keeps the stream, with this description; None: the stream is not kept.
 
-        Raises Full, Draining, ModelNotAllowed, KeyLimit, or what Pool.pick raises.
+        Raises Full, Draining, ModelNotAllowed, KeyLimit, or the errors of Pool.pick.
         """
         if self._stopped:
             raise Draining("The gateway is being stopped; try again in a moment.")
@@ -137,9 +137,9 @@ class Relay:
         return run.delivery
 
     def read(self, source: EventSource, client: socket.socket | None, started: float) -> Delivery:
-        """Starts a delivery of a stream that was kept.
+        """Starts a delivery of a kept stream.
 
-        client: its connection. started: when its request arrived, in monotonic seconds.
+        client: the client's connection. started: when its request arrived, in monotonic seconds.
 
         Raises Full or Draining.
         """
@@ -163,12 +163,12 @@ class Relay:
         return delivery
 
     def find(self, id: str, principal: str) -> Run | None:
-        """Returns a run under way by its id, if it was opened with the key of this name."""
+        """Returns a run in progress by its id, if it was opened with the key of this name."""
         run = self._runs.get(id)
         return run if run is not None and run.context.principal.name == principal else None
 
     def answer_now(self, run: Run) -> None:
-        """Has a run end its thinking; asked twice, it is ended once. Raises Conflict."""
+        """Makes a run end its thinking. Idempotent. Raises AlreadyAnswering or CannotAnswerNow."""
         turn = run.turn
         if isinstance(turn, Choices):
             raise CannotAnswerNow("The stream has several choices, which think by themselves.")
@@ -188,7 +188,7 @@ class Relay:
         return self._pool.served_name(model, principal.may_use)
 
     def check_served(self, model: str, principal: Principal) -> None:
-        """Raises ModelNotAllowed or UnknownModel where a request for the model would."""
+        """Raises ModelNotAllowed or UnknownModel if a request for the model would."""
         self._check_allowed(model, principal)
         self._pool.check_served(model)
 
@@ -205,7 +205,7 @@ class Relay:
                 raise KeyLimit(f"This key may have {limit} open streams; wait until one ends.")
 
     def _delivery_ended(self, delivery: Delivery) -> None:
-        """A client has its answer or has left: a run that does not go on ends. Idempotent."""
+        """A client has its answer or has left. Ends the run, unless it goes on. Idempotent."""
         if delivery not in self._deliveries:
             return
         self._deliveries.discard(delivery)
@@ -220,17 +220,17 @@ class Relay:
             self._end(run)
 
     def _pump_ended(self, run: Run) -> None:
-        """A kept run is over; it may have been its client's turn to notice."""
+        """The pump of a kept run has ended. The delivery ends the run, if there still is one."""
         if run.delivery is None:
             self._end(run)
 
     def _end(self, run: Run) -> None:
-        """Ends a run, whatever state it is in. Idempotent."""
+        """Ends a run in any state. Idempotent."""
         if self._runs.pop(run.id, None) is None:
             return
         run.lease.drop()
         if run.turn.ended and run.pump:
-            # The body is about to end; read to its end, the connection can be used again.
+            # The body is about to end. If it is read to its end, the connection can be used again.
             gevent.spawn_later(_LINGER_S, run.pump.kill, block=False)
         elif run.pump is not None:
             run.pump.kill(block=False)
@@ -238,7 +238,9 @@ class Relay:
             if call is not None:
                 call.kill(block=False)
         record = run.record() | run.delivered
-        run.delivery = None  # no cycle is left to the garbage collector
+        run.delivery = (
+            None  # breaks the reference cycle, which only the garbage collector would find
+        )
         is_fault = record["end"] in ("failed", "refused") and record["blame"] in _OUR_SIDE
         log = self._log.warning if is_fault else self._log.info
         log("turn", stream=shown_id(run.id), **record)
@@ -249,15 +251,15 @@ class Relay:
         self._on_run_ended(run)
 
     def stop(self) -> None:
-        """Fails every run, and accepts no more."""
+        """Fails every run, and refuses new ones."""
         self._stopped = True
         for run in list(self._runs.values()):
             run.fail(Draining("The gateway was stopped; send the request again."))
 
     def response_socket(self, environ: Mapping[str, Any]) -> ResponseSocket | None:
-        """The socket for direct writes of the response to a request; None: there may be none."""
+        """Returns the socket for direct writes of a response; None: there can be no such writes."""
         return socket_for_direct_writes(environ) if self._config.relay_driver == "auto" else None
 
     def run_in_thread(self, work: Callable[[], bytes]) -> bytes:
-        """Runs a long computation in a thread, so that the streams go on."""
+        """Runs a long computation in a thread, so that streams go on, and returns its result."""
         return cast(bytes, gevent.get_hub().threadpool.apply(work))

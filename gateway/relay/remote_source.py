@@ -1,4 +1,4 @@
-"""A stream that another worker of this host has, read over its socket."""
+"""Reads a stream of another worker of this host over that worker's socket."""
 
 import json
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from gateway.relay.event_log import EventLog
 from gateway.relay.event_queue import EventQueue
 
 _BEAT_S = 1.0
-"""A worker that reads for another one says after this time that there is nothing new."""
+"""After this many seconds without an event, a worker sends an empty list to show that it lives."""
 _MAX_LINE_EVENTS = 32
 
 
 class Head(msgspec.Struct):
-    """What a worker says of a stream before its events."""
+    """The description of a stream, which a worker sends before the events."""
 
     info: StreamInfo
     length: int
@@ -29,15 +29,15 @@ class Head(msgspec.Struct):
 
 
 def head_in(lines: Iterator[str]) -> Head:
-    """The first line of what a worker sends of a stream."""
+    """Returns the head, which is the first line that a worker sends."""
     # json and not msgspec: msgspec refuses lone surrogates.
     return msgspec.convert(json.loads(next(lines)), Head)
 
 
 def lines_of(info: StreamInfo, log: EventLog, *, follow: bool) -> Iterator[str]:
-    """What a worker sends of a stream: its head, then its events, several in a line.
+    """Yields the lines that a worker sends: the head of a stream, then its events, several a line.
 
-    follow: to the end of the stream; else those that there are.
+    follow: waits for all events up to the end of the stream; else yields those that there are.
     """
     head = Head(info, len(log.events), log.end is not None)
     yield dumps(msgspec.to_builtins(head))

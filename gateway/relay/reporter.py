@@ -1,4 +1,4 @@
-"""Tells the metrics, the log and the other workers what this worker knows about the upstreams."""
+"""Reports this worker's view of the upstreams to the metrics, the log and the other workers."""
 
 from collections.abc import Callable, Sized
 from typing import Any
@@ -28,7 +28,7 @@ class Reporter:
         views: WorkerViews,
         store: StreamStore | None = None,
     ) -> None:
-        """runs: the runs under way."""
+        """runs: the runs in progress. clock: monotonic seconds."""
         self._store = store
         self._pool = pool
         self._runs = runs
@@ -40,7 +40,7 @@ class Reporter:
         self._known: dict[str, UpstreamStatus] = {}
 
     def start(self) -> None:
-        """Starts a greenlet that publishes regularly: breakers change without a request."""
+        """Starts a greenlet that publishes regularly, because breakers also change by time."""
         gevent.spawn(self._publish_periodically)
 
     def update(self) -> None:
@@ -50,7 +50,7 @@ class Reporter:
         self.publish()
 
     def publish(self) -> None:
-        """Publishes the state of the upstreams, as far as it has changed."""
+        """Publishes the changes of the upstreams' states, and this worker's view."""
         now = self._clock()
         statuses = self._pool.statuses(now)
         for status in statuses:

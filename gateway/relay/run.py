@@ -1,8 +1,8 @@
-"""A run: one turn under way, as its upstream side sees it.
+"""A run: the upstream's half of a turn in progress.
 
-A run asks upstreams, feeds the turn and publishes events. It is not its connection: what a client
-receives is a :class:`gateway.relay.delivery.Delivery`, which reads the run's queue. A client that
-leaves ends its delivery; what becomes of the run is decided by the relay.
+A run calls upstreams, feeds the turn and publishes events. It is not bound to the client's
+connection: a :class:`gateway.relay.delivery.Delivery` reads the run's queue and writes to the
+client. If the client leaves, its delivery ends, and the relay decides whether the run ends.
 """
 
 import socket
@@ -36,23 +36,23 @@ _FIRST_WORD_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Where a request comes from; it goes with the run into the log, the metrics and the limits."""
+    """The origin of a request. Log, metrics and limits use it."""
 
     request_id: str
     started: float
     """When the request arrived, in monotonic seconds."""
     principal: Principal
-    """The client, as its key names it."""
+    """The client, identified by its key."""
     client: socket.socket | None
     """The client's connection, to notice that the client has left."""
     caller: str = ""
-    """Names the client for the breakers: by its key, or by its address where there are no keys."""
+    """The client's name for the breakers: its key's, or its address if there are no keys."""
     trace: Mapping[str, str] = field(default_factory=dict)
-    """Headers of its trace, which the upstream gets as well."""
+    """The headers of the client's trace, which are sent to the upstream too."""
 
 
 class Run:
-    """One turn under way."""
+    """One turn in progress: its upstream's half."""
 
     def __init__(
         self,
@@ -65,62 +65,62 @@ class Run:
         *,
         goes_on: bool = False,
     ) -> None:
-        """log: where a kept run records its events. goes_on: it does not end with its client."""
+        """log: records the events of a kept run. goes_on: the run goes on if its client leaves."""
         self.id = id
         self.request = request
         self.context = context
         self.turn = turn
         self.lease = lease
-        """The right to ask the upstream that is asked now."""
+        """The right to call the present upstream."""
         self.log = log
         self.goes_on = goes_on
         self.queue = EventQueue(gevent.event.Event, log, is_bounded=not goes_on)
         self.delivery: Delivery | None = None
-        """To the client that opened it; None once that has left."""
+        """The delivery to the client that opened the run; None once it has ended."""
         self.delivered: dict[str, Any] = {}
-        """What that delivery wrote, for the log, once it is over."""
+        """The figures of that delivery for the log, once it has ended."""
         self.failed_attempts: dict[str, str | None] = {}
-        """The upstreams that failed before this one → the error code of each."""
+        """Name of an upstream that failed before → its error code."""
         self.answered = gevent.event.Event()
-        """Set while the upstream that is asked has answered with status 200."""
+        """Set while the present upstream has answered with a status 2xx."""
         self.accepted = gevent.event.Event()
-        """Set when the model has begun to speak, or none will."""
+        """Set when the model has begun to write, or when it is certain that no model will."""
         self.refused: GatewayError | None = None
-        """What kept every upstream from accepting the call."""
+        """The last upstream's error, if no upstream has accepted the call."""
         self.pump: gevent.Greenlet | None = None
         self.summary_call: gevent.Greenlet | None = None
         self.control_call: gevent.Greenlet | None = None
-        """Tells the upstream to end the thinking."""
+        """The greenlet that calls the upstream to end the thinking."""
         self.ways_left: list[Way] = []
         """The ways to end the thinking that have not failed, in the order of preference."""
         self.way: Way | None = None
         """The way in which the thinking was ended."""
         self.continued_from: str | None = None
-        """The upstream that has broken off in the middle of the answer, before another went on."""
+        """The name of the upstream that has broken off, if another one has continued the answer."""
         self.drops_budget = False
-        """The upstream has refused the request while it held a budget in the upstream's member."""
+        """The upstream has refused the request with the budget, so it is sent without."""
         self.sent_budget = False
-        """The upstream was sent a budget in its own member."""
+        """The present request has the budget in the upstream's own member."""
         self.lost_thoughts_at: str | None = None
-        """The upstream that has refused the request while thoughts of the model were missing."""
+        """The name of the upstream that has refused the request without the model's thoughts."""
         self.thoughts_replaced = 0
-        """Messages with a text in the place of thoughts that are gone."""
+        """The number of messages with a stand-in for lost thoughts."""
         self.is_armed = False
-        """The upstream was asked to listen for control calls."""
+        """The request has asked the upstream to accept control calls."""
 
         self.reply: Reply | None = None
         """The answer that is being read."""
         self._reads = 0
-        # Since when the run has been at it, in monotonic seconds; None while it is not. The
+        # The start of the present call or read, in monotonic seconds; None if there is none. The
         # sweeper compares them with the upstream's time limits.
         self.calling_since: float | None = None
         self.reading_since: float | None = None
 
     def wait_until_accepted(self) -> None:
-        """Returns when an upstream has accepted the call. Raises what kept it from that.
+        """Waits until an upstream has accepted the call. Raises the error if none has.
 
-        Some servers answer 200 and send a rate limit as the first event. So the model's first word,
-        or an error, is awaited for a moment after the status.
+        Some servers answer 200 and send a rate limit as the first event. So after the status, it
+        waits a moment for the model's first word or an error.
         """
         while not self.accepted.is_set():
             self.answered.wait()
@@ -132,22 +132,22 @@ class Run:
             raise self.delivery.left
 
     def accept(self) -> None:
-        """The status of the response is decided: nothing waits for it any more."""
+        """The status of the response is certain now: ends :meth:`wait_until_accepted`."""
         self.accepted.set()
         self.answered.set()
 
     def on_attempt(self, now: float) -> None:
-        """An upstream is asked."""
+        """The pump calls an upstream."""
         self.answered.clear()
         self.calling_since, self.reading_since = now, None
         self.reply, self._reads = None, 0
 
     def on_read(self, now: float) -> None:
-        """Something of the upstream's answer has arrived."""
+        """A piece of the upstream's answer has arrived."""
         self.calling_since, self.reading_since = None, now
 
     def note_reads(self, now: float) -> None:
-        """Notices reads that completed no line: a line may arrive in many pieces."""
+        """Counts reads that completed no line as signs of life: a line may come in many pieces."""
         if self.reply is not None and self.reply.reads != self._reads:
             self._reads = self.reply.reads
             self.calling_since = None
@@ -157,12 +157,12 @@ class Run:
     def fail(self, error: GatewayError) -> None:
         """Ends the run from outside: its pump hands the error to the turn."""
         if self.pump is not None:
-            # gevent 26.9: a greenlet that is killed before it has begun never runs its body. By
-            # another greenlet, the kill comes after the start.
+            # gevent 26.9: a greenlet that is killed before it has begun never runs its body. The
+            # new greenlet runs after the pump has begun.
             gevent.spawn(self.pump.kill, error, block=False)
 
     def record(self) -> dict[str, Any]:
-        """The log line of the run."""
+        """Returns the fields of the run's log line."""
         record: dict[str, Any] = {
             "request": self.context.request_id,
             "key": self.context.principal.name,
@@ -182,7 +182,7 @@ class Run:
         return record | self._outcome() | self.turn.record()
 
     def _outcome(self) -> dict[str, Any]:
-        """How the run ended, for its client."""
+        """Returns the end of the run as its client has seen it, for the log."""
         if self.delivery is not None and (outcome := self.delivery.outcome()):
             return outcome
         if self.goes_on and self.log is not None and self.log.end is not None:
@@ -200,7 +200,7 @@ class Run:
 
 
 def outcome_of(end: Done | Failed) -> dict[str, Any]:
-    """How a stream ended, for the log."""
+    """Returns the end of a stream, for the log."""
     match end:
         case Done(finish_reason):
             return {"end": "done", "finish_reason": finish_reason}
@@ -209,7 +209,10 @@ def outcome_of(end: Done | Failed) -> dict[str, Any]:
 
 
 def why_left(client: socket.socket | None) -> ClientLeft:
-    """Why a connection is gone. In a crowd the kernel may be the first to find a client stalled."""
+    """Returns the reason why a connection is closed.
+
+    With many clients, the kernel may notice a stalled one before the gateway does.
+    """
     if client is not None and has_timed_out(client):
         return ClientStalled()
     return ClientLeft()

@@ -1,7 +1,7 @@
-"""The thoughts that the workers of one host remember, asked of each other.
+"""Shares the remembered thoughts between the workers of one host.
 
-A worker keeps what it heard. Where a conversation goes on at another worker, that one asks, once
-for each id that it does not know, and keeps the answer.
+A worker remembers the thoughts of its own turns. If a conversation continues at another worker,
+that worker asks the others for the ids that it does not know, and keeps their answers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,12 +16,13 @@ from gateway.relay.thoughts import ThoughtMemory, ids_without_thoughts
 from gateway.server.channel import Channel, WorkerGone
 
 _PATIENCE_S = 0.5
+"""Seconds to wait for another worker's answer."""
 _MAX_IDS = 200
-"""Of the newest calls of a conversation."""
+"""The most ids to ask for: those of the newest calls of a conversation."""
 
 
 class SharedThoughts:
-    """The memory of this worker, which knows what the others know."""
+    """The memory of this worker, with the thoughts that other workers remember."""
 
     def __init__(
         self,
@@ -38,7 +39,10 @@ class SharedThoughts:
         channel.add("thoughts", self._answer)
 
     def recall(self, request: ChatRequest, principal: str) -> ChatRequest:
-        """Returns the request with the thoughts that its client did not hand back. May wait."""
+        """Returns the request with the remembered thoughts that its client did not send back.
+
+        May wait for other workers.
+        """
         request = self._memory.recall(request, principal)
         missing = [id for _, ids in ids_without_thoughts(request) for id in ids][-_MAX_IDS:]
         if not missing or not self._may_want(request.model):
@@ -50,7 +54,7 @@ class SharedThoughts:
         return self._memory.recall(request, principal)
 
     def _ask(self, worker: int, model: str, principal: str, ids: list[str]) -> list[str]:
-        """Asks another worker, and keeps what it knows. Returns the ids that it does not know."""
+        """Asks another worker, and keeps its answer. Returns the ids that it does not know."""
         asked = {"model": model, "principal": principal, "ids": ids}
         try:
             found = dict(self._channel.call(worker, "thoughts", patience_s=_PATIENCE_S, **asked))
@@ -66,7 +70,7 @@ class SharedThoughts:
             yield id, encode_record(thoughts)
 
     def _may_want(self, model: str) -> bool:
-        """Whether an upstream may want the thoughts of a model back, as the client names it."""
+        """Whether an upstream may want a model's thoughts back. model: the client's name for it."""
         return any(
             wanted_back(upstream, upstream.own_name(model)) is not None
             for upstream in self._upstreams

@@ -1,8 +1,8 @@
-"""The streams of all workers of this host, and of all hosts where there is a store, by their ids.
+"""Finds the streams of all workers by their ids: on this host and, with a store, on all hosts.
 
-The id of a stream names the worker that serves it. So any worker can hand a request about a stream
-on to the one that has it: over its socket on this host, or through the store. What is kept of a
-stream is read from the store.
+The id of a stream names the worker that serves it. So any worker can pass a request about a stream
+on to that worker: over its socket on this host, or through the store. The events of a kept stream
+are read from the store, if there is one.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,18 +33,18 @@ _STOP_S = 5.0
 _T = TypeVar("_T")
 
 
-class Reading(NamedTuple):
-    """A kept stream that is about to be read from its first event. Close the source."""
+class OpenedStream(NamedTuple):
+    """A kept stream, open for reading from its first event. The source must be closed."""
 
     info: StreamInfo
     source: EventSource
     length: int
-    """The number of the last event; of a stream under way, of the last one that a client can have
-    seen."""
+    """The number of the last event so far. While the stream is in progress, no client has seen a
+    later one."""
     has_ended: bool
 
     def is_over(self, after: int) -> bool:
-        """Whether nothing comes after this event."""
+        """Whether no event comes after the one with this number."""
         return self.has_ended and after >= self.length
 
 
@@ -54,7 +54,7 @@ class Streams:
     def __init__(
         self, relay: Relay, channel: Channel, place: Place, store: StreamStore | None = None
     ) -> None:
-        """place: of this worker."""
+        """place: this worker's own."""
         self._relay = relay
         self._channel = channel
         self._place = place
@@ -74,19 +74,19 @@ class Streams:
         return new_id(self._place)
 
     def answer_now(self, id: str, principal: Principal) -> None:
-        """Has a stream end its thinking. Raises StreamNotFound, or Conflict with the reason."""
+        """Makes a stream end its thinking. Raises StreamNotFound, or Conflict with the reason."""
         self._call("answer_now", id, principal)
 
     def stop(self, id: str, principal: Principal) -> bool:
-        """Stops a stream under way, kept or not; it has ended when this returns.
+        """Stops a stream in progress, kept or not, and waits for its end.
 
-        False: it had ended before. Raises StreamNotFound, StreamGone or StoreAway.
+        Returns False if it had ended before. Raises StreamNotFound, StreamGone or StoreAway.
         """
         store = self._store_of(id)
         if store is None:
             return any(self._call("stop", id, principal))
         with suppress(StoreAway, StreamNotFound, StreamGone):
-            # Its worker may live, and count as dead: the store decides.
+            # Its worker may be alive although it counts as dead, so the store decides.
             if self._find_stored(store, id, principal).has_ended:
                 return False
         try:
@@ -97,7 +97,7 @@ class Streams:
             return False
 
     def forget(self, id: str, principal: Principal) -> None:
-        """Keeps a stream no longer. Raises StreamNotFound, StreamGone or StoreAway."""
+        """Deletes a kept stream. Raises StreamNotFound, StreamGone or StoreAway."""
         store = self._store_of(id)
         if store is None:
             self._call("forget", id, principal)
@@ -107,16 +107,16 @@ class Streams:
             self._call("forget", id, principal)
         store.delete(id)
 
-    def open(self, id: str, principal: Principal) -> Reading:
-        """Begins to read a kept stream. Raises StreamNotFound, StreamGone or StoreAway."""
+    def open(self, id: str, principal: Principal) -> OpenedStream:
+        """Opens a kept stream for reading. Raises StreamNotFound, StreamGone or StoreAway."""
         store = self._store_of(id)
         if store is None:
             return self._open_at_worker(id, principal)
 
-        def open_stored() -> Reading:
+        def open_stored() -> OpenedStream:
             stream = self._find_stored(store, id, principal)
             source = store.open(id, str(place_of(id)))
-            return Reading(stream.info, source, stream.end_number, stream.has_ended)
+            return OpenedStream(stream.info, source, stream.end_number, stream.has_ended)
 
         return self._or_at_worker(open_stored, lambda: self._open_at_worker(id, principal))
 
@@ -136,11 +136,11 @@ class Streams:
         return self._or_at_worker(read_stored, lambda: self._snapshot_at_worker(id, principal))
 
     def _store_of(self, id: str) -> StreamStore | None:
-        """The store to ask for a stream; None: a worker of this host is asked, or there is none."""
+        """Returns the store to ask for a stream; None: a worker of this host has to be asked."""
         return None if self._relay.kept.has(id) else self._store
 
     def _or_at_worker(self, from_store: Callable[[], _T], at_worker: Callable[[], _T]) -> _T:
-        """What the store has; while it can't be reached, what a worker of this host has."""
+        """Returns the store's result or, if the store can't be reached, that of a worker here."""
         try:
             return from_store()
         except StoreAway as away:
@@ -156,7 +156,7 @@ class Streams:
             found = store.find(id, str(self._find_place(id)), exact=exact)
         except OwnerGone:
             raise StreamGone(id) from None
-        # What goes with its client is stored once it has ended, but not all of it at once.
+        # A stream that ends when its client leaves is stored after its end, in several steps.
         if (
             found is None
             or found.info.principal != principal.name
@@ -165,15 +165,15 @@ class Streams:
             raise StreamNotFound(id)
         return found
 
-    def _open_at_worker(self, id: str, principal: Principal) -> Reading:
+    def _open_at_worker(self, id: str, principal: Principal) -> OpenedStream:
         place = self._find_place(id)
         if place == self._place:
             kept = self._find_kept(id, principal.name)
             log = kept.log
-            return Reading(kept.info, log.open(), len(log.events), log.end is not None)
+            return OpenedStream(kept.info, log.open(), len(log.events), log.end is not None)
         lines = self._ask(place, "read", id, principal)
         head = head_in(lines)
-        return Reading(head.info, RemoteSource(lines), head.length, head.has_ended)
+        return OpenedStream(head.info, RemoteSource(lines), head.length, head.has_ended)
 
     def _snapshot_at_worker(self, id: str, principal: Principal) -> tuple[StreamInfo, list[Event]]:
         place = self._find_place(id)
@@ -184,7 +184,7 @@ class Streams:
         return head_in(lines).info, [event for line in lines for event in decode_events(line)]
 
     def _call(self, name: str, id: str, principal: Principal) -> list[Any]:
-        """Returns what the worker of a stream answers. Raises what it raises, or StreamGone."""
+        """Returns the answers of a stream's worker. Raises its errors, or StreamGone."""
         place = self._find_place(id)
         store = self._store
         if store is None or place == self._place:
@@ -204,7 +204,7 @@ class Streams:
     def _ask(
         self, place: Place, name: str, id: str, principal: Principal, **more: Any
     ) -> Iterator[Any]:
-        """Yields what a worker of this host answers. Raises what it raises, or StreamGone."""
+        """Yields the answers of a worker of this host. Raises its errors, or StreamGone."""
         arguments = {"life": place.life, "id": id, "principal": principal.name, **more}
         try:
             yield from self._channel.call(place.worker, name, **arguments)
@@ -226,7 +226,8 @@ class Streams:
         return kept
 
     def _in_this_life(self, handler: Handler) -> Handler:
-        """The handler, for streams of this worker and not of one before it with its number."""
+        """Returns the handler with a check: it refuses the streams of earlier workers with the same
+        number."""
 
         def handle(life: int, id: str, **arguments: Any) -> Iterator[Any]:
             if life != self._place.life:
@@ -235,7 +236,7 @@ class Streams:
 
         return handle
 
-    # What other workers call
+    # Handlers for the calls of other workers
 
     def _answer_now(self, id: str, principal: str) -> Iterator[Any]:
         run = self._relay.find(id, principal)
@@ -264,7 +265,7 @@ class Streams:
 
 
 def _as_here(error: RemoteError, id: str) -> GatewayError:
-    """What another worker has raised, as this one would have."""
+    """Returns another worker's error as an error of the class that this worker would raise."""
     for kind in (StreamNotFound, StreamGone):
         if error.code == kind.code:
             return kind(id)

@@ -1,6 +1,6 @@
-"""Asks a model for its part of a summary: performs the effect AskSummaryModel.
+"""Calls the summary model: performs the effect AskSummaryModel.
 
-The model is the one at SUMMARIZER_URL or, without that setting, the turn's own.
+This is the model at SUMMARIZER_URL or, without that setting, the model of the turn itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,23 +26,27 @@ _NO_REPLY = SummaryReply(None)
 _STOPPED = SummaryReply("")
 _NOT_MADE = SummaryReply(None, was_made=False)
 _MAX_MODELS = 1000
+"""Models that are remembered; a new one replaces the oldest."""
 
 
 class SummaryStopped(Exception):
-    """Thrown into a call that is not wanted any more, or has to give way."""
+    """Thrown into a call that is not needed any more, or has to make room for a stream."""
 
 
 class SummaryWriter(Protocol):
-    """What the pump needs. A failed call concerns no stream and no breaker of the upstreams."""
+    """The interface for the pump. A failed call has no effect on streams and their breakers."""
 
     timeout_s: float
 
     def write(self, ask: AskSummaryModel, run: Run) -> SummaryReply:
-        """The model's reply, or none. May wait; SummaryStopped may be thrown in meanwhile."""
+        """Returns the model's reply, or one without a text. May wait.
+
+        While it waits, SummaryStopped may be thrown into the greenlet.
+        """
 
 
 class ServerWriter:
-    """The model at SUMMARIZER_URL, with a breaker of its own."""
+    """Calls the model at SUMMARIZER_URL, with a separate breaker."""
 
     def __init__(
         self,
@@ -75,7 +79,7 @@ class ServerWriter:
         except SummaryStopped:
             breaker.drop(generation)
             return _STOPPED
-        except BaseException:  # the stream has ended meanwhile
+        except BaseException:  # the stream has ended, and with it this greenlet
             breaker.drop(generation)
             raise
         breaker.succeed(generation)
@@ -83,10 +87,10 @@ class ServerWriter:
 
 
 class UpstreamWriter:
-    """The turn's own model, told not to think, at the turn's own upstream.
+    """Calls the turn's own model at the turn's own upstream, with thinking turned off.
 
-    A call takes a free place there or is not made. After one that failed, the model is left alone
-    for a while; for good where it can't be told not to think.
+    A call is only made if the upstream has a free place. After a failed call, the model is not
+    called for a while. A model whose thinking can't be turned off is never called again.
     """
 
     def __init__(
@@ -107,8 +111,9 @@ class UpstreamWriter:
         self._clock = clock
         self._log = log
         self._rests_until: dict[tuple[str, str], float] = {}
-        """Upstream and model → when it may be asked again."""
+        """Upstream and model → the time of the next call, in monotonic seconds."""
         self._has_written: dict[tuple[str, str], None] = {}
+        """Upstream and model of successful calls."""
 
     def write(self, ask: AskSummaryModel, run: Run) -> SummaryReply:
         """See SummaryWriter."""
@@ -150,7 +155,7 @@ class UpstreamWriter:
 
     def _always_thinks(self, model: str) -> bool:
         family = self._families.find(model)
-        is_listed = family in FAMILIES  # what an operator says of a family is about its markers
+        is_listed = family in FAMILIES  # an operator's own family only describes the markers
         return is_listed and (family.name == "harmony" or family.thinks_always(plain_name(model)))
 
     def _rest(self, key: tuple[str, str], error: GatewayError) -> None:
@@ -176,7 +181,7 @@ def _body(ask: AskSummaryModel) -> dict[str, Any]:
 def _parts(
     client: UpstreamClient, body: Mapping[str, Any], model: str, request_id: str
 ) -> Iterator[Part]:
-    """The parts of an answer, as they arrive. Raises GatewayError."""
+    """Yields the parts of an answer as they arrive. Raises GatewayError."""
     upstream, transport = client
     reader = upstream.reader()
     with transport.send(upstream.completion(body, model, request_id)) as answer:
@@ -190,7 +195,10 @@ def _parts(
 def _read(
     reading: TextReading, parts: Iterator[Part], *, stops_at_thoughts: bool = False
 ) -> tuple[SummaryReply, bool]:
-    """The answer without its reasoning, and whether there was any: a summary model may think."""
+    """Returns the answer without its reasoning, and whether there was any reasoning.
+
+    stops_at_thoughts: reads no further after the first reasoning.
+    """
     segments = []
     usage: dict[str, Any] | None = None
     has_thought = False

@@ -1,7 +1,7 @@
-"""Looks at all runs and deliveries about once a second, so that no timer is started for each read.
+"""Looks at all runs and deliveries about once a second. So no read has to start a timer.
 
-It enforces the time limits, sends heartbeats and the summary's lines that are due, finds clients
-that have left or do not read, and has what was kept long enough forgotten.
+The sweeper enforces the time limits, sends heartbeats and the lines of the summary that are due,
+disconnects clients that have left or do not read, and forgets kept streams that are too old.
 """
 
 import socket
@@ -23,10 +23,11 @@ from gateway.server.sockets import hung_up
 
 _MAX_INTERVAL_S = 1.0
 _CATCH_UP_S = 0.05
+"""Seconds for other greenlets after the process stood still; see Sweeper._sleep."""
 
 
 class Sweeper:
-    """Sweeps while there is something to look at."""
+    """Sweeps while there are runs, deliveries or kept streams."""
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Sweeper:
         clock: Callable[[], float],
         on_sweep: Callable[[], None],
     ) -> None:
-        """on_sweep: called at each sweep, for what is counted now and then."""
+        """clock: monotonic seconds. on_sweep: called at each sweep, for the metrics."""
         self._config = config
         self._on_sweep = on_sweep
         self._runs = runs
@@ -91,18 +92,18 @@ class Sweeper:
     def _send_heartbeat(self, delivery: Delivery, now: float) -> None:
         due_after_s = self._config.heartbeat_s - self._interval_s / 2
         if _since(delivery.waiting_since, now) > due_after_s:
-            delivery.source.wake()  # a reader that is woken without events sends one
+            delivery.source.wake()  # a reader that wakes up without events sends a heartbeat
 
     def _sleep(self) -> None:
-        """Waits for the next sweep. Time in which the process stood still counts against no one."""
+        """Waits for the next sweep. A time in which the process stood still is no silence."""
         began = self._clock()
         gevent.sleep(self._interval_s)
         if self._clock() - began > 2 * self._interval_s:
-            gevent.sleep(_CATCH_UP_S)  # lets the greenlets read what has arrived meanwhile
+            gevent.sleep(_CATCH_UP_S)  # lets the greenlets read the data that has arrived meanwhile
 
 
 def _overdue(run: Run, now: float) -> GatewayError | None:
-    """The error for the upstream's time limit that a run has passed, if any."""
+    """Returns the error if a run has exceeded one of its upstream's time limits."""
     limits = run.lease.config
     if now - run.context.started > limits.total_timeout_s:
         return UpstreamTotalTimeout("The answer took longer than the gateway allows.")

@@ -1,6 +1,6 @@
-"""How the thinking of runs is limited and ended, by the kind of each upstream.
+"""Limits and ends the thinking of runs, in the ways that the kind of each upstream has.
 
-What an upstream has refused is remembered for each of its models, so that it is tried once.
+It remembers what each model on an upstream has refused, so that this is tried only once.
 """
 
 from typing import Any
@@ -35,23 +35,24 @@ _NOT_ABOUT_THE_REQUEST = frozenset({401, 402, 403, 407, 408, 429})
 
 
 class CutThinking(Exception):
-    """The answer of a run is cut here: its thinking is over, and a second answer follows."""
+    """Ends the read of a first answer in the middle of its thinking; a second answer follows."""
 
 
 class ThinkingControl:
-    """Makes the bodies of requests, and chooses the way to end the thinking."""
+    """Makes the bodies of requests, and chooses the ways to end the thinking."""
 
     def __init__(self, config: Config, kinds: KnownKinds, families: Families) -> None:
         self._models = [entry for entry in config.models if entry.thinking_budget is not None]
         self._kinds = kinds
         self._families = families
         self._refused: dict[tuple[str, str, str], None] = {}
-        """Upstream, model, and a way, `budget`, or `lost`: that thoughts are missing."""
+        """Upstream, model, and what they have refused: a way, `budget` (its member in a request) or
+        `lost` (a conversation without the model's thoughts)."""
 
     def first_call_body(self, run: Run) -> dict[str, Any]:
-        """The body of a run's first request to the leased upstream; sets the turn's limit.
+        """Returns the body of a run's first request to the leased upstream; sets the turn's limit.
 
-        May wait until the kind of the upstream is known, where it matters.
+        If there is a budget, it may wait until the kind of the upstream is known.
         """
         lease, turn = run.lease, run.turn
         body = self._body(run)
@@ -67,7 +68,7 @@ class ThinkingControl:
         return first_body(kind, body, budget, takes_budget=takes_budget)
 
     def budget(self, run: Run) -> int | None:
-        """The tokens that a run may think; None: no limit."""
+        """Returns the tokens that a run may think; None: no limit."""
         if run.request.thinking_budget is not None:
             return run.request.thinking_budget
         for entry in self._models:
@@ -76,18 +77,18 @@ class ThinkingControl:
         return None
 
     def refresh_ways(self, run: Run) -> None:
-        """Looks again which ways there are: the kind may have become known. May wait."""
+        """Finds the ways again if the kind of the upstream was not known yet. May wait."""
         if self._kinds.known(run.lease.upstream) is None:
             self._kinds.find(run.lease.upstream)
             run.ways_left = self._ways(run)
 
     def second_call(self, run: Run, way: Way, call: Call) -> Call:
-        """The call as this way needs it: some servers take a prefill elsewhere."""
+        """Returns the call for this way: some servers take a prefill at another path."""
         path = self._kinds.get(run.lease.upstream).prefill_path
         return replace(call, url=urljoin(call.url, path)) if path and way == "prefill" else call
 
     def second_body(self, run: Run, way: Way) -> dict[str, Any]:
-        """The body of a run's second request, once its thinking was cut."""
+        """Returns the body of a run's second request, after its thinking was cut."""
         lease, turn = run.lease, run.turn
         assert isinstance(turn, Turn), "several choices are never cut"
         kind, body = self._unlimited(run)
@@ -97,14 +98,14 @@ class ThinkingControl:
         return restarted_body(kind, body, limits, can_be_off=not self._is_harmony(lease))
 
     def can_take_over(self, run: Run, lease: Lease, broken_in: BrokenIn) -> bool:
-        """Whether an upstream can go on where that of a run has broken off. May wait."""
+        """Whether another upstream can continue where a run's has broken off. May wait."""
         kind = self._kinds.find(lease.upstream)
         in_thinking = broken_in == "thinking"
         is_able = can_take_over(kind, run.request.body, in_thinking=in_thinking)
         return is_able and not self._is_harmony(lease) and not self._has_refused(lease, "prefill")
 
     def taken_over_body(self, run: Run) -> dict[str, Any]:
-        """The body of a run's request to the upstream that goes on where another has broken off."""
+        """Returns the body of the request to the upstream that continues a broken answer."""
         turn = run.turn
         assert isinstance(turn, Turn), "several choices are never continued"
         kind, body = self._unlimited(run)
@@ -113,7 +114,7 @@ class ThinkingControl:
         return taken_over_body(kind, body, turn.thoughts_back, turn.answer_back, limits)
 
     def can_replace_thoughts(self, run: Run) -> bool:
-        """Whether the leased upstream may have refused the request because thoughts are gone."""
+        """Whether the leased upstream may have refused the request because thoughts are lost."""
         lease, request = run.lease, run.request
         wanted = wanted_back(lease.config, lease.model or request.model)
         if wanted is None or self._replaces_thoughts(run):
@@ -121,26 +122,26 @@ class ThinkingControl:
         kind = self._kinds.get(lease.upstream)
         return bool(lost_in(body_for(request, lease.config, lease.model, kind), wanted))
 
-    def note_lost_refused(self, run: Run) -> None:
-        """The upstream has accepted with a text in place of thoughts what it refused without."""
+    def note_thoughts_needed(self, run: Run) -> None:
+        """The upstream has accepted a request with stand-ins that it had refused without."""
         self._note(run.lease, "lost")
 
     def note_budget_refused(self, run: Run) -> None:
-        """The upstream has accepted without the budget what it had refused with it."""
+        """The upstream has accepted a request without the budget that it had refused with it."""
         self._note(run.lease, "budget")
 
     def note_way_refused(self, run: Run, way: Way) -> None:
-        """The upstream has refused this way."""
+        """The upstream has refused the second request of this way."""
         self._note(run.lease, way)
 
     def _unlimited(self, run: Run) -> tuple[Kind, dict[str, Any]]:
-        """The kind of the leased upstream, and the body for it without a budget."""
+        """Returns the kind of the leased upstream, and the body for it without a budget."""
         lease = run.lease
         kind = self._kinds.get(lease.upstream)
         return kind, first_body(kind, self._body(run), None, takes_budget=False)
 
     def _body(self, run: Run) -> dict[str, Any]:
-        """The body for the leased upstream, with the model's thoughts if it wants them back."""
+        """Returns the body for the leased upstream, with the thoughts that its model wants back."""
         lease, request, kind = run.lease, run.request, self._kinds.get(run.lease.upstream)
         body = body_for(request, lease.config, lease.model, kind)
         wanted = wanted_back(lease.config, lease.model or request.model)
@@ -155,7 +156,7 @@ class ThinkingControl:
         return run.lost_thoughts_at == run.lease.upstream or self._has_refused(run.lease, "lost")
 
     def _arm(self, run: Run, kind: Kind) -> None:
-        """The leased upstream is asked now, as one of this kind."""
+        """Prepares the run for a call of the leased upstream. kind: of the upstream."""
         run.is_armed = bool(kind.always)
         run.ways_left = self._ways(run)
 
@@ -174,7 +175,8 @@ class ThinkingControl:
         return ways
 
     def _is_harmony(self, lease: Lease) -> bool:
-        """Over chat, the markers of gpt-oss can't be said, and it can't be told not to think."""
+        """Whether the model is of gpt-oss's family: a chat message can't contain its markers, and
+        its thinking can't be turned off."""
         return self._families.find(lease.model).name == "harmony"
 
     def _note(self, lease: Lease, what: str) -> None:
@@ -187,7 +189,7 @@ class ThinkingControl:
 
 
 def is_about_the_request(error: GatewayError) -> bool:
-    """Whether an upstream refuses what it was sent, and not the key or the moment."""
+    """Whether an upstream refuses the request itself, not the key, the rate or the time."""
     return (
         isinstance(error, UpstreamRefused)
         and 400 <= error.upstream_status < 500

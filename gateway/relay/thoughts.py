@@ -1,6 +1,6 @@
-"""What models thought before they called tools, for clients that do not hand it back.
+"""Remembers the thoughts before tool calls, for clients that do not send them back.
 
-And what they thought before they answered the results: DeepSeek wants that back, too.
+The thoughts before the answer to a tool's result are remembered too: DeepSeek wants them back.
 """
 
 from collections import OrderedDict
@@ -14,14 +14,15 @@ from gateway.core.thoughts import ThoughtRecord
 
 _KEPT_S = 3600.0
 _MAX_CHARS = 32_000_000
-"""Of all thoughts in one worker; beyond it the oldest go."""
+"""The most characters of all thoughts in one worker. Beyond it, the oldest are forgotten."""
 
 
 class _Kept(NamedTuple):
     owner: tuple[str, str]
-    """The model, by the name that the client used, and the name of the client's key."""
+    """The client's name for the model, and the name of the client's key."""
     thoughts: ThoughtRecord
     expires: float
+    """In monotonic seconds."""
 
 
 class ThoughtMemory:
@@ -36,7 +37,7 @@ class ThoughtMemory:
     def keep(
         self, model: str, principal: str, call_ids: Sequence[str], thoughts: ThoughtRecord
     ) -> None:
-        """Keeps what a model thought before these calls, or before an answer; see answer_id."""
+        """Keeps the thoughts before these calls, or before an answer; see answer_id."""
         now = self._clock()
         for id in call_ids:
             self._drop(id)
@@ -49,7 +50,7 @@ class ThoughtMemory:
             self._drop(oldest)
 
     def recall(self, request: ChatRequest, principal: str) -> ChatRequest:
-        """Returns the request with the thoughts that its client did not hand back."""
+        """Returns the request with the remembered thoughts that its client did not send back."""
         if not self._kept:
             return request
         thoughts = dict(request.thoughts)
@@ -60,7 +61,7 @@ class ThoughtMemory:
         return replace(request, thoughts=thoughts)
 
     def find(self, model: str, principal: str, ids: Sequence[str]) -> dict[str, ThoughtRecord]:
-        """Returns the ids of calls whose thoughts are known, with these."""
+        """Returns those of the ids whose thoughts are remembered → the thoughts."""
         known = ((id, self._kept[id]) for id in ids if id in self._kept)
         owner, now = (model, principal), self._clock()
         return {
@@ -73,8 +74,8 @@ class ThoughtMemory:
 
 
 def ids_without_thoughts(request: ChatRequest) -> list[tuple[int, list[str]]]:
-    """Returns the messages of the assistant that have no thoughts, with the ids to find them by:
-    those of their tool calls, or of the result that they answer."""
+    """Returns the numbers of the assistant's messages without thoughts, with the ids of these:
+    those of the tool calls, or that of the answer (see answer_id)."""
     messages = request.body["messages"]
     found = []
     for at, message in enumerate(messages):
@@ -89,10 +90,10 @@ def ids_without_thoughts(request: ChatRequest) -> list[tuple[int, list[str]]]:
 
 
 def answer_id(messages: Sequence[Mapping[str, Any]], number: int) -> str | None:
-    """Returns the id of the thoughts behind an answer that calls no tool: that of the last tool's
-    result before it. None: it follows no result.
+    """Returns the id of the thoughts before an answer that calls no tool, which is made from the id
+    of the last tool's result. None: the answer does not follow a result.
 
-    number: of the answer, if it is among the messages, or will be.
+    number: the answer's number among the messages, which may end before it.
     """
     for at in range(number - 1, -1, -1):
         role, id = messages[at].get("role"), messages[at].get("tool_call_id")

@@ -1,4 +1,4 @@
-"""From a request that has been read to a run under way."""
+"""Makes the turns of requests, and learns from the turns that have ended."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,6 +28,7 @@ _WITHOUT_SUMMARY: dict[ReasoningMode, ReasoningMode] = {
     "both": "raw",
     "none": "none",
 }
+"""Mode of a request → the mode if the summarizer is off."""
 
 
 class TurnFactory:
@@ -45,9 +46,9 @@ class TurnFactory:
         configs: Sequence[UpstreamConfig],
         keeps_answers: bool,
     ) -> None:
-        """upstreams: by their names in the pool.
+        """upstreams: by their names in the pool. configs: the same upstreams' settings.
 
-        keeps_answers: another upstream may go on where one has broken off.
+        keeps_answers: turns remember their answers, so that another upstream can continue one.
         """
         self._upstreams = upstreams
         self._families = families
@@ -59,25 +60,28 @@ class TurnFactory:
         self._keeps_answers = keeps_answers
 
     def resolve_options(self, request: ChatRequest) -> ChatRequest:
-        """The request with its summarizer chosen; without one there is no summary to show.
+        """Returns the request with the name of its summarizer; if that is off, without a summary.
 
-        Raises BadRequest when it names a summarizer that is not offered.
+        Raises BadRequest if the request names a summarizer that is not offered.
         """
         options = request.options
         name = self._summarizers.name(request.model, options.summarizer)
         if name == MODEL and request.choices > 1:
-            name = "extractive"  # a model would be called for each choice
+            name = "extractive"  # a summary model would need a call for each choice
         reasoning = _WITHOUT_SUMMARY[options.reasoning] if name == OFF else options.reasoning
         return replace(request, options=replace(options, summarizer=name, reasoning=reasoning))
 
     def recall(self, request: ChatRequest, principal: Principal) -> ChatRequest:
-        """The request with what the model thought, where its client did not hand it back."""
+        """Returns the request with the remembered thoughts that its client did not send back."""
         return self._thoughts.recall(request, principal.name)
 
     def make(
         self, request: ChatRequest, started: float, principal: Principal = ANONYMOUS
     ) -> Turn | Choices:
-        """The turn of a request that arrived at `started`, or a turn for each of its choices."""
+        """Returns the turn of a request, or a turn for each of its choices.
+
+        started: when the request arrived, in monotonic seconds.
+        """
         prompt = prompt_of(request.conversation or request.body["messages"])
         turns = [
             self._turn(request, prompt, started, n, principal.name) for n in range(request.choices)
@@ -121,7 +125,7 @@ class TurnFactory:
         )
 
     def learn(self, run: Run) -> None:
-        """Notes what a turn showed of how its model marks reasoning."""
+        """Notes how the model of an ended turn has marked its reasoning, for later turns."""
         observation = run.turn.observation()
         if observation is None or not shows_other_turns(observation, run.request.body):
             return
@@ -138,6 +142,6 @@ class TurnFactory:
 
 
 def _max_tokens(body: Mapping[str, Any]) -> int | None:
-    """The limit that a request sets for the answer."""
+    """Returns the request's limit for the answer in tokens, if it sets one."""
     limits = (body.get(name) for name in ("max_completion_tokens", "max_tokens"))
     return next((limit for limit in limits if type(limit) is int and limit > 0), None)

@@ -106,7 +106,7 @@ def read_chat(
     chat = _chat_request(request, body, conversation)
     if request.tools:
         chat["tools"] = request.tools
-    return _request(request, body, chat, conversation, {})
+    return _request(request, body, chat, conversation, {"tools": True} if request.tools else {})
 
 
 def read_generate(

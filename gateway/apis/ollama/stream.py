@@ -22,7 +22,7 @@ from typing import Any
 
 from gateway.apis.base import Answer, Dialect
 from gateway.apis.json_texts import is_object, parse_object
-from gateway.apis.tool_calls import read_call_delta
+from gateway.apis.tool_calls import legacy_call, read_call_delta
 from gateway.apis.usage import token_counts
 from gateway.core.events import (
     ChoiceEvent,
@@ -35,6 +35,7 @@ from gateway.core.events import (
     ReasoningDelta,
     ReasoningSummary,
     SummaryDelta,
+    Thoughts,
     ToolCallDelta,
 )
 from gateway.core.finish_reasons import meaning_of
@@ -71,9 +72,15 @@ class Pieces:
             case Extra(delta) if isinstance(refusal := delta.get("refusal"), str):
                 return "content", refusal
             case ToolCallDelta(call):
-                self._calls.setdefault(call["index"], _Call()).add(call)
-            case PromptSummary() | ReasoningSummary() | Extra() | ChoiceEvent() | Done() | Failed():
-                pass  # nothing to show; the dialect ends the answer, and there is only one choice
+                self._add_call(call)
+            case Extra(delta):
+                legacy = legacy_call(delta, tools=bool(self._answer.echo.get("tools")))
+                if legacy is not None:
+                    self._add_call(legacy)
+            case Done() | Failed():
+                pass  # the dialect ends the answer
+            case PromptSummary() | ReasoningSummary() | Thoughts() | ChoiceEvent():
+                pass  # nothing to show: the API has no field for a seal, and one choice
         return "", ""
 
     def calls(self, done: Done) -> list[dict[str, Any]]:
@@ -84,6 +91,9 @@ class Pieces:
             for index, call in sorted(self._calls.items())
             if call.is_complete or not is_cut
         ]
+
+    def _add_call(self, call: dict[str, Any]) -> None:
+        self._calls.setdefault(call["index"], _Call()).add(call)
 
 
 class _Call:

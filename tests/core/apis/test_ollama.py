@@ -326,6 +326,21 @@ def test_a_call_that_a_limit_or_an_error_cut_is_not_sent() -> None:
     ]
 
 
+def test_a_call_in_openais_old_form_is_a_tool_call() -> None:
+    events: list[Event] = [
+        Extra({"function_call": {"name": "f", "arguments": '{"a"'}}),
+        Extra({"function_call": {"arguments": ":1}"}}),
+        Done("function_call", None, Timings()),
+    ]
+    function = {"index": 0, "name": "f", "arguments": {"a": 1}}
+    calls = [{"id": "call_a_0", "function": function}]
+    assert lines(events, echo={"tools": True})[0]["message"]["tool_calls"] == calls
+    assert whole(events, echo={"tools": True})["message"]["tool_calls"] == calls
+    assert "tool_calls" not in whole(events)["message"]  # a request without tools wants no calls
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    assert chat(tools=tools).echo == {"tools": True}
+
+
 def test_logprobs_are_beside_the_message() -> None:
     logprob = {"token": "a", "logprob": -1.0, "bytes": [97], "top_logprobs": []}
     events = [Extra({}, choice={"logprobs": {"content": [logprob]}}), TURN[-1]]

@@ -6,7 +6,7 @@ summary proper is the choice of statements that, within a budget of words, are w
 most like the whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.core.summarizers.base import Summarizer, Summary
 from gateway.core.summarizers.live import CLOSING_WORDS, LiveLines, says
@@ -47,7 +47,8 @@ class ExtractiveSummarizer(Summarizer):
         self._splitter = SentenceSplitter()
         self._reader = Reader(self._prompt)
         self._live = LiveLines()
-        self._short: list[Sentence] | None = []
+        self._short: dict[int, Sentence] | None = {}
+        """The sentences by their positions, while the reasoning is short."""
         self._short_words = 0.0
         self._slight: list[Statement] = []
         """Statements that say little; only a short reasoning shows them."""
@@ -116,7 +117,7 @@ class ExtractiveSummarizer(Summarizer):
             return chosen
         return select(pool, counts, max_words, position, self._kept, result)
 
-    def _brief(self, sentences: list[Sentence]) -> str:
+    def _brief(self, sentences: Mapping[int, Sentence]) -> str:
         """All that a short reasoning states, once each; its last plan if it states nothing."""
         found = sorted([*self._candidates(), *self._slight], key=lambda s: s.position)
         stated = [s for s in found if not s.weak]
@@ -124,9 +125,11 @@ class ExtractiveSummarizer(Summarizer):
         told = [s for s in stated if s is result or not _is_said(s, stated)]
         shown = {s.position for s in told}
         whole = [s for s in told if not s.leans or shown & {s.position - 1, s.position - 2}]
-        if told:
-            return join(s.text for s in whole or told)
-        return _cleaned(sentences, self._reader.phrases)
+        if whole or not told:
+            return join(s.text for s in whole) or _cleaned(sentences, self._reader.phrases)
+        before = sentences.get(told[0].position - 1)
+        antecedent = clean(before.text, self._reader.phrases) if before is not None else ""
+        return join([*filter(None, [antecedent]), *(s.text for s in told)])
 
     def _take(self, sentence: Sentence) -> list[str]:
         lines = []
@@ -192,7 +195,7 @@ class ExtractiveSummarizer(Summarizer):
         if sentence.in_code or self._short is None:
             return
         self._short_words += words(sentence.text)
-        self._short.append(sentence)
+        self._short[self._reader.position] = sentence
         if self._short_words > _SHORT_WORDS or len(self._short) > _SHORT_SENTENCES:
             self._short = None
             self._slight.clear()
@@ -231,9 +234,9 @@ def _is_said(statement: Statement, others: Sequence[Statement]) -> bool:
     )
 
 
-def _cleaned(sentences: list[Sentence], phrases: Phrases) -> str:
+def _cleaned(sentences: Mapping[int, Sentence], phrases: Phrases) -> str:
     """Short reasoning that states nothing: what it says beside talk, or its last plan."""
-    texts = [text for s in sentences if (text := clean(s.text.strip(), phrases))]
+    texts = [text for s in sentences.values() if (text := clean(s.text.strip(), phrases))]
     stating = [text for text in texts if not META.match(text) and not phrases.talks(text)]
     told = [text for text in stating if not is_order(text) and not text.endswith((":", "："))]
     plans = [text for text in texts if PLANS.match(text) or phrases.plans(text)]

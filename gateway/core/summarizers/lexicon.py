@@ -183,6 +183,20 @@ SUBORDINATE = re.compile(
 )
 """A clause that belongs to another sentence."""
 
+_PHRASE = re.compile(
+    r"(?!(?:every|some|any|no)thing|accord|assum|consider|dur|follow|includ|regard)[a-z-]{2,20}ing\b"
+    r"(?!.*(?:[,:;=—–]|\b(?:is|are|was|were|has|have|had|will|would|can|could|should|must|may|do"
+    r"|does|did|gives?|makes?|means?|needs?|leads?|yields?|requires?|results?)\b))"
+    r"|`[^`]*`\W*$",
+    re.IGNORECASE,
+)
+
+
+def is_phrase(text: str) -> bool:
+    """Whether it names an activity or a piece of code: "Checking both sides.", "`x + 1`"."""
+    return _PHRASE.match(text) is not None
+
+
 LEANS = re.compile(
     r"(?:it|which|this|that|they|these|those|he|she|its|their|his|her|both|neither"
     r"|in (?:that|this|such) (?:case|scenario|situation)|such"
@@ -265,6 +279,16 @@ TURNS = re.compile(
 )
 """The beginning of a new step of thought."""
 
+TOOL_TEXT = re.compile(
+    r"<(tool|output|search|information|observation|(?:tool|function|search)_\w{1,12})>",
+    re.IGNORECASE,
+)
+"""The beginning of a call or a result that a server writes into the reasoning.
+
+Seen: Groq's compound systems write `<tool>` and `<output>`, Search-R1 writes `<search>` and
+`<information>` (arXiv 2503.09516).
+"""
+
 DEFINES = re.compile(
     r"\s*(?:export |public |private |static |async |pub )*"
     r"(?:def|class|function|fn|func|struct|interface|type|enum)\s+(\w+)"
@@ -278,7 +302,7 @@ _CODE_LINE = re.compile(
     r"|var |for ?\(|while ?\(|if ?\(|else\b|elif |try:|except|finally:|print\(|raise "
     r"|await |with \S+"
     r"|public |private |static |function |\}|\{|//|/\*|<\w+|\$ )"
-    r"|\s*[\w.\[\]]+ ?=[^=].*[\])}\w\"']$|\s*[\w.]+\(.*\)\s*$",
+    r"|\s*[\w.\[\]]+ ?=[^=].*[\])}\w\"']$|\s*[\w.\[\]]+ [-+*/]= |\s*[\w.]+\(.*\)\s*$",
 )
 
 

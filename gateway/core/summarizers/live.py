@@ -23,7 +23,7 @@ FIRST_GOOD, GOOD, ANY = 0.6, 0.85, -99.0
 the summarizer is told to hurry."""
 ECHO = 0.8
 """What a first line loses if the prompt has all of its terms."""
-LONG, LOST = 0.2, 0.1
+LONG, LOST = 0.2, 0.3
 """What a line loses that has to be cut; that begins with a pronoun."""
 _REMEMBERED = 40
 """Lines that a new one is compared with."""

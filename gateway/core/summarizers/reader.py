@@ -24,6 +24,8 @@ _MAX_NAMES = 4
 _RECOGNIZED_CHARS = 200
 """The language is recognized by the first sentences up to this length."""
 _LEAST_CODE_LINES = 3
+_MAX_TOOL_SENTENCES = 400
+"""A call or result that is not closed within so many sentences is over."""
 _TELL_EACH = 20
 """Lines after which code that goes on is told of."""
 
@@ -57,6 +59,9 @@ class Reader:
         self._language = ""
         self._code_lines = 0
         self._names: list[str] = []
+        self._tool_end = ""
+        """The tag that ends a tool's text."""
+        self._tool_sentences = 0
         self.phrases = ENGLISH
         """Those of the reasoning's language."""
         self._beginning = ""
@@ -72,6 +77,8 @@ class Reader:
         """Takes the next sentence. is_short: the reasoning is short so far."""
         self._position += 1
         raw = sentence.text.strip()
+        if self._is_of_a_tool(raw):
+            return _NOTHING
         is_code = sentence.in_code or lexicon.is_code(raw)
         if is_code and (sentence.in_code or sentence.begins_line):
             return self._code_line(raw)
@@ -95,6 +102,18 @@ class Reader:
             self._supposes = True
         wavers = begins in ("begins wait", "begins maybe")
         return Reading(statement, self._drafts, retracts, turns, wavers)
+
+    def _is_of_a_tool(self, raw: str) -> bool:
+        """Whether a tool wrote it, or it calls one: it is not the model's thought."""
+        begins = lexicon.TOOL_TEXT.match(raw) if raw[0] == "<" and not self._tool_end else None
+        if begins is not None:
+            self._tool_end, self._tool_sentences = f"</{begins[1]}>", 0
+        if not self._tool_end:
+            return False
+        self._tool_sentences += 1
+        if self._tool_end in raw or self._tool_sentences > _MAX_TOOL_SENTENCES:
+            self._tool_end = ""
+        return True
 
     def _recognize(self, raw: str) -> None:
         self._beginning += f"{raw} "

@@ -12,16 +12,20 @@ from math import log
 from typing import NamedTuple
 
 from gateway.core.summarizers.statements import Statement
-from gateway.core.summarizers.weights import LEAST_VALUE, LOWERED_BY_WORD, RESULT, WORTH
+from gateway.core.summarizers.weights import (
+    LEAST_RESULT,
+    LEAST_VALUE,
+    LOWERED_BY_WORD,
+    RESULT,
+    WORTH,
+)
 
-_SHARE = 1.0
-"""What a statement's value counts for beside the divergence."""
 _RESULT_SHARE, _RESULT_DEPTH = 0.12, 4.0
 """How the likeness to a result adds to the value: as far as it is among the best."""
 _REPEATS = 0.57
 """A statement with such a share of its terms in those chosen says nothing new."""
-_LOST = 0.2
-"""What a statement loses that begins with a pronoun, unless the statement before it is chosen."""
+_PAIRED = 0.1
+"""What a statement loses that needs the one before it to be chosen with it."""
 _KEPT = 0.4
 """What an earlier choice adds, so that a growing summary does not change for little."""
 _LEAST_WORDS = 3
@@ -104,13 +108,15 @@ def select(
     candidates = [
         _Candidate(
             statement,
-            _SHARE * (value + _KEPT * (statement.position in kept)),
+            value + _KEPT * (statement.position in kept),
             sum(map(log_share, statement.terms)),
             statement.leans,
+            result >= LEAST_RESULT,
         )
-        for statement, value, _ in valued(pool, counts, position)
+        for statement, value, result in valued(pool, counts, position)
     ]
-    least = _SHARE * (LEAST_VALUE - LOWERED_BY_WORD * max(0.0, budget_words - 60))
+    by_position = {c.statement.position: c for c in candidates}
+    least = LEAST_VALUE - LOWERED_BY_WORD * max(0.0, budget_words - 60)
     wanted = [c for c in candidates if c.value >= least and not c.statement.weak]
     choice = _Choice(budget_words)
     for candidate in candidates:
@@ -118,14 +124,11 @@ def select(
             choice.add(candidate)
     while choice.left >= _LEAST_WORDS:
         wanted = [c for c in wanted if choice.can_add(c.statement)]
-        if not wanted:
+        whole = [g for c in wanted if (g := choice.with_antecedent(c, by_position))]
+        if not whole:
             break
-        choice.add(
-            max(
-                wanted,
-                key=lambda c: c.value - choice.divergence_with(c) - _LOST * choice.loses(c),
-            )
-        )
+        for candidate in max(whole, key=choice.gain):
+            choice.add(candidate)
     if not choice.chosen:
         fitting = [c for c in candidates if choice.can_add(c.statement)]
         if fitting:
@@ -139,6 +142,9 @@ class _Candidate(NamedTuple):
     likely: float
     """The logarithm of its stems' shares of the reasoning, summed."""
     leans: bool
+    """It begins with a pronoun."""
+    is_result: bool
+    """It looks like the result of the reasoning."""
 
 
 class _Choice:
@@ -177,11 +183,38 @@ class _Choice:
             len(terms & c.terms) <= most * min(len(terms), len(c.terms)) for c in self.chosen
         )
 
-    def loses(self, candidate: _Candidate) -> bool:
+    def with_antecedent(
+        self, candidate: _Candidate, by_position: Mapping[int, _Candidate]
+    ) -> list[_Candidate]:
+        """The candidate, behind the one that its pronoun stands for unless that is chosen.
+
+        Empty if that one can't be chosen and the candidate is not the result.
+        """
+        if not self._loses(candidate):
+            return [candidate]
+        position = candidate.statement.position
+        before = by_position.get(position - 1) or by_position.get(position - 2)
+        if before is not None and self._can_stand_before(before, candidate):
+            return [before, candidate]
+        return [candidate] if candidate.is_result else []
+
+    def _can_stand_before(self, before: _Candidate, candidate: _Candidate) -> bool:
+        fits = before.statement.words + candidate.statement.words <= self.left
+        return fits and not (before.statement.weak or self._loses(before))
+
+    def _loses(self, candidate: _Candidate) -> bool:
         """Whether its pronoun would stand without what it stands for."""
         position = candidate.statement.position
         before = range(position - 2, position)
         return candidate.leans and not any(c.position in before for c in self.chosen)
+
+    def gain(self, group: Sequence[_Candidate]) -> float:
+        """What a candidate adds; with an antecedent of less value, less."""
+        candidate = group[-1]
+        value = candidate.value
+        if len(group) > 1:
+            value = min(value, (group[0].value + value) / 2) - _PAIRED
+        return value - self.divergence_with(candidate)
 
     def divergence_with(self, candidate: _Candidate) -> float:
         """The divergence from the reasoning if it were added."""

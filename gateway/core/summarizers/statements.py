@@ -16,7 +16,8 @@ _ENDS = re.compile(r"[.!?;…。！？；؟।॥۔។]$|[.!?;…。！？；؟�
 _QUESTION = re.compile(r"[?？؟][\"'”)*\s]*$")
 _SAYS = re.compile(
     r"^[^:：\"“]{0,70}?(?:\b(?:say|answer|write|respond|reply|produce|response|draft|output|text|"
-    r"line|version|verdict|conclusion)\b[^:\"“.]{0,30}:|(?:回复|输出|草稿)[^:：]{0,10}[:：])\s*(?=\S)",
+    r"line|version|verdict|conclusion)\b[^:\"“.]{0,30}:|(?:回复|输出|草稿)[^:：]{0,10}[:：])\s*(?=\S)"
+    r"|(?:let me|let's|maybe|perhaps|how about|something like)\b[^:\"“.]{0,40}:\s*(?=[\"“])",
     re.IGNORECASE,
 )
 _IS_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
@@ -24,6 +25,8 @@ _CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
 _PLAIN_WORD = re.compile(r"(?:[^\W\d_A-Z]{2,}|[ai])(?![\w(=\[]|\s*[=<>]|\.\w)")
 _DIGIT = re.compile(r"\d")
 _FORMULA = re.compile(r"[$\\=<>]|\d\s*[-+*/×]\s*\d")
+_WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")
+_RELATION = re.compile(r"[=<>≈≠≤≥→:]|\\(?:n?eq|[lg]eq?|approx|to)\b")
 _FIELD = re.compile(r"[A-Z][\w ]{0,24}: (?=[A-Z\d])[^.:]{1,40}\.?$")
 """A name and its value: "City: Kiel"."""
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
@@ -225,8 +228,10 @@ def _says_something(text: str, terms: frozenset[str]) -> bool:
 
 
 def _is_fragment(text: str, length: float, *, has_digit: bool) -> bool:
-    """Whether it is a clause without its sentence, or only an opener."""
+    """Whether it is a clause without its sentence, a bare number or list, or only an opener."""
     if text[0] in "=→" or lexicon.SUBORDINATE.match(text):
+        return True
+    if _WORD.search(text) is None and _RELATION.search(text) is None:
         return True
     return length < _LEAST_WORDS and not has_digit and ":" not in text and text.isascii()
 
@@ -279,6 +284,8 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     if not is_whole(text):
         return None
     if not answers and _is_fragment(text, length, has_digit=has_digit):
+        return None
+    if not (answers or settles or has_digit) and lexicon.is_phrase(text):
         return None
     question = bool(_QUESTION.search(text))
     echo = prompt.echoed(found)

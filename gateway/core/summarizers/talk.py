@@ -14,7 +14,7 @@ META = re.compile(
     |(?:the\s+|this\s+|my\s+)?user(?:'s|s)?\b\s+(?:is\s+|are\s+|didn't\s+|doesn't\s+)?(?:\w+ly\s+)?
        (?:ask|want|need|request|say|said|wrote|mention|provid|gave|give|seem|query|question|message
        |specif|may|might|would|could|has|have|had|just|also|likely|probably|here|appear|input|prompt
-       |didn|doesn|is\b|was\b|are\b|will\b|should\b|expect|intend|intent|explicit|instruct)
+       |did\b|didn|doesn|is\b|was\b|are\b|will\b|should\b|expect|intend|intent|explicit|instruct)
     |i\s+(?:need|have|want|am\s+(?:trying|supposed|asked)|'?m\s+(?:trying|supposed|asked))\s+to\s+
        (?:figure|find|solve|determine|understand|think|answer|respond|make\s+sure|be\s+careful
        |consider|check|verify|recall|remember|know|explain|analy[sz]e|address|come\s+up|craft|create
@@ -26,7 +26,7 @@ META = re.compile(
        |keep|structure|ensure|stick|craft|finali[sz]e|proceed|now|just)
     |i(?:'m|\s+am)\s+(?:not\s+|a\s+bit|going\s+to|confused|wondering|thinking|pretty|overthinking
        |overcomplicating|just|getting|trying|supposed|asked|stuck|confident|satisfied|curious)
-    |i'll\s|i\s+now\s+|i'd\s+better\b|i\s+wonder\b|i\s+want\s+to\s+be\b
+    |i'll\s|i\s+now\s+|i(?:'m|\s+am)\s+now\s+\w+ing\b|i'd\s+better\b|i\s+wonder\b|i\s+want\s+to\s+be\b
     |i\s+(?:should|must|will|can|could|need\s+to)\s+(?:also\s+|first\s+|then\s+)?
        (?:give|explain|show|list|describe|mention|compare|close|end|begin)\s+
        (?:the|some|how|why|what|with|each|both|all|them|it|its)\b[^0-9]*$
@@ -124,6 +124,8 @@ _BOASTS = re.compile(
     r"|ensures? (?:that )?(?:the|i|we|my|clarity|safety|compliance)|meets? (?:all|the)"
     r"|satisf\w+ (?:all|the)|should (?:cover|address|satisf\w+|meet|suffice|help the))\b"
     r"|(?:i (?:also )?(?:need to |should |must )?)?make sure\b"
+    r"|(?:that|this|it) (?:flows|sounds|reads|looks|feels|works)(?: (?:pretty|quite|very|really))?"
+    r" (?:nice|nicely|good|great|right|well|fine|natural|perfect)\b"
     r"|(?:the |all |my )*(?:calculations?|numbers|steps|logic|math|reasoning) (?:is|are|seems?"
     r"|looks?|checks?|holds?) (?:accurate|correct|right|good|fine|out|up|sound|solid)",
     re.IGNORECASE,

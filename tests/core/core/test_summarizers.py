@@ -182,6 +182,10 @@ def test_a_choice_a_verdict_and_a_tool_are_results(chosen: str) -> None:
         "**Checking the Lids of the Red Tanks**",
         "I should describe the lids of the red tanks.",
         "Maybe mention the lids of the red tanks first.",
+        "Checking the lids of all the red tanks.",
+        "`the lids of all the red tanks`.",
+        "lids += 1",
+        "User did not ask for the lids of the red tanks.",
     ],
 )
 def test_fragments_headings_and_plans_are_not_shown_beside_statements(fragment: str) -> None:
@@ -326,6 +330,41 @@ def test_a_pronoun_is_not_shown_without_what_it_stands_for() -> None:
     assert "It burns" not in extractive(text, budget=30)[1].text
 
 
+def test_a_pronoun_brings_the_statement_that_it_stands_for() -> None:
+    named = "The tractor of the winery burns diesel."
+    pronoun = "It burns 42 litres of heavy diesel fuel uphill, the most of all machines."
+    text = f"{PADDING}{named} {pronoun}\n{PADDING}"
+    for budget in range(24, 60):  # a smaller one holds only the result
+        shown = extractive(text, budget=budget)[1].text
+        assert (pronoun in shown) <= (named in shown)
+    assert pronoun in shown
+
+
+def test_a_lonely_pronoun_shows_the_sentence_before_it() -> None:
+    assert extractive("Oh, a shooting star! It is bright and fleeting.")[1].text == (
+        "A shooting star! It is bright and fleeting."
+    )
+
+
+@pytest.mark.parametrize("tag", ["output", "tool", "information", "search_results"])
+def test_what_a_tool_wrote_is_not_the_models_thought(tag: str) -> None:
+    found = "Score: 0.9655\nTanks have lids of 733 mm.\n\nThe lids are sold on Sundays."
+    lines, summary = extractive(f"{PADDING}\n<{tag}>{found}\n</{tag}>\n\n{PADDING}")
+    assert "lids" not in " ".join([*lines, *summary.lines, summary.text])
+
+
+def test_a_tag_that_a_tool_does_not_close_hides_not_all() -> None:
+    _, summary = extractive("<output>\n" + "Tank 4 holds 733 litres of oil.\n" * 500)
+    assert "733" in summary.text
+
+
+@pytest.mark.parametrize("bare", ["9/20.", "4, 3, 2.", "S (1), T (2).", "$4 + 3$."])
+def test_numbers_without_a_word_or_a_relation_are_not_shown(bare: str) -> None:
+    assert (
+        extractive(f"The lamp has four red tins. {bare}")[1].text == "The lamp has four red tins."
+    )
+
+
 THAI = "รถไฟออกเวลาเก้าโมงและถึงเวลาสิบเอ็ดโมง ดังนั้นการเดินทางใช้เวลาสองชั่วโมง "
 LAO = "ລົດໄຟອອກເວລາເກົ້າໂມງແລະຮອດເວລາສິບເອັດໂມງ ສະນັ້ນການເດີນທາງໃຊ້ເວລາສອງຊົ່ວໂມງ "
 KHMER = "រថភ្លើងចេញនៅម៉ោងប្រាំបួននិងមកដល់នៅម៉ោងដប់មួយ ដូច្នេះការធ្វើដំណើរចំណាយពេលពីរម៉ោង "
@@ -414,7 +453,11 @@ def test_a_huge_text_at_once_takes_no_longer_than_a_long_one() -> None:
         ),
         (
             "The tin is empty. The red tin is empty since Sunday. That feels right and vivid.",
-            "The red tin is empty since Sunday. That feels right and vivid.",
+            "The red tin is empty since Sunday.",
+        ),
+        (
+            'Let me put that together: "Hello like a lamp over the sea." Yes, that flows nicely.',
+            '"Hello like a lamp over the sea."',
         ),
     ],
 )

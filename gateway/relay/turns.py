@@ -120,7 +120,7 @@ class TurnFactory:
             keeps_answer=self._keeps_answers,
             keep_thoughts=keep,
             summarizer=self._summarizers.make(
-                options.summarizer, prompt.text, BUDGET_WORDS[options.detail]
+                options.summarizer, prompt, BUDGET_WORDS[options.detail]
             ),
         )
 

@@ -32,6 +32,9 @@ class Summarizer:
     def __init__(self, prompt: str, budget_words: int) -> None:
         raise NotImplementedError
 
+    def leave_out(self, instructions: str) -> None:
+        """Takes the system's instructions, before the reasoning: a summary need not repeat them."""
+
     def feed(self, text: str) -> list[str]:
         """Takes the next piece of reasoning; returns the live lines that are due, mostly none."""
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from gateway.config import Config
 from gateway.core.summarizers.base import Summarizer
+from gateway.core.summarizers.prompt import Prompt
 from gateway.errors import BadRequest, ConfigError
 
 OFF = "off"
@@ -46,9 +47,12 @@ class Summarizers:
                 return str(entry.summarizer)
         return self._default
 
-    def make(self, name: str | None, prompt: str, budget_words: int) -> Summarizer:
+    def make(self, name: str | None, prompt: Prompt, budget_words: int) -> Summarizer:
         """Returns a summarizer for one answer; for `off` one that is never fed."""
-        return self._table.get(name or "", next(iter(self._table.values())))(prompt, budget_words)
+        kind = self._table.get(name or "", next(iter(self._table.values())))
+        summarizer = kind(prompt.text, budget_words)
+        summarizer.leave_out(prompt.instructions)
+        return summarizer
 
     def _allowed(self, asked: str) -> str:
         if not self.per_request:

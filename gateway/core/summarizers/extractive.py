@@ -61,6 +61,9 @@ class ExtractiveSummarizer(Summarizer):
         self._kept: frozenset[int] = frozenset()
         """The statements of the last snapshot, from which the next should not stray for little."""
 
+    def leave_out(self, instructions: str) -> None:
+        self._prompt.add(instructions)
+
     def feed(self, text: str) -> list[str]:
         sentences = self._splitter.feed(text[-_MAX_CHARS:])
         if not sentences:  # as after nearly every token

@@ -96,6 +96,8 @@ class Prompt(NamedTuple):
     """Its text, "" if there is none; for a summarizer of reasoning."""
     continues: bool = False
     """The model has answered it before, and goes on, mostly with the results of its tools."""
+    instructions: str = ""
+    """The texts of the system's messages."""
 
 
 def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
@@ -121,7 +123,12 @@ def prompt_of(messages: Sequence[Mapping[str, Any]]) -> Prompt:
     line = _line(found.named, MAX_WORDS - words(found.attachments), room)
     line = cut(f"{line} {found.attachments}".strip(), MAX_WORDS, MAX_CHARS)
     is_answered = (is_resumed and found is not newest) or _is_answered(messages, found.number)
-    return Prompt(line or _NO_TEXT, found.text, is_answered)
+    return Prompt(line or _NO_TEXT, found.text, is_answered, _instructions(messages))
+
+
+def _instructions(messages: Sequence[Mapping[str, Any]]) -> str:
+    given = (m.get("content") for m in messages if m.get("role") in ("system", "developer"))
+    return "\n".join(_parts(content)[0] for content in given)
 
 
 class _Read(NamedTuple):

@@ -32,7 +32,7 @@ _FIELD = re.compile(r"[A-Z][\w ]{0,24}: (?=[A-Z\d])[^.:]{1,40}\.?$")
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
 _PROMPT_WINDOW = 3000
-"""Characters of each end of the prompt that are read."""
+"""Characters of each end of the prompt, and of the instructions, that are read."""
 _FEW_TERMS, _LEAST_TERMS = 3, 2
 _LEAST_WORDS = 3
 _LEAST_DRAFT_CHARS = 30
@@ -93,12 +93,15 @@ def weigh(signs: Mapping[str, float | bool | None]) -> tuple[float, float]:
 
 
 class Prompt:
-    """The stems and the word triples of a prompt. Only its two ends are read."""
+    """The stems and the word triples of a prompt. Only the two ends of each text are read."""
 
     def __init__(self, text: str) -> None:
-        if len(text) > 2 * _PROMPT_WINDOW:
-            text = f"{text[:_PROMPT_WINDOW]}\n{text[-_PROMPT_WINDOW:]}"
-        self._text = text
+        self._text = _ends(text)
+        self._instructions = ""
+
+    def add(self, instructions: str) -> None:
+        """Takes the system's instructions, before anything is looked for in the prompt."""
+        self._instructions = _ends(instructions)
 
     @cached_property
     def _tokens(self) -> list[str]:
@@ -111,16 +114,25 @@ class Prompt:
 
     @cached_property
     def triples(self) -> frozenset[tuple[str, str, str]]:
-        """Its runs of three words."""
-        found = self._tokens
-        return frozenset(zip(found, found[1:], found[2:], strict=False))
+        """The runs of three words that it or the instructions have."""
+        return frozenset([*_triples(self._tokens), *_triples(tokens(self._instructions))])
 
     def echoed(self, found: list[str]) -> float:
-        """The share of a sentence's word triples that the prompt has, 0 to 1."""
-        triples = list(zip(found, found[1:], found[2:], strict=False))
+        """The share of a sentence's word triples that prompt and instructions have, 0 to 1."""
+        triples = _triples(found)
         if not triples or not self.triples:
             return 0.0
         return sum(map(self.triples.__contains__, triples)) / len(triples)
+
+
+def _ends(text: str) -> str:
+    if len(text) <= 2 * _PROMPT_WINDOW:
+        return text
+    return f"{text[:_PROMPT_WINDOW]}\n{text[-_PROMPT_WINDOW:]}"
+
+
+def _triples(found: list[str]) -> list[tuple[str, str, str]]:
+    return list(zip(found, found[1:], found[2:], strict=False))
 
 
 @lru_cache(maxsize=256)  # a sentence is cleaned to read it, to judge it, and for a short summary

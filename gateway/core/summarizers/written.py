@@ -79,6 +79,10 @@ class WrittenSummarizer(Summarizer):
         self._last_ask_at: float | None = None
         self._shown: list[str] = []
 
+    def leave_out(self, instructions: str) -> None:
+        self._extract.leave_out(instructions)
+        self._digest.leave_out(instructions)
+
     def feed(self, text: str) -> list[str]:
         self._new.append(text)
         self._new_bytes += size(text)

@@ -13,6 +13,7 @@ from gateway.core.summarizers import (
     ExtractiveSummarizer,
     Summary,
     lexicon,
+    prompt_of,
 )
 from gateway.core.summarizers.sentences import sentences
 from gateway.core.summarizers.statements import Place, Prompt, judge
@@ -344,6 +345,26 @@ def test_a_lonely_pronoun_shows_the_sentence_before_it() -> None:
     assert extractive("Oh, a shooting star! It is bright and fleeting.")[1].text == (
         "A shooting star! It is bright and fleeting."
     )
+
+
+@pytest.mark.parametrize("name", SUMMARIZERS)
+def test_the_systems_instructions_are_not_repeated(name: str) -> None:
+    rule = "Always add four litres of oil to the red tank before the trip."
+    prompt = prompt_of(
+        [
+            {"role": "system", "content": f"Be brief. {rule}"},
+            {"role": "user", "content": "Is there oil in the tank?"},
+        ]
+    )
+
+    def shows_rule(instructions: str) -> bool:
+        summarizer = SUMMARIZERS[name](prompt.text, 60)
+        summarizer.leave_out(instructions)
+        summarizer.feed(f"{PADDING}{rule}\n{PADDING}")
+        return rule in summarizer.close().text
+
+    assert shows_rule("")
+    assert not shows_rule(prompt.instructions)
 
 
 @pytest.mark.parametrize("tag", ["output", "tool", "information", "search_results"])

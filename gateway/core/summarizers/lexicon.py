@@ -179,7 +179,9 @@ BECAUSE = frozenset(["because", "since", "due", "therefore", "thus", "hence"])
 FINAL = frozenset(["final", "conclusion", "overall", "ultimately", "settle", "go", "stick"])
 
 SUBORDINATE = re.compile(
-    r"(?:because|since|although|though|whereas|given that)\b[^,，;:—–]*$|or\b", re.IGNORECASE
+    r"(?:because|since|although|though|whereas|given that)\b[^,，;:—–]*$"
+    r"|(?:(?:even )?if|when|while|unless|as long as)\b(?!.*\bthen\b)[^,，;:—–=→]*$|or\b",
+    re.IGNORECASE,
 )
 """A clause that belongs to another sentence."""
 

@@ -177,6 +177,7 @@ def test_a_choice_a_verdict_and_a_tool_are_results(chosen: str) -> None:
     [
         "Because the red tanks of the lorries have no lids.",
         "Or the lids of the red tanks are lost.",
+        "If the lids of all the red tanks are lost.",
         'The label says: "The lids of the red tanks',
         "The label says “The lids of the “red tanks.",
         "So the lids of the red tanks are …",

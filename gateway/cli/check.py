@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gateway.config import Config, ignored
+from gateway.config import Config, host_in_url, ignored
 from gateway.errors import ConfigError
 from gateway.loaded import load_config
 
@@ -34,6 +34,6 @@ def _described(config: Config) -> str:
             "The settings are valid.",
             f"  upstreams  {upstreams}",
             f"  clients    {who}",
-            f"  listens    {config.host}:{config.port}, {config.workers} workers",
+            f"  listens    {host_in_url(config.host)}:{config.port}, {config.workers} workers",
         )
     )

@@ -4,6 +4,7 @@
 --demo` starts it always. Both programs end on Ctrl-C, or when one of them does.
 """
 
+import errno
 import http.client
 import os
 import signal
@@ -16,12 +17,12 @@ from collections.abc import Sequence
 import click
 
 from gateway.cli.serve import gunicorn_command
-from gateway.config import Config
+from gateway.config import Config, host_in_url
 from gateway.errors import ConfigError
 from gateway.loaded import load_config
 
 POLL_S = 0.05
-_ANY = ("", "0.0.0.0", "::")  # noqa: S104
+_ANY = ("0.0.0.0", "::")  # noqa: S104
 """Addresses that stand for all of this host's."""
 STOP_S = 10
 
@@ -67,8 +68,7 @@ def run(gunicorn: Sequence[str] = (), *, always_mocked: bool = False) -> int:
         announced = False
         while all(program.poll() is None for program in programs):
             if not announced and is_ready(host, config.port):
-                url = f"http://{host}:{config.port}"
-                click.echo(READY.format(url=url, upstream=upstream))
+                click.echo(ready_message(host, config, upstream))
                 announced = True
             time.sleep(POLL_S)
         return fail("a program has ended; see its output above.")
@@ -76,6 +76,11 @@ def run(gunicorn: Sequence[str] = (), *, always_mocked: bool = False) -> int:
         return 0
     finally:
         stop(programs)
+
+
+def ready_message(host: str, config: Config, upstream: str) -> str:
+    """Returns what is printed when the gateway answers. upstream: the model server's address."""
+    return READY.format(url=f"http://{host_in_url(host)}:{config.port}", upstream=upstream)
 
 
 def names_upstream(config: Config) -> bool:
@@ -109,13 +114,17 @@ def stop(programs: list[subprocess.Popen[bytes]]) -> None:
 
 
 def is_in_use(host: str, port: int) -> bool:
-    """Whether the port is in use."""
-    with socket.socket() as probe:
+    """Whether another program listens at the port.
+
+    False also if the gateway can't listen there for another reason, which gunicorn explains.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return True
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
         return False
 
 

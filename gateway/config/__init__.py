@@ -19,6 +19,7 @@ from gateway.config.values import (
     OtherTools,
     ReasoningMode,
     SummaryRule,
+    host_in_url,
     is_glob,
     plain_name,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "SummaryRule",
     "UpstreamConfig",
     "UpstreamKind",
+    "host_in_url",
     "ignored",
     "is_glob",
     "nearest",

@@ -90,6 +90,11 @@ def check_listen(name: str, host: str) -> None:
         raise ConfigError(what, setting=name)
 
 
+def host_in_url(host: str) -> str:
+    """Returns a host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def parse_bind(name: str, text: str) -> tuple[str, int]:
     """Returns the host and the port to listen on. Raises ConfigError."""
     host, colon, port = text.rpartition(":")

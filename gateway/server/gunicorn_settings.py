@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.config import Config, ignored
+from gateway.config import Config, host_in_url, ignored
 from gateway.errors import ConfigError
 from gateway.loaded import loaded_config, reload_config
 
@@ -40,9 +40,8 @@ def settings() -> dict[str, Any]:
     config = loaded_config()
     # Two sockets per stream, and some files of the worker's own.
     _allow_files(2 * config.max_streams + 350)
-    host = f"[{config.host}]" if ":" in config.host else config.host  # an IPv6 address
     return {
-        "bind": f"{host}:{config.port}",
+        "bind": f"{host_in_url(config.host)}:{config.port}",
         "workers": config.workers,
         "worker_class": "gateway.server.worker.Worker",
         "worker_connections": config.max_connections,
@@ -123,7 +122,7 @@ def _open_admin_listener(config: Config, log: Any) -> socket.socket | None:
     except OSError as error:
         sys.exit(f"gateway: ADMIN_BIND: can't listen at {config.admin_bind}: {error.strerror}.")
     host, port = listener.getsockname()[:2]
-    log.info("Health and metrics at: http://%s:%s", f"[{host}]" if ":" in host else host, port)
+    log.info("Health and metrics at: http://%s:%s", host_in_url(host), port)
     return listener
 
 

@@ -1,11 +1,40 @@
-"""How the demo ends."""
+"""How the demo begins and ends."""
 
 import signal
+import socket
 from collections.abc import Iterator
 
 import pytest
 
-from gateway.cli.demo import end_on
+from gateway.cli.demo import end_on, is_in_use, ready_message
+from gateway.config import Config
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+def test_a_port_of_an_ipv6_address_is_in_use_only_while_something_listens_there() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        port = server.getsockname()[1]
+        assert is_in_use("::1", port)
+    assert not is_in_use("::1", port)
+
+
+def test_a_host_that_is_none_of_this_machine_is_not_a_port_in_use() -> None:
+    """gunicorn explains such a host; another port would not help."""
+    assert not is_in_use("192.0.2.1", 8080)
+    assert not is_in_use("no-such-host.invalid", 8080)
+
+
+def test_the_addresses_of_the_demo_have_an_ipv6_address_in_brackets() -> None:
+    shown = ready_message("::1", Config(), "http://127.0.0.1:9000")
+    assert "The demo page:  http://[::1]:8080/" in shown
 
 
 @pytest.fixture

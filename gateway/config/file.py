@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 from gateway.errors import ConfigError
 
 Step = str | int
+"""The name of a key, or an index of a list."""
 Steps = tuple[Step, ...]
+"""The path to a value: ("upstreams", 0, "headers")."""
 _TOML_ERROR = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)\Z"
 )
@@ -18,14 +20,14 @@ _BARE_TEXT = re.compile(r"\s*[\w.-]+\s*=\s*(?![\"'\[{])(?P<text>[^#]*?)\s*(?:#.*
 
 
 class SettingsFile(NamedTuple):
-    """What the file holds; without a file, nothing."""
+    """The path, the text and the values of the file. Text and values are empty without a file."""
 
     path: str
     text: str
     settings: dict[str, Any]
 
     def place(self, steps: Steps) -> str:
-        """Returns file and line of a value, or of the table that holds it: for a message."""
+        """Returns file and line of a value, or of the table it belongs in, for a message."""
         lines = _lines(self.text)
         for end in range(len(steps), 0, -1):
             if line := lines.get(tuple(steps[:end])):
@@ -57,6 +59,7 @@ def read_file(environ: Mapping[str, str]) -> SettingsFile:
 
 
 def _not_toml(path: str, text: str, error: str) -> ConfigError:
+    """Returns tomllib's error in plainer words, with its line."""
     found = _TOML_ERROR.match(error)
     what = found["what"] if found else error
     what = "this key is given twice" if "overwrite" in what else what[:1].lower() + what[1:]
@@ -65,7 +68,7 @@ def _not_toml(path: str, text: str, error: str) -> ConfigError:
         bare = _BARE_TEXT.match(text.split("\n")[number - 1])
         if bare and bare["text"] and not _is_toml(f"a = {bare['text']}"):
             what = f'{bare["text"]} is no TOML value; text needs quotes: "{bare["text"]}"'
-    else:  # tomllib only says that it is at the end
+    else:  # tomllib of Python 3.11 says only that the error is at the end of the document
         number, is_whole = _last_statement(text)
         what = what if is_whole else "the file ends before this statement does"
     return ConfigError(what, setting=f"{path}, line {number}")
@@ -79,10 +82,11 @@ def _is_toml(text: str) -> bool:
 
 
 def _statements(text: str) -> Iterator[tuple[str, int]]:
-    """Yields the statements of valid TOML, each with the line that it begins on.
+    """Yields the statements of a TOML text, each with the number of its first line.
 
-    tomllib keeps no lines. But a statement, and nothing less, is TOML by itself, so they are found
-    by reading line after line until what was read is valid. What is never valid comes last.
+    tomllib does not report lines. But the lines of a statement are valid TOML only together, so a
+    statement ends with the line that makes the lines read so far valid. Lines that never become
+    valid are the last item.
     """
     read, first = "", 1
     for number, line in enumerate(text.split("\n"), 1):
@@ -95,14 +99,14 @@ def _statements(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _last_statement(text: str) -> tuple[int, bool]:
-    """Returns the line that it begins on, and whether it is whole."""
+    """Returns the first line of the last statement, and whether the statement is valid."""
     statements = [one for one in _statements(text) if one[0].strip()]
     last, number = statements[-1]
     return number, _is_toml(last)
 
 
 def _lines(text: str) -> dict[Steps, int]:
-    """Returns the path of each value and table of valid TOML, with the line that it begins on."""
+    """Returns the paths of all values and tables of valid TOML → the lines they begin on."""
     lines: dict[Steps, int] = {}
     arrays: dict[Steps, int] = {}
     table: Steps = ()
@@ -133,7 +137,11 @@ def _paths(value: Any) -> Iterator[Steps]:
 
 
 def _table(header: Any, arrays: dict[Steps, int], *, is_array: bool) -> Steps:
-    """Returns the path of a table by its header. Within an array of tables it is in the last."""
+    """Returns the path of a table. Below an array of tables, it belongs to the array's last table.
+
+    header: the parsed header. arrays: path of an array of tables → index of its last table;
+    extended here. is_array: the header has two brackets.
+    """
     path: Steps = ()
     while isinstance(header, dict) and header:
         [(key, header)] = header.items()

@@ -1,6 +1,6 @@
-"""Settings that somebody has given and that have no effect: told at the start, but no error.
+"""Warnings about settings that have no effect. The gateway logs them when it starts.
 
-The environment also has the variables of other programs, so a name like ours may be meant for them.
+They are not errors: a variable whose name resembles a setting may be meant for another program.
 """
 
 import re
@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 _CLOSE = 0.9
+"""Names with this ratio of SequenceMatcher, or a higher one, are taken for typing mistakes."""
 _WRONG_END = re.compile(r"(/(?:chat|completions|models|v1/responses|v1/messages))/?\Z")
 _URL = "UPSTREAM_URL"
 _RIGHT_END = "/chat/completions"
@@ -21,7 +22,7 @@ def ignored_variables(
 ) -> Iterator[str]:
     """Yields a sentence for each variable that looks like a setting.
 
-    settings: those that the environment can hold; tables: those that only the file can.
+    settings: the names that the environment can set. tables: those that only the file can.
     """
     known = [name.upper() for name in settings]
     for variable in sorted(environ):
@@ -37,9 +38,9 @@ def ignored_variables(
 
 
 def ignored_settings(settings: Mapping[str, Any], variables: Sequence[str]) -> Iterator[str]:
-    """Yields a sentence for each setting that others in use replace.
+    """Yields a sentence for each setting that another one overrides.
 
-    settings: the file's; variables: the settings that the environment has.
+    settings: the file's. variables: the names of the settings in the environment.
     """
     if settings.get("upstreams"):
         for name in (_URL, "UPSTREAM_API_KEY"):
@@ -59,9 +60,9 @@ def ignored_settings(settings: Mapping[str, Any], variables: Sequence[str]) -> I
 
 
 def odd_addresses(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Yields a sentence for each address of a model server that ends as none should.
+    """Yields a sentence for each address of a model server with a path below the base.
 
-    settings: the file's, with those of the environment.
+    settings: those of the file and the environment together.
     """
     found = {_URL: settings.get(_URL.lower())}
     for index, table in enumerate(settings.get("upstreams", ())):
@@ -77,6 +78,7 @@ def odd_addresses(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _meant(variable: str, known: Sequence[str]) -> str | None:
+    """Returns the setting that the variable probably stands for."""
     if len(variable) < _MIN_CHARS or not variable.isupper():
         return None
     if f"{variable}_URL" in known:

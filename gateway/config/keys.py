@@ -20,20 +20,20 @@ _WHOLE_HASH = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 def hash_of(key: str) -> str:
-    """Returns the hash of a key, as it can stand in the settings in the key's place.
+    """Returns the hash of a key, which can replace the key in the settings.
 
-    Keys have enough random bits: what makes a hash of a password slow would only slow requests.
+    A fast hash is enough: unlike a password, a random key can't be guessed.
     """
     return _HASH + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def as_hash(key: str) -> str:
-    """Returns the hash of a key of the settings, which may be one already."""
+    """Returns the hash of a key in the settings, which may be a hash already."""
     return key if key.startswith(_HASH) else hash_of(key)
 
 
 def check_key(setting: str, key: str) -> None:
-    """Raises ConfigError if no client can send the key, or the hash is none."""
+    """Raises ConfigError if no client can send the key, or if a hash is malformed."""
     if not is_header_value(key):
         raise ConfigError(f"the key can't be sent in a header: {HEADER_VALUE}", setting=setting)
     if key.startswith(_HASH) and not _WHOLE_HASH.match(key):
@@ -41,7 +41,7 @@ def check_key(setting: str, key: str) -> None:
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """A client, as its key names it. It goes with each request into log, metrics and limits."""
+    """A client, identified by its key. The log, the metrics and the limits refer to it."""
 
     name: str = "anonymous"
     models: tuple[str, ...] = ("*",)
@@ -50,7 +50,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Limit of open streams per worker; None: no limit."""
 
     def may_use(self, model: str) -> bool:
-        """True when it may ask for a model by this name."""
+        """Whether the client may ask for a model by this name."""
         return any(fnmatchcase(model.lower(), glob.lower()) for glob in self.models)
 
 
@@ -72,11 +72,14 @@ class KeyConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def principal(self) -> Principal:
-        """What its holder may use."""
+        """The client that has this key."""
         return Principal(name=self.name, models=self.models, max_streams=self.max_streams)
 
     def completed(self, where: str, environ: Mapping[str, str]) -> "KeyConfig":
-        """The table with its key. Raises ConfigError when it has none, or a bad one."""
+        """Returns the table with its key. Raises ConfigError if the key is missing or malformed.
+
+        where: the table's name in an error.
+        """
         if self.key is not None and self.key_env is not None:
             raise ConfigError("give this or key, not both", setting=f"{where}.key_env")
         if self.key is None and self.key_env is None:

@@ -16,16 +16,15 @@ _STEP = re.compile(r"(?P<index>\[(?:\d+|\.\.\.)\])|[^.\[\]]+")
 _MISSING = re.compile(r"object missing required field `(?P<name>[^`]+)`\Z")
 _WHOLE = re.compile(r"[+-]?\d{1,18}\Z")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\Z", re.IGNORECASE)
-_SWITCH = {"true": True, "1": True, "yes": True, "on": True} | {
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
+_SWITCH = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
 }
 _CHOICES = re.compile(r" is not (one of .*)\Z", re.DOTALL)
 _SECRETS = ("headers", "key", "api_key", "api_keys", "seal_key")
 _MAX_SHOWN = 100
 _ANY = "..."
+"""msgspec 0.22 writes this in a path for a value of a table whose name it does not report."""
 
 
 def steps_of(path: str) -> Steps:
@@ -44,10 +43,11 @@ def path_of(steps: Steps) -> str:
     return path.removeprefix(".")
 
 
-def understood(value: Any, kind: inspect.Type) -> Any:
-    """Returns a value as its type wants it, where text can only mean that; else as it is.
+def parse_texts(value: Any, kind: inspect.Type) -> Any:
+    """Returns the value with texts parsed where its type has numbers, switches or choices.
 
-    The environment has only text. `INFO` is the choice `info`; only digits are a whole number.
+    The environment has only texts. A text that is no value of its type stays as it is, for msgspec
+    to refuse. Choices may be in capitals.
     """
     types = list(_alternatives(kind))
     if isinstance(value, dict):
@@ -55,19 +55,20 @@ def understood(value: Any, kind: inspect.Type) -> Any:
             if isinstance(struct, inspect.StructType):
                 fields = {field.name: field.type for field in struct.fields}
                 return {
-                    name: understood(inner, fields[name]) if name in fields else inner
+                    name: parse_texts(inner, fields[name]) if name in fields else inner
                     for name, inner in value.items()
                 }
     if isinstance(value, list):
         for array in types:
             if isinstance(array, inspect.VarTupleType):
-                return [understood(item, array.item_type) for item in value]
+                return [parse_texts(item, array.item_type) for item in value]
     if isinstance(value, str) and not any(isinstance(one, inspect.StrType) for one in types):
-        return _from_text(value.strip(), types, value)
+        return _parse_text(value, types)
     return value
 
 
-def _from_text(text: str, types: list[inspect.Type], value: str) -> Any:
+def _parse_text(value: str, types: list[inspect.Type]) -> Any:
+    text = value.strip()
     for kind in types:
         match kind:
             case inspect.IntType() if _WHOLE.match(text):
@@ -81,8 +82,14 @@ def _from_text(text: str, types: list[inspect.Type], value: str) -> Any:
     return value
 
 
-def explained(error: msgspec.ValidationError, settings: dict[str, Any], kind: Any) -> ConfigError:
-    """Returns what is wrong with the settings and where: a path that :func:`steps_of` reads."""
+def to_config_error(
+    error: msgspec.ValidationError, settings: dict[str, Any], kind: Any
+) -> ConfigError:
+    """Returns the error that names the value, what is allowed, and where the value is.
+
+    The error's `setting` is a path that :func:`steps_of` reads. settings: what was converted to the
+    type `kind`.
+    """
     path, problem = explain(error, kind)
     steps = steps_of(path)
     if isinstance(cause := error.__cause__, ConfigError):
@@ -103,17 +110,17 @@ def explained(error: msgspec.ValidationError, settings: dict[str, Any], kind: An
         steps = next(_exact(settings, types, steps), steps)
     allowed = list(_alternatives(_below(types, steps)))
     value = _value(settings, steps)
-    choices = _CHOICES.search(problem)  # in the order in which the type lists them
+    choices = _CHOICES.search(problem)  # has the order of the type, unlike inspect's LiteralType
     words = choices[1] if choices else _words(allowed)
     shown = "the value" if _is_secret(steps) else _shown(value)
     if isinstance(value, float) and words.startswith("a whole number"):
-        shown = repr(value)  # 8080.0 is none
+        shown = repr(value)  # 8080.0, and not 8080, is no whole number
     what = f"{shown} is not {words}{_hint(value, allowed, steps)}"
     return ConfigError(what, setting=path_of(steps))
 
 
 def nearest(name: str, names: list[str]) -> str | None:
-    """Returns the known name that was probably meant."""
+    """Returns the known name that is most like this one, or None."""
     plain = name.lower().replace("-", "_")
     if plain in names:
         return plain
@@ -122,6 +129,7 @@ def nearest(name: str, names: list[str]) -> str | None:
 
 
 def _unknown(name: str, struct: inspect.StructType, value: Any, root: inspect.Type) -> str:
+    """Returns what is wrong with an unknown key of a struct. root: the type of all settings."""
     names = [field.name for field in struct.fields]
     tables = dict(_tables(root))
     is_root = struct is root or struct == root
@@ -146,6 +154,7 @@ def _unknown(name: str, struct: inspect.StructType, value: Any, root: inspect.Ty
 
 
 def _tables(root: inspect.Type) -> Iterator[tuple[str, list[str]]]:
+    """Yields the name and the keys of each array of tables."""
     if isinstance(root, inspect.StructType):
         for field in root.fields:
             for kind in _alternatives(field.type):
@@ -168,6 +177,7 @@ def _hint(value: Any, allowed: list[inspect.Type], steps: Steps) -> str:
 
 
 def _words(allowed: list[inspect.Type]) -> str:
+    """Returns what the types allow, in words."""
     found = [_word(kind) for kind in allowed if not isinstance(kind, inspect.NoneType)]
     return " or ".join(found)
 
@@ -235,6 +245,7 @@ def _is_secret(steps: Steps) -> bool:
 
 
 def _alternatives(kind: inspect.Type) -> Iterator[inspect.Type]:
+    """Yields the members of a union, or the type itself, without Metadata."""
     match kind:
         case inspect.UnionType(types):
             for one in types:
@@ -267,7 +278,7 @@ def _value(settings: Any, steps: Steps) -> Any:
 
 
 def _exact(settings: Any, types: inspect.Type, steps: Steps) -> Iterator[Steps]:
-    """Yields the paths that `[...]` may mean: msgspec does not tell which value of a table."""
+    """Yields the paths of the invalid values that `[...]` may stand for; see _ANY."""
     table = steps[: steps.index(_ANY)]
     held = _value(settings, table)
     for name, value in held.items() if isinstance(held, Mapping) else ():

@@ -36,7 +36,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def sets_markers(self) -> bool:
-        """Whether it says how the reasoning is marked, and not only a summarizer or a budget."""
+        """Whether the table tells how the reasoning is marked; it may set only other things."""
         return not (self.family is None and self.start is None and self.starts_inside is None)
 
     def matches(self, model: str) -> bool:

@@ -18,7 +18,7 @@ from msgspec import Meta, inspect
 from gateway.config.file import SettingsFile, read_file
 from gateway.config.ignored import ignored_settings, ignored_variables, odd_addresses
 from gateway.config.keys import KeyConfig, Principal, as_hash, check_key
-from gateway.config.mistakes import explained, path_of, steps_of, understood
+from gateway.config.mistakes import parse_texts, path_of, steps_of, to_config_error
 from gateway.config.models import ModelConfig
 from gateway.config.upstreams import TIME_LIMITS, UpstreamConfig, with_defaults
 from gateway.config.values import (
@@ -44,12 +44,15 @@ from gateway.config.values import (
 from gateway.errors import ConfigError
 
 _MADE_KEY = os.urandom(32)
-"""gunicorn's master imports this module before it forks, so all workers have the same key."""
+"""The key that seals if SEAL_KEY is not set. gunicorn's master imports this module before it forks,
+so all workers have the same key."""
 _TABLES = ("upstreams", "models", "keys")
 """Settings that only the file can hold."""
 _PROXIES = "FORWARDED_ALLOW_IPS"
-"""gunicorn's setting; it explains a bad value with a traceback."""
+"""gunicorn's setting. It is checked here because gunicorn 27.0 answers a bad value with a
+traceback."""
 _PAIRS = (("REASONING_START", "REASONING_END"), ("SUMMARIZER_URL", "SUMMARIZER_MODEL"))
+"""Settings of which either both or none are given."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -384,7 +387,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def principals(self) -> list[tuple[str, Principal]]:
-        """The keys that let a client in, each with its holder; none: every client may come in."""
+        """The client keys, or their hashes, each with its client; empty: no key is needed."""
         unnamed = enumerate(self.client_keys, 1)
         return [
             *((key, Principal(name=f"key-{number}")) for number, key in unnamed),
@@ -416,13 +419,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def secrets(self) -> list[str]:
-        """All keys; none of them may be shown in an error."""
+        """The keys and passwords that no error and no log line may show."""
         server = self.summarizer_server
         servers = [*self.effective_upstreams, server] if server else self.effective_upstreams
-        clients = [key for key, _ in self.principals]
-        store = urlsplit(self.store_url).password if self.store_url is not None else None
-        kept = [store, unquote(store)] if store else []
-        return [*clients, *kept, *(secret for one in servers for secret in one.secrets)]
+        of_clients = [key for key, _ in self.principals]
+        password = urlsplit(self.store_url).password if self.store_url is not None else None
+        of_store = [password, unquote(password)] if password else []
+        return [*of_clients, *of_store, *(secret for one in servers for secret in one.secrets)]
 
     @property
     def effective_upstreams(self) -> tuple[UpstreamConfig, ...]:
@@ -445,8 +448,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def max_connections(self) -> int:
-        """The connections of a worker: more than the streams, so that health checks and refusals
-        get through when all streams are open."""
+        """The connections of a worker. There are more than streams, so that health checks and
+        refusals get through when all streams are open."""
         return self.max_streams + 200
 
     @property
@@ -467,26 +470,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ) -> "Config":
         """Reads the settings. Raises ConfigError: one sentence that names setting, file and line.
 
-        check: raises ConfigError for what this package can't know.
+        environ: None: the process's own. check: raises ConfigError for mistakes that only other
+        packages can find.
         """
         environ = os.environ if environ is None else environ
         file = read_file(environ)
         of_environ = {name: environ[name.upper()] for name in _given(environ)}
         try:
             check_networks(_PROXIES, environ.get(_PROXIES, ""))
-            config = _converted({**file.settings, **of_environ}, environ)
+            config = _convert({**file.settings, **of_environ}, environ)
             check(config)
         except ConfigError as error:
             raise _placed(error, file, of_environ) from None
         return config
 
 
-def _converted(settings: dict[str, Any], environ: Mapping[str, str]) -> Config:
-    settings = understood(settings, inspect.type_info(Config))
+def _convert(settings: dict[str, Any], environ: Mapping[str, str]) -> Config:
+    """Returns the validated settings, with the keys of the environment. Raises ConfigError."""
+    settings = parse_texts(settings, inspect.type_info(Config))
     try:
         config = msgspec.convert(settings, Config)
     except msgspec.ValidationError as error:
-        raise explained(error, settings, Config) from None
+        raise to_config_error(error, settings, Config) from None
     upstreams = tuple(
         with_defaults(upstream, set(table), config.time_limits, environ, f"upstreams[{index}]")
         for index, (upstream, table) in enumerate(
@@ -511,7 +516,10 @@ def _given(environ: Mapping[str, str]) -> list[str]:
 
 
 def _placed(error: ConfigError, file: SettingsFile, of_environ: Mapping[str, str]) -> ConfigError:
-    """Returns the error with the setting's name as it stands in its source, and with the line."""
+    """Returns the error with the setting's name as its source spells it, and with file and line.
+
+    of_environ: the settings that the environment gives.
+    """
     steps = steps_of(error.setting)
     if not steps:
         return error
@@ -527,7 +535,10 @@ def _placed(error: ConfigError, file: SettingsFile, of_environ: Mapping[str, str
 
 
 def ignored(environ: Mapping[str, str] | None = None) -> list[str]:
-    """Returns a sentence for each setting that has no effect, though somebody has given it."""
+    """Returns a sentence for each setting that is given and has no effect.
+
+    environ: None: the process's own.
+    """
     environ = os.environ if environ is None else environ
     settings = read_file(environ).settings
     given = {name: environ[name.upper()] for name in _given(environ)}
@@ -539,7 +550,7 @@ def ignored(environ: Mapping[str, str] | None = None) -> list[str]:
 
 
 def _key_bytes(text: str) -> bytes:
-    """A key in hex or base64; b"" for anything else."""
+    """Returns the 32 bytes of a key in hex or base64; b"" for anything else."""
     for decode in (bytes.fromhex, base64.b64decode, base64.urlsafe_b64decode):
         with suppress(ValueError):
             if len(key := decode(text)) == 32:
@@ -564,6 +575,9 @@ def runtime_directory() -> str | None:
 
 
 def workers_directory() -> Path | None:
-    """Returns the directory that gunicorn_settings made for the workers' sockets; None outside."""
+    """Returns the directory of the sockets over which workers call each other.
+
+    gunicorn_settings makes it; None outside gunicorn.
+    """
     named = os.environ.get("GATEWAY_WORKERS_DIR")
     return Path(named) if named else None

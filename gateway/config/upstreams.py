@@ -35,7 +35,8 @@ UpstreamKind = Literal[
 ]
 """The model servers that the gateway knows; `chat` is any other."""
 _HOLDS_SECRET = re.compile("auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
-"""Names of headers whose values are secret; others (`X-Team: search`) are words of every text."""
+"""Names of headers whose values are secret. The values of others (`X-Team: search`) may be common
+words, which must not be blanked in every text."""
 TIME_LIMITS = (
     "connect_timeout_s",
     "first_byte_timeout_s",
@@ -52,7 +53,7 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     url: str
     """Base, `…/v1` or full `…/chat/completions`."""
     kind: UpstreamKind | None = None
-    """What server it is; None: the gateway finds out. See gateway.upstreams.kinds."""
+    """The kind of server; None: the gateway finds out. See gateway.upstreams.kinds."""
     api_key: str | None = None
     api_key_env: str | None = None
     """The environment variable that holds the key."""
@@ -68,14 +69,14 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Open streams for each worker; None: limited only by the gateway's MAX_STREAMS."""
     headers: dict[str, str] = {}
     reasoning_back: Literal["auto", "always", "never"] = "auto"
-    """Whether the model gets its own reasoning back with a conversation; `auto`: where its family
+    """Whether the model gets its own reasoning back with a conversation; `auto`: if its family
     wants it or its server has signed it."""
     stream_options: bool = True
     """Whether it takes `stream_options`; without it, a stream may have no usage."""
     max_completion_tokens: bool = False
     """Whether it wants `max_tokens` by that name, as OpenAI's reasoning models do."""
     health_path: Annotated[str, Meta(pattern="^/")] | None = None
-    """Called every HEALTH_INTERVAL_S; None: no health checks."""
+    """The path of the health check, called every HEALTH_INTERVAL_S; None: no health checks."""
     connect_timeout_s: Seconds = 5
     first_byte_timeout_s: Seconds = 120
     idle_timeout_s: Seconds = 120
@@ -145,8 +146,8 @@ def with_defaults(
 ) -> UpstreamConfig:
     """Returns the upstream with its key from the environment and the gateway's time limits.
 
-    given: the keys of its table; limits: for those that are not among them; where: its name in an
-    error. Raises ConfigError.
+    given: the keys of its table. limits: the gateway's time limits, for those that the table does
+    not give. where: the table's name in an error. Raises ConfigError.
     """
     changes = {name: limit for name, limit in limits.items() if name not in given}
     if upstream.api_key_env is not None:

@@ -17,10 +17,10 @@ _MAX_VALUE_CHARS = 100
 
 
 def explain(error: msgspec.ValidationError, expected: Any) -> tuple[str, str]:
-    """Returns where msgspec found a fault, "" for the top, and what is wrong there.
+    """Returns the path of the value that msgspec refused, "" for the top, and what is wrong there.
 
-    expected: the type that was converted to. Of a Literal, an enum or a tagged union msgspec 0.22
-    reports only the bad value; the values that exist are added from the type.
+    expected: the type that was converted to. For a Literal, an enum or a tagged union, msgspec 0.22
+    reports only the bad value; the allowed values are added from the type.
 
     "Expected `str`, got `int` - at `$.messages[0].role`" gives
     ("messages[0].role", "expected `str`, got `int`").
@@ -44,7 +44,10 @@ def _shortened(value: str) -> str:
 
 
 def _choices(expected: Any, path: str, is_key: bool) -> Iterator[str]:
-    """Yields the values that exist at a path below a type, in the order in which it lists them."""
+    """Yields the values that a type allows at a path, in the type's order.
+
+    is_key: the value is a key of the dict at the path.
+    """
     types = list(_alternatives([expected]))
     for step in _STEP.finditer(path):
         holders = types
@@ -61,7 +64,7 @@ def _choices(expected: Any, path: str, is_key: bool) -> Iterator[str]:
 
 
 def _alternatives(types: Iterable[Any]) -> Iterator[Any]:
-    """Yields the types, without Annotated, and the members of a union in its place."""
+    """Yields the types without Annotated, and the members of unions."""
     for kind in types:
         if get_origin(kind) in (Union, UnionType):
             yield from _alternatives(get_args(kind))
@@ -72,7 +75,7 @@ def _alternatives(types: Iterable[Any]) -> Iterator[Any]:
 
 
 def _below(kind: Any, step: re.Match[str]) -> Iterator[Any]:
-    """Yields the type of a field, of an item or of a dict's values, if this type has such."""
+    """Yields the type of the field, the item or the dict's values to which a step leads, if any."""
     if step["field"] is not None:
         if _is_struct(kind):
             names = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))

@@ -15,7 +15,7 @@ Format = Literal["phased", "events", "openai", "plain"]
 ReasoningMode = Literal["summary", "raw", "both", "none"]
 Detail = Literal["auto", "concise", "detailed"]
 SummaryRule = Literal["asked", "always"]
-"""For APIs in which a request can ask for a summary: only then, or always."""
+"""Whether APIs in which a request can ask for a summary send it only then, or always."""
 OtherTools = Literal["refuse", "skip"]
 """What to do with tools that only OpenAI's servers can run."""
 
@@ -27,12 +27,13 @@ Seconds = Annotated[float, Meta(gt=0, le=_DAY_S)]
 Count = Annotated[int, Meta(gt=0)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 HEADER_VALUE = "only printable ASCII can"
+"""Ends a message about a value that "can't be sent in a header"."""
 Markers = Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(min_length=1)]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+\Z", re.IGNORECASE)
 _NOT_IN_ADDRESS = re.compile(r'[\s\\"<>]')
-"""urllib takes these, or drops them."""
+"""urllib accepts these characters in an address, or drops them silently."""
 LOGIN = re.compile(r"//.*@", re.DOTALL)
 """The user and the password in an address."""
 _NAME = re.compile(r"[\w.-]+\Z")
@@ -43,7 +44,10 @@ _certificates: dict[str, str] = {}
 
 
 def plain_name(model: str) -> str:
-    """Returns a model's name in lower case, without path, with "-" for "_", "3.5" for "3p5"."""
+    """Returns a model's name without its path and its ways of spelling.
+
+    It is in lower case, with "-" in place of "_" and "3.5" in place of "3p5".
+    """
     name = model.lower().rpartition("/")[2].replace("_", "-")
     return re.sub(r"(?<=\d)p(?=\d)", ".", name)
 
@@ -170,10 +174,10 @@ def check_certificates(name: str, path: str) -> None:
 
 
 def certificates(path: str) -> str:
-    """Returns what the file held when :func:`check_certificates` last accepted it.
+    """Returns the file's certificates as :func:`check_certificates` last accepted them.
 
-    The file may have changed since. A worker that starts later must get the same certificates as
-    the others (see gateway.loaded).
+    The file may have changed since, but a worker that starts later must get the same certificates
+    as the others (see gateway.loaded).
     """
     return _certificates[path]
 

@@ -17,8 +17,8 @@ __version__ = "0.1.0"
 def create_app(config: Config, **services: Any) -> "Flask":
     """Builds the application; see :func:`gateway.app.create_app`.
 
-    The import waits for the call because gunicorn's settings read :class:`Config` before gevent has
-    patched the standard library, which has to come before anything that opens sockets.
+    It is imported here because gunicorn's configuration imports this package before gevent patches
+    the standard library, and gevent must be first to modules that open sockets.
     """
     from gateway.app import create_app
 

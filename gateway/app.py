@@ -51,7 +51,10 @@ class _App(Flask):
     request_class = GatewayRequest
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """No view is asynchronous, and Flask would look four times a request."""
+        """Returns the function as it is, since none here is asynchronous.
+
+        Flask 3.1 would check that four times a request.
+        """
         return func
 
 
@@ -64,10 +67,11 @@ def create_app(
     log: Any = None,
     metrics: Metrics | None = None,
 ) -> Flask:
-    """The WSGI application. Raises ConfigError for what only the tables can check.
+    """Returns the WSGI application, with the services that the server needs in `app.extensions`.
 
-    apis: the client APIs to serve. session, clock (seconds, monotonic), log and metrics are for
-    tests; the services that the server needs are in `app.extensions`.
+    apis: the client APIs to serve. session, clock (monotonic seconds), log and metrics: for tests.
+
+    Raises ConfigError if a setting names a family or a summarizer that does not exist.
     """
     app = _App("gateway", static_folder=None)
     log = log or make_logger(config)
@@ -85,10 +89,11 @@ def create_app(
     upstreams = {upstream.name: make_client(upstream) for upstream in config.effective_upstreams}
     kinds = KnownKinds(config.effective_upstreams, upstreams, clock, log)
     summarizers = Summarizers(config, SUMMARIZERS)
-    server = config.summarizer_server
-    writer: SummaryWriter = UpstreamWriter(config, upstreams, kinds, families, clock, log)
-    if server is not None:
+    writer: SummaryWriter
+    if (server := config.summarizer_server) is not None:
         writer = ServerWriter(config, make_client(server), families, clock)
+    else:
+        writer = UpstreamWriter(config, upstreams, kinds, families, clock, log)
     channel = Channel(workers_directory(), worker_number() or 0, log)
     thoughts = SharedThoughts(ThoughtMemory(clock), channel, config.effective_upstreams, log)
     turns = TurnFactory(
@@ -105,9 +110,9 @@ def create_app(
     pump = Pump(config, pool, upstreams, thinking, kinds, writer, clock, log, metrics)
     views = WorkerViews(worker_number(), runtime_directory())
     place = Place(channel.worker, new_life())
-    kept, store = _keeping(config, place, clock, log)
+    kept, store = _make_kept_streams(config, place, clock, log)
     relay = Relay(
-        *(config, pool, pump, thinking, clock, log, metrics, views, turns.learn, kept, store)
+        config, pool, pump, thinking, clock, log, metrics, views, turns.learn, kept, store
     )
     dialects = dialects_of(apis)
     waiting = WaitingRequests(config.max_waiting)
@@ -115,7 +120,7 @@ def create_app(
     streams = Streams(relay, channel, place, store)
     inference = Inference(config, dialects, turns, relay, streams, model_list, waiting)
     reader = StreamReader(dialects, relay, streams, inference.seal)
-    app.extensions["gateway"] = relay
+    app.extensions["gateway.relay"] = relay
     app.extensions["gateway.metrics"] = metrics
     app.extensions["gateway.waiting"] = waiting
     app.extensions["gateway.channel"] = channel
@@ -127,13 +132,13 @@ def create_app(
 
     app.register_blueprint(
         api.make_blueprint(
-            *(config, apis, inference, model_list, kinds, families, streams, reader, clock)
+            config, apis, inference, model_list, kinds, families, streams, reader, clock
         )
     )
+    has_admin = config.admin_bind is not None
     app.register_blueprint(
         ops.make_blueprint(
-            *(apis, relay, pool, kinds, metrics, views, clock, gateway.__version__),
-            has_admin=config.admin_bind is not None,
+            apis, relay, pool, kinds, metrics, views, clock, gateway.__version__, has_admin
         )
     )
     app.register_blueprint(page.make_blueprint(apis, gateway.__version__, summarizers.per_request))
@@ -141,18 +146,18 @@ def create_app(
     return app
 
 
-def _keeping(
+def _make_kept_streams(
     config: Config, place: Place, clock: Callable[[], float], log: Any
 ) -> tuple[KeptStreams, StreamStore | None]:
-    """What keeps streams: this worker's memory, and the store if the settings name one."""
+    """Returns this worker's kept streams, and their store if STREAM_STORE names a server."""
 
-    def keep(store: StreamStore | None) -> KeptStreams:
+    def make(store: StreamStore | None) -> KeptStreams:
         return KeptStreams(
             config.max_kept_bytes, config.keep_s, config.detached_timeout_s, clock, store
         )
 
     if config.store_url is None:
-        return keep(None), None
+        return make(None), None
     # Imported here because redis-py is a fifth of what a worker loads.
     from gateway.store.connection import Connections
     from gateway.store.layout import Codec
@@ -166,8 +171,9 @@ def _keeping(
         config.keep_s,
         clock,
         log,
+        # `kept` is set below: each of the two needs the other.
         on_lost=lambda id: kept.lost(id),
         on_read=lambda ids: kept.note_read(ids),
     )
-    kept = keep(store)
+    kept = make(store)
     return kept, store

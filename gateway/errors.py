@@ -55,8 +55,8 @@ import msgspec
 
 Blame = Literal["operator", "caller", "client", "upstream", "gateway"]
 RefusalCause = Literal["content", "key", "other"]
-"""Why an upstream refused: the content of the request or the caller's region; the gateway's key
-or its credit; anything else, which the status says."""
+"""Why an upstream refused a request. `content`: it objects to the request's content or to the
+client's region; `key`: to the gateway's key or its credit; `other`: the status says why."""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True):
@@ -71,14 +71,14 @@ class ErrorInfo(msgspec.Struct, frozen=True):
     retry_after_s: int | None = None
     blame: Blame = "gateway"
     model_ran: bool = False
-    """The model has worked for the request: an automatic retry would pay for it twice."""
+    """The model has worked on the request, so an automatic retry would cost twice."""
     is_final: bool = False
     """A retry fails in the same way, until the operator has done something."""
 
     def body(self) -> dict[str, Any]:
         """The OpenAI error body."""
-        said = {name: getattr(self, name) for name in ("message", "type", "param", "code")}
-        return {"error": said}
+        members = {name: getattr(self, name) for name in ("message", "type", "param", "code")}
+        return {"error": members}
 
 
 class GatewayError(Exception):
@@ -91,9 +91,9 @@ class GatewayError(Exception):
     retry_after_s: int | None = None
     blame: Blame = "gateway"
     model_ran: bool = False
-    """The model has already worked on the request, so an automatic retry would cost twice."""
+    """See ErrorInfo."""
     is_final: bool = False
-    """A retry fails in the same way, until the operator has done something."""
+    """See ErrorInfo."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -120,7 +120,7 @@ class GatewayError(Exception):
 
 
 class RemoteError(GatewayError):
-    """An error that came as plain data, as from another worker."""
+    """An error that was received as plain data, for example from another worker."""
 
     def __init__(self, info: ErrorInfo) -> None:
         super().__init__(info.message, param=info.param, code=info.code)
@@ -130,27 +130,28 @@ class RemoteError(GatewayError):
 
 
 class TurnFailed(RemoteError):
-    """The error that ended a turn, where the answer is not a stream."""
+    """The error that ended a turn whose answer is not streamed."""
 
 
 _MAX_SHOWN = 200
 
 
 def shortened(name: str) -> str:
-    """Returns a name that a client sent, for a message: of a long one, the beginning."""
+    """Returns a client's text for an error message, cut after 200 characters."""
     return name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…"
 
 
 class ConfigError(GatewayError, ValueError):
     """A setting is unknown or has a bad value.
 
-    It is a ValueError because msgspec lets only these tell what a struct finds wrong with itself.
+    It is a ValueError because msgspec 0.22 reports a ValueError or TypeError of a struct's
+    `__post_init__` as a ValidationError, with its place; other errors pass through.
     """
 
     blame = "operator"
 
     def __init__(self, what: str, *, setting: str = "") -> None:
-        """what: a sentence without its full stop; setting: the setting's name, "" for no place."""
+        """what: a sentence without its full stop. setting: the setting's name; "": none."""
         sentence = f"{setting}: {what}" if setting else what
         super().__init__(sentence if sentence.endswith("?") else f"{sentence}.")
         self.what = what
@@ -316,7 +317,7 @@ class NotOffered(CallerError):
 
 
 class ClientLeft(GatewayError):
-    """499 is nginx's status for this case; the client is no longer there to read it."""
+    """Its status, which no client sees, is nginx's for this case."""
 
     status = 499
     code = "client_left"
@@ -359,10 +360,10 @@ class UpstreamError(GatewayError):
 class UpstreamRefused(UpstreamError):
     """The upstream answered with an error status.
 
-    Statuses about the request (400, 404, 408, 409, 413, 422, 429) are passed on to the client. What
-    concerns the content of the request or the region is the caller's, with status 403. A refused
-    key is 424, a status that no SDK retries: retries would only repeat it. All others, about the
-    upstream's health (5xx, redirects), become 502.
+    A refusal of the request's content, or of the client's region, becomes 403. A refused key
+    becomes 424, which no SDK retries: a retry would be refused too. Statuses about the request
+    (400, 404, 408, 409, 413, 422, 429) are passed on to the client. All others (5xx, redirects) are
+    about the upstream's health and become 502.
     """
 
     code = "upstream_refused"
@@ -381,7 +382,7 @@ class UpstreamRefused(UpstreamError):
         retry_after_s: int | None = None,
         cause: RefusalCause | None = None,
     ) -> None:
-        """cause: None stands for what the status says."""
+        """type, param, code: the upstream's own. cause: None: the status tells it."""
         super().__init__(message, param=param, code=code)
         self.upstream_status = upstream_status
         self.retry_after_s = retry_after_s
@@ -399,9 +400,9 @@ class UpstreamRefused(UpstreamError):
             self.type = type or self._type_of(upstream_status)
 
     def of_later_request(self, retry_after_s: int) -> "UpstreamRefused":
-        """Returns the refusal of a later request, which was not sent because of this one.
+        """Returns the error for a later request, which is not sent because of this refusal.
 
-        It says nothing of this one's words: they were meant for another caller.
+        Its message is not the upstream's, which was meant for the first client.
         """
         return UpstreamRefused(
             self.upstream_status,
@@ -433,7 +434,7 @@ class AnswerTooLong(UpstreamError):
 
 
 class UpstreamTimeout(UpstreamError):
-    """`code` says which of the four time limits was exceeded."""
+    """`code` tells which time limit was exceeded."""
 
     status = 504
     code = "upstream_timeout"
@@ -481,13 +482,12 @@ class KeptTooLong(GatewayFault):
 
 
 class StoreAway(GatewayFault):
-    """why: for the log and the operators; clients get one sentence."""
-
     status = 503
     code = "stream_store_away"
     retry_after_s = 5
 
     def __init__(self, why: str = "") -> None:
+        """why: for the log and for operators; the message for clients does not say it."""
         super().__init__("The store of kept streams can't be reached; try again in a moment.")
         self.why = why
 

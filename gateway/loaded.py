@@ -48,7 +48,7 @@ def _check_names(config: Config) -> None:
 
 
 def loaded_config() -> Config:
-    """Returns the last valid settings, reading them if nothing has yet. Raises ConfigError."""
+    """Returns the last valid settings. The first call reads them, and raises ConfigError."""
     if not _loaded:
         reload_config()
     return _loaded[0]

@@ -90,7 +90,7 @@ class Worker(GeventWorker):
         self.wsgi.extensions["gateway.health_checks"].start()
         if worker_number() == 0:  # one look for all workers
             self.wsgi.extensions["gateway.startup_check"].start()
-        self.wsgi.extensions["gateway"].reporter.start()
+        self.wsgi.extensions["gateway.relay"].reporter.start()
         self.wsgi.extensions["gateway.channel"].start()
         self._store = self.wsgi.extensions["gateway.store"]
         if self._store is not None:
@@ -113,7 +113,7 @@ class Worker(GeventWorker):
             self._tick()
         for server in servers:
             stop_listening(server)
-        relay = self.wsgi.extensions["gateway"]
+        relay = self.wsgi.extensions["gateway.relay"]
         relay.draining = True
         self._relay = relay
         self._wait_until_quiet(relay.drain_timeout_s)
@@ -127,7 +127,7 @@ class Worker(GeventWorker):
         """Replaces the handler of SIGQUIT and SIGINT, which exits after 0.1 s: streams are cut."""
         self.alive = False
         if self.booted:
-            self.wsgi.extensions["gateway"].stop()
+            self.wsgi.extensions["gateway.relay"].stop()
         gevent.spawn_later(_QUIT_S, sys.exit, 0)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:

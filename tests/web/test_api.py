@@ -711,7 +711,7 @@ def test_a_stream_that_is_stopped_before_its_upstream_is_called_says_so(
     response = client.post(
         f"/{format}/v1/chat/completions", json={"messages": MESSAGES, "stream": True}
     )
-    client.application.extensions["gateway"].stop()
+    client.application.extensions["gateway.relay"].stop()
     with gevent.Timeout(5):
         assert "The gateway was stopped" in response.text
     assert client.get("/health").json["open_streams"] == 0
@@ -850,13 +850,13 @@ def test_a_draining_gateway_is_healthy_but_not_ready(client: FlaskClient) -> Non
     health = client.get("/health").get_json()
     assert health["status"] == "ok"
     assert client.get("/ready").status_code == 200
-    client.application.extensions["gateway"].draining = True
+    client.application.extensions["gateway.relay"].draining = True
     assert client.get("/ready").status_code == 503
     assert client.get("/health").status_code == 200
 
 
 def test_a_stopped_gateway_refuses_requests(client: FlaskClient) -> None:
-    client.application.extensions["gateway"].stop()
+    client.application.extensions["gateway.relay"].stop()
     refused = ask(client)
     assert refused.status_code == 503
     assert refused.get_json()["error"]["code"] == "gateway_draining"

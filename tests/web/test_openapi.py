@@ -48,6 +48,12 @@ def test_every_format_is_there(document: dict[str, Any]) -> None:
     assert set(parameter["schema"]["enum"]) <= set(DIALECTS)
 
 
+def test_a_model_may_have_any_name(document: dict[str, Any]) -> None:
+    for path in ("/v1/models/{id}", "/{format}/v1/models/{id}"):
+        [id] = [each for each in document["paths"][path]["parameters"] if each["name"] == "id"]
+        assert id["schema"] == {"type": "string"}
+
+
 def test_every_error_that_a_caller_can_meet_is_there(document: dict[str, Any]) -> None:
     responses = document["paths"]["/v1/chat/completions"]["post"]["responses"]
     named = set(re.findall(r"`(\w+)`", "".join(r["description"] for r in responses.values())))

@@ -44,7 +44,7 @@ _HEADERS = {
         "schema": {"type": "string"},
     },
 }
-_ID = {
+_RESPONSE_ID = {
     "name": "id",
     "in": "path",
     "required": True,
@@ -121,9 +121,9 @@ def _paths(apis: Sequence[Api], security: _Security) -> dict[str, Any]:
     return paths | {
         "/v1/models": models,
         "/{format}/v1/models": {"parameters": [_format(list(get_args(Format)))], **models},
-        "/v1/models/{id}": {"parameters": [_ID], **model},
+        "/v1/models/{id}": {"parameters": [_in_path("id")], **model},
         "/{format}/v1/models/{id}": {
-            "parameters": [_ID, _format(list(get_args(Format)))],
+            "parameters": [_in_path("id"), _format(list(get_args(Format)))],
             **model,
         },
         "/v1/streams/{id}": {
@@ -227,7 +227,7 @@ def _endpoint(api: Api, endpoint: Endpoint, security: _Security) -> dict[str, An
         ]
     items: dict[str, Any] = {}
     if names := re.findall(r"{(\w+)}", endpoint.path):
-        items["parameters"] = [_ID if name == "id" else _in_path(name) for name in names]
+        items["parameters"] = [_RESPONSE_ID if name == "id" else _in_path(name) for name in names]
     for method in endpoint.methods:
         items[method.lower()] = dict(operation)
     if "post" in items and endpoint.reads_body:

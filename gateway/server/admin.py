@@ -1,8 +1,7 @@
-"""The listener for operators (ADMIN_BIND): health and metrics, whatever clients do elsewhere.
+"""The listener for operators (ADMIN_BIND): health and metrics, even if clients hold all connections.
 
 gateway.server.gunicorn_settings opens it, and all workers accept from it. Its connections do not
-count against `worker_connections`. Each has one request and little time, so that none can be held
-for long.
+count against `worker_connections`. Each has one request and a short time limit.
 """
 
 import socket
@@ -18,6 +17,7 @@ from gateway.server.response_socket import ResponseSocket
 from gateway.server.sockets import close_connection
 
 MAX_CONNECTIONS = 20
+"""Limit for the connections to this listener, per worker."""
 _TIME_S = 5.0
 """Limit for a connection, from its first byte to the end of the response."""
 
@@ -35,7 +35,7 @@ class AdminListener:
     """The operators' listener in one worker."""
 
     def __init__(self, opened: socket.socket, handle: Handle, *, shared: bool) -> None:
-        """opened: as the master has opened it. handle: gunicorn's, for plain HTTP.
+        """opened: the master's listening socket. handle: gunicorn's, for plain HTTP.
 
         shared: other workers accept from it as well.
         """

@@ -15,20 +15,24 @@ import gevent
 from gateway.errors import BadRequest, BodyTooLarge, Full, GatewayError, RequestTimeout
 
 _MIB = 1024 * 1024
-_READ_BYTES = 2048
-"""Read at once if the length is unknown. gunicorn needs about 5 ms for 2048 chunks of one byte."""
+_READ_BYTES = 64 * 1024
+_CHUNKED_READ_BYTES = 2048
+"""For bodies of unknown length. In the worst case these are 2048 chunks of one byte, for which
+gunicorn 27.0 needs about 5 ms."""
 _DISCARD_S = 5.0
-
-
+"""Limit for reading what the application has left of a body."""
 MAX_HELD_BYTES = 100_000_000
-"""Of all bodies that a worker reads at once."""
+"""Limit for all bodies together that a worker is reading."""
 _FREE_BYTES = 64 * 1024
-"""This much of each body does not count, so that large bodies don't keep out ordinary ones."""
+"""The first bytes of each body, which don't count: large bodies don't keep out ordinary ones."""
 
 
 class BodyBudget:
-    """Limits the memory of all bodies that are being read. Bytes count once they have arrived, so
-    announcing a long body takes nothing from others."""
+    """Limits the memory of all bodies that are being read.
+
+    Bytes count when they have arrived, so a client that announces a long body takes nothing from
+    others.
+    """
 
     def __init__(self, max_bytes: int = MAX_HELD_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -36,9 +40,9 @@ class BodyBudget:
 
     @contextmanager
     def hold(self) -> Iterator[Callable[[int], None]]:
-        """Yields a function to call with the size of the body so far.
+        """Yields a function to call with the size of the body so far, in bytes.
 
-        It raises Full if the bodies of all are too large together.
+        It raises Full if all bodies together are too large.
         """
         counted = 0
 
@@ -71,8 +75,8 @@ def read_body(
 ) -> bytes:
     """Returns the whole body.
 
-    length: the Content-Length, if there is one. timeout_s: for each MiB. on_size: called with the
-    size so far; see :meth:`BodyBudget.hold`.
+    source: `wsgi.input`. length: the Content-Length, if there is one. timeout_s: for each MiB.
+    on_size: called with the size so far; see :meth:`BodyBudget.hold`.
 
     Raises BodyTooLarge as soon as the body is known to exceed `max_bytes`, RequestTimeout,
     BadRequest if the body breaks off or is malformed, or what `on_size` raises.
@@ -84,7 +88,7 @@ def read_body(
     began = time.monotonic()
     while length is None or size < length:
         deadline = began + timeout_s * (1 + size // _MIB)
-        wanted = _READ_BYTES if length is None else min(_FREE_BYTES, length - size)
+        wanted = _CHUNKED_READ_BYTES if length is None else min(_READ_BYTES, length - size)
         piece = _read(source, wanted, deadline - time.monotonic())
         if not piece:
             break
@@ -109,21 +113,21 @@ def has_unread_body(request: Any) -> bool:
 def discard_body(request: Any, client: socket.socket) -> bool:
     """Reads what the application has not read of a body, for up to 5 s.
 
-    Returns True if that was all of it, so the connection can be used again. Closing a socket that
-    has unread data resets the connection, and the client may lose the response.
+    Returns True if the whole body was read, so the connection can be used again. To close a socket
+    with unread data resets the connection, and the client may lose the response.
 
     request: gunicorn 27.0's; its body's `failed` and `reader.length` are undocumented.
     """
     body = request.body
     if not has_unread_body(request):
-        return True  # the usual case, without a timeout's cost
+        return True  # the usual case, which needs no timeout
     with gevent.Timeout(_DISCARD_S, False), suppress(Exception):
-        while not body.failed and body.read(_READ_BYTES):
+        while not body.failed and body.read(_CHUNKED_READ_BYTES):
             gevent.sleep(0)
         if not body.failed:
             return True
         client.shutdown(socket.SHUT_WR)
-        while client.recv(_READ_BYTES):
+        while client.recv(_CHUNKED_READ_BYTES):
             gevent.sleep(0)
     return False
 

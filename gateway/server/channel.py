@@ -1,8 +1,8 @@
 """Lets the workers of one host call each other, each over a Unix socket of its own.
 
-A call is one line of JSON: the name of what is called, and its arguments. The answer is a line for
-each value that the other worker yields, then the end of the connection. So an answer may be as long
-as a stream. The sockets are in a directory that only the gateway's user may enter.
+A call is one line of JSON: a handler's name and its arguments. The answer is one line for each value
+that the handler yields, then the end of the connection, so an answer can be a stream. The sockets
+are in a directory that only the gateway's user may enter.
 """
 
 import socket
@@ -40,14 +40,17 @@ class Channel:
     """One worker's end of the channel."""
 
     def __init__(self, directory: Path | None, worker: int, log: Any) -> None:
-        """directory: of the sockets; None: there are no other workers. worker: its number."""
+        """directory: of the sockets; None: there are no other workers.
+
+        worker: the number of this worker.
+        """
         self._directory = directory
         self._log = log
         self._handlers: dict[str, Handler] = {}
         self.worker = worker
 
     def add(self, name: str, handler: Handler) -> None:
-        """Answers calls of this name."""
+        """Makes a handler answer the calls of this name."""
         self._handlers[name] = handler
 
     def start(self) -> None:
@@ -67,7 +70,7 @@ class Channel:
         StreamServer(listener, self._serve).start()
 
     def others(self) -> list[int]:
-        """The numbers of the other workers, also of some that are gone."""
+        """Returns the numbers of the other workers, perhaps also of some that have ended."""
         if self._directory is None:
             return []
         numbers = (int(path.stem) for path in self._directory.glob("*.sock"))
@@ -76,11 +79,11 @@ class Channel:
     def call(
         self, worker: int, name: str, *, patience_s: float = _CALL_S, **arguments: Any
     ) -> Iterator[Any]:
-        """Yields what a worker answers, this one or another.
+        """Calls a worker, this one or another; yields the values of its answer.
 
         patience_s: limit for each line of the answer.
 
-        Raises what the handler raises, and WorkerGone if there is no such worker or it is silent.
+        Raises the handler's error, or WorkerGone if the worker does not exist or does not answer.
         """
         if worker == self.worker or self._directory is None:
             yield from self._handlers[name](**arguments)
@@ -107,7 +110,7 @@ class Channel:
         return connection
 
     def _path(self, worker: int) -> Path:
-        assert self._directory is not None, "there are other workers"
+        assert self._directory is not None, "only called if there are other workers"
         return self._directory / f"{worker}.sock"
 
     def _serve(self, connection: Any, _address: Any) -> None:
@@ -133,6 +136,7 @@ class WorkerGone(Exception):
 
 
 def _lines_of(connection: Any) -> Iterator[bytes]:
+    """Yields the complete lines until the connection ends. Raises GatewayFault for a long line."""
     rest = b""
     while data := connection.recv(65536):
         *lines, rest = (rest + data).split(b"\n")

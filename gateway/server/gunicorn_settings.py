@@ -1,8 +1,8 @@
 """gunicorn's settings and hooks: gevent workers, a drain on SIGTERM, a reload without waiting.
 
-gunicorn runs its configuration file again on SIGHUP; the file does nothing but call
-:func:`settings`. gevent patches the standard library in each worker: only modules that need no
-patch are imported here. Hooks get gunicorn 27.0's own objects.
+gunicorn runs its configuration file at the start and on each SIGHUP; that file only calls
+:func:`settings`. gevent patches the standard library later, in each worker, so only modules that
+need no patch are imported here. The hooks' arguments are gunicorn 27.0's Arbiter and Worker.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from gateway.loaded import loaded_config, reload_config
 
 _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _MARGIN_S = 10
-"""The master kills workers this long after their drain should have ended."""
+"""The master kills a worker this long after its DRAIN_TIMEOUT_S has ended."""
 
 
 def settings() -> dict[str, Any]:
@@ -51,9 +51,9 @@ def settings() -> dict[str, Any]:
         # For the worker's heartbeat to the master; not a limit for requests.
         "timeout": 60,
         "graceful_timeout": int(config.drain_timeout_s) + _MARGIN_S,
-        # By default gunicorn 27.0 lets headers of clients on loopback, and so of all behind a proxy
-        # there, replace SCRIPT_NAME and PATH_INFO: `SCRIPT_NAME: /x` makes /x/metrics the path
-        # /metrics.
+        # By default, gunicorn 27.0 lets headers from loopback replace SCRIPT_NAME and PATH_INFO:
+        # `SCRIPT_NAME: /x` turns the path /x/metrics into /metrics. All clients of a proxy on
+        # loopback could send them.
         "forwarder_headers": "",
         # gunicorn's control socket (27.0) needs a writable directory; a read-only container has
         # none.
@@ -92,9 +92,10 @@ def _on_starting(config: Config) -> Callable[[Any], None]:
 
 
 def _make_directories(server: Any) -> None:
-    """Prepares an empty directory for the workers' metrics: the configured one, or a new one.
+    """Makes the directories that the workers share.
 
-    Another is for the sockets over which the workers call each other; only this user may enter it.
+    One is for their metrics: the configured one, emptied, or a new one. The other is for the
+    sockets over which they call each other; only this user may enter it.
     """
     server.workers_dir = tempfile.mkdtemp(prefix="gateway-workers-")
     os.environ["GATEWAY_WORKERS_DIR"] = server.workers_dir
@@ -108,9 +109,9 @@ def _make_directories(server: Any) -> None:
 
 
 def _open_admin_listener(config: Config, log: Any) -> socket.socket | None:
-    """Opens the listener of ADMIN_BIND, which all workers inherit.
+    """Opens the listener of ADMIN_BIND, which all workers inherit; None if it is not set.
 
-    It is none of gunicorn's listeners, so `-b` does not replace it.
+    gunicorn does not manage it, so its option `-b` does not replace it.
     """
     if config.admin_address is None:
         return None
@@ -127,15 +128,15 @@ def _open_admin_listener(config: Config, log: Any) -> socket.socket | None:
 
 
 def _tell_ignored(server: Any) -> None:
-    """Logs the settings that somebody has given and that have no effect."""
+    """Logs a warning for each setting that has no effect."""
     for sentence in ignored():
         server.log.warning("%s", sentence)
 
 
 def _second_term_quits(handle: Callable[[int, Any], None]) -> Callable[[int, Any], None]:
-    """Wraps gunicorn's signal handler: a second SIGTERM stops at once.
+    """Returns gunicorn's signal handler, changed so that a second SIGTERM stops at once.
 
-    While gunicorn 27.0 stops gracefully, only SIGINT and SIGQUIT make it hurry.
+    In gunicorn 27.0, only SIGINT and SIGQUIT cut a graceful stop short.
     """
     received: set[int] = set()
 
@@ -157,12 +158,15 @@ def on_exit(server: Any) -> None:
 def _on_reload(fault: ConfigError | None) -> Callable[[Any], None]:
     """Returns the hook that tells the old workers to finish, without waiting for them.
 
-    fault: why the settings that were read just now do not count.
+    fault: the mistake in the settings that were just read; None: they are valid.
 
-    gunicorn 27.0 would wait up to graceful_timeout for their last stream, and meanwhile handle no
-    signal and replace no dead worker. It waits while a worker is older than those that it starts
-    now, so the old ones get an infinite `age`. It kills the oldest workers above `num_workers`, so
-    they count as wanted until they end (child_exit).
+    gunicorn 27.0 would wait up to graceful_timeout for the last stream of the old workers.
+    Meanwhile it handles no signal and replaces no dead worker. The hook prevents two things:
+
+    - gunicorn waits while a worker has a lower `age` than the new ones, so the old get an infinite
+      `age`;
+    - gunicorn kills the oldest workers above `num_workers`, so this number includes the old ones
+      until they end (child_exit).
     """
 
     def on_reload(server: Any) -> None:
@@ -179,15 +183,19 @@ def _on_reload(fault: ConfigError | None) -> Callable[[Any], None]:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Numbers the workers. A replacement gets the number, and so the metrics files, of the old."""
+    """Numbers the workers.
+
+    A replacement gets the number, and so the metrics files, of the worker that it replaces.
+    """
     taken = {other.number for other in server.WORKERS.values()}
     worker.number = next(number for number in itertools.count() if number not in taken)
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Lets SIGTERM end a worker that is still starting.
+    """Tells the worker its number, and lets SIGTERM end it while it is still starting.
 
-    Until gunicorn 27.0 sets the worker's own handlers it has the master's, which only queue it.
+    Until gunicorn 27.0 sets the worker's own signal handlers, it has the master's, which only queue
+    a signal.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     os.environ["GATEWAY_WORKER"] = str(worker.number)
@@ -197,8 +205,8 @@ def post_fork(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """Removes the gauges and the view of a worker that has ended; its counters stay.
 
-    prometheus_client's mark_process_dead does the same, but importing it here would load modules
-    that gevent has to patch first.
+    prometheus_client 0.26's mark_process_dead removes the gauges too, but to import it here would
+    load modules that gevent must patch first.
     """
     if worker.age == math.inf:
         server.num_workers -= 1

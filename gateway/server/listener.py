@@ -31,9 +31,10 @@ def start_listening(
 
 
 def stop_listening(server: StreamServer) -> None:
-    """Serves the connections in the accept queue, then closes it; closing alone resets them.
+    """Serves the connections in the accept queue, then closes the listener.
 
-    `do_read` and `do_handle` are undocumented in gevent 26.9.
+    To close it at once would reset these connections. `do_read` and `do_handle` are undocumented in
+    gevent 26.9.
     """
     server.stop_accepting()
     while not server.full() and (accepted := server.do_read()):
@@ -42,7 +43,7 @@ def stop_listening(server: StreamServer) -> None:
 
 
 class _ListenerAddress(NamedTuple):
-    """Stands in for the listener, which may be closed when gunicorn asks for its address."""
+    """Takes the listener's place, which may be closed when gunicorn asks for its address."""
 
     address: Any
 

@@ -1,4 +1,4 @@
-"""gunicorn's own log lines, in the format and from the level of the gateway's."""
+"""gunicorn's own log lines, in the format and with the lowest level of the gateway's log."""
 
 import logging
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from gateway.observe.log import renderer_of
 
 
 class ServerLog(Logger):
-    """Replaces gunicorn 27.0's lines, which are text with a time of their own."""
+    """gunicorn's logger with the gateway's format; gunicorn 27.0's own is text for people."""
 
     def setup(self, cfg: Any) -> None:
         """Called by gunicorn when it starts, and on a reload."""

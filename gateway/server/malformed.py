@@ -1,8 +1,8 @@
-"""What a client is told when gunicorn can't parse the head of its request.
+"""The answer to a request whose head gunicorn can't parse.
 
-gunicorn 27.0 quotes the invalid bytes in its answer and encodes that as Latin-1: with other text it
-closes the connection without an answer, for which a proxy ejects the whole server. The bytes may
-also be a key, or the end of a prompt, and gunicorn logs them.
+gunicorn 27.0 quotes the invalid bytes in its answer and in its log, although they may be a key or
+the end of a prompt. It encodes the answer as Latin-1; if that fails, it closes the connection
+without an answer, and a proxy then takes the whole server out of service.
 """
 
 import socket
@@ -16,6 +16,7 @@ from gateway.core.sse import dumps
 from gateway.errors import GatewayError, MalformedRequest
 
 _DISCARD_S = 1.0
+"""Limit for sending the answer and reading the rest of the request."""
 _READ_BYTES = 65536
 _REASONS = {
     400: "Bad Request",
@@ -54,9 +55,9 @@ _OURS = (
 
 
 def refusal_of(error: BaseException) -> GatewayError | None:
-    """Returns what to answer to a head that could not be read; None: it is not the client's fault.
+    """Returns the error to answer with, or None if the fault is not the client's.
 
-    The message never holds a byte of the client's.
+    The message never contains anything that the client sent.
     """
     if isinstance(error, GatewayError):
         return error
@@ -78,7 +79,7 @@ def refuse(client: socket.socket, error: GatewayError) -> None:
     )
     with suppress(OSError), gevent.Timeout(_DISCARD_S, False):  # the client may be gone
         client.sendall((head + body).encode())
-        # Closing a socket that has unread data resets the connection: the answer would be lost.
+        # To close a socket with unread data resets the connection: the answer would be lost.
         client.shutdown(socket.SHUT_WR)
         while client.recv(_READ_BYTES):
             gevent.sleep(0)

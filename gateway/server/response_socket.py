@@ -17,7 +17,7 @@ class ResponseSocket:
 
     def __init__(self, client: socket.socket) -> None:
         self._client = client
-        # The blocking-free socket inside gevent 26.9's, whose `send` never waits.
+        # The non-blocking socket inside gevent 26.9's: its `send` never waits.
         self._plain: socket.socket = client._sock  # type: ignore[attr-defined]
         self._unsent = b""
         self._head_was_given = False
@@ -30,7 +30,7 @@ class ResponseSocket:
         return getattr(self._client, name)
 
     def sendall(self, data: bytes) -> None:
-        """Sends data; the first call's, the head, with the second's.
+        """Sends data. Holds back that of the first call, the head, until the second call.
 
         gunicorn calls this for the head and for each chunk. Raises OSError if the client is gone.
         """
@@ -40,7 +40,7 @@ class ResponseSocket:
         data, self._unsent = self._unsent + data, b""
         sent = 0
         try:
-            # gevent's sendall asks for the size of the socket's buffer first.
+            # gevent 26.9's sendall would first ask the kernel for the size of the socket's buffer.
             sent = self._plain.send(data)
         except BlockingIOError:
             pass
@@ -72,7 +72,7 @@ class ResponseSocket:
         try:
             sent = self._plain.send(chunk)
         except OSError as error:  # the buffer is full, or the client is gone: flush will raise
-            # The kernel tells the error of a connection once: a later write raises another one.
+            # The kernel reports the error of a connection once: a later write raises another one.
             self.has_timed_out = isinstance(error, TimeoutError)
             sent = 0
         if sent < len(chunk):
@@ -93,7 +93,7 @@ class ResponseSocket:
 
 
 def socket_for_direct_writes(environ: Mapping[str, Any]) -> ResponseSocket | None:
-    """Returns the response's socket, or None if only the server can write the response.
+    """Returns the response's socket, or None if only gunicorn can write the response.
 
     Direct writes need the gateway's worker, no TLS, and a chunked response.
     """

@@ -1,4 +1,4 @@
-"""What the gateway asks the kernel about clients' sockets, and tells it."""
+"""Questions and orders to the kernel about clients' sockets."""
 
 import errno
 import fcntl
@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import gevent.monkey
 
-# gevent 26.9's own poll switches greenlets, even for a poll that never waits.
+# gevent 26.9's own poll switches greenlets, even if its timeout is 0.
 _poll = gevent.monkey.get_original("select", "poll")
 _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # RDHUP: Linux only
 _HAS_USER_TIMEOUT = hasattr(socket, "TCP_USER_TIMEOUT")  # Linux only
@@ -20,8 +20,8 @@ _HAS_USER_TIMEOUT = hasattr(socket, "TCP_USER_TIMEOUT")  # Linux only
 def close_connection(client: socket.socket) -> None:
     """Shuts a client's connection down and wakes the greenlets that wait for it.
 
-    gevent 26.9's own `shutdown` raises an error in a waiting send, which gunicorn logs. After a
-    shutdown of the plain socket, the send ends as on any closed connection.
+    After a shutdown of the plain socket, a waiting send ends as on any closed connection. gevent
+    26.9's own `shutdown` would raise another error there, which gunicorn logs.
     """
     with suppress(OSError):  # the connection may be gone
         getattr(client, "_sock", client).shutdown(socket.SHUT_RDWR)

@@ -1,8 +1,8 @@
 """Limits the requests of one address that have begun and are not complete.
 
-A client that sends a byte a second holds a connection for as long as REQUEST_TIMEOUT_S. With enough
-of them it would hold all, and nobody else could connect. Running streams are not counted: one
-backend may rightly have them all.
+A client that sends one byte a second holds a connection for REQUEST_TIMEOUT_S. With enough of them,
+it would keep out all other clients. Open streams do not count: one backend may rightly have all of
+them.
 """
 
 from collections import Counter
@@ -16,9 +16,9 @@ from gateway.errors import TooManyWaiting
 
 
 class WaitingRequests:
-    """The requests of one worker that are being received, by the address of the client.
+    """The requests that one worker is receiving, by the address of the client.
 
-    Each connection has a greenlet, which stands for its request.
+    The current greenlet identifies the request: each connection has its own.
     """
 
     def __init__(self, limit: int) -> None:
@@ -30,12 +30,15 @@ class WaitingRequests:
         self._counts: Counter[str] = Counter()
 
     def exempt(self, proxies: Collection[str]) -> None:
-        """Sets the addresses and networks that have no limit: they send for many. `*`: all."""
+        """Sets the addresses and networks without a limit: proxies, which send for many clients.
+
+        proxies: `*` stands for all addresses.
+        """
         self._all_exempt = "*" in proxies
         self._networks = [ip_network(name, strict=False) for name in proxies if name != "*"]
 
     def begin(self, address: str) -> None:
-        """The greenlet receives a request from now on. Raises TooManyWaiting."""
+        """Notes that the greenlet begins to receive a request. Raises TooManyWaiting."""
         self.end()
         if not address or self._is_exempt(address):
             return
@@ -45,7 +48,7 @@ class WaitingRequests:
         self._counts[address] += 1
 
     def end(self) -> None:
-        """The greenlet has its request, or will not get one. Idempotent."""
+        """Notes that the greenlet has its request, or will not get one. Idempotent."""
         address = self._address_of.pop(gevent.getcurrent(), None)
         if address is None:
             return

@@ -1,7 +1,7 @@
 """gunicorn's gevent worker with a graceful stop and limits for slow clients.
 
-gateway.server.gunicorn_settings names :class:`Worker`. It corrects what gunicorn 27.0's
-GeventWorker does:
+gateway.server.gunicorn_settings names :class:`Worker`. It corrects five faults of gunicorn 27.0's
+GeventWorker:
 
 - After SIGTERM it accepts connections for up to a second, then resets those in the accept queue.
 - It waits for idle keep-alive connections, and at the end cuts open streams without a word.
@@ -9,7 +9,7 @@ GeventWorker does:
 - It reads what the application leaves of a body to its end, however long that is.
 - Idle connections count against `worker_connections` and can block all others.
 
-Behind a proxy, each of the first two is a lost request. Each override says what it replaces.
+Behind a proxy, each of the first two loses a request. Each override says what it replaces.
 """
 
 import gc
@@ -35,9 +35,10 @@ from gateway.server.response_socket import ResponseSocket
 from gateway.server.sockets import close_connection, set_user_timeout
 
 _GC_THRESHOLD = 10_000
-"""New objects between two garbage collections. Turns leave no cycles, and with Python's default of
-700 the collections took 3 % of the time of short answers."""
+"""New objects between two garbage collections. Turns leave no cycles, and with Python 3.11's default
+of 700 the collections took 3 % of the time of short answers."""
 _TICK_S = 0.1
+"""Time between two rounds of the worker's main loop."""
 _QUIET_S = 0.5
 """A draining worker exits after this long without a request, even if idle connections are left: a
 proxy may have a request on the way. Responses say `Connection: close` meanwhile."""
@@ -47,17 +48,17 @@ _STALL_MARGIN_S = 1.0
 """The kernel closes stalled connections this long after STALL_TIMEOUT_S, so that the sweeper, which
 knows the streams, is first. The kernel's limit is for all other responses."""
 _FAILURES_S = 5.0
-"""Time for streams that the drain has ended to send their failure."""
+"""After the drain: time for the streams that it has ended to send their failure."""
 _QUIT_S = 1.0
-"""The same after SIGQUIT or SIGINT; gunicorn's master kills the worker after two seconds."""
+"""The same after SIGQUIT or SIGINT. gunicorn 27.0's master kills the worker after two seconds."""
 
 
 class HeadTimeout:
-    """The time in which a head must arrive; a context manager.
+    """A context manager that limits the time in which a head must arrive.
 
-    Raises RequestTimeout when it is over, and StopIteration, on which gunicorn closes the
-    connection, where TCP_USER_TIMEOUT has ended it while it was kept: gunicorn 27.0 would log a
-    traceback.
+    Raises RequestTimeout when the time is over. If TCP_USER_TIMEOUT has ended the connection since
+    its last request, it raises StopIteration, on which gunicorn closes the connection; for the
+    TimeoutError itself, gunicorn 27.0 would log a traceback.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -88,7 +89,7 @@ class Worker(GeventWorker):
         gc.set_threshold(_GC_THRESHOLD, 10, 10)
         _cache_settings(self.cfg)
         self.wsgi.extensions["gateway.health_checks"].start()
-        if worker_number() == 0:  # one look for all workers
+        if worker_number() == 0:  # one check for all workers
             self.wsgi.extensions["gateway.startup_check"].start()
         self.wsgi.extensions["gateway.relay"].reporter.start()
         self.wsgi.extensions["gateway.channel"].start()
@@ -124,14 +125,14 @@ class Worker(GeventWorker):
             self._store.stop()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """Replaces the handler of SIGQUIT and SIGINT, which exits after 0.1 s: streams are cut."""
+        """Replaces the handler of SIGQUIT and SIGINT, which cuts the streams after 0.1 s."""
         self.alive = False
         if self.booted:
             self.wsgi.extensions["gateway.relay"].stop()
         gevent.spawn_later(_QUIT_S, sys.exit, 0)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Called for each connection. Waits for a request before gunicorn starts its timeout."""
+        """Called for each connection. Waits for a request, then lets gunicorn handle it."""
         set_user_timeout(client, loaded_config().stall_timeout_s + _STALL_MARGIN_S)
         if not self._wait_for_request(client):
             client.close()
@@ -152,7 +153,7 @@ class Worker(GeventWorker):
             self._waiting.end()
 
     def _handle_tls(self, listener: Any, client: Any, addr: Any) -> None:
-        """gunicorn lets gevent's StreamServer do the handshake, without a time limit."""
+        """Does the handshake itself, because gevent 26.9's StreamServer has no time limit for it."""
         assert self._tls is not None
         encrypted = self._tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         with closing(encrypted):
@@ -166,7 +167,7 @@ class Worker(GeventWorker):
         return HeadTimeout(loaded_config().request_timeout_s)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Called for a head that could not be read: it is too slow, or malformed."""
+        """Called for a head that is too slow or malformed."""
         refusal = refusal_of(exc)
         if refusal is None:
             super().handle_error(req, client, addr, exc)
@@ -178,9 +179,9 @@ class Worker(GeventWorker):
         refuse(client, refusal)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
-        """Called for each request. Returns if the connection may have another one.
+        """Called for each request. Returns when the next request begins to arrive.
 
-        Raises StopIteration, on which gunicorn closes the connection.
+        Raises StopIteration, on which gunicorn closes the connection, if there will be none.
         """
         self.open_requests += 1
         if not has_unread_body(req):
@@ -211,7 +212,7 @@ class Worker(GeventWorker):
         self._waiting.begin(_address(addr))
 
     def _wait_for_request(self, client: Any) -> bool:
-        """Waits for the first byte of a request. False if the connection was idle for too long."""
+        """Waits for the first byte of a request. Returns False if the client is idle too long."""
         if hasattr(client, "pending") and client.pending():  # TLS: decrypted, not in the kernel
             return True
         self._idle[client] = None
@@ -224,9 +225,10 @@ class Worker(GeventWorker):
         return True
 
     def _wait_until_quiet(self, timeout_s: float) -> None:
-        """Returns when no connection is left, none has sent a request for a while, or too late.
+        """Returns when the worker has nothing left to do, or after `timeout_s`.
 
-        Runs go on whose streams others can read when this worker has ended.
+        It has something to do while a request is open, or a run whose stream clients can read at
+        other workers. Idle connections keep it only for _QUIET_S.
         """
         kept = self._relay.kept
         deadline = time.monotonic() + timeout_s

@@ -9,7 +9,7 @@ from gateway.relay.streams import Streams
 
 
 class Answers:
-    """See AnswerStore."""
+    """The AnswerStore of one client."""
 
     def __init__(
         self,
@@ -17,7 +17,7 @@ class Answers:
         principal: Principal,
         seal: Callable[[str], Callable[[ThoughtRecord], str]],
     ) -> None:
-        """seal: returns what seals the thoughts of a model."""
+        """seal: takes a model's name; returns the function that seals its thoughts."""
         self._streams = streams
         self._principal = principal
         self._seal = seal

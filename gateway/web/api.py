@@ -37,7 +37,7 @@ def make_blueprint(
     reader: StreamReader,
     clock: Callable[[], float],
 ) -> Blueprint:
-    """The routes, bound to the services they use."""
+    """Returns the routes, bound to the services they use. clock: monotonic seconds."""
     blueprint = Blueprint("api", __name__)
     _add_hooks(blueprint, config, apis, clock)
 
@@ -57,31 +57,30 @@ def make_blueprint(
     @blueprint.get(f"/<any({formats}):format>/v1/models")
     def models(format: str | None = None) -> Response:
         data = [_described(families, kinds, model) for model in allowed()]
-        # Anthropic's SDKs read the pages of a list by the last three.
         ids = [model["id"] for model in data] or [None]
+        # Anthropic's SDKs need these members to read a list page by page.
         page = {"first_id": ids[0], "last_id": ids[-1], "has_more": False}
         return _json({"object": "list", "data": data, **page})
 
     @blueprint.get("/v1/models/<path:id>")
     @blueprint.get(f"/<any({formats}):format>/v1/models/<path:id>")
     def model(id: str, format: str | None = None) -> Response:
-        found = allowed()
-        for model in found:
-            if model.id == id:
-                return _json(_described(families, kinds, model))
-        raise UnknownModel(id, [model.id for model in found])
+        found = {model.id: model for model in allowed()}
+        if id not in found:
+            raise UnknownModel(id, list(found))
+        return _json(_described(families, kinds, found[id]))
 
     return blueprint
 
 
 def _described(families: Families, kinds: KnownKinds, model: ListedModel) -> dict[str, Any]:
-    """A model as OpenAI's and Anthropic's clients know it, with what the gateway knows of it."""
+    """A model with the members of OpenAI's and Anthropic's lists, and the gateway's own."""
     return {
         "id": model.id,
         "object": "model",
         "type": "model",
         "display_name": model.id,
-        # Anthropic's word for a date that is not known. Strict clients want one.
+        # Strict clients need a date; Anthropic writes an unknown one like this.
         "created": 0,
         "created_at": "1970-01-01T00:00:00Z",
         "owned_by": model.owner,
@@ -99,7 +98,7 @@ def _add_api(
     reader: StreamReader,
     served: Callable[[], Sequence[ServedModel]],
 ) -> None:
-    """The routes of one row of APIS.
+    """Adds the routes of one row of APIS.
 
     served: the models that the client of the current request may use.
     """
@@ -112,14 +111,15 @@ def _add_api(
             rule = path.replace("{format}", f"<any({','.join(api.formats)}):format>")
             blueprint.add_url_rule(rule, f"{api.name} {path}", answer, methods=["POST"])
 
-    def add(endpoint: Endpoint) -> None:
+    def add_endpoint(endpoint: Endpoint) -> None:
         def answer(**segments: str) -> Response:
-            body = inference.read_body(api, current_request()) if endpoint.reads_body else {}
-            models = served() if endpoint.needs_models else ()
             current = current_request()
-            answers = reader.answers(current.principal)
             request = EndpointRequest(
-                body=body, segments=segments, answers=answers, query=current.args, models=models
+                body=inference.read_body(api, current) if endpoint.reads_body else {},
+                segments=segments,
+                answers=reader.answers(current.principal),
+                query=current.args,
+                models=served() if endpoint.needs_models else (),
             )
             answered = endpoint.answer(request)
             if isinstance(answered, Replay):
@@ -134,11 +134,11 @@ def _add_api(
     for operation in api.operations:
         add_operation(operation)
     for endpoint in api.endpoints:
-        add(endpoint)
+        add_endpoint(endpoint)
 
 
 def _unmarked_text(families: Families, model: ListedModel) -> dict[str, str]:
-    """What a text of this model without markers counts as, unless a request says otherwise."""
+    """What this model's text counts as if it has no markers, unless a request says otherwise."""
     belief = families.belief(model.upstream, model.own_name)
     return {"counts_as": belief.counts_as, "why": belief.why}
 
@@ -150,7 +150,10 @@ def _json(value: Any, headers: Mapping[str, str] | None = None) -> Response:
 def _add_hooks(
     blueprint: Blueprint, config: Config, apis: Sequence[Api], clock: Callable[[], float]
 ) -> None:
-    """What is done before and after every request, and before those that may need a key."""
+    """Adds what is done before and after every request.
+
+    The key is checked only for requests to this blueprint. clock: monotonic seconds.
+    """
     formats = dialects_of(apis)
 
     @blueprint.before_app_request
@@ -163,7 +166,7 @@ def _add_hooks(
 
     @blueprint.after_app_request
     def return_id(response: Response) -> Response:
-        # OpenAI's SDKs read the first, Anthropic's the second.
+        # OpenAI's SDKs read X-Request-Id, Anthropic's request-id.
         response.headers["X-Request-Id"] = response.headers["request-id"] = current_request().id
         return response
 
@@ -174,7 +177,7 @@ def _add_hooks(
 
         @blueprint.before_request
         def authenticate() -> None:
-            """Before a body is read, and for every route of this blueprint."""
+            """Runs before a route reads the body."""
             request = current_request()
             if request.method != "OPTIONS":  # a browser's preflight request has no key
                 api = (request.endpoint or "").removeprefix("api.").partition(" ")[0]
@@ -183,9 +186,9 @@ def _add_hooks(
 
 
 def _dialect_of(path: str, apis: Sequence[Api], formats: Container[str]) -> str | None:
-    """The dialect that a path alone names, so that every error below it is answered in it.
+    """The dialect that a path alone tells; errors on such a path are answered in it.
 
-    `/openai/v1/models` and `/v1/messages/batches` name one, `/v1/chat/completions` does not.
+    `/openai/v1/models` and `/v1/messages/batches` tell one, `/v1/chat/completions` does not.
     """
     first = path.split("/", 2)[1]
     if first in formats:

@@ -1,4 +1,4 @@
-"""Who asks: the principal behind a client's key."""
+"""Authentication: finds the principal to whom a request's key belongs."""
 
 from collections.abc import Sequence
 from hmac import compare_digest
@@ -10,22 +10,22 @@ from gateway.errors import InvalidKey
 
 
 class Headers(Protocol):
-    """The headers of a request, whatever their case."""
+    """The headers of a request; the case of their names does not matter."""
 
     def get(self, name: str, default: str, /) -> str: ...
 
 
 class Authenticator:
-    """Knows the keys that let a client in."""
+    """Knows the keys of all clients."""
 
     def __init__(self, principals: Sequence[tuple[str, Principal]]) -> None:
-        """principals: each key, or its hash, with its holder."""
+        """principals: each key, or its hash, with its client."""
         self._principals = [(as_hash(key), principal) for key, principal in principals]
 
     def authenticate(self, headers: Headers, key_headers: Sequence[str]) -> Principal:
-        """The holder of the key in one of these headers. Raises InvalidKey.
+        """Returns the client whose key is in one of these headers. Raises InvalidKey.
 
-        `Authorization` holds its key as a bearer token, every other header holds it as it is.
+        `Authorization` has the key as a bearer token, every other header has the bare key.
         """
         sent = [key for name in key_headers if (key := _key_in(name, headers.get(name, "")))]
         how = " or ".join(
@@ -39,9 +39,9 @@ class Authenticator:
         raise InvalidKey(f"The gateway does not know this key; send another as {how}.")
 
     def _find(self, key: str) -> Principal | None:
-        """Compares with every key, whichever fits, so that the time taken tells nothing of any."""
+        """Compares with all keys, even after a match, so that the time reveals none of them."""
         sent = hash_of(key)
-        found = [holder for known, holder in self._principals if compare_digest(sent, known)]
+        found = [client for known, client in self._principals if compare_digest(sent, known)]
         return found[0] if found else None
 
 

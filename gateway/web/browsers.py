@@ -24,13 +24,13 @@ _EXPOSED = "X-Request-Id, X-Stream-Id, request-id, Retry-After, x-should-retry"
 _METHODS = "GET, POST, DELETE, OPTIONS"
 _PREFLIGHT_S = 600
 _READY = "/ready"
-"""A probe's path, which says one word: it is answered under every name."""
+"""Answered under every name: load balancers probe it by address, and its answer reveals nothing."""
 
 
 def add_checks(blueprint: Blueprint, origins: Sequence[str], hosts: Sequence[str]) -> None:
-    """Checks the host of every request, and the origin of those for the blueprint.
+    """Adds checks: of the host for every request, of the origin for those to the blueprint.
 
-    origins: as browsers spell them, or `*`. hosts: without ports; globs.
+    origins: as browsers spell them, or `*`. hosts: globs over names without ports.
     """
     allowed = frozenset(origin.lower() for origin in origins)
 
@@ -43,8 +43,9 @@ def add_checks(blueprint: Blueprint, origins: Sequence[str], hosts: Sequence[str
         host = _name_of(request.headers.get("Host", ""))
         if not host or request.path == _READY or _is_loopback(host):
             return
-        is_checked = bool(hosts) and not is_admin(request.environ)
-        if not is_checked and not _is_loopback(request.environ["SERVER_NAME"]):
+        # Operators may call ADMIN_BIND by any name, unless it is on a loopback address.
+        is_limited = bool(hosts) and not is_admin(request.environ)
+        if not is_limited and not _is_loopback(request.environ["SERVER_NAME"]):
             return
         if not any(fnmatchcase(host, glob.lower()) for glob in hosts):
             raise HostNotAllowed(host)

@@ -10,19 +10,20 @@ import zstandard
 from gateway.errors import BadRequest, BodyTooLarge, UnsupportedMedia
 
 _MAX_CODINGS = 3
-"""A body is not decoded more often than that."""
+"""Limit for the codings of one body."""
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 """The largest window that RFC 9659 lets a sender use."""
 
 _ZSTD_STEP_BYTES = 512
-"""Decoded at once. A block of 4 bytes may hold 128 KiB, so that one step gives at most 16 MiB."""
+"""Bytes decoded at once. A block of 4 bytes may stand for 128 KiB, so one step gives at most 16 MiB
+before the result is compared with the limit."""
 
 
 def decode_body(data: bytes, content_encoding: str, max_bytes: int) -> bytes:
     """Returns the body without the codings of its Content-Encoding.
 
-    Raises UnsupportedMedia for a coding that is not known, BadRequest for data that does not fit
-    it, and BodyTooLarge as soon as what comes out exceeds `max_bytes`.
+    Raises UnsupportedMedia for an unknown coding, BadRequest for data that is not in its coding,
+    and BodyTooLarge as soon as the decoded body exceeds `max_bytes`.
     """
     codings = [name for name in map(str.strip, content_encoding.lower().split(",")) if name]
     codings = [name for name in codings if name != "identity"]
@@ -51,7 +52,7 @@ def _inflate(data: bytes, max_bytes: int, *, window_bits: int) -> bytes:
 
 
 def _deflate(data: bytes, max_bytes: int) -> bytes:
-    """Reads deflate with or without the zlib header: clients send both by that name."""
+    """Decodes deflate with or without the zlib header: clients call both by that name."""
     try:
         return _inflate(data, max_bytes, window_bits=zlib.MAX_WBITS)
     except zlib.error:
@@ -71,7 +72,7 @@ def _zstd(data: bytes, max_bytes: int) -> bytes:
 def _brotli(data: bytes, max_bytes: int) -> bytes:
     decoder = brotli.Decompressor()
     decoded = decoder.process(data, output_buffer_limit=max_bytes + 1)
-    # The limit is not exact: it stops at the end of a buffer.
+    # brotli 1.2 stops at the end of an output buffer, so the result may exceed the limit.
     if not decoder.is_finished() and decoder.can_accept_more_data():
         raise EOFError
     return bytes(decoded)

@@ -1,4 +1,4 @@
-"""Answers a request for the model: reads its body, starts a run, streams or collects the answer."""
+"""Answers a request to a model: reads its body, starts a run, streams or collects the answer."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ _STREAM_HEADERS = {
 
 
 class Inference:
-    """Answers requests for a model, whatever their API."""
+    """Answers requests to a model, whatever their API."""
 
     def __init__(
         self,
@@ -68,9 +68,12 @@ class Inference:
     def read_body(
         self, api: Api, request: GatewayRequest, format: str | None = None
     ) -> dict[str, Any]:
-        """The request's JSON object. Raises UnsupportedMedia, BadRequest or a reading error.
+        """Returns the request's JSON object.
 
-        format: the one that the path names, which may word its own errors.
+        format: the one that the path names, which may have its own message for a body that is not
+        JSON.
+
+        Raises UnsupportedMedia, BadRequest, or an error of gateway.server.body.read_body.
         """
         not_json = self._dialects[format].not_json if format is not None else None
         # A form or a `no-cors` fetch of a page of another origin can't send this Content-Type.
@@ -91,9 +94,10 @@ class Inference:
             return read_json(body, not_json)
 
     def seal(self, model: str) -> Callable[[ThoughtRecord], str]:
-        """Returns what seals the thoughts of a model.
+        """Returns the function that seals the thoughts of a model.
 
-        model: the name that the client uses, with which it will hand the seal back."""
+        model: the name that the client uses, and with which it will send the seal back.
+        """
         return partial(sealer(self._config.seal_keys).seal, model)
 
     def answer(
@@ -101,7 +105,7 @@ class Inference:
     ) -> Response:
         """Reads the request, starts the run and answers, streamed or not.
 
-        format: the one that the path names, if it does.
+        format: the one that the path names; None: it names none.
         """
         body = self.read_body(api, request, format)
         request.dialect = api.format_of(body, format, self._config)
@@ -128,9 +132,9 @@ class Inference:
         return self._deliver(delivery, asked, info, request)
 
     def _info(self, asked: ChatRequest, model: str, request: GatewayRequest) -> StreamInfo:
-        """What is kept of the stream, and what its frames have in common.
+        """Returns what is kept about the stream, and what its frames have in common.
 
-        model: as the client named it, with which it will hand a seal back.
+        model: the client's name for the model, with which it will send a seal back.
         """
         return StreamInfo(
             id=self._streams.new_id(),
@@ -166,7 +170,7 @@ class Inference:
     def _deliver(
         self, delivery: Delivery, asked: ChatRequest, info: StreamInfo, request: GatewayRequest
     ) -> Response:
-        """The response: a stream, the whole answer, or that it is queued."""
+        """Returns a stream, the whole answer, or the queued answer of a background request."""
         dialect = self._dialects[asked.dialect]
         answer = info.answer(asked.dialect, self.seal(info.model))
         if asked.stream:
@@ -185,9 +189,9 @@ class Inference:
         return "detached" if wanted or (wanted is None and self._keeps_all) else request.keep
 
     def _served_name(self, model: str, principal: Principal) -> str:
-        """The name by which the model is known here: `m:latest` and `m` are one model.
+        """Returns the name by which the gateway serves the model: `m:latest` and `m` are the same.
 
-        Clients of Ollama's API add the tag, also to the names that they take to another API.
+        Clients of Ollama's API add the tag, and may then use that name with another API.
         """
         if model.endswith(LATEST) and self._model_list.has(model):
             return model
@@ -203,7 +207,11 @@ def _caller_of(request: GatewayRequest) -> str:
 def _streamed(
     delivery: Delivery, dialect: Dialect, socket: ResponseSocket | None, id: str, *, waits: bool
 ) -> Response:
-    """waits: an error that comes soon becomes the status of the response."""
+    """Returns the response that streams the answer of a run.
+
+    waits: waits until an upstream has accepted the request, so that an error before that becomes
+    the status of the response.
+    """
     run = delivery.run
     if waits and run is not None:
         try:
@@ -219,7 +227,7 @@ def stream_response(
 ) -> Response:
     """The response that streams a delivery.
 
-    id: of the stream. socket: where direct writes may go; None: nowhere.
+    id: of the stream. socket: for direct writes; None: only gunicorn writes.
     """
     return Response(
         StreamBody(delivery, dialect, socket),

@@ -1,4 +1,4 @@
-"""For operators: is it alive, should it get traffic, what has it done; and what it can be asked."""
+"""Routes for operators: health, readiness and metrics; and the OpenAPI document."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -32,16 +32,16 @@ def make_blueprint(
     version: str,
     has_admin: bool,
 ) -> Blueprint:
-    """The routes, bound to the services they report on.
+    """Returns the routes, bound to the services they report on.
 
-    has_admin: operators have a listener of their own.
+    clock: monotonic seconds. has_admin: operators have a listener of their own (ADMIN_BIND).
     """
     ops = Blueprint("ops", __name__)
     started = clock()
 
     @cache
     def openapi_document() -> str:
-        """Building it takes 10 ms."""
+        """Cached because building it takes 10 ms."""
         return dumps(document(version, apis))
 
     def is_for_operators() -> bool:
@@ -49,7 +49,7 @@ def make_blueprint(
 
     @ops.before_app_request
     def check_listener() -> None:
-        """The operators' listener serves nothing else, and is the only one with the metrics."""
+        """The operators' listener serves only their paths; only it serves the metrics."""
         request = current_request()
         if is_admin(request.environ):
             if request.path not in _ADMIN_PATHS:

@@ -41,7 +41,7 @@ _ONE_YEAR_S = 365 * 24 * 3600
 
 
 def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]) -> Blueprint:
-    """The page and its static files.
+    """Returns the routes of the page and its static files.
 
     summarizers: the names that a request may choose from; empty if it may not choose.
     """

@@ -1,4 +1,4 @@
-"""Turns errors into responses, each in the dialect that the client speaks."""
+"""Turns errors into responses, each in the dialect of the client's API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from gateway.web.request import current_request
 def register_error_handlers(
     app: Flask, dialects: Mapping[str, type[Dialect]], log: Any, metrics: Metrics
 ) -> None:
-    """Has every error answered in the dialect that the client speaks.
+    """Makes the application answer every error in the dialect of the client's API.
 
     dialects: by the names of their formats.
     """
@@ -38,7 +38,7 @@ def register_error_handlers(
 
     @app.errorhandler(RecursionError)
     def nested(error: RecursionError) -> Response:
-        # Only a body can be deep enough; where it is noticed depends on the stack.
+        # Only a body can be nested deeply enough. Any function that walks it may raise this.
         return refuse(errors.BadRequest("The body is nested too deeply."))
 
     @app.errorhandler(Exception)
@@ -64,7 +64,7 @@ def _refusal(error: errors.GatewayError, dialects: Mapping[str, type[Dialect]]) 
 def _from_http(error: HTTPException) -> errors.GatewayError:
     if isinstance(error, MethodNotAllowed):
         if current_request().headers.get("Upgrade", "").lower() == "websocket":
-            # Codex repeats the handshake for seconds after any other status.
+            # After 426, Codex uses HTTP at once; after another status it repeats the handshake.
             return errors.NoWebSocket()
         return errors.MethodNotAllowed("This path does not know this method; see the Allow header.")
     if error.code == 404:

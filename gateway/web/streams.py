@@ -1,4 +1,4 @@
-"""Requests about a stream that is under way or was kept."""
+"""The routes of kept streams: read, stop, forget, answer now."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -23,7 +23,7 @@ DialectMaker = Callable[[StreamInfo], Dialect]
 
 
 def add_stream_routes(blueprint: Blueprint, streams: Streams, reader: "StreamReader") -> None:
-    """Adds the routes, which need a key like every other of the blueprint."""
+    """Adds the routes. They need a key, as all routes of the blueprint do."""
 
     @blueprint.post("/v1/streams/<id>/answer")
     def answer_now(id: str) -> Response:
@@ -45,6 +45,7 @@ def add_stream_routes(blueprint: Blueprint, streams: Streams, reader: "StreamRea
 
 
 def _about(id: str, status: str, code: int = 200) -> Response:
+    """status: of the stream. code: of the response."""
     body = dumps({"id": id, "object": "stream", "status": status})
     return Response(body, code, content_type="application/json")
 
@@ -59,14 +60,17 @@ class StreamReader:
         streams: Streams,
         seal: Callable[[str], Callable[[ThoughtRecord], str]],
     ) -> None:
-        """dialects: by the names of their formats. seal: returns what seals for a model."""
+        """dialects: by the names of their formats.
+
+        seal: takes a model's name; returns the function that seals its thoughts.
+        """
         self._dialects = dialects
         self._relay = relay
         self._streams = streams
         self._seal = seal
 
     def read_after(self, id: str, place: "_Place", format: str | None) -> Response:
-        """Streams the events behind a place, in a format; None: the one it was asked for in.
+        """Streams the events after a place. format: None: the format of the original request.
 
         Raises StreamNotFound, StreamGone, BadRequest, or Full.
         """
@@ -83,18 +87,22 @@ class StreamReader:
         return self.read(id, make, place)
 
     def answers(self, principal: Principal) -> Answers:
-        """What was kept for a client."""
+        """Returns the kept answers of a client."""
         return Answers(self._streams, principal, self._seal)
 
     def replay(self, replay: Replay) -> Response:
-        """Streams what an endpoint wants streamed."""
+        """Streams the kept stream that an endpoint has asked for."""
         return self.read(
             replay.id,
             lambda info: replay.dialect(info.answer(info.dialect, self._seal(info.model))),
         )
 
     def read(self, id: str, make_dialect: DialectMaker, place: "_Place | None" = None) -> Response:
-        """Streams a kept stream from its first event in a dialect that is made for it."""
+        """Streams a kept stream in a dialect that is made for it.
+
+        The dialect gets all events, and may leave out those before the place. place: for the checks
+        that the client's place exists and that there is something to send. Raises as read_after.
+        """
         request = current_request()
         reading = self._streams.open(id, request.principal)
         try:
@@ -105,7 +113,7 @@ class StreamReader:
                 )
             if place is not None and place.reconnects and reading.is_over(place.after):
                 reading.source.close()
-                return Response(status=204)  # an EventSource comes back after anything else
+                return Response(status=204)  # ends the reconnecting
             dialect = make_dialect(reading.info)
             client = request.environ.get("gunicorn.socket")
             delivery = self._relay.read(reading.source, client, request.started)
@@ -116,21 +124,21 @@ class StreamReader:
 
 
 class _Place(NamedTuple):
-    """From where on a client reads."""
+    """The place in a stream after which a client reads."""
 
     after: int
-    """The number of the last event that it has had."""
+    """The number of the last event that the client has; 0: none."""
     param: str
-    """The parameter or the header that says so."""
+    """The parameter or the header that gave the place."""
     reconnects: bool
-    """An EventSource: after a lost connection it comes back by itself."""
+    """The client is an EventSource, which reconnects by itself after every end but a 204."""
 
 
 def _place_in(request: GatewayRequest) -> _Place:
-    """Reads the place from the header or a parameter. Raises BadRequest for what is no number.
+    """Reads the place from the header or a parameter. Raises BadRequest if it is not a number.
 
-    The header is the newer: an EventSource that comes back sends it to the address that it was
-    first given, with the parameter of that time.
+    The header comes first, because it is newer: an EventSource that reconnects sends the header,
+    but to its first address, with the parameter of that time.
     """
     given = [("Last-Event-ID", request.headers.get("Last-Event-ID"))]
     given += [(name, request.args.get(name)) for name in ("after", "last_event_id")]

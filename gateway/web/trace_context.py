@@ -1,6 +1,6 @@
-"""The W3C trace context of a request (w3.org/TR/trace-context), handed on to the upstream as it is.
+"""The W3C trace context of a request (w3.org/TR/trace-context). The upstream gets it unchanged.
 
-The gateway makes no spans of its own, so it takes no part in the trace.
+The gateway makes no spans of its own, so it does not appear in the trace.
 """
 
 import re
@@ -14,7 +14,7 @@ _STATE = re.compile(r"[\t -~]+\Z")
 
 
 def trace_context(headers: Headers) -> dict[str, str]:
-    """Returns the headers to hand on: none where `traceparent` is invalid (§3.2.2.6, §4.3)."""
+    """Returns the headers to pass on; none if `traceparent` is invalid (§3.2.2.6, §4.3)."""
     parent = headers.get("traceparent", "")
     if not (_PARENT.match(parent) or (len(parent) < 512 and _LATER_VERSION.match(parent))):
         return {}

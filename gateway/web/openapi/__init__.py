@@ -1,3 +1,4 @@
-"""The OpenAPI document of all paths, made of what the gateway itself uses: the types of request
-bodies, the names of formats, the errors and their statuses. No I/O.
+"""The OpenAPI document of all paths. No I/O.
+
+It is made from the gateway's own tables: the types of request bodies, the formats, the errors.
 """

@@ -1,4 +1,4 @@
-"""The request bodies as JSON schemas, from the types that they are read with."""
+"""The request bodies as JSON schemas, made from the types that read them."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def request_schema(operation: Operation) -> Schema:
 
 
 def request_schemas(operation: Operation) -> dict[str, Any]:
-    """Name → schema, of a request and all that it is made of."""
+    """Name → schema, for a request and for all types in it."""
     prefix = _prefix(operation)
     (root,), parts = msgspec.json.schema_components(
         [operation.request], ref_template=f"{REF}{prefix}{{name}}"

@@ -1,4 +1,4 @@
-"""The document: one entry for each path, with what can come back."""
+"""The document: one entry for each path, with its possible answers."""
 
 import re
 from collections import defaultdict
@@ -85,7 +85,7 @@ def document(version: str, apis: Sequence[Api]) -> dict[str, Any]:
             "description": _ABOUT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        # A key in one header or another; none where the operator asks for none.
+        # {}: no key, as with a gateway that has none; then a key in one of the headers.
         "paths": _paths(apis, [{}, *({name: []} for name in keys)]),
         "components": {"schemas": schemas, "securitySchemes": keys},
     }

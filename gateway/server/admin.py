@@ -1,7 +1,7 @@
-"""The listener for operators (ADMIN_BIND): health and metrics, even if clients hold all connections.
+"""The listener for operators (ADMIN_BIND), which answers even if clients hold all connections.
 
-gateway.server.gunicorn_settings opens it, and all workers accept from it. Its connections do not
-count against `worker_connections`. Each has one request and a short time limit.
+It serves health and metrics. gateway.server.gunicorn_settings opens it, and all workers accept from
+it. Its connections do not count against `worker_connections`. Each has one request and little time.
 """
 
 import socket

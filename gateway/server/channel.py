@@ -1,6 +1,6 @@
 """Lets the workers of one host call each other, each over a Unix socket of its own.
 
-A call is one line of JSON: a handler's name and its arguments. The answer is one line for each value
+A call is one line of JSON: a handler's name and its arguments. The answer is a line for each value
 that the handler yields, then the end of the connection, so an answer can be a stream. The sockets
 are in a directory that only the gateway's user may enter.
 """

@@ -35,8 +35,8 @@ from gateway.server.response_socket import ResponseSocket
 from gateway.server.sockets import close_connection, set_user_timeout
 
 _GC_THRESHOLD = 10_000
-"""New objects between two garbage collections. Turns leave no cycles, and with Python 3.11's default
-of 700 the collections took 3 % of the time of short answers."""
+"""New objects between two garbage collections. Turns leave no cycles, and with 700, the default of
+Python 3.11, the collections took 3 % of the time of short answers."""
 _TICK_S = 0.1
 """Time between two rounds of the worker's main loop."""
 _QUIET_S = 0.5
@@ -153,7 +153,7 @@ class Worker(GeventWorker):
             self._waiting.end()
 
     def _handle_tls(self, listener: Any, client: Any, addr: Any) -> None:
-        """Does the handshake itself, because gevent 26.9's StreamServer has no time limit for it."""
+        """Does the handshake itself: in gevent 26.9's StreamServer it has no time limit."""
         assert self._tls is not None
         encrypted = self._tls.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         with closing(encrypted):

@@ -1,7 +1,7 @@
-"""Connections to upstreams by name: the lookup and all its addresses within one time limit.
+"""Connects to upstreams by name, with one time limit for the lookup and all addresses.
 
-gevent 26.9 looks names up in the ten threads that everything in the process shares. A name server
-that hangs would soon hold them all. Here each name has a few threads of its own.
+gevent 26.9 looks names up in a pool of ten threads, which the whole process shares. A name server
+that hangs would soon hold all of them. So each name has a few threads of its own here.
 """
 
 import socket
@@ -14,16 +14,18 @@ import gevent.monkey
 from gevent.threadpool import ThreadPool
 
 AddressInfo = tuple[Any, Any, int, str, Any]
-"""What getaddrinfo returns of an address."""
+"""What getaddrinfo returns for an address."""
 
 _MAX_LOOKUPS = 4
-"""Lookups of one name at once: one, and others when it does not end."""
+"""Limit for the lookups of one name at the same time; more than one only if the first is slow."""
 _PATIENCE_S = 2.0
-"""A lookup that takes longer gets another one beside it."""
+"""If a lookup takes longer, the next request starts another one."""
 _IDLE_THREAD_S = 30.0
+"""An idle thread of a name ends after this long."""
 _AVOIDED_S = 30.0
-"""How long an address that could not be connected to comes last."""
+"""An address that did not accept a connection is tried last for this long."""
 _MAX_AVOIDED = 1000
+"""Limit for the addresses that are remembered as failed; beyond it, all are forgotten."""
 
 _get_addresses: Callable[..., list[AddressInfo]] = gevent.monkey.get_original(
     "socket", "getaddrinfo"
@@ -32,7 +34,7 @@ _get_addresses: Callable[..., list[AddressInfo]] = gevent.monkey.get_original(
 
 
 class Names:
-    """Looks names up. Lookups of one name at the same time are one lookup."""
+    """Looks names up. Requests for the same name share a lookup."""
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, int], _Name] = {}
@@ -50,14 +52,16 @@ class Names:
 
 
 class _Name:
+    """The lookups of one name."""
+
     def __init__(self, host: str, port: int) -> None:
         self._asked = host, port
         self._threads = ThreadPool(_MAX_LOOKUPS, idle_task_timeout=_IDLE_THREAD_S)
         self._lookups: list[tuple[float, Any]] = []
-        """When each began, and its result to wait for."""
+        """When each began, in monotonic seconds, and its pending result."""
 
     def is_of(self, hub: Any) -> bool:
-        """Whether it can be used in the thread of this hub."""
+        """Whether its threads belong to this hub of gevent, and so to the current thread."""
         return self._threads.hub is hub
 
     def find(self, timeout_s: float) -> list[AddressInfo]:
@@ -78,7 +82,7 @@ class _Name:
 
 
 def _look_up(host: str, port: int) -> tuple[Sequence[AddressInfo], Exception | None]:
-    """Runs in a thread. Returns its error: gevent would print one that is raised."""
+    """Runs in a thread. Returns its error, because gevent prints an error that a thread raises."""
     try:
         return _get_addresses(host, port, type=socket.SOCK_STREAM), None
     except (OSError, UnicodeError) as error:
@@ -86,7 +90,7 @@ def _look_up(host: str, port: int) -> tuple[Sequence[AddressInfo], Exception | N
 
 
 class Connector:
-    """Connects to the first address of a host that accepts, those that failed lately last."""
+    """Connects to the first address of a host that accepts. Tries recently failed ones last."""
 
     def __init__(self) -> None:
         self._names = Names()
@@ -102,7 +106,7 @@ class Connector:
         """
         deadline = time.monotonic() + timeout_s
         addresses = self._names.find(host, port, timeout_s)
-        addresses.sort(key=lambda info: self._was_refused(info[4]))
+        addresses.sort(key=lambda info: self._failed_lately(info[4]))
         failure = OSError("the host has no address")
         for number, (family, kind, protocol, _, address) in enumerate(addresses):
             left_s = deadline - time.monotonic()
@@ -129,7 +133,7 @@ class Connector:
                 return client
         raise failure
 
-    def _was_refused(self, address: Any) -> bool:
+    def _failed_lately(self, address: Any) -> bool:
         failed_at = self._failed_at.get(address, float("-inf"))
         if time.monotonic() - failed_at < _AVOIDED_S:
             return True

@@ -42,7 +42,7 @@ def cause_of(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields the errors that an error of requests or urllib3 is made of, the outermost first."""
+    """Yields an error of requests or urllib3 and the errors inside it, the outermost first."""
     seen: set[int] = set()
     left: list[object] = [error]
     while left:

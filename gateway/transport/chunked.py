@@ -30,11 +30,11 @@ class ChunkedDecoder:
         self.ended = False
         """The last chunk and its trailers have arrived."""
         self.fault: BadChunk | None = None
-        """What is wrong with the bytes behind the data returned last."""
+        """What is wrong with the bytes after the data returned so far."""
 
     @property
     def rest(self) -> bytes:
-        """The bytes behind the end of the body."""
+        """The bytes after the end of the body."""
         return self._rest
 
     @property
@@ -44,7 +44,7 @@ class ChunkedDecoder:
         return not (inside or self._rest or self.fault)
 
     def feed(self, data: bytes) -> bytes:
-        """Returns the data of the chunks in these bytes, up to a fault if there is one."""
+        """Returns the data of the chunks in these bytes. Stops at a fault, and sets `fault`."""
         data = self._rest + data if self._rest else data
         found: list[bytes] = []
         at = 0
@@ -75,7 +75,7 @@ class ChunkedDecoder:
         return b"".join(found)
 
     def _whole_chunks(self, data: bytes, at: int, found: list[bytes]) -> int:
-        """The fast path: takes whole chunks with known size lines. Returns where it stopped."""
+        """The fast path: adds whole chunks with known size lines. Returns where it stopped."""
         if self._left or self._at_end_of_data or self._in_trailers:
             return at
         while (end := data.find(b"\r\n", at)) > 0 and (size := _sizes.get(data[at:end])):
@@ -87,7 +87,7 @@ class ChunkedDecoder:
         return at
 
     def _line(self, line: bytes) -> None:
-        """Takes the end of a chunk's data, a size line, or a trailer. Raises BadChunk."""
+        """Reads the line after a chunk's data, a size line, or a trailer. Raises BadChunk."""
         if self._at_end_of_data:
             if line:
                 raise BadChunk("a chunk is longer than its size")

@@ -22,7 +22,6 @@ from gateway.transport.lines import (
 )
 
 _MAX_ERROR_BODY_BYTES = 64 * 1024
-
 _CONNECT_ERRORS: tuple[tuple[type[Exception], type[UpstreamError], str, str], ...] = (
     (
         requests.ConnectTimeout,
@@ -50,10 +49,10 @@ _CONNECT_ERRORS: tuple[tuple[type[Exception], type[UpstreamError], str, str], ..
         "upstream_unreachable",
     ),
 )
-"""requests' error → ours with its message, for errors before the status. The first that matches
-applies."""
-_SENT = requests.PreparedRequest()
-"""In place of a request that was sent."""
+"""Errors before the status: the error of requests → the gateway's class, message and code. The
+first row that matches applies."""
+_NO_REQUEST = requests.PreparedRequest()
+"""Takes the place of a response's request, to free its body."""
 
 
 class Transport:
@@ -67,14 +66,14 @@ class Transport:
     def send(self, call: Call, read_timeout_s: float | None = None) -> "Reply":
         """Sends a call and returns the reply when its status has arrived.
 
-        read_timeout_s: limit between two reads; None when the caller watches the time itself.
+        read_timeout_s: limit between two reads; None: the caller limits the time itself.
 
         Raises UpstreamTimeout, UpstreamUnreachable, or Full when no more files may be opened.
         """
         try:
             response = self._send(call, read_timeout_s)
-            # requests 2.34 would keep the request as long as the answer: megabytes for minutes.
-            response.request = _SENT
+            # requests 2.34 keeps the request, which may have megabytes, as long as the response.
+            response.request = _NO_REQUEST
             return Reply(response)
         except requests.RequestException as error:
             if _is_out_of_files(error):
@@ -88,7 +87,8 @@ class Transport:
             raise
 
     def _send(self, call: Call, read_timeout_s: float | None) -> requests.Response:
-        # Session.send (requests 2.34) looks for proxies, cookies and redirects at each call.
+        # The adapter is called directly: Session.send of requests 2.34 looks for proxies, cookies
+        # and redirects at each call.
         adapter: Any = self._session.get_adapter(call.url)
         request = self._prepare(call)
         verify = self._session.verify is None or self._session.verify
@@ -103,11 +103,11 @@ class Transport:
         except requests.ConnectionError as error:
             if pool.num_connections != connections_before or not _was_hung_up(error):
                 raise
-            # The upstream had closed a kept connection. It has not seen the request.
+            # The upstream had closed a kept connection, so it has not seen the request.
             return send()
 
     def _prepare(self, call: Call) -> requests.PreparedRequest:
-        """Returns the call as requests wants it. Each address is parsed once, not at each call."""
+        """Returns the call as a request of requests. Parses each address only once."""
         method = "GET" if call.body is None else "POST"
         known = self._prepared.get((method, call.url))
         if known is None:
@@ -123,7 +123,7 @@ class Transport:
 
 
 class Reply:
-    """An upstream's answer, its body not yet read. Close it, or use it in a `with`."""
+    """An upstream's answer, whose body is not read yet. A context manager, which closes it."""
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
@@ -161,10 +161,10 @@ class Reply:
         return self._lines.reads if self._lines is not None else 0
 
     def chunked_socket(self) -> ChunkedSocket | None:
-        """Returns the socket under the rest of :meth:`batches`, to be read without waiting.
+        """Returns the socket for the rest of the body, to be read without waiting.
 
-        None where its bytes are not the body in chunked coding: TLS, a body that is not chunked,
-        a mocked response of a test.
+        Call it after the first batch. None if the socket's bytes are not the body in chunked
+        coding: with TLS, for a body that is not chunked, or for a test's mocked response.
         """
         return self._lines.chunked_socket() if self._lines is not None else None
 

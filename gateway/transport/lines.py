@@ -22,12 +22,12 @@ from gateway.transport.chunked import BadChunk, ChunkedDecoder
 
 READ_BYTES = 65536
 MAX_LINE_BYTES = MAX_EVENT_BYTES
-"""A longer line is a fault of the upstream, or an attack."""
+"""A longer line raises UpstreamBroke."""
 BROKE_OFF = "The connection to the upstream broke off."
 
 
 class LineReader:
-    """Stands in for `response.raw`: each read returns the lines that it completes, at once."""
+    """Takes the place of `response.raw`. Each read returns the lines that it completes."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -53,7 +53,7 @@ class LineReader:
             yield rest
 
     def chunked_socket(self) -> "ChunkedSocket | None":
-        """See Reply.chunked_socket. The first batch has everything that requests read ahead."""
+        """See Reply.chunked_socket. The first batch contains all that requests has read ahead."""
         gevent_socket = getattr(getattr(self._buffered, "raw", None), "_sock", None)
         plain = getattr(gevent_socket, "_sock", None)
         if plain is None or type(gevent_socket) is not socket.socket:
@@ -63,7 +63,7 @@ class LineReader:
         return ChunkedSocket(self, plain)
 
     def decode(self, received: bytes) -> list[bytes]:
-        """Returns the lines that these raw bytes complete; at the body's end, all that is left."""
+        """Returns the lines that these raw bytes complete; at the end of the body, the rest too."""
         data = self._dechunk(received)
         whole = self._complete(data) if data else b""
         if self.ended:
@@ -78,7 +78,7 @@ class LineReader:
 
     @property
     def is_broken(self) -> bool:
-        """Bytes behind the data returned so far are not in chunked coding."""
+        """The bytes after the data returned so far are not in chunked coding."""
         return self._decoder.fault is not None
 
     @property
@@ -87,7 +87,7 @@ class LineReader:
         return not self._partial and self._decoder.at_boundary
 
     def take_partial(self) -> bytes:
-        """Returns the line that has begun and is not complete, and forgets it."""
+        """Removes and returns the incomplete line."""
         partial, self._partial = b"".join(self._partial), []
         return partial
 
@@ -96,7 +96,7 @@ class LineReader:
         self._raw.close()
 
     def release_conn(self) -> None:
-        """Gives the connection back to its pool; requests calls this."""
+        """Returns the connection to its pool; requests calls this."""
         self._raw.release_conn()
 
     def _reads(self, amount: int, decode_content: bool) -> Iterator[bytes]:
@@ -116,13 +116,13 @@ class LineReader:
         self._release()
 
     def _dechunk(self, received: bytes) -> bytes:
-        """Returns the data in these raw bytes. Raises ProtocolError for b"", an early end."""
+        """Returns the data in these raw bytes. Raises ProtocolError for b"": the body broke off."""
         if not received:
             raise urllib3.exceptions.ProtocolError("the body ended before its last chunk")
         return self._decoder.feed(received)
 
     def _complete(self, data: bytes) -> bytes:
-        """Returns all whole lines so far; the rest waits for the next read."""
+        """Returns all whole lines so far; keeps the rest. Raises UpstreamBroke for a long line."""
         self.reads += 1
         if not self._partial and data.endswith(b"\n"):
             return data  # the usual case
@@ -141,7 +141,7 @@ class LineReader:
     def _release(self) -> None:
         """Returns the connection to its pool after the end of the body.
 
-        urllib3 2.8 does this when it has read the body to its end. Here it has not read the body.
+        urllib3 2.8 does this when it reads the end of a body, but here it does not read the body.
         """
         if self._decoder.rest:
             self._raw.close()  # bytes that belong to no answer: the connection can't be reused
@@ -160,11 +160,11 @@ class ChunkedSocket:
         self.ended = False
         """The last chunk has arrived."""
         self.is_broken = False
-        """Bytes behind the lines returned so far are not in chunked coding."""
+        """The bytes after the lines returned so far are not in chunked coding."""
 
     @property
     def at_boundary(self) -> bool:
-        """All bytes received so far end with a whole chunk and a whole line."""
+        """Whether the bytes received so far end with a whole chunk and a whole line."""
         return self._lines.at_boundary
 
     def lines(self, received: bytes) -> list[bytes]:

@@ -1,8 +1,8 @@
-"""The requests session for upstreams, without work that is the same for every call.
+"""The requests session for upstreams, without the work that requests repeats at every call.
 
-At each call requests 2.34 looks up proxies, the pool for the address and its TLS settings, and
-cookies; urllib3 2.8 asks the event loop whether a kept connection is still open. An upstream is one
-address with fixed settings, so each of these is done once or not at all.
+At each call, requests 2.34 looks up proxies, cookies, and the pool for the address with its TLS
+settings; urllib3 2.8 asks the event loop whether a kept connection is still open. An upstream has
+one address and fixed settings, so all this is done once or not at all.
 """
 
 import http.client
@@ -30,14 +30,14 @@ Session = requests.Session
 """For the other rooms, which do not import requests."""
 
 _MAX_INTERIM = 100
-"""Answers before the answer."""
-poll = gevent.monkey.get_original("select", "poll")
-"""select.poll before gevent 26.9 patched it: the patched one switches greenlets even when it does
-not wait."""
+"""Limit for the interim answers (1xx) before an answer."""
+_poll = gevent.monkey.get_original("select", "poll")
+"""select.poll before gevent 26.9 patched it: the patched one switches greenlets even if its timeout
+is 0."""
 
 
 def make_session(max_connections: int, certificates: str | None = None) -> requests.Session:
-    """Returns a session that many requests share: no cookies, proxies or .netrc.
+    """Returns a session without cookies, proxies and .netrc, which concurrent requests may share.
 
     certificates: PEM of authorities to trust in addition to requests' own.
     """
@@ -52,7 +52,10 @@ def make_session(max_connections: int, certificates: str | None = None) -> reque
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter for one or two addresses with fixed TLS settings. It overrides requests 2.34."""
+    """An adapter for a few addresses with fixed TLS settings.
+
+    It overrides methods of requests 2.34 that compute the same for every request.
+    """
 
     def __init__(self, certificates: str | None, **options: Any) -> None:
         self._pools: dict[str | None, Any] = {}
@@ -61,7 +64,7 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         if self._certificates is not None:
-            # requests adds its own authorities to this context when it connects.
+            # requests 2.34 adds its own authorities to this context when it connects.
             options["ssl_context"] = context = create_urllib3_context()
             context.load_verify_locations(cadata=self._certificates)
         super().init_poolmanager(*args, **options)
@@ -90,9 +93,9 @@ _connector = Connector()
 
 
 class _OwnConnection:
-    """Connects by :class:`Connector`, and checks a kept connection with poll(2).
+    """Connects with :class:`Connector`, and checks a kept connection with poll(2).
 
-    urllib3 2.8 would look names up without a limit, and use gevent's patched select.
+    urllib3 2.8 itself looks names up without a time limit, and uses gevent's patched select.
     """
 
     sock: Any
@@ -118,16 +121,20 @@ class _OwnConnection:
 
     @property
     def is_connected(self) -> bool:
-        """False if the socket is readable: the upstream has closed it or sent unasked bytes."""
+        """Whether the kept connection can be used.
+
+        It can't if the socket is readable: the upstream has closed it, or has sent bytes that
+        belong to no answer.
+        """
         if self.sock is None:
             return False
-        poller = poll()
+        poller = _poll()
         poller.register(self.sock, select.POLLIN)
         return not poller.poll(0)
 
 
 class _Response(http.client.HTTPResponse):
-    """Skips interim answers: Python 3.11 takes 102 and 103 for the answer itself."""
+    """Skips interim answers: http.client of Python 3.11 takes 102 and 103 for the answer."""
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(_MAX_INTERIM):

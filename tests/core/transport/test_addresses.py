@@ -106,7 +106,7 @@ def test_all_addresses_are_tried_and_those_that_failed_come_last(
     with connector.connect("many", port, 5, ()) as client:
         assert client.getpeername() == ("127.0.0.1", port)
     found = connector._names.find("many", port, 5)
-    assert sorted(found, key=lambda info: connector._was_refused(info[4]))[0][4][0] == "127.0.0.1"
+    assert sorted(found, key=lambda info: connector._failed_lately(info[4]))[0][4][0] == "127.0.0.1"
     name_server.known["none"] = ["127.0.0.3", "127.0.0.2"]
     with pytest.raises(ConnectionRefusedError):
         connector.connect("none", port, 5, ())

@@ -5,11 +5,11 @@ from typing import Literal
 
 State = Literal["closed", "open", "half_open"]
 _MIN_SHARE = 0.1
-"""The share of its load that an upstream gets right after a breaker has closed."""
+"""The share of its usual load that an upstream gets right after a breaker has closed."""
 
 
 class Openings:
-    """Counts the openings of several breakers, so that one number dates a call for all of them."""
+    """Counts the openings of several breakers. The count at its beginning dates a call for all."""
 
     count = 0
 
@@ -22,19 +22,19 @@ class Breaker:
     half_open: one trial call passes. Its first output closes the breaker on probation: until a
     call has succeeded, a single failure opens it again.
 
-    :meth:`begin` returns a generation, the number of openings so far, which the caller brings back
-    with the result. Results from before the last opening are ignored: they say nothing about the
-    upstream now.
+    :meth:`begin` returns a generation, the number of openings so far. The result of the call is
+    reported with it. Results of calls from before the last opening are ignored: they say nothing
+    about the upstream's present state.
     """
 
     def __init__(self, failures: int, open_s: float, openings: Openings | None = None) -> None:
-        """openings: where several breakers count theirs."""
+        """openings: the count that this breaker shares with others; None: its own."""
         self._limit = failures
         self._open_s = open_s
         self._openings = openings or Openings()
         self._failures = 0
         self._opened_as = 0
-        """The generation that its last opening began."""
+        """The generation that began with the last opening."""
         self._open_until: float | None = None
         self._trial_runs = False
         self._has_closed = False
@@ -55,7 +55,10 @@ class Breaker:
         return 0.0 if self._open_until is None else max(0.0, self._open_until - now)
 
     def load_share(self, now: float, slow_start_s: float) -> float:
-        """The share of its load that the upstream should get: it grows after the breaker closed."""
+        """The share of its usual load that the upstream should get, from 0.1 to 1.
+
+        It grows for `slow_start_s` after the breaker has closed.
+        """
         if not self._has_closed:
             return 1.0
         if self._closed_at is None:
@@ -66,18 +69,21 @@ class Breaker:
         return min(1.0, max(_MIN_SHARE, share))
 
     def is_forgettable(self, now: float, slow_start_s: float) -> bool:
-        """Whether it is as good as new: nothing has failed, or nothing was tried for long."""
+        """Whether a new breaker may replace it.
+
+        That is so if nothing has failed, or if no trial was made for twice `open_s`.
+        """
         if self._open_until is None:
             return not self._failures and self.load_share(now, slow_start_s) == 1
         return not self._trial_runs and now >= self._open_until + 2 * self._open_s
 
     def begin(self) -> int:
-        """Begins a call that :meth:`allows` allowed. Returns the generation to bring back."""
+        """Begins a call that :meth:`allows` allowed. Returns the call's generation."""
         self._trial_runs = self._open_until is not None
         return self._openings.count
 
     def note_output(self, generation: int) -> None:
-        """The upstream has begun to answer: a trial ends here."""
+        """Notes that the upstream has begun to answer, which ends a trial."""
         if generation >= self._opened_as and self._trial_runs:
             self._trial_runs = False
             self._open_until = None
@@ -85,13 +91,13 @@ class Breaker:
             self._has_closed, self._closed_at = True, None
 
     def succeed(self, generation: int) -> None:
-        """The call has succeeded."""
+        """Notes that the call has succeeded."""
         if generation >= self._opened_as:
             self.note_output(generation)
             self._failures = 0
 
     def fail(self, generation: int, now: float) -> None:
-        """The call has failed through the upstream's fault."""
+        """Notes that the call has failed through the upstream's fault."""
         if generation < self._opened_as:
             return
         self._failures += 1
@@ -99,7 +105,7 @@ class Breaker:
             self._open(now)
 
     def drop(self, generation: int) -> None:
-        """The call has ended without a verdict on the upstream; another trial may begin."""
+        """Notes that the call has ended without a verdict. Another trial may begin."""
         if generation >= self._opened_as:
             self._trial_runs = False
 
@@ -113,14 +119,14 @@ class Breaker:
 class SharedBreaker(Breaker):
     """Opens for all callers when calls of `failures` different callers have failed in a row.
 
-    One caller alone can neither open it nor keep it open: after a failed trial, the next one is
-    another caller's, as long as any asks.
+    One caller alone can neither open it nor keep it open: after a caller's trial has failed, other
+    callers have `open_s` seconds more in which only they may make the next trial.
     """
 
     def __init__(self, failures: int, open_s: float, openings: Openings | None = None) -> None:
         super().__init__(max(2, failures), open_s, openings)
         self._callers: set[Hashable] = set()
-        """Those whose calls have failed since the last success."""
+        """The callers whose calls have failed since the last success."""
         self._last_trial_of: Hashable = None
         """The caller of the last trial, if it failed."""
 
@@ -132,7 +138,7 @@ class SharedBreaker(Breaker):
         return not is_first_again or now >= (self._open_until or 0) + self._open_s
 
     def note_output(self, generation: int) -> None:
-        """The upstream has begun to answer: a trial ends here, without probation."""
+        """Notes that the upstream has begun to answer. A trial ends without probation."""
         was_out = self._open_until is not None
         super().note_output(generation)
         if was_out and self._open_until is None:
@@ -141,13 +147,13 @@ class SharedBreaker(Breaker):
             self._last_trial_of = None
 
     def succeed(self, generation: int) -> None:
-        """The call has succeeded."""
+        """Notes that the call has succeeded."""
         super().succeed(generation)
         if generation >= self._opened_as:
             self._callers.clear()
 
     def fail_for(self, caller: Hashable, generation: int, now: float) -> None:
-        """A call of this caller has failed through the upstream's fault."""
+        """Notes that a call of this caller has failed through the upstream's fault."""
         if generation < self._opened_as:
             return
         if self._trial_runs:

@@ -1,4 +1,4 @@
-"""Calls to one upstream: completions by its transport, its list of models, its health check."""
+"""Calls to one upstream: its list of models, its kind, its health check."""
 
 import uuid
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class ModelListing(NamedTuple):
 
 
 class UpstreamClient(NamedTuple):
-    """What an upstream speaks, and the connections to it."""
+    """An upstream's protocol, and the connections to it."""
 
     upstream: Upstream
     transport: Transport
@@ -34,7 +34,7 @@ class UpstreamClient(NamedTuple):
     def list_models(self, timeout_s: float, *, keeps_connection: bool = True) -> ModelListing:
         """Returns the models that the upstream lists. Raises UpstreamError.
 
-        timeout_s: limit between two reads.
+        timeout_s: limit between two reads. keeps_connection: False: closes it after the answer.
         """
         upstream = self.upstream
         call = upstream.models(_request_id())
@@ -49,7 +49,7 @@ class UpstreamClient(NamedTuple):
         return ModelListing(models, kind)
 
     def find_kind(self, timeout_s: float) -> Kind | None:
-        """Returns the kind of server, or None if it is none that the gateway knows.
+        """Returns the kind of server, or None if the gateway does not recognize it.
 
         timeout_s: limit between two reads. Raises UpstreamError if the server can't be reached.
         """
@@ -62,7 +62,7 @@ class UpstreamClient(NamedTuple):
         return None
 
     def _has(self, path: str, steps: Sequence[str | int], timeout_s: float) -> bool:
-        """Whether the server answers a path with JSON in which these steps lead to something."""
+        """Whether the server answers at a path with JSON that has a value at these steps."""
         with suppress(UpstreamError, ValueError, LookupError, TypeError):
             call = _alone(self.upstream.probe(path, _request_id()))
             with self.transport.send(call, timeout_s) as reply:
@@ -88,10 +88,10 @@ class UpstreamClient(NamedTuple):
 
 
 def _alone(call: Call) -> Call:
-    """Returns the call on a connection of its own: a server that is only looked at keeps none."""
+    """Returns the call with a header that closes the connection after the answer."""
     return replace(call, headers={**call.headers, "Connection": "close"})
 
 
 def _request_id() -> str:
-    """Returns an id for the gateway's own calls. A UUID: some servers refuse anything else."""
+    """Returns an id for the gateway's own calls: a UUID, because some servers refuse all else."""
     return str(uuid.uuid4())

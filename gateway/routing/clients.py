@@ -13,7 +13,10 @@ from gateway.upstreams import ChatUpstream
 def client_maker(
     config: Config, session: Session | None = None
 ) -> Callable[[UpstreamConfig], UpstreamClient]:
-    """Returns a function that makes a client with its own session. Its errors show no key."""
+    """Returns a function that makes the client of an upstream.
+
+    Each client has a session of its own, unless a test gives one. Its errors contain no key.
+    """
     hide = redactor(config.secrets)
 
     def make(upstream: UpstreamConfig) -> UpstreamClient:

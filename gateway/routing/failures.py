@@ -1,10 +1,10 @@
-"""What one upstream has failed at: its breakers and the pauses that it has asked for.
+"""The failures of one upstream: its breakers, and the pauses that it has asked for.
 
-They are kept apart, so that one caller or one model does not shut out the others:
+There are several breakers, so that one caller or one model does not shut out the others:
 
-- one breaker for the server counts the calls that could not reach it, whoever made them;
-- one for each model and caller counts the failures of these calls;
-- one for each model opens for all callers when several callers in a row have failed with it.
+- one for the server counts the calls of all callers that could not reach it;
+- one for each model and caller counts the failures of their calls;
+- one for each model opens for all callers when calls of several callers in a row have failed.
 
 No I/O, no clock: `now` is monotonic seconds, always of the same clock.
 """
@@ -18,35 +18,35 @@ from gateway.routing.breaker import Breaker, Openings, SharedBreaker, State
 MAX_PAUSE_S = 3600.0
 """A longer `Retry-After` is cut to this."""
 _MAX_REMEMBERED = 1000
-"""Breakers that are remembered, and paused models; the oldest are forgotten first."""
+"""Limit for the breakers and the paused models; the oldest are forgotten first."""
 _MAX_CALLERS = 100
-"""Callers whose pauses are remembered for a model."""
+"""Limit for the callers whose pauses are remembered for one model."""
 _MAX_NAME = 200
-"""Characters of a model's name that are remembered."""
+"""Characters of a model's name that are remembered: clients choose it."""
 _MAX_LISTED = 20
-"""Models in a status."""
+"""Limit for the models in a status."""
 _ORDER: tuple[State, ...] = ("closed", "half_open", "open")
 
 
-class Call(NamedTuple):
-    """What is asked for, and by whom."""
+class CallKey(NamedTuple):
+    """The model and the caller of a call, by which failures are counted."""
 
     model: str
     caller: str
 
     @classmethod
-    def of(cls, model: str, caller: str) -> "Call":
-        """The call for a model as a client names it; case is ignored."""
+    def of(cls, model: str, caller: str) -> "CallKey":
+        """Returns the key for a model by a client's name for it; case is ignored."""
         return cls(model[:_MAX_NAME].lower(), caller)
 
 
 class ModelStatus(NamedTuple):
-    """A model that an upstream is not asked for, or that is on trial."""
+    """A model that the gateway does not request from an upstream, or that is on trial."""
 
     model: str
     breaker: State
     paused: bool
-    """The upstream has asked to wait."""
+    """The upstream has asked the gateway to wait (`Retry-After`)."""
     callers: int | None
     """How many callers it concerns; None: all."""
 
@@ -61,48 +61,48 @@ class Breakers:
         self.server = Breaker(*self._limits, self._openings)
         self._shared: dict[str, SharedBreaker] = {}
         """By model."""
-        self._own: dict[Call, Breaker] = {}
+        self._own: dict[CallKey, Breaker] = {}
 
-    def allows(self, call: Call, now: float) -> bool:
+    def allows(self, call: CallKey, now: float) -> bool:
         """Whether a call may begin."""
         shared = self._shared.get(call.model)
         if shared is not None and not shared.allows_caller(call.caller, now):
             return False
         return all(breaker.allows(now) for breaker in self._of(call))
 
-    def retry_in_s(self, call: Call, now: float) -> float:
+    def retry_in_s(self, call: CallKey, now: float) -> float:
         """Seconds until a trial may begin; 0 when one may begin now, or runs."""
         return max(breaker.retry_in_s(now) for breaker in self._of(call))
 
-    def load_share(self, call: Call, now: float) -> float:
+    def load_share(self, call: CallKey, now: float) -> float:
         """The share of its load that the upstream should get for this call."""
         return min(breaker.load_share(now, self._slow_start_s) for breaker in self._of(call))
 
-    def begin(self, call: Call) -> int:
-        """Begins a call that :meth:`allows` allowed. Returns the generation to bring back."""
+    def begin(self, call: CallKey) -> int:
+        """Begins a call that :meth:`allows` allowed. Returns the call's generation."""
         for breaker in self._of(call):
             breaker.begin()
         return self._openings.count
 
-    def note_output(self, call: Call, generation: int) -> None:
-        """The model has begun to answer."""
+    def note_output(self, call: CallKey, generation: int) -> None:
+        """Notes that the model has begun to answer."""
         for breaker in self._of(call):
             breaker.note_output(generation)
 
-    def succeed(self, call: Call, generation: int) -> None:
-        """The call has succeeded."""
+    def succeed(self, call: CallKey, generation: int) -> None:
+        """Notes that the call has succeeded."""
         for breaker in self._of(call):
             breaker.succeed(generation)
 
-    def drop(self, call: Call, generation: int, *, was_reached: bool = False) -> None:
-        """The call has ended without a verdict. was_reached: the server has answered."""
+    def drop(self, call: CallKey, generation: int, *, was_reached: bool = False) -> None:
+        """Notes that the call has ended without a verdict. was_reached: the server has answered."""
         if was_reached:
             self.server.succeed(generation)
         for breaker in self._of(call):
             breaker.drop(generation)
 
-    def fail(self, call: Call, generation: int, now: float, *, was_reached: bool) -> None:
-        """The call has failed. was_reached: the server had accepted the connection."""
+    def fail(self, call: CallKey, generation: int, now: float, *, was_reached: bool) -> None:
+        """Notes that the call has failed. was_reached: the server had accepted the connection."""
         if not was_reached:
             self.server.fail(generation, now)
             for breaker in self._of_model(call):
@@ -123,7 +123,7 @@ class Breakers:
         return max((breaker.state(now) for breaker in every), key=_ORDER.index)
 
     def models(self, now: float) -> dict[str, tuple[State, int | None]]:
-        """Returns model → the worst state and for how many callers, None for all; none closed."""
+        """Returns model → worst state and number of callers, None for all. Leaves out closed."""
         found: dict[str, tuple[State, int | None]] = {}
         for (model, _), breaker in self._own.items():
             if (state := breaker.state(now)) != "closed":
@@ -135,11 +135,11 @@ class Breakers:
                 found[model] = max(worst, state, key=_ORDER.index), None
         return found
 
-    def _of(self, call: Call) -> Iterator[Breaker]:
+    def _of(self, call: CallKey) -> Iterator[Breaker]:
         yield self.server
         yield from self._of_model(call)
 
-    def _of_model(self, call: Call) -> Iterator[Breaker]:
+    def _of_model(self, call: CallKey) -> Iterator[Breaker]:
         if (shared := self._shared.get(call.model)) is not None:
             yield shared
         if (own := self._own.get(call)) is not None:
@@ -158,21 +158,26 @@ class Breakers:
 
 
 class Pause(NamedTuple):
-    """An upstream has asked to wait."""
+    """The time for which an upstream has asked the gateway to wait."""
 
     until: float
+    """In monotonic seconds."""
     refusal: UpstreamRefused
     """The answer in which it asked."""
 
 
 class Pauses:
-    """The pauses of one upstream: of one caller, and of all while two callers have to wait."""
+    """The pauses of one upstream.
+
+    A pause concerns the caller whose request was refused. If two callers have to wait at the same
+    time, neither is the reason, and all callers have to wait.
+    """
 
     def __init__(self) -> None:
         self._by_model: dict[str, dict[str, Pause]] = {}
         """Model → caller → pause."""
 
-    def note(self, call: Call, refusal: UpstreamRefused, now: float) -> None:
+    def note(self, call: CallKey, refusal: UpstreamRefused, now: float) -> None:
         """Obeys the `Retry-After` of a 429 or a 5xx."""
         status, wait_s = refusal.upstream_status, refusal.retry_after_s
         if wait_s is None or (status != 429 and status < 500):
@@ -185,13 +190,13 @@ class Pauses:
             if len(known) > limit:
                 del known[next(iter(known))]
 
-    def find(self, call: Call, now: float) -> Pause | None:
+    def find(self, call: CallKey, now: float) -> Pause | None:
         """Returns the longest pause that concerns a call, if any."""
         callers = self._running(call.model, now)
         if not callers:
             return None
         concerned = [callers[call.caller]] if call.caller in callers else []
-        concerned += sorted(callers.values(), key=_until)[:-1]  # two callers: it is not their fault
+        concerned += sorted(callers.values(), key=_until)[:-1]  # all but the longest: two callers
         return max(concerned, key=_until, default=None)
 
     def models(self, now: float) -> dict[str, int | None]:
@@ -212,7 +217,7 @@ class Pauses:
 
 
 def model_statuses(breakers: Breakers, pauses: Pauses, now: float) -> tuple[ModelStatus, ...]:
-    """Returns the models that are out, those for all callers first, without closed ones."""
+    """Returns the models that are out or on trial, those for all callers first."""
     out, paused = breakers.models(now), pauses.models(now)
     found = []
     for model in {**out, **paused}:

@@ -1,5 +1,4 @@
-"""Health checks: upstreams are called periodically, so that a dead one is known before a request
-fails on it."""
+"""Health checks: periodic calls, which find a dead upstream before a request fails on it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from gateway.routing.client import UpstreamClient
 from gateway.routing.pool import Pool
 
 _MAX_TIMEOUT_S = 5.0
+"""Limit for a check, if the interval between two checks is not shorter."""
 
 
 class HealthChecker:

@@ -1,7 +1,7 @@
-"""Which kind of server each upstream is: named in the settings, or found out.
+"""The kind of each upstream's server: from the settings, or recognized.
 
 An upstream is recognized by its public address, by its list of models, by a header of its answers,
-or by a path that only its kind has. Nothing is asked before something needs to know.
+or by a path that only its kind has. It is asked only when its kind is needed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,10 @@ class KnownKinds:
             self.note(upstream, kind_of_headers(headers))
 
     def find(self, upstream: str) -> Kind:
-        """The kind of an upstream, which is asked if need be. May wait for some seconds."""
+        """The kind of an upstream; CHAT if it can't be found.
+
+        Asks the upstream if its kind is not known, which may take some seconds.
+        """
         asked_at = self._asked_at.get(upstream)
         if upstream in self._kinds or (
             asked_at is not None and self._clock() - asked_at < _RETRY_S
@@ -78,6 +81,6 @@ class KnownKinds:
         return self.get(upstream)
 
     def start_finding(self) -> None:
-        """Finds the kinds that are not known, in the background."""
+        """Starts to find the kinds that are not known, in the background."""
         for name in self._clients.keys() - self._kinds.keys():
             gevent.spawn(self.find, name)

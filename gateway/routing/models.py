@@ -11,9 +11,9 @@ from gateway.routing.client import UpstreamClient
 from gateway.routing.kinds import KnownKinds
 
 FRESH_S = 30.0
-"""A request for an older list starts a refresh; it is answered with the old list."""
+"""Age at which a request for the list starts a refresh. It still gets the old list."""
 _RETRY_S = 2.0
-"""The same while an upstream has not answered yet."""
+"""The same while the list lacks an upstream's part."""
 _TIMEOUT_S = 5.0
 """Limit for an upstream's list, and for the first request, which waits for it."""
 
@@ -53,7 +53,11 @@ class ModelList:
         self._refreshed_at = float("-inf")
 
     def models(self) -> list[ListedModel]:
-        """Returns all models, each once. Raises UpstreamError when no upstream has any to name."""
+        """Returns all models, each once. Raises UpstreamError if no upstream has answered and the
+        settings name no model.
+
+        The first call waits up to 5 s for the upstreams' lists.
+        """
         complete = len(self._answers) == len(self._upstreams)
         if self._clock() - self._refreshed_at > (FRESH_S if complete else _RETRY_S):
             self._refreshed_at = self._clock()
@@ -77,7 +81,7 @@ class ModelList:
             return False
 
     def _of(self, upstream: UpstreamConfig) -> Iterator[ListedModel]:
-        """Yields an upstream's models; until it has answered, those that the settings name."""
+        """Yields an upstream's models; those in the settings until it has answered."""
         name = upstream.name
         if name not in self._answers:
             for public in upstream.names:

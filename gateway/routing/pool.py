@@ -2,10 +2,9 @@
 
 No I/O, no clock: `now` is monotonic seconds, always of the same clock.
 
-    lease = pool.pick(model, now, tried, caller)    raises UnknownModel, NoUpstream, UpstreamsFull,
-                                            or the refusal of an upstream that asked to wait
-    lease.note_output()                     the model has begun to answer
-    lease.succeed() · lease.fail(error, now) · lease.drop()     the first of these counts
+    lease = pool.pick(model, now, tried, caller)
+    lease.note_output()                                     the model has begun to answer
+    lease.succeed() | lease.fail(error, now) | lease.drop()         the first of these counts
 """
 
 import re
@@ -26,24 +25,25 @@ from gateway.errors import (
     UpstreamTotalTimeout,
 )
 from gateway.routing.breaker import State
-from gateway.routing.failures import Breakers, Call, ModelStatus, Pauses, model_statuses
+from gateway.routing.failures import Breakers, CallKey, ModelStatus, Pauses, model_statuses
 
 _SOON_S = 5.0
-"""`Retry-After` to clients when nothing says how long an upstream will be out."""
+"""`Retry-After` for clients if it is not known how long an upstream will be out."""
 LAST_RESORT_CALLS = 5
-"""Calls at once that an upstream gets although its breaker is open or it has asked to wait, when
-every other one is out as well. nginx, too, always tries the last server of a group: one caller's
-failures must not shut out all others."""
+"""When all upstreams are out, each still gets this many calls at a time, although its breaker is
+open or it has asked to wait: one caller's failures must not shut out all others. nginx, too, always
+tries the last server of a group."""
 MIN_RETRIES = 10
+"""Second attempts that are always allowed at the same time."""
 _RETRY_SHARE = 1 / 5
-"""Calls that may be second attempts, of all that are open; Envoy's retry budget. More would double
-the load on the upstreams that are left when one dies."""
+"""The share of all open calls that may be second attempts, if that is more than MIN_RETRIES, as in
+Envoy's retry budget. Without a limit, an upstream that dies could double the load on the others."""
 _OWN_REASONS = frozenset({408, 429})
-"""Statuses, beside 3xx and 5xx, that say nothing about the request."""
+"""Statuses, beside 3xx and 5xx, whose reason is the upstream and not the request."""
 
 
 def may_retry(error: GatewayError) -> bool:
-    """Whether another upstream may be asked, as long as the model has sent no output."""
+    """Whether another upstream may be asked after this error, if the model has sent no output."""
     match error:
         case UpstreamRefused(cause="content"):
             return False
@@ -84,7 +84,7 @@ class UpstreamStatus(NamedTuple):
     """Why its last call failed, until one has succeeded."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns it for JSON. What has an open breaker is not healthy, whatever its check says."""
+        """Returns the status for JSON. An upstream with an open breaker counts as not healthy."""
         return {
             **self._asdict(),
             "healthy": self.healthy and self.breaker != "open",
@@ -105,7 +105,10 @@ class Pool:
         min_retries: int = MIN_RETRIES,
         slow_start_s: float = 0,
     ) -> None:
-        """slow_start_s: how long the load on an upstream grows after a breaker has closed."""
+        """breaker_failures: failures in a row that open a breaker. breaker_open_s: how long it
+        stays open. slow_start_s: how long the load on an upstream grows after a breaker has closed.
+        last_resort_calls, min_retries: see the constants.
+        """
         members = [
             Member(u, Breakers(breaker_failures, breaker_open_s, slow_start_s)) for u in upstreams
         ]
@@ -120,18 +123,22 @@ class Pool:
     ) -> "Lease":
         """Returns a lease on the upstream to ask, which is none of those in `tried`.
 
-        caller: names the client whose request it is; failures of different callers count apart.
+        tried: the upstreams of earlier attempts, by name. caller: names the client; failures of
+        different callers count separately.
 
         The lowest priority comes first; within it the upstream with the fewest open streams for
         its weight; equals take turns by weight. Without a model: the first in this order.
 
         If none can be asked, a first attempt may go to an upstream that is out; see
         LAST_RESORT_CALLS. Other attempts are limited; see _RETRY_SHARE.
+
+        Raises UnknownModel, UpstreamsFull, NoUpstream, or the UpstreamRefused of an upstream that
+        asked to wait.
         """
         candidates = self._serving(model)
         if tried and self._retries.are_too_many(sum(m.open_streams for m in self._members)):
             raise NoUpstream(ceil(_SOON_S))
-        call = Call.of(model, caller)
+        call = CallKey.of(model, caller)
         usable = [
             member
             for member in candidates
@@ -148,7 +155,7 @@ class Pool:
         return chosen.lease(model, call, retries=self._retries if tried else None)
 
     def _last_resort(
-        self, candidates: "Sequence[Member]", call: Call, now: float
+        self, candidates: "Sequence[Member]", call: CallKey, now: float
     ) -> "Member | None":
         """Returns the upstream to try although none can be asked: the one that is back first."""
         limit = self._last_resort_calls
@@ -156,10 +163,10 @@ class Pool:
         return min(able, key=lambda member: member.retry_in_s(call, now), default=None)
 
     def served_name(self, model: str, allowed: Callable[[str], bool]) -> str:
-        """The name of the model with or without the tag `:latest`, which means the same.
+        """Returns the name under which the model is served: `m` and `m:latest` are the same.
 
-        It is the name as it stands, if the settings have it; else the first, of that without and
-        that with the tag, that an upstream serves and that is allowed.
+        A name that the settings have stays as it is. Otherwise the first of the names without and
+        with the tag that an upstream serves and that `allowed` accepts; if neither, the same name.
         """
         bare = model.removesuffix(LATEST)
         if not bare or model.lower() in self._exact or (bare == model and ":" in model):
@@ -180,7 +187,7 @@ class Pool:
         return found
 
     def has_usable(self, now: float) -> bool:
-        """Whether some upstream can be asked: now, soon, or as a last resort."""
+        """Whether some upstream can be asked now, soon, or as a last resort."""
         if self._last_resort_calls and any(member.healthy for member in self._members):
             return True
         return any(
@@ -189,9 +196,9 @@ class Pool:
         )
 
     def set_healthy(self, name: str, healthy: bool, cause: str | None = None) -> bool:
-        """Takes the result of a health check. Returns whether it has changed.
+        """Notes the result of a health check. Returns whether it has changed.
 
-        cause: why it has failed.
+        cause: why the check has failed.
         """
         member = self._by_name[name]
         member.cause = cause or member.cause
@@ -204,7 +211,7 @@ class Pool:
         return [member.status(now) for member in self._by_name.values()]
 
     def sharing_key(self, name: str) -> list[str]:
-        """Returns the upstreams that are sent the same key as this one: they refuse it too."""
+        """Returns the names of the upstreams with the same key as this one; they refuse it too."""
         key = self._by_name[name].config.api_key
         members = self._by_name.items()
         return [other for other, member in members if key and member.config.api_key == key]
@@ -215,14 +222,14 @@ class Pool:
 
 
 class Retries:
-    """Counts the second attempts that have brought no output yet."""
+    """Counts the second attempts that have no output yet."""
 
     def __init__(self, minimum: int) -> None:
         self.count = 0
         self._minimum = minimum
 
     def are_too_many(self, open_streams: int) -> bool:
-        """Whether no other may begin, with so many open streams in all."""
+        """Whether no more may begin. open_streams: of all upstreams together."""
         return self.count >= max(self._minimum, open_streams * _RETRY_SHARE)
 
 
@@ -235,9 +242,9 @@ class Member:
         self.pauses = Pauses()
         self.open_streams = 0
         self.spares: list[Spare] = []
-        """Places of calls that can be missed; they come on top of the open streams."""
+        """The places of optional calls; they are not among the open streams."""
         self.last_resorts = 0
-        """Calls as a last resort that have brought no output yet."""
+        """Calls as a last resort that have no output yet."""
         self.healthy = True
         self.key_refused = False
         self.cause: str | None = None
@@ -251,28 +258,28 @@ class Member:
         limit = self.config.max_streams
         return limit is not None and self.open_streams >= limit
 
-    def has_spare(self, call: Call, now: float) -> bool:
-        """Whether a place is free for a call that can be missed, and nothing has failed lately."""
+    def has_spare(self, call: CallKey, now: float) -> bool:
+        """Whether a place is free for an optional call, and no breaker is open or on trial."""
         limit = self.config.max_streams
         if limit is not None and self.open_streams + len(self.spares) >= limit:
             return False
         return self.is_usable(call, now) and self.breakers.state(now) == "closed"
 
-    def load(self, call: Call, now: float) -> float:
-        """Open streams for its weight, which grows from a tenth after a breaker has closed."""
+    def load(self, call: CallKey, now: float) -> float:
+        """Open streams divided by the weight, which is reduced after a breaker has closed."""
         return self.open_streams / (self.config.weight * self.breakers.load_share(call, now))
 
     def serves(self, model: str) -> bool:
         """Whether one of its names or globs matches; every upstream serves the model ""."""
         return not model or self._serves(model.lower()) is not None
 
-    def is_usable(self, call: Call, now: float) -> bool:
+    def is_usable(self, call: CallKey, now: float) -> bool:
         """Whether it may be asked, apart from its stream limit."""
         is_out = self.pauses.find(call, now) is not None
         return self.healthy and not is_out and self.breakers.allows(call, now)
 
-    def retry_in_s(self, call: Call, now: float) -> float:
-        """Seconds until it may be usable again; an estimate where nothing says so."""
+    def retry_in_s(self, call: CallKey, now: float) -> float:
+        """Seconds until it may be usable again; an estimate if that is not known."""
         pause = self.pauses.find(call, now)
         known = max(pause.until - now if pause else 0.0, self.breakers.retry_in_s(call, now))
         return known if known > 0 and self.healthy else max(known, _SOON_S)
@@ -280,7 +287,7 @@ class Member:
     def lease(
         self,
         model: str,
-        call: Call,
+        call: CallKey,
         *,
         is_last_resort: bool = False,
         retries: Retries | None = None,
@@ -308,9 +315,9 @@ class Member:
 
 
 class Lease:
-    """The right to ask an upstream once, until one of succeed, fail and drop."""
+    """The right to call an upstream once. It ends with the first of succeed, fail and drop."""
 
-    def __init__(self, member: Member, call: Call, model: str, generation: int) -> None:
+    def __init__(self, member: Member, call: CallKey, model: str, generation: int) -> None:
         self.upstream = member.config.name
         self.model = model
         """The upstream's name for the model."""
@@ -324,7 +331,7 @@ class Lease:
         self._retries: Retries | None = None
 
     def count_as(self, is_last_resort: bool, retries: Retries | None) -> None:
-        """Counts it as a last resort, or as one of these retries, until there is output."""
+        """Counts the call as a last resort, or among the retries, until it has output."""
         self._is_last_resort, self._retries = is_last_resort, retries
         if is_last_resort and self._member:
             self._member.last_resorts += 1
@@ -339,10 +346,10 @@ class Lease:
         self._is_last_resort, self._retries = False, None
 
     def spare(self, now: float, give_way: Callable[[], None]) -> "Spare | None":
-        """Another place at the same upstream, for a call that can be missed; None: none is free.
+        """Returns a place for an optional call at the same upstream, or None if none is free.
 
-        What becomes of the call counts for no breaker. When a client's call needs the place,
-        `give_way` is called, and the place is free.
+        No breaker counts the result of the call. give_way: called when a client's call takes the
+        place.
         """
         member = self._member
         if member is None or not member.has_spare(self._call, now):
@@ -350,7 +357,7 @@ class Lease:
         return Spare(member, give_way)
 
     def note_output(self) -> None:
-        """The model has begun to answer."""
+        """Notes that the model has begun to answer."""
         self.has_output = True
         if member := self._member:
             self._uncount(member)
@@ -358,13 +365,13 @@ class Lease:
             member.breakers.note_output(self._call, self._generation)
 
     def succeed(self) -> None:
-        """The answer is complete."""
+        """Ends the lease: the answer is complete."""
         if member := self._give_back():
             member.key_refused, member.cause = False, None
             member.breakers.succeed(self._call, self._generation)
 
     def fail(self, error: GatewayError, now: float) -> None:
-        """The call has ended in an error, which says whether it is the upstream's fault."""
+        """Ends the lease: the call has failed. The error tells whether the upstream is at fault."""
         if not (member := self._give_back()):
             return
         if isinstance(error, UpstreamRefused):
@@ -379,7 +386,7 @@ class Lease:
             breakers.drop(call, generation, was_reached=was_reached)
 
     def drop(self) -> None:
-        """The answer is no longer needed."""
+        """Ends the lease: the answer is no longer needed."""
         if member := self._give_back():
             member.breakers.drop(self._call, self._generation)
 
@@ -392,7 +399,10 @@ class Lease:
 
 
 class Spare:
-    """A place at an upstream that a client's call may take away; a context, in which it is held."""
+    """A place at an upstream for an optional call, such as that of a summary.
+
+    A context manager: the place is held inside. A client's call may take it away.
+    """
 
     def __init__(self, member: Member, give_way: Callable[[], None]) -> None:
         self._member = member
@@ -406,7 +416,7 @@ class Spare:
             self._member.spares.remove(self)
 
 
-def _choose(free: Sequence[Member], call: Call, now: float) -> Member:
+def _choose(free: Sequence[Member], call: CallKey, now: float) -> Member:
     """Chooses among members in the order of their priority.
 
     Equals take turns by smooth weighted round robin, as in nginx: each is credited its weight, and
@@ -425,10 +435,10 @@ def _choose(free: Sequence[Member], call: Call, now: float) -> Member:
     return chosen
 
 
-def _unavailable(candidates: Sequence[Member], call: Call, now: float) -> GatewayError:
-    """Returns the error that says when the first candidate may be back.
+def _unavailable(candidates: Sequence[Member], call: CallKey, now: float) -> GatewayError:
+    """Returns the error for a request that no candidate can take, with the time until one may.
 
-    It is the candidate's own refusal, if that is what keeps it out.
+    If the first candidate to be back has asked to wait, the error is made from its own refusal.
     """
     first = min(candidates, key=lambda member: member.retry_in_s(call, now))
     retry_in_s = ceil(first.retry_in_s(call, now))

@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Iterable
 
 _MIN_CHARS = 4
-"""A shorter secret would blank letters everywhere, and hide nothing."""
+"""Shorter secrets are not replaced: that would blank letters everywhere, and hide nothing."""
 _UNMISTAKABLE_CHARS = 12
-"""A shorter secret, such as the key `EMPTY`, may be a part of other words: it is replaced only as a
-word of its own."""
+"""A shorter secret, such as the key `EMPTY`, may be part of another word, so it is replaced only as
+a whole word."""
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Returns a function that replaces each of these secrets in a text by "…"."""
+    """Returns a function that replaces these secrets in a text with "…"."""
     known = {secret for secret in secrets if len(secret) >= _MIN_CHARS}
     if not known:
         return str

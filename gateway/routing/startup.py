@@ -1,4 +1,4 @@
-"""Asks each upstream for its models when the gateway starts, and says in the log what it found."""
+"""Asks each upstream for its models when the gateway starts, and logs the result."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _TIMEOUT_S = 5.0
 
 
 class StartupCheck:
-    """One look at each upstream. The gateway goes on whatever it finds."""
+    """A check of each upstream. Its result only goes into the log."""
 
     def __init__(
         self,

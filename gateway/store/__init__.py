@@ -1,7 +1,7 @@
-"""Kept streams outside of the worker that runs them: in Redis, for several hosts.
+"""Kept streams in Redis, where other workers and hosts can read them.
 
     a worker's event logs → writer → Redis → reader → the deliveries of other workers
 
-:mod:`.base` says what a store does. :mod:`.layout` says how a stream lies in Redis, and why no
-event is lost, doubled, or written by a worker that counts as dead.
+:mod:`.base` defines what the relay needs of a store. :mod:`.layout` explains how a stream is stored
+in Redis, and why no event is lost, doubled, or written by a worker that counts as dead.
 """

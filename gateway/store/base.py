@@ -7,21 +7,21 @@ from gateway.apis.kept import StreamInfo
 from gateway.core.events import Done, Event, Failed
 
 UNSTORED = 1_000_000
-"""A client may have read events from the worker that ran a stream, before that one could store
-them. The failure that ends a lost stream has a number that is higher by this, so that it is never
-one that the client has seen."""
+"""Added to the number of the failure that ends a lost stream. A client may have read events from
+the stream's worker that the worker could not store. So the failure gets a number that no client can
+have seen."""
 
 Handler = Callable[..., Iterable[Any]]
 """Takes the arguments of a call by name and yields JSON values. Raises GatewayError."""
 
 
-class Log(Protocol):
-    """The events of a run, as the store sees them. See EventLog."""
+class RunLog(Protocol):
+    """The events of a run, as the store needs them. See EventLog."""
 
     events: list[Event]
     end: Done | Failed | None
     on_record: Callable[[], None] | None
-    """Called when there are more events. May not wait."""
+    """Called after new events were added. It may not wait."""
 
 
 class Source(Protocol):
@@ -33,11 +33,12 @@ class Source(Protocol):
 
 
 class StoredStream(NamedTuple):
-    """A stream as the store has it now."""
+    """The present state of a stream in the store."""
 
     info: StreamInfo
     end_number: int
-    """The number of the last event; of a stream under way, one that no client can have seen."""
+    """The number of the last event. While the stream goes on: a number above all that a client can
+    have seen."""
     has_ended: bool
 
 
@@ -46,50 +47,58 @@ class StoreStatus(NamedTuple):
 
     up: bool
     error: str = ""
-    """Why it does not."""
+    """Why the worker does not reach it."""
 
 
 class StreamStore(Protocol):
-    """Where the streams of all hosts are."""
+    """The store of all hosts' streams, as one worker uses it.
+
+    place: the digits in a stream's id that identify its worker; see gateway.relay.ids.
+    """
 
     place: str
-    """The digits of an id that name this worker."""
+    """The place of this worker."""
 
     def start(self) -> None:
-        """Connects. May wait for a moment."""
+        """Connects, and begins to read and write. May wait some seconds for the connection."""
 
     def stop(self) -> None:
-        """Stores what is not stored yet, and says that this worker has ended."""
+        """Stores the remaining events, and lets the others know that this worker has ended."""
 
     def status(self) -> StoreStatus:
-        """Whether the store is reached."""
+        """Whether this worker reaches the store."""
 
-    def add(self, info: StreamInfo, log: Log) -> None:
-        """Stores a stream of this worker from now on."""
+    def add(self, info: StreamInfo, log: RunLog) -> None:
+        """Starts to store a stream of this worker."""
 
     def forget(self, id: str) -> None:
-        """Keeps a stream of this worker no longer."""
+        """Deletes a stream of this worker."""
 
     def find(self, id: str, place: str, *, exact: bool = False) -> StoredStream | None:
-        """Returns a stream of any worker. Raises StoreAway, or OwnerGone: nothing is left of it.
+        """Returns the state of any worker's stream; None: there is no such stream.
 
-        exact: with all that its worker has of it by now.
+        exact: waits until its worker has stored all present events.
+
+        Raises StoreAway, or OwnerGone if the worker has died and nothing of the stream is stored.
         """
 
     def events(self, id: str) -> list[Event]:
-        """Returns the events of a stream that was found. Raises StoreAway."""
+        """Returns the events of a stream that :meth:`find` has found. Raises StoreAway."""
 
     def open(self, id: str, place: str) -> Source:
-        """Begins to read a stream that was found."""
+        """Begins to read a stream that :meth:`find` has found."""
 
     def delete(self, id: str) -> None:
-        """Keeps a stream of any worker no longer. Raises StoreAway."""
+        """Deletes a stream of any worker. Raises StoreAway."""
 
     def add_handler(self, name: str, handler: Handler) -> None:
-        """Answers calls of this name."""
+        """Makes a handler answer the calls of this name."""
 
     def call(self, place: str, name: str, **arguments: Any) -> list[Any]:
-        """Returns what a worker answers. Raises what it raises, OwnerGone or StoreAway."""
+        """Calls a worker; returns the values of its answer.
+
+        Raises the handler's error, OwnerGone or StoreAway.
+        """
 
 
 class OwnerGone(Exception):

@@ -1,4 +1,4 @@
-"""Calls between the workers of all hosts, over a stream in Redis for each worker: its inbox."""
+"""Calls between the workers of all hosts. Each worker has an inbox: a stream in Redis."""
 
 import json
 from itertools import count
@@ -15,19 +15,20 @@ from gateway.store.connection import Connection
 from gateway.store.layout import inbox_key, lease_key
 
 _ANSWER_S = 8.0
+"""A worker that has not answered after this long counts as gone."""
 _MAX_MESSAGES = 10_000
-"""In an inbox, about."""
+"""Approximate limit for the messages in an inbox."""
 _INBOX_S = 60
-"""The lifetime of an inbox after its last message."""
+"""Lifetime of an inbox after its last message."""
 
 
 class _Message(msgspec.Struct, omit_defaults=True):
     """A call, an answer to one, or a notice, which gets no answer."""
 
     call: int = 0
-    """Its number, which its sender has drawn; 0 for a notice."""
+    """The number that the sender gave the call; 0 for a notice."""
     sender: str = ""
-    """The place that gets the answer; "" in an answer."""
+    """The place of the caller, which gets the answer; "" in an answer."""
     name: str = ""
     arguments: dict[str, Any] = {}
     values: list[Any] = []
@@ -35,10 +36,10 @@ class _Message(msgspec.Struct, omit_defaults=True):
 
 
 class Calls:
-    """One worker's end."""
+    """The calls that one worker makes and answers."""
 
     def __init__(self, connection: Connection, place: str, log: Any) -> None:
-        """connection: a shared one."""
+        """connection: a shared one. place: of this worker."""
         self._connection = connection
         self._place = place
         self._log = log
@@ -47,29 +48,26 @@ class Calls:
         self._waiting: dict[int, gevent.event.AsyncResult] = {}
 
     def add(self, name: str, handler: Handler) -> None:
-        """Answers calls of this name."""
+        """Makes a handler answer the calls of this name."""
         self._handlers[name] = handler
 
     def wake(self) -> None:
-        """Has this worker's reader look again. Does not wait."""
+        """Ends the present read of this worker's reader, so that it reads again. Does not wait."""
         gevent.spawn(self._send, self._place, None)
 
     def notify(self, place: str, name: str, **arguments: Any) -> None:
-        """Calls a worker and wants no answer. Does not wait."""
+        """Calls a worker without an answer. Does not wait."""
         gevent.spawn(self._send, place, _Message(name=name, arguments=arguments))
 
     def call(self, place: str, name: str, **arguments: Any) -> list[Any]:
-        """Returns what a worker answers. Raises what it raises, OwnerGone or StoreAway."""
+        """See StreamStore."""
         number = next(self._numbers)
         result = self._waiting[number] = gevent.event.AsyncResult()
         try:
-            lives, *_ = self._connection.run_all(
-                [
-                    ("EXISTS", lease_key(place)),
-                    *_commands(place, _Message(number, self._place, name, arguments)),
-                ]
-            )
-            if not lives:
+            message = _Message(number, self._place, name, arguments)
+            commands = [("EXISTS", lease_key(place)), *_commands(place, message)]
+            is_alive, *_ = self._connection.run_all(commands)
+            if not is_alive:
                 raise OwnerGone
             answer: _Message = result.get(timeout=_ANSWER_S)
         except gevent.Timeout:
@@ -81,7 +79,7 @@ class Calls:
         return answer.values
 
     def take(self, data: bytes) -> None:
-        """Takes a message from the inbox. Does not wait."""
+        """Handles a message from the inbox. Does not wait."""
         try:
             message = msgspec.convert(json.loads(data), _Message)
         except ValueError:
@@ -112,7 +110,7 @@ class Calls:
 
 
 def _commands(place: str, message: _Message | None) -> list[tuple[Any, ...]]:
-    """message: None only wakes."""
+    """Returns the commands that put a message into an inbox. None: an empty one, to wake."""
     key = inbox_key(place)
     data = dumps(msgspec.to_builtins(message)) if message is not None else ""
     return [("XADD", key, "MAXLEN", "~", _MAX_MESSAGES, "*", "m", data), ("EXPIRE", key, _INBOX_S)]

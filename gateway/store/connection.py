@@ -1,7 +1,6 @@
-"""Connections to Redis or Valkey. Only this module knows the client library.
+"""Connections to Redis or Valkey. Only this module uses the client library.
 
-A connection belongs to one greenlet, and breaks with the first error: redis-py 8.1 would repeat a
-command by itself up to ten times.
+Commands are not repeated after an error; by default, redis-py 8.1 repeats them up to ten times.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,14 @@ from gateway.errors import StoreAway
 from gateway.store.layout import Item
 
 BLOCK_MS = 1000
-"""A read waits for this long. The deletion of a key wakes no reader of it."""
+"""Limit for a read that waits for new entries. It must end because the deletion of a key does not
+end it."""
 _CONNECT_S = 2.0
 _ANSWER_S = 5.0
 _WAIT_S = 2.0
-"""Seconds that a request waits for one of the shared connections."""
+"""Limit for a command's wait for one of the shared connections."""
 _SHARED = 8
+"""Number of shared connections."""
 
 _APPEND = """
 local refused = {}
@@ -42,18 +43,21 @@ for at, item in ipairs(cmsgpack.unpack(ARGV[1])) do
 end
 return refused
 """
-"""Appends entries to many streams: with a command for each, redis-py takes five times as long.
+"""Appends entries to many streams. With a command for each entry, redis-py 8.1 takes five times as
+long.
 
-Only the first entry makes a key: an entry for an expired key would make one that never expires.
+Only a stream's first entry creates its key. If later ones could, an entry for an expired key would
+create a key that never expires.
 """
 
 
 class Refused(msgspec.Struct):
-    """An item that Redis has not taken."""
+    """An item that Redis has refused."""
 
     at: int
+    """Its index in the list of items."""
     is_gone: bool
-    """The stream is not there."""
+    """The stream does not exist."""
     is_old: bool
     """The stream has an entry with this id, or a higher one."""
     message: str
@@ -63,7 +67,7 @@ class Connections:
     """Makes connections to one server."""
 
     def __init__(self, url: str, certificates: str | None = None) -> None:
-        """certificates: of authorities to trust beside the public ones, in PEM."""
+        """certificates: PEM of authorities to trust in addition to the public ones."""
         options: dict[str, Any] = {
             "retry": Retry(NoBackoff(), 0),
             "socket_connect_timeout": _CONNECT_S,
@@ -91,10 +95,11 @@ class Connections:
 
 
 class Connection:
-    """Sends commands. Each method raises StoreAway for whatever keeps Redis from answering."""
+    """Sends commands. Each method raises StoreAway if Redis does not answer, or with an error."""
 
     def __init__(self, client: Any) -> None:
-        """client: redis-py's."""
+        """client: a redis.Redis of redis-py."""
+        # The raw answers are enough, and redis-py would make dicts of all entries.
         for command in ("XREAD", "XRANGE", "XREVRANGE"):
             client.set_response_callback(command, lambda answer, **_: answer)
         self._client = client
@@ -106,7 +111,7 @@ class Connection:
             return self._client.execute_command(*command)
 
     def run_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Runs commands in one go; returns their raw answers."""
+        """Sends commands together; returns their raw answers."""
         with _away_on_errors(), self._client.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)

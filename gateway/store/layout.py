@@ -1,15 +1,15 @@
-"""How a stream lies in Redis: one key of the type stream, so data and state have one lifetime.
+"""How a stream is stored in Redis: one key of the type stream, so data and state have one lifetime.
 
     0-1    i = what the stream is (StreamInfo)
     1-3    e = its events 1 to 3
     1-4    e = its event 4
     2-1    e = the failure of a stream whose worker has died; another worker has written it
 
-The second number of an entry is that of its last event. Redis accepts only rising ids. So
+The second number in an entry's id is that of its last event. Redis accepts only rising ids. So
 
-- an entry that is sent again is refused, or a reader finds that it has had those events;
-- once `2-1` is there, nothing can follow: a worker that counts as dead, and lives, is refused;
-- a gap shows: the first event of an entry has to follow the last one that was read.
+- an entry that is sent twice is refused, or its readers notice that they have its events already;
+- nothing can follow `2-1`: a worker that counts as dead but lives is refused;
+- a reader notices a gap: the first event of an entry must follow the last event that was read.
 """
 
 import json
@@ -36,6 +36,8 @@ from gateway.errors import StreamLost
 INFO_ID = "0-1"
 LOST_ID = "2-1"
 INFO, EVENTS = "i", "e"
+LOST = Failed(StreamLost().info, Timings())
+"""The event that ends a stream whose worker has died."""
 _PREFIX = "rg:"
 _KEEPS_THOUGHTS = frozenset({Thoughts, ChoiceEvent})
 
@@ -46,17 +48,17 @@ def stream_key(id: str) -> str:
 
 
 def lease_key(place: str) -> str:
-    """The key that is there while a worker lives."""
+    """The key that exists while a worker lives."""
     return f"{_PREFIX}w:{place}"
 
 
 def inbox_key(place: str) -> str:
-    """The key of the calls to a worker."""
+    """The key of a worker's inbox."""
     return f"{_PREFIX}c:{place}"
 
 
 def id_of(key: bytes) -> str:
-    """The id of the stream of a key."""
+    """The id of a stream, from its key."""
     return key.decode().rpartition(":")[2]
 
 
@@ -65,7 +67,7 @@ class Item(NamedTuple):
 
     key: str
     id: str
-    """"" for no entry, only the lifetime."""
+    """The entry's; "": no entry, the item only sets the lifetime."""
     field: str
     data: str
     lifetime_ms: int
@@ -76,6 +78,7 @@ class Entry(NamedTuple):
     """One entry that was read."""
 
     epoch: int
+    """The first number in the entry's id."""
     last: int
     """The number of its last event."""
     field: bytes
@@ -88,7 +91,7 @@ class Entry(NamedTuple):
 
 
 def entries_in(raw: Sequence[Any]) -> list[Entry]:
-    """The entries of a stream, as Redis answers with them."""
+    """The entries in an answer of Redis."""
     found = []
     for id, fields in raw:
         epoch, last = id.split(b"-")
@@ -97,9 +100,9 @@ def entries_in(raw: Sequence[Any]) -> list[Entry]:
 
 
 def unread(events: list[Event], last: int, had: int) -> list[Event] | None:
-    """The events of an entry that a reader has not had; None: the store has lost some before them.
+    """The events of an entry that a reader does not have; None: events before them are missing.
 
-    last: the number of the entry's last event. had: that of the last event that was read.
+    last: the number of the entry's last event. had: the number of the last event that was read.
     """
     missing = last - had
     if missing > len(events):
@@ -108,14 +111,14 @@ def unread(events: list[Event], last: int, had: int) -> list[Event] | None:
 
 
 class Codec:
-    """Events as they are stored: with what the model thought sealed."""
+    """Encodes events for the store, and seals the model's thoughts in them."""
 
     def __init__(
         self,
         seal: Callable[[str, ThoughtRecord], str],
         open_seal: Callable[[str, str], ThoughtRecord | None],
     ) -> None:
-        """See Sealer: both take the name of the stream first."""
+        """Both functions take the id of the stream first; see Sealer."""
         self._seal = seal
         self._open_seal = open_seal
 
@@ -128,7 +131,7 @@ class Codec:
         return encode_events(events).decode("ascii")
 
     def decode(self, id: str, data: bytes) -> list[Event]:
-        """What :meth:`encode` got. Thoughts that this gateway has no key for are empty."""
+        """The events that :meth:`encode` encoded. Thoughts are empty if no key opens them."""
         events = decode_events(data)
         if any(type(event) in _KEEPS_THOUGHTS for event in events):
             events = [self._opened(id, event) for event in events]
@@ -153,12 +156,12 @@ class Codec:
 
 
 def encode_info(info: StreamInfo) -> str:
-    """What a stream is, as JSON. Lone surrogates, which clients send, are kept."""
+    """A StreamInfo as JSON. It keeps lone surrogates, which clients may send."""
     return dumps(msgspec.to_builtins(info))
 
 
 def decode_info(data: bytes) -> StreamInfo:
-    """What :func:`encode_info` got."""
+    """The StreamInfo that :func:`encode_info` encoded."""
     return msgspec.convert(json.loads(data), StreamInfo)
 
 
@@ -169,9 +172,5 @@ def lost_item(id: str, codec: Codec, keep_s: float) -> Item:
 
 
 def lifetime_ms(seconds: float) -> int:
-    """The lifetime of a key; 0 would be none."""
+    """The lifetime of a key in ms, at least 1: in an Item, 0 stands for no change."""
     return max(1, round(seconds * 1000))
-
-
-LOST = Failed(StreamLost().info, Timings())
-"""The event that ends a stream whose worker has died."""

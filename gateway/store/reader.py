@@ -25,12 +25,15 @@ from gateway.store.source import StoredSource
 from gateway.store.writer import LEASE_S
 
 _COUNT = 64
-"""Entries of each stream that one read brings."""
+"""Limit for the entries of each stream that one read returns."""
 _GATHER_S = 0.01
+"""Pause after a read, so that the next one returns more entries."""
 _CHECK_S = 1.0
+"""Time between two checks of the workers whose streams are read."""
 _RETRY_S = 0.5
 _MAX_MISSED = 10
-"""Checks until a stream counts as deleted. A worker stores it again soon if Redis has lost it."""
+"""Checks after which a missing stream counts as deleted. If Redis has lost it, its worker stores it
+again before that."""
 
 
 class Reader:
@@ -48,10 +51,10 @@ class Reader:
         on_message: Callable[[bytes], None],
         on_read: Callable[[str, list[str]], None],
     ) -> None:
-        """keep_s: seconds that a stream is kept after its end. wake: puts something in the inbox.
+        """keep_s: how long a stream is kept after its end. wake: puts a message into the inbox.
 
-        on_message: called with what comes into the inbox; may not wait. on_read: called now and
-        then with a place and the ids of its streams that are read here; may not wait.
+        on_message: called with each message in the inbox. on_read: called every second with a place
+        and the ids of its streams that are read here. Neither may wait.
         """
         self._connection = connection
         self._codec = codec
@@ -66,12 +69,13 @@ class Reader:
         self._sources: dict[str, set[StoredSource]] = {}
         """By the id of the stream."""
         self._waits = False
+        """A read waits for new entries."""
         self._check_at = 0.0
         self._reached_at: float | None = None
-        """Since when Redis has answered, in monotonic seconds; None while it does not."""
+        """When Redis began to answer, in monotonic seconds; None while it does not answer."""
 
     def start(self) -> None:
-        """Reads in a greenlet."""
+        """Starts the greenlet that reads."""
         gevent.spawn(self._run)
 
     def open(self, id: str, place: str) -> StoredSource:
@@ -79,7 +83,7 @@ class Reader:
         source = StoredSource(id, place, self._look_again)
         source.on_close = self._close
         self._sources.setdefault(id, set()).add(source)
-        self._check_at = 0.0  # its worker learns soon that it is read
+        self._check_at = 0.0  # the stream's worker soon learns that it has a reader
         self._look_again(source)
         return source
 
@@ -96,7 +100,7 @@ class Reader:
 
     def _look_again(self, _source: StoredSource) -> None:
         if self._waits:
-            self._waits = False  # once is enough
+            self._waits = False  # one message is enough
             self._wake()
 
     def _run(self) -> None:
@@ -116,11 +120,11 @@ class Reader:
                 gevent.sleep(_RETRY_S)
 
     def _read(self) -> None:
-        """Reads once, and hands on what has come."""
+        """Reads once, and passes messages and events on."""
         places = {self._inbox: self._inbox_at}
         asking: dict[str, list[StoredSource]] = {}
-        """By the id of the stream. A source that is opened meanwhile gets nothing of the answer: it
-        may begin behind the events that the source needs."""
+        """By the id of the stream. A source that is opened during the read gets nothing of the
+        answer, which may begin after the events that the source needs."""
         for id, group in self._sources.items():
             if sources := [source for source in group if source.has_room]:
                 asking[id] = sources
@@ -139,7 +143,7 @@ class Reader:
                 id = id_of(key)
                 self._take_events(id, entries, asking[id])
         if answer:
-            gevent.sleep(_GATHER_S)  # more comes with the next read then
+            gevent.sleep(_GATHER_S)
 
     def _take_messages(self, entries: Iterable[Any]) -> None:
         for at, (_, message) in entries:
@@ -162,7 +166,7 @@ class Reader:
                     source.take(entry.last, events)
 
     def _check_workers(self) -> None:
-        """Ends the streams whose workers have died; tells the others that they are read."""
+        """Ends the streams whose workers have died; tells the other workers what is read."""
         read = [source for group in self._sources.values() for source in group]
         unended = [source for source in read if not source.has_ended]
         by_place: dict[str, list[str]] = {}
@@ -189,5 +193,5 @@ class Reader:
                 source.lose()
 
     def _end_streams(self, ids: list[str]) -> None:
-        """Writes that streams are lost. Their readers get it as they get all events."""
+        """Writes that streams are lost. Their readers get this event like all others."""
         self._connection.append([lost_item(id, self._codec, self._keep_s) for id in ids])

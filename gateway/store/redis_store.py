@@ -25,8 +25,9 @@ from gateway.store.source import StoredSource
 from gateway.store.writer import Writer
 
 _COUNT = 200
-"""Entries that are read at once."""
+"""Limit for the entries that one command reads."""
 _SETTLE_S = 2.0
+"""Limit for the wait until a worker has written its events."""
 
 
 class RedisStore:
@@ -43,10 +44,10 @@ class RedisStore:
         on_lost: Callable[[str], None],
         on_read: Callable[[list[str]], None],
     ) -> None:
-        """place: the digits of an id that name this worker. keep_s: how long streams are kept.
+        """place: see StreamStore. keep_s: how long a stream is kept after its end.
 
-        on_lost: called with the id of a running stream of this worker that another one has declared
-        lost. on_read: called now and then with ids of streams that other workers read.
+        on_lost: called with the id of a running stream of this worker that another worker has
+        declared lost. on_read: called with ids of streams of this worker that others are reading.
         """
         self.place = place
         self._codec = codec
@@ -104,7 +105,7 @@ class RedisStore:
         found = self._look_up(id)
         if found is not None and (found.has_ended or not exact):
             return found
-        # The worker may have more to store: of an answer whose end its client has read, too.
+        # The worker may have events to store, even of an answer whose end its client has read.
         is_gone = False
         try:
             will_come = any(self._calls.call(place, "settle", id=id))
@@ -117,7 +118,7 @@ class RedisStore:
         if found is None and is_gone:
             raise OwnerGone
         if found is None and will_come:
-            # Redis has lost everything, and the worker has not stored its part again.
+            # Redis has lost its data, and the worker has not stored its streams again yet.
             raise StoreAway("a worker has not stored its streams again yet")
         return found
 
@@ -152,7 +153,7 @@ class RedisStore:
         return self._calls.call(place, name, **arguments)
 
     def _check_up(self) -> None:
-        """Nobody waits for time limits while it is known that Redis does not answer."""
+        """Raises StoreAway if Redis is known to be away, so that requests don't wait for it."""
         up, error = self._writer.status
         if not up:
             raise StoreAway(error)

@@ -1,4 +1,4 @@
-"""The events of a stored stream on their way to one delivery."""
+"""The events of a stored stream for one delivery."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -10,31 +10,32 @@ from gateway.store.base import UNSTORED
 from gateway.store.layout import LOST, unread
 
 _ENOUGH = 512
-"""With so many unread events, a source gets no more until its client has read them."""
+"""A source with this many unread events gets no more until its client has read some."""
 _MAX_READ = 256
+"""Limit for the events that one `read` returns."""
 
 
 class StoredSource:
-    """What :class:`.reader.Reader` has read of a stream, and one client has not."""
+    """The events that :class:`.reader.Reader` has read and one client has not."""
 
     def __init__(self, id: str, place: str, on_room: Callable[["StoredSource"], None]) -> None:
-        """on_room: called when the source can take events again. place: of the stream's worker."""
+        """place: of the stream's worker. on_room: called when the source can take events again."""
         self.id = id
         self.place = place
         self.had = 0
         """The number of the last event that has arrived."""
         self.has_ended = False
-        """The last event of the stream has arrived, or nothing more will."""
+        """The last event of the stream has arrived, or the source is closed."""
         self.missed = 0
-        """Checks in a row that have not found the stream, although its worker lives."""
+        """Checks in a row that have not found the stream in Redis."""
         self.on_close: Callable[[StoredSource], None] = lambda source: None
         self._on_room = on_room
         self._arrived = gevent.event.Event()
         self._events: list[Event] = []
         self._number = 1
-        """Of the first event that is not read yet."""
+        """The number of the first unread event."""
         self._gap = 0
-        """What the number of the last event is higher by."""
+        """Added to the number of the last event; see UNSTORED."""
 
     @property
     def has_room(self) -> bool:
@@ -42,7 +43,7 @@ class StoredSource:
         return not self.has_ended and len(self._events) < _ENOUGH
 
     def take(self, last: int, events: list[Event]) -> None:
-        """Takes what it has not had of an entry, whose last event has this number."""
+        """Takes the new events of an entry. last: the number of the entry's last event."""
         if self.has_ended:
             return
         new = unread(events, last, self.had)
@@ -52,7 +53,7 @@ class StoredSource:
             self._add(new)
 
     def lose(self) -> None:
-        """The stream has ended without its last event."""
+        """Ends the stream with LOST: its last event will not come."""
         if not self.has_ended:
             self._gap = UNSTORED
             self._add([LOST])
@@ -78,7 +79,7 @@ class StoredSource:
         number = self._number
         self._number += len(events)
         if self._gap and events and not self._events:
-            if len(events) > 1:  # the last one comes by itself, with its own number
+            if len(events) > 1:  # the last event is read alone, with its own number
                 self._events.append(events.pop())
                 self._number -= 1
             else:

@@ -1,10 +1,10 @@
-"""Copies the logs of one worker to Redis, all of them with one command every few milliseconds.
+"""Copies the logs of one worker to Redis: those of all streams together, every few milliseconds.
 
-The logs in memory stay the truth. When Redis was away, or has lost something, the writer looks what
-is there and sends the rest of each log.
+The logs in memory are complete. If Redis was away or has lost data, the writer looks up how much of
+each log is there and sends the rest.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -14,9 +14,8 @@ import gevent.event
 from gateway.apis.kept import StreamInfo
 from gateway.core.events import Event
 from gateway.errors import StoreAway
-from gateway.store.base import Log, StoreStatus
+from gateway.store.base import RunLog, StoreStatus
 from gateway.store.connection import Connection, Refused
-from gateway.store.copied import StreamCopy
 from gateway.store.layout import (
     EVENTS,
     INFO,
@@ -29,22 +28,24 @@ from gateway.store.layout import (
     lifetime_ms,
     stream_key,
 )
+from gateway.store.stream_copy import StreamCopy
 
 LEASE_S = 8.0
-"""A worker that has not been heard of for this long counts as dead."""
+"""A worker that has not renewed its lease for this long counts as dead."""
 _RENEW_S = 2.0
 _GATHER_S = 0.03
-"""Events wait for this long, so that those of all streams go together."""
+"""Events wait for this long, so that the events of all streams are sent together."""
 _RETRY_S = 0.5
 _REFRESH_S = 20.0
-"""The lifetime of a running stream's key is set again after this."""
+"""Time after which the lifetime of a running stream's key is set again."""
 _SPARE_S = 60.0
-"""Its lifetime is longer by this than that of a stream that has ended."""
+"""A running stream's key lives longer by this than that of an ended stream."""
 _MAX_ENTRY_EVENTS = 256
 _MAX_BATCH_BYTES = 1024 * 1024
 _LOOKUPS = 200
+"""Limit for the keys of one lookup, refresh or deletion."""
 _MAX_REMADE = 3
-"""Times that a stream is stored anew because Redis has dropped it."""
+"""How often a stream is stored again after Redis has dropped it."""
 
 
 class Writer:
@@ -60,7 +61,7 @@ class Writer:
         log: Any,
         on_lost: Callable[[str], None],
     ) -> None:
-        """keep_s: seconds that a stream is kept after its end.
+        """place: of this worker. keep_s: how long a stream is kept after its end.
 
         on_lost: called with the id of a running stream that another worker has declared lost.
         """
@@ -78,24 +79,24 @@ class Writer:
         self._due = gevent.event.Event()
         self._round_ended = gevent.event.Event()
         self._begun = self._ended = 0
-        """Rounds of writing."""
+        """Numbers of the rounds of writing that began and ended last."""
         self._renew_at = 0.0
         self._refresh_at = 0.0
         self.status = StoreStatus(False, "it has not been reached yet")
 
     def start(self) -> None:
-        """Connects, and goes on in a greenlet."""
+        """Connects, and starts the greenlet that writes."""
         self._round()
         gevent.spawn(self._run)
 
-    def add(self, info: StreamInfo, log: Log) -> None:
-        """Stores a stream from now on."""
+    def add(self, info: StreamInfo, log: RunLog) -> None:
+        """Starts to store a stream."""
         copy = self._copies[info.id] = StreamCopy(info, log, self._dirty, self._due)
         log.on_record = copy.wake
         copy.wake()
 
     def drop(self, id: str) -> None:
-        """Stores no more of a stream. What is in Redis stays."""
+        """Stops storing a stream. The part that is in Redis stays there."""
         if (copy := self._copies.pop(id, None)) is not None:
             copy.log.on_record = None
             copy.is_dropped = True
@@ -113,10 +114,10 @@ class Writer:
         return copy is not None and (not copy.waits_for_end or copy.log.end is not None)
 
     def settle(self, timeout_s: float) -> None:
-        """Returns when what there is now has been written, or too late."""
+        """Returns when all present events are written, after `timeout_s`, or if Redis is away."""
         if self._begun == self._ended and not self._dirty and not self._forgotten:
             return
-        next_round = self._begun + 1  # the one under way may have passed a stream by
+        next_round = self._begun + 1  # the present round may have passed a stream already
         self._due.set()
         with gevent.Timeout(timeout_s, False):
             while self.status.up and self._ended < next_round:
@@ -131,7 +132,7 @@ class Writer:
             self._round()
 
     def _round(self) -> None:
-        """Writes what there is when it begins. Never raises."""
+        """Writes all events that exist when it begins. Never raises."""
         self._begun += 1
         try:
             self._renew()
@@ -140,7 +141,7 @@ class Writer:
                 self._change(StoreStatus(True))
             self._refresh()
             self._delete()
-            # Not until nothing is left: while one batch is written, tokens arrive for the next.
+            # Not until nothing is left: while a batch is written, new tokens arrive.
             left = len(self._dirty)
             while left > 0:
                 left -= self._write()
@@ -176,7 +177,7 @@ class Writer:
         if now < self._refresh_at:
             return
         self._refresh_at = now + _REFRESH_S
-        running = (copy for copy in self._copies.values() if copy.made and not copy.has_ended)
+        running = (copy for copy in self._copies.values() if copy.has_key and not copy.has_ended)
         for copies in _parts(running):
             items = [Item(copy.key, "", EVENTS, "", self._running_ms) for copy in copies]
             self._handle(self._connection.append(items), copies)
@@ -188,21 +189,21 @@ class Writer:
             del self._forgotten[: len(keys)]
 
     def _write(self) -> int:
-        """Writes one batch. Returns the number of copies that it has dealt with."""
+        """Writes one batch. Returns the number of copies that it took from `_dirty`."""
         items: list[Item] = []
         copies: list[StreamCopy] = []
         sent: list[int] = []
-        """Of each item: the events of its stream that are in Redis then."""
+        """For each item: how many events of its stream are in Redis after it."""
         size = taken = 0
         for copy in self._dirty:
             if size > _MAX_BATCH_BYTES:
                 break
             taken += 1
-            copy.is_dirty = False  # whatever wakes it from here on makes it dirty again
+            copy.is_dirty = False  # an event that comes from here on makes it dirty again
             log, number = copy.log, copy.sent
             if number is None or copy.is_dropped:
-                continue  # it is looked up later, or forgotten
-            if not copy.made:
+                continue  # it will be looked up, or is forgotten
+            if not copy.has_key:
                 data = encode_info(copy.info)
                 items.append(Item(copy.key, INFO_ID, INFO, data, self._running_ms))
                 copies.append(copy)
@@ -225,13 +226,13 @@ class Writer:
             return taken
         refused = self._connection.append(items)
         for copy, number in zip(copies, sent, strict=True):
-            copy.made = True
+            copy.has_key = True
             copy.sent = number
         self._handle(refused, copies)
         return taken
 
     def _handle(self, refused: list[Refused], copies: list[StreamCopy]) -> None:
-        """Looks what is there of streams that Redis has not taken entries of."""
+        """Looks up the streams of refused items; drops those that Redis has lost too often."""
         unclear = {copies[one.at].id: copies[one.at] for one in refused}
         for id in {copies[one.at].id for one in refused if one.is_gone}:
             unclear[id].remade += 1
@@ -242,7 +243,7 @@ class Writer:
                 self.drop(copy.id)
 
     def _look_up(self, copies: list[StreamCopy]) -> None:
-        """Finds out how much of some streams is in Redis, and has the rest written."""
+        """Finds out how much of some streams is in Redis, and marks the rest to be written."""
         for part in _parts(copies):
             commands = [("XREVRANGE", copy.key, "+", "-", "COUNT", 1) for copy in part]
             for copy, answer in zip(part, self._connection.run_all(commands), strict=True):
@@ -253,12 +254,13 @@ class Writer:
                     self.drop(copy.id)
                     self._on_lost(copy.id)
                     continue
-                copy.made = last is not None
+                copy.has_key = last is not None
                 copy.sent = last.last if last is not None and last.epoch == 1 else 0
                 copy.wake()
 
 
-def _parts(copies: Any) -> Iterator[list[StreamCopy]]:
+def _parts(copies: Iterable[StreamCopy]) -> Iterator[list[StreamCopy]]:
+    """Yields the copies in lists of at most _LOOKUPS."""
     left = iter(copies)
     while part := list(islice(left, _LOOKUPS)):
         yield part

@@ -11,7 +11,7 @@ _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 
 
 class ConsoleRenderer:
-    """Renders an event of structlog as a line."""
+    """Renders a log event as a line; the last of structlog's processors."""
 
     def __init__(self, *, colors: bool) -> None:
         self._colors = colors
@@ -34,7 +34,7 @@ class ConsoleRenderer:
 def turn_line(fields: Mapping[str, Any]) -> str:
     """Returns a turn as `200 events qwen3-8b thought 3.9 s · 156 tok, answered 5.9 s → done`.
 
-    An estimate of tokens has a ≈.
+    `≈` marks an estimated number of tokens.
     """
     head = [str(fields.get("status", 200)), fields.get("format"), fields.get("model") or "default"]
     key = fields.get("key")
@@ -46,12 +46,12 @@ def turn_line(fields: Mapping[str, Any]) -> str:
     upstream = fields.get("upstream")
     if end.startswith(("failed", "refused")) and upstream:
         end = f"{end} at {upstream}"
-    said = ", ".join(_phases(fields))
-    return " ".join(filter(None, [*map(str, filter(None, head)), said, f"→ {end}"]))
+    phases = ", ".join(_phases(fields))
+    return " ".join(filter(None, [*map(str, filter(None, head)), phases, f"→ {end}"]))
 
 
 def found_line(fields: Mapping[str, Any]) -> str:
-    """Returns what a server answered at the start: `✓ vllm http://…: 3 models (vllm)`."""
+    """Returns the result of an upstream's startup check: `✓ vllm http://…: 3 models (vllm)`."""
     count = fields.get("models", 0)
     kind = f" ({fields['kind']})" if fields.get("kind") else ""
     words = f"{count} {'model' if count == 1 else 'models'}{kind}"
@@ -59,14 +59,14 @@ def found_line(fields: Mapping[str, Any]) -> str:
 
 
 def not_found_line(fields: Mapping[str, Any]) -> str:
-    """Returns why it did not answer."""
+    """Returns why an upstream has failed its startup check."""
     return (
         f"✗ {fields.get('upstream')} {fields.get('url')}: {fields.get('cause')} {fields['hint']}."
     )
 
 
 def _phases(fields: Mapping[str, Any]) -> list[str]:
-    """What the model did, and for how long."""
+    """Returns the phases of a turn, each with its time and its tokens."""
     thought, answered = fields.get("first_reasoning_ms"), fields.get("first_output_ms")
     total = fields.get("total_ms")
     counts = usage_counts(fields.get("usage"))
@@ -112,4 +112,4 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "upstream lists its models": found_line,
     "upstream does not list its models": not_found_line,
 }
-"""Event → how its line is made; others are listed with their fields."""
+"""Name of an event → function that makes its line. Other events are shown with their fields."""

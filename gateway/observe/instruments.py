@@ -1,4 +1,4 @@
-"""The metrics as values: name, help text, labels, buckets. :mod:`.metrics` does the counting.
+"""The metrics as values: name, help text, labels, buckets. :mod:`.metrics` counts them.
 
 Names end in their unit. Labels have few values: formats, families, upstreams, keys and error codes
 come from tables and settings, never from a request. `make docs` makes the table in

@@ -27,9 +27,9 @@ def make_logger(config: Config) -> Any:
 
 
 def renderer_of(config: Config) -> Any:
-    """Returns what makes a line of an event: JSON, or text for people.
+    """Returns structlog's last processor, which makes a line of JSON or text for people.
 
-    `auto` is text on a terminal, and JSON elsewhere.
+    LOG_FORMAT chooses; `auto` is text on a terminal, and JSON elsewhere.
     """
     is_terminal = sys.stdout.isatty()
     if config.log_format == "console" or (config.log_format == "auto" and is_terminal):
@@ -44,7 +44,7 @@ def _without_empty_members(
 
 
 class _LossyFile:
-    """Drops what can't be written, so that a full disk doesn't break answers."""
+    """Drops lines that can't be written, so that a full disk does not break answers."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

@@ -40,7 +40,7 @@ _BREAKER_VALUES = {"closed": 0, "half_open": 1, "open": 2}
 
 
 class HistogramBatch:
-    """Observations that are not in their histogram yet."""
+    """Observations that will be added to their histogram together."""
 
     __slots__ = ("bounds_s", "counts", "total_s")
 
@@ -57,7 +57,7 @@ class HistogramBatch:
 
 
 class WorkerWrites:
-    """What a worker has written to its clients since the last flush."""
+    """Counts a worker's writes to its clients since the last flush."""
 
     __slots__ = ("bytes", "gaps", "heartbeats")
 
@@ -121,27 +121,29 @@ class Metrics:
     def __init__(
         self, worker: int | None = None, on_lost: Callable[[OSError], None] = lambda error: None
     ) -> None:
-        """worker: its number; None if the process has no gunicorn and no other workers. on_lost:
-        called when metrics can't be written to the disk and stay in this process."""
+        """worker: its number; None: gunicorn does not run, and there are no other workers.
+
+        on_lost: called when metrics can't be written to the disk and stay in this process.
+        """
         if worker is not None:
             reserve_files(on_lost)
         self.writes = WorkerWrites()
         self._is_alone = worker is None
         self._worker = worker or 0
-        # prometheus_client 0.26 reads this undocumented global whenever it makes a metric or a
-        # label. It sets it at import from PROMETHEUS_MULTIPROC_DIR and names the files by process
-        # id; by worker number, a replacement worker goes on in the files of the one before.
+        # prometheus_client 0.26 reads this undocumented global when it makes a metric or a label.
+        # Its own value names the files by process id. Named by worker number, a replacement worker
+        # continues the files of the worker that it replaces.
         values.ValueClass = MutexValue if worker is None else MultiProcessValue(lambda: worker)
         disable_created_metrics()  # a sum over workers has no creation time
         self._registry = CollectorRegistry()
-        self._families = {made: _make(made, self._registry) for made in INSTRUMENTS}
+        self._families = {each: _make(each, self._registry) for each in INSTRUMENTS}
         self._series = cache(self._find_series)
         self._counts: defaultdict[tuple[Any, ...], float] = defaultdict(float)
         """Counter and labels → what to add at the next flush."""
         self._times: dict[tuple[Any, ...], HistogramBatch] = {}
         """Histogram and labels → what to add at the next flush."""
         for by_code in (instruments.TURN_ERRORS, instruments.ERROR_RESPONSES):
-            # From 0 to 1 is an increase for Prometheus; from no series to 1 is not.
+            # Begins at 0, because to Prometheus a series that begins at 1 has not increased.
             self._series(by_code, GatewayFault.code)
 
     def text(self) -> bytes:
@@ -174,7 +176,6 @@ class Metrics:
             if count:
                 counts[instruments.TOKENS, *model, kind] += count
                 counts[instruments.KEY_TOKENS, key, kind] += count
-
         if why := record.get("thinking_ended"):
             way = record.get("way", "none")
             counts[instruments.THINKING_ENDED, record["upstream"], why, way] += 1
@@ -202,7 +203,7 @@ class Metrics:
         self._counts[instruments.ATTEMPTS, upstream, result] += 1
 
     def count_starts_inside(self, upstream: str) -> None:
-        """Counts a model of this upstream that was found to start inside its reasoning."""
+        """Counts a model of this upstream that the gateway found to start inside its reasoning."""
         self._series(instruments.STARTS_INSIDE, upstream).inc()
 
     def set_upstream(
@@ -210,7 +211,7 @@ class Metrics:
     ) -> None:
         """Sets what this worker knows about an upstream.
 
-        breaker: `closed`, `half_open` or `open`. models_out: how many it is not asked for.
+        breaker: `closed`, `half_open` or `open`. in_order, models_out: see the instruments.
         """
         labels = upstream, str(self._worker)
         self._series(instruments.BREAKER, *labels).set(_BREAKER_VALUES[breaker])
@@ -219,7 +220,7 @@ class Metrics:
         self._series(instruments.MODELS_OUT, *labels).set(models_out)
 
     def set_stream_limit(self, streams: int) -> None:
-        """Sets how many turns can be in progress at once in this worker."""
+        """Sets how many turns can be in progress in this worker at the same time."""
         self._series(instruments.STREAM_LIMIT).set(streams)
 
     def set_store(self, *, up: bool) -> None:
@@ -227,7 +228,7 @@ class Metrics:
         self._series(instruments.STORE_UP).set(up)
 
     def flush(self, open_streams: int, kept_streams: int, kept_bytes: int) -> None:
-        """Moves the plain numbers to prometheus_client's. The arguments are this worker's, now."""
+        """Adds the plain numbers to prometheus_client's. The arguments are this worker's, now."""
         writes = self.writes
         self._series(instruments.OPEN_STREAMS).set(open_streams)
         self._series(instruments.KEPT_STREAMS).set(kept_streams)
@@ -262,15 +263,19 @@ class _Histogram(Histogram):
         self._sum.inc(batch.total_s)
 
 
-def _make(made: Instrument, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
-    common: dict[str, Any] = {"labelnames": made.labels, "registry": registry}
-    if made.kind == "counter":
-        return Counter(made.name, made.meaning, **common)
-    if made.kind == "gauge":
-        return Gauge(made.name, made.meaning, multiprocess_mode=made.multiprocess_mode, **common)
-    return _Histogram(made.name, made.meaning, buckets=made.buckets_s, **common)
+def _make(instrument: Instrument, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    name, meaning = instrument.name, instrument.meaning
+    common: dict[str, Any] = {"labelnames": instrument.labels, "registry": registry}
+    if instrument.kind == "counter":
+        return Counter(name, meaning, **common)
+    if instrument.kind == "gauge":
+        return Gauge(name, meaning, multiprocess_mode=instrument.multiprocess_mode, **common)
+    return _Histogram(name, meaning, buckets=instrument.buckets_s, **common)
 
 
 def _known(code: str | None) -> str:
-    """The error code if it is the gateway's own, else `other`: upstreams make up codes."""
+    """Returns the error code if it is the gateway's own, else `other`.
+
+    Upstreams have codes of their own, and a label must have few values.
+    """
     return code if code in CODES else "other"

@@ -1,8 +1,8 @@
-"""The files in which workers keep their metrics, without the crash on a full disk.
+"""The files of the workers' metrics, which don't crash a worker on a full disk.
 
-prometheus_client 0.26 maps sparse files into memory. The disk's blocks are taken at the first write
-to each page; on a full disk, the kernel then kills the process with SIGBUS. Here the blocks are
-reserved before, and a worker that gets none keeps its metrics in memory of its own.
+prometheus_client 0.26 maps sparse files into memory. The first write to a page takes a block of the
+disk; if the disk is full, the kernel then kills the process with SIGBUS. Here all blocks are
+reserved before, and a worker that gets none keeps its metrics in its own memory.
 """
 
 import mmap
@@ -17,14 +17,14 @@ from prometheus_client import mmap_dict, values
 _FIRST_BYTES = 1 << 18
 """Enough for about 1000 series, so that files hardly ever grow."""
 _BROKEN = (RuntimeError, ValueError, struct.error)
-"""What prometheus_client raises for a file of a process that died while it wrote."""
+"""The errors of prometheus_client 0.26 for a file whose process died while it wrote."""
 
 
 class ReservedFile(mmap_dict.MmapedDict):
-    """A file of metrics whose blocks are reserved; without room on the disk, plain memory."""
+    """A file of metrics whose blocks are reserved; plain memory if the disk is full."""
 
     on_lost: Callable[[OSError], None] = staticmethod(lambda error: None)
-    """Called when a file can't be written: its metrics are in memory, where nobody sums them."""
+    """Called when a file can't be written. Its metrics then miss in the sum over all workers."""
 
     _f: Any
     _m: Any
@@ -75,13 +75,13 @@ class ReservedFile(mmap_dict.MmapedDict):
 
 
 def reserve_files(on_lost: Callable[[OSError], None]) -> None:
-    """Has prometheus_client use these files from now on."""
+    """Makes prometheus_client use these files from now on. on_lost: see ReservedFile."""
     ReservedFile.on_lost = staticmethod(on_lost)
     values.MmapedDict = ReservedFile  # type: ignore[attr-defined]
 
 
 def _reserve(filename: str, size: int) -> None:
-    """Creates the file if need be, and reserves all its blocks. Raises OSError without room."""
+    """Creates the file if it does not exist, and reserves its blocks. Raises OSError."""
     descriptor = os.open(filename, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         before = os.fstat(descriptor).st_size

@@ -1,6 +1,6 @@
-"""What each worker of this host knows about the upstreams, for all workers to show.
+"""The views of this host's workers: what each knows about the upstreams. Any worker shows them all.
 
-Each worker writes its view to a file beside the metrics when it changes, and every few seconds.
+Each worker writes its view to a file beside the metrics when the view changes, and every 2 s.
 gunicorn_settings removes the file of a worker that has ended. Without gunicorn there is one view.
 """
 
@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 _REWRITE_S = 2.0
-"""An unchanged view is written again after this: an older file is of a worker that hangs."""
+"""An unchanged view is written again after this long, so that an old file shows a worker that
+hangs."""
 
 
 class WorkerViews:
@@ -42,7 +43,7 @@ class WorkerViews:
         try:
             new.write_bytes(data)
             new.replace(path)
-        except OSError:  # a full disk: no view is better than a wrong one
+        except OSError:  # the disk is full, and no view is better than a wrong one
             for stale in (path, new):
                 with suppress(OSError):
                     stale.unlink()
@@ -50,12 +51,13 @@ class WorkerViews:
         self._written, self._written_at = data, now
 
     def all(self) -> list[dict[str, Any]]:
-        """Returns the views, in the order of the workers, each with its worker and its age."""
+        """Returns the views in the order of the workers, each with the worker's number and its
+        age in seconds."""
         found = [{"worker": self._worker or 0, "age_s": 0.0, **self._own}]
         if self._directory is None:
             return found
         for path in self._directory.glob("worker_*.json"):
-            with suppress(OSError, ValueError, msgspec.DecodeError):  # it has just ended
+            with suppress(OSError, ValueError, msgspec.DecodeError):  # the worker has just ended
                 number = int(path.stem.removeprefix("worker_"))
                 if number != self._worker:
                     age_s = max(0.0, time.time() - os.stat(path).st_mtime)

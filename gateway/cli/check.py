@@ -1,4 +1,4 @@
-"""`reasoning-gateway check`: the settings, without starting anything."""
+"""`reasoning-gateway check`: checks the settings without starting anything."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,10 @@ from gateway.loaded import load_config
 
 
 def run(file: Path | None) -> int:
-    """Prints what the settings say, or the mistake in them; returns the exit status."""
+    """Prints the main settings, or the mistake in them; returns the exit status.
+
+    file: the settings file; None: the one that GATEWAY_CONFIG names, else gateway.toml.
+    """
     if file is not None:
         os.environ["GATEWAY_CONFIG"] = str(file)
     try:
@@ -28,12 +31,12 @@ def run(file: Path | None) -> int:
 def _described(config: Config) -> str:
     upstreams = ", ".join(f"{one.name} ({one.shown_url})" for one in config.effective_upstreams)
     keys = len(config.principals)
-    who = f"{keys} {'key' if keys == 1 else 'keys'}" if keys else "no key is needed"
+    clients = f"{keys} {'key' if keys == 1 else 'keys'}" if keys else "no key is needed"
     return "\n".join(
         (
             "The settings are valid.",
             f"  upstreams  {upstreams}",
-            f"  clients    {who}",
+            f"  clients    {clients}",
             f"  listens    {host_in_url(config.host)}:{config.port}, {config.workers} workers",
         )
     )

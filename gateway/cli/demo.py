@@ -1,7 +1,7 @@
 """Starts the gateway and a scripted model server, and stops both.
 
 `make run` starts the model server only if the settings name no real one; `reasoning-gateway serve
---demo` starts it always. Both programs end on Ctrl-C, or when one of them does.
+--demo` always starts it. Ctrl-C ends both programs; so does the end of one of them.
 """
 
 import errno
@@ -23,8 +23,9 @@ from gateway.loaded import load_config
 
 POLL_S = 0.05
 _ANY = ("0.0.0.0", "::")  # noqa: S104
-"""Addresses that stand for all of this host's."""
+"""Stand for all addresses of this host."""
 STOP_S = 10
+"""Programs that have not ended after this long are killed."""
 
 READY = """
   The demo page:  {url}/
@@ -90,7 +91,7 @@ def names_upstream(config: Config) -> bool:
 
 
 def end_on(*endings: signal.Signals) -> None:
-    """Has signals end the demo as Ctrl-C does. One that is ignored stays so, as nohup wants it."""
+    """Makes signals end the demo as Ctrl-C does. An ignored signal stays ignored, for nohup."""
     for ending in endings:
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, signal.default_int_handler)
@@ -129,7 +130,7 @@ def is_in_use(host: str, port: int) -> bool:
 
 
 def is_ready(host: str, port: int) -> bool:
-    """Whether the gateway answers. The request ignores proxies in the environment."""
+    """Whether the gateway answers. http.client ignores proxies in the environment."""
     connection = http.client.HTTPConnection(host, port, timeout=1)
     try:
         connection.request("GET", "/ready")

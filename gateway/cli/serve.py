@@ -1,7 +1,7 @@
 """Runs gunicorn with the gateway's configuration.
 
-It checks the settings first. gunicorn 27.0 reads WEB_CONCURRENCY and FORWARDED_ALLOW_IPS before its
-configuration file, and explains a bad value with a traceback.
+It checks the settings first, because gunicorn 27.0 reads WEB_CONCURRENCY and FORWARDED_ALLOW_IPS
+before its configuration file, and answers a bad value with a traceback.
 """
 
 import os
@@ -38,8 +38,8 @@ def run_gunicorn(options: Sequence[str] = ()) -> NoReturn:
     # Imported here because gunicorn 27.0 reads the environment when it is imported.
     from gunicorn.app.wsgiapp import run
 
-    # On SIGUSR2 gunicorn starts this command again. `gunicorn/__main__.py` would not start: as a
-    # script it finds gunicorn's module `http` in place of the standard library's.
+    # On SIGUSR2, gunicorn 27.0 starts sys.argv again. `gunicorn/__main__.py` would not start: run
+    # as a script, it imports gunicorn's `http` in place of the standard library's.
     sys.argv = [str(Path(get_path("scripts"), "gunicorn")), *_arguments(options)]
     run(prog="gunicorn")
     sys.exit()

@@ -11,7 +11,7 @@ _SUMMARY_PHASES = {
     "prompt_summary": ("prompt_summary", "[Prompt Summary] "),
     "reasoning_summary": ("reasoning_summary_delta", "[Reasoning Summary] "),
 }
-"""For each phase the event for its text, and the label that `phased` puts before the text."""
+"""Phase → the event for its text, and the label that `phased` puts before the text."""
 
 
 def read_named_event(message: Message) -> list[Event]:

@@ -35,7 +35,7 @@ class Format(NamedTuple):
     make_body: Callable[[ChatMessages, Body], Body] | None = None
     """None for a chat completion request, which names its format."""
     live_with_trace: bool = True
-    """With `--reasoning both`, the stream has the live summary lines as well as the trace."""
+    """With `--reasoning both`, the stream has both the live summary lines and the trace."""
 
 
 FORMATS: dict[str, Format] = {

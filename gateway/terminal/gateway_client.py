@@ -56,7 +56,7 @@ class GatewayClient:
             yield Stream(response.headers.get("X-Stream-Id", ""), reads)
 
     def answer_now(self, stream_id: str) -> None:
-        """Has the gateway end the thinking of a stream."""
+        """Asks the gateway to end the thinking of a stream. Raises ClientError."""
         with self._request("POST", f"/v1/streams/{quote(stream_id, safe='')}/answer"):
             pass
 
@@ -70,7 +70,7 @@ class GatewayClient:
         """Sends a request. Turns the errors of requests and urllib3 into ClientError."""
         headers = {"Accept-Encoding": "identity"}  # a proxy that compresses would delay events
         if self.api_key:
-            # requests sends a header as Latin-1: this keeps the bytes that the user typed.
+            # requests 2.34 sends headers as Latin-1. This keeps the bytes that the user typed.
             key = self.api_key.strip().encode("utf-8", "surrogateescape")
             headers["Authorization"] = f"Bearer {key.decode('latin-1')}"
         timeout = (CONNECT_TIMEOUT_S, self.timeout_s)

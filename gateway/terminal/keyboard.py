@@ -1,4 +1,4 @@
-"""Keys that do something while an answer arrives, read from the terminal in a thread."""
+"""Calls actions when keys are pressed while an answer arrives. A thread reads the terminal."""
 
 import os
 import select
@@ -11,22 +11,22 @@ from contextlib import suppress
 _TERMINAL = "/dev/tty"
 
 
-class Keys:
+class Keyboard:
     """Calls an action for each key that is pressed, until it is stopped.
 
-    Meanwhile the terminal shows no typing and passes each key on without Enter; Ctrl-C and Ctrl-Z
-    keep their meaning. Where there is no terminal, or it belongs to another program, no key works.
+    Meanwhile the terminal does not show what is typed, and passes each key on without Enter. Ctrl-C
+    and Ctrl-Z keep their meaning. No key works if there is no terminal, or another program owns it.
     """
 
     def __init__(self, actions: Mapping[str, Callable[[], object]]) -> None:
-        """actions: by key, each called in a thread of its own."""
+        """actions: key → function, which is called in a thread of its own."""
         self._actions = actions
         self._terminal = -1
         self._stop_read, self._stop_write = os.pipe()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def start(self) -> bool:
-        """Begins to read. False: no key works."""
+        """Begins to read. Returns False if no key works."""
         try:
             self._terminal = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY)
             # A program in the background would be stopped when it changes the terminal.
@@ -40,7 +40,7 @@ class Keys:
         return True
 
     def stop(self) -> None:
-        """Gives the terminal back as it was. Later calls do nothing."""
+        """Restores the terminal's modes. Later calls do nothing."""
         if self._stop_write < 0:
             return
         os.close(self._stop_write)

@@ -12,7 +12,7 @@ REDRAWS_PER_SECOND = 10
 class LiveRegion:
     """Redraws something ten times a second until it is stopped, then erases it.
 
-    rich's own refresh thread can run between a print and the redraw, and then erases the wrong
+    The refresh thread of rich 15 may run between a print and the redraw, and then erases the wrong
     lines. Here one lock covers both: hold it (`with region:`) to change what is drawn and print.
     """
 

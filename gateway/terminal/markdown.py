@@ -18,7 +18,7 @@ CODE_THEME = "ansi_dark"
 
 
 class LeftHeading(Heading):
-    """A heading aligned with the text; rich centres some."""
+    """A heading aligned with the text; rich 15 centres some."""
 
     LEVEL_ALIGN: ClassVar = {}
 
@@ -132,7 +132,7 @@ class MarkdownPrinter:
             for child in token.children or ():
                 if child.type == "softbreak":  # models use single line ends as line breaks
                     child.type = "hardbreak"
-                elif child.type == "image":  # rich would show it behind the text around it
+                elif child.type == "image":  # rich 15 would show it after the text around it
                     child.type, child.content = (
                         "text",
                         f"[image: {child.content}] ({_source(child)})",

@@ -32,7 +32,7 @@ class Output:
     def __init__(self) -> None:
         self.answer = ""
         self.asked = ""
-        """The prompt that was sent; "" where it is not known, as of a stream that is resumed."""
+        """The prompt that was sent; "" if it is not known, as for a resumed stream."""
 
     def says_more(self, summary: str) -> bool:
         """Whether the prompt's summary says something that the prompt did not."""
@@ -50,7 +50,10 @@ class Output:
         self.close()
 
     def on_stream(self, answer_now: Callable[[], None]) -> None:
-        """The stream has begun. answer_now: ends the thinking. Raises ClientError."""
+        """Called when the stream has begun.
+
+        answer_now: ends the thinking; raises ClientError.
+        """
 
     def show(self, event: Event) -> None:
         """Shows the next event."""

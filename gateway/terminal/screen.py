@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gateway.terminal.errors import ClientError
 from gateway.terminal.events import Event
-from gateway.terminal.keys import Keys
+from gateway.terminal.keyboard import Keyboard
 from gateway.terminal.live_region import LiveRegion
 from gateway.terminal.markdown import MarkdownPrinter
 from gateway.terminal.output import Output, ToolCalls, to_stdout
@@ -41,7 +41,7 @@ class ThinkingStatus:
         self._label = "Waiting for the model"
         self.lines: list[str] = []
         self.hint = ""
-        """What the user can do, or what became of it."""
+        """Says which key can be pressed, and what it has done."""
 
     def add_reasoning(self, text: str) -> None:
         """Counts more of the trace. The first call starts the clock, also with an empty text."""
@@ -90,7 +90,7 @@ class Screen(Output):
         self._heading = ""
         self._partial_line = ""
         self._calls = ToolCalls()
-        self._keys: Keys | None = None
+        self._keyboard: Keyboard | None = None
         self._handlers: dict[str, Callable[[str], None]] = {
             "prompt_summary": self._show_prompt,
             "reasoning_delta": self._show_reasoning,
@@ -111,8 +111,8 @@ class Screen(Output):
             except ClientError as error:
                 self._thinking.hint = error.message
 
-        self._keys = Keys({ANSWER_KEY: ask})
-        if self._keys.start():
+        self._keyboard = Keyboard({ANSWER_KEY: ask})
+        if self._keyboard.start():
             self._thinking.hint = f"{ANSWER_KEY}: answer now"
 
     def show(self, event: Event) -> None:
@@ -137,7 +137,7 @@ class Screen(Output):
         self._plain.end_line()
 
     def _keep_lines(self) -> None:
-        """Prints the live lines of a turn that has ended before its summary came."""
+        """Prints the live lines of a turn that has ended before its summary arrived."""
         lines = self._thinking.lines
         if self._reasoning == "summary" and lines and self._heading in ("", PROMPT):
             self._print(SUMMARY, Text("\n".join(lines)), self._thinking.status(done=True))
@@ -181,8 +181,8 @@ class Screen(Output):
             self._thinking.lines.append(" ".join(text.split()))
 
     def _end_thinking(self) -> None:
-        if self._keys is not None:
-            self._keys.stop()
+        if self._keyboard is not None:
+            self._keyboard.stop()
         self._region.stop()
         self._end_reasoning()
 

@@ -54,8 +54,9 @@ class Sections(Output):
     """
 
     def __init__(self, reasoning: str, write_phases: Write, *, is_live: bool = True) -> None:
-        """is_live: somebody watches. Otherwise only the final summary is written, and not the lines
-        that it replaces."""
+        """is_live: the output is a terminal. Otherwise only the final summary is written, and not
+        the live lines that it replaces.
+        """
         super().__init__()
         self._is_live = is_live
         self._reasoning = reasoning
@@ -93,7 +94,8 @@ class Sections(Output):
                 self._write_text(ANSWER, "\n\n" + "\n".join(self._calls.lines()))
 
     def _write_prompt(self) -> None:
-        """On stderr the prompt waits for more, so that a turn that fails at once is one line."""
+        """Writes the prompt. On stderr this waits for the next text, so that a turn that fails at
+        once writes only one line."""
         prompt, self._prompt = self._prompt, ""
         if prompt:
             self._write_text(PROMPT, prompt)
@@ -117,7 +119,7 @@ class Sections(Output):
         super().note(line)
 
     def close(self) -> None:
-        if not self._is_live and self._live_summary:  # the turn has ended before its summary came
+        if not self._is_live and self._live_summary:  # the turn has ended before its summary
             self._write_text(SUMMARY, self._live_summary)
             self._live_summary = ""
         self._writer.end_line()

@@ -35,7 +35,8 @@ def make_frames(
     after = script.markup.after if script.markup else ""
     complete = thinking.applied(make_deltas(request, script, playback), after)
     deltas = complete[: request.token_limit]
-    finish_reason = "tool_calls" if deltas[-1].key == "tool_calls" else script.finish_reason
+    ends_in_call = any(delta.key == "tool_calls" for delta in deltas[-1:])
+    finish_reason = "tool_calls" if ends_in_call else script.finish_reason
     if len(deltas) < len(complete):
         finish_reason = "length"
     usage = {**head, "choices": [], "usage": count_usage(request, deltas)}

@@ -101,6 +101,19 @@ def test_a_kind_can_be_told_not_to_think(
     assert said(ask_kind(client, kind, **members)) == ("", HELLO)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_model_that_only_thinks_says_nothing_when_told_not_to_think(
+    client: FlaskClient, stream: bool
+) -> None:
+    off = {"chat_template_kwargs": {"enable_thinking": False}}
+    response = ask_kind(client, "vllm", "never-ends-thinking", stream=stream, **off)
+    assert response.status_code == 200
+    if stream:
+        assert said(response) == ("", "")
+    else:
+        assert not response.get_json()["choices"][0]["message"]["content"]
+
+
 def test_llama_cpp_is_told_to_end_the_thinking_of_a_running_answer(client: FlaskClient) -> None:
     path = "/kinds/llama.cpp/v1/chat/completions"
     body = {"model": "thinker", "stream": True, "reasoning_control": True}

@@ -12,12 +12,11 @@ Endpoints: POST /v1/chat/completions, GET /v1/models (both also without /v1), GE
 GET /stats, which counts requests, open_streams, finished, aborted (the client left) and
 tokens_sent, and shows the last request's path, header names and body.
 
-The same request always gets the same answer. Ten prompts (the table DEMOS) have a reply that was
-written for them; greetings, arithmetic, streaming and recursion have theirs. To any other prompt
-the models say that they are scripted, and name the ten.
+The same request always gets the same answer. Ten prompts (the table DEMOS) have replies that were
+written for them; so have `hi`, arithmetic, and questions about streaming and recursion. To all
+other prompts the models answer that they are scripted, with a list of the ten.
 
-The model's name selects the script; the table
-MODELS describes each:
+The model's name selects the script; the table MODELS describes each:
 
     answers   default labelled labelled-reasoning starts-inside no-reasoning tags-reasoning
               tags-thinking mock-magistral mock-natural long-thinking tool-call tool-calls unicode
@@ -54,9 +53,9 @@ A request becomes bytes in four steps:
     delivery    yields the bytes of each frame when it is due
 
 `server` is the Flask app around them, `command` the command line. With --model, local_model and
-local_answer take the place of deltas and answer.
+local_answer replace deltas and answer.
 
-Below /kinds/<kind>/v1 the server limits and ends the thinking as the servers of this kind do: vllm,
+Below /kinds/<kind>/v1 the mock limits and ends the thinking as servers of this kind do: vllm,
 sglang, llama.cpp, ollama, deepseek, dashscope, openrouter.
 
 The package imports nothing from the rest of the gateway, so that the two cannot share a bug.

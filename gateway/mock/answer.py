@@ -28,9 +28,10 @@ def make_frames(
     head: dict[str, Any],
     thinking_ends: Callable[[], bool],
 ) -> Iterator[Frame]:
-    """The body, streamed or whole, from the first byte to the last.
+    """The frames of the whole body, streamed or not.
 
-    head: what every chunk repeats. thinking_ends: true once the client wants the answer.
+    head: the members that every chunk repeats. thinking_ends: true once the client has asked for
+    the answer.
     """
     after = script.markup.after if script.markup else ""
     complete = thinking.applied(make_deltas(request, script, playback), after)
@@ -62,7 +63,7 @@ def make_frames(
 
 
 def whole_answer(body: bytes, tokens: int, script: Script, playback: Playback) -> Iterator[Frame]:
-    """A body that is not streamed, after the time that the model needs for its tokens."""
+    """The frames of a body that is not streamed: a pause for all its tokens, then the body."""
     speed = playback.tokens_per_second
     yield Frame(pause_s=playback.silence_s + (tokens / speed if speed else 0))
     if script.fault in CUTS:

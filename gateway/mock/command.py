@@ -32,7 +32,7 @@ class InvalidOption(click.ClickException):
 
 
 class Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
-    """Sends small frames without delay, and tells the app when the client has left."""
+    """Sends small frames without delay, and lets the app ask whether the client has left."""
 
     def get_environ(self) -> Any:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -52,7 +52,7 @@ def read_port(_: click.Context, __: click.Parameter, text: str) -> int:
 def load_model(path: str) -> "LocalModel":
     """Loads a real model. Raises InvalidOption if a package or the model is missing."""
     try:
-        from gateway.mock.local_model import LocalModel  # only here, because it imports torch
+        from gateway.mock.local_model import LocalModel  # here, because it imports torch
 
         return LocalModel(path)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""The prompts of the demo: ten that have a reply of their own, and what is said to any other."""
+"""The ten prompts of the demo with their replies, and the reply to all other prompts."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ class Demo(NamedTuple):
 
     prompt: str
     about: str
-    """What it shows, for the list that other prompts are answered with."""
+    """What the reply shows, for the list in the reply to other prompts."""
     reply: Reply
 
 
@@ -71,12 +71,12 @@ DEMOS: Sequence[Demo] = (
 
 
 def demo_reply(prompt: str) -> Reply | None:
-    """The reply to one of the ten prompts; None for any other. Case and end marks do not count."""
+    """The reply to one of the ten prompts; None for others. Case and end marks are ignored."""
     return _REPLIES.get(_normalized(prompt))
 
 
 def other_reply(topic: str) -> Reply:
-    """The reply to a prompt that has none of its own: it says so, and names the ten."""
+    """The reply to a prompt that has none of its own: it says so, and lists the ten."""
     listed = "\n".join(f"- **{demo.prompt}** – {demo.about}" for demo in DEMOS)
     return Reply(
         GENERAL.reasoning.format(topic=topic), GENERAL.answer.format(topic=topic, demos=listed)
@@ -88,4 +88,4 @@ def _normalized(prompt: str) -> str:
 
 
 _REPLIES: Mapping[str, Reply] = {_normalized(demo.prompt): demo.reply for demo in DEMOS}
-"""By the normalized prompt."""
+"""Normalized prompt → reply."""

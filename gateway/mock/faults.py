@@ -1,4 +1,4 @@
-"""What goes wrong in a stream: a fault changes the plan of a body or the bytes of a frame. Pure."""
+"""Faults of a stream: each changes the plan of a body or the bytes of a frame. Pure."""
 
 import re
 
@@ -55,7 +55,7 @@ def fail_in_stream(plan: Plan) -> Plan:
 
 
 def add_garbage(plan: Plan) -> Plan:
-    """Adds a malformed event after every third frame, until each kind was sent once."""
+    """Adds a malformed event after every third frame, one of each kind."""
     spoiled: Plan = []
     for position, item in enumerate(plan):
         spoiled.append(item)
@@ -65,7 +65,7 @@ def add_garbage(plan: Plan) -> Plan:
 
 
 def split_surrogates(plan: Plan) -> Plan:
-    """Sends the first emoji of the answer as two lone surrogates, in a frame each."""
+    """Sends the first emoji of the answer as two lone surrogates, each in its own frame."""
     for at, item in enumerate(plan):
         value = item.value if isinstance(item, Delta) and not item.reasoning else ""
         if isinstance(item, Delta) and (emoji := re.search("[\U00010000-\U0010ffff]", value)):

@@ -1,4 +1,4 @@
-"""The pieces of a body, and how they are written as server-sent events. Pure, no I/O."""
+"""The pieces of a body, and their form as server-sent events. No I/O."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def chunk(head: dict[str, Any], delta: dict[str, Any], finish_reason: str | None
 
 
 def make_head(model: str, stream: bool | None) -> dict[str, Any]:
-    """What every chunk of an answer repeats, or what begins an answer that is not streamed."""
+    """The members that every chunk of an answer repeats, or that begin a whole answer."""
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion.chunk" if stream else "chat.completion",

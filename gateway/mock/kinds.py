@@ -1,7 +1,6 @@
-"""How servers of each kind limit and end the thinking, as they do it on the wire. Pure.
+"""The members of requests by which each kind of server limits and ends the thinking. Pure.
 
-Each kind has a base URL of its own, `/kinds/<kind>/v1`. Below `/v1` alone, the server is of no kind
-that a client could know.
+Each kind has its own base URL, `/kinds/<kind>/v1`. Below `/v1`, the mock is of no known kind.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,19 +26,23 @@ class ServerKind(NamedTuple):
     """One kind of server."""
 
     owner: str = "mock"
-    """What it names as `owned_by` in its list of models."""
+    """The `owned_by` of its models."""
     label: str = ""
-    """The field in which it sends reasoning; "": the model's own."""
+    """The member in which it sends reasoning; "": the model's own."""
     thoughts_in: str = "reasoning_content"
     """The member of a prefill's message that holds the thoughts."""
     budget: tuple[str, ...] = ()
+    """The path to the request's member that limits the tokens of the thinking; (): none."""
     goes_on: Callable[[Body], bool] = lambda body: False
-    """Whether it goes on behind a message of the assistant whose thinking is done."""
+    """Whether a request asks it to continue the assistant's message."""
     is_off: Callable[[Body], bool] = _template_is_off
+    """Whether a request turns the thinking off."""
     answers_prefill_in: str = "content"
+    """The member in which it sends the answer after a prefill."""
     server: str | None = None
-    """Its header `Server`."""
+    """The value of its header `Server`."""
     has_control: bool = False
+    """A control call can end the thinking of a running answer, as in llama.cpp."""
 
 
 KINDS: Mapping[str, ServerKind] = {
@@ -71,7 +74,7 @@ KINDS: Mapping[str, ServerKind] = {
         thoughts_in="reasoning",
         goes_on=lambda body: True,
         is_off=lambda body: body.get("reasoning_effort") == "none",
-        # Its parser begins in the thinking, as long as the message has no content.
+        # Ollama's parser begins inside the thinking if the message has no content.
         answers_prefill_in="reasoning",
     ),
     "deepseek": ServerKind(
@@ -94,18 +97,20 @@ NO_KIND = ServerKind()
 
 
 class Thinking(NamedTuple):
-    """What a request makes of the thinking."""
+    """How a request limits the thinking."""
 
     kind: ServerKind = NO_KIND
     is_over: bool = False
-    """The request holds the thoughts, so that the model goes on with its answer."""
+    """The request contains the thoughts, so the model continues with its answer."""
     is_off: bool = False
+    """The model does not think."""
     budget: int | None = None
+    """Limit for the tokens of the thinking; None: no limit."""
     quirk: str = ""
-    """See the models whose names begin with `thinker`."""
+    """A misbehaviour; see the models whose names begin with `thinker`."""
 
     def applied(self, deltas: Sequence[Delta], after: str) -> list[Delta]:
-        """The deltas of the answer with this thinking. after: the marker that ends the thinking."""
+        """The deltas with the thinking limited like this. after: the marker that ends it."""
         thoughts = [delta for delta in deltas if delta.reasoning]
         answer = [delta for delta in deltas if not delta.reasoning]
         if self.is_over or self.is_off:
@@ -130,7 +135,7 @@ class Thinking(NamedTuple):
 
 
 def read_thinking(kind: ServerKind, body: Body, quirk: str) -> Thinking:
-    """What a request asks of a server of this kind. Raises RequestRefused."""
+    """How a request to a server of this kind limits the thinking. Raises RequestRefused."""
     last = body["messages"][-1]
     has_prefill = last.get("role") == "assistant"
     thoughts = last.get(kind.thoughts_in) if has_prefill else None
@@ -151,6 +156,7 @@ def read_thinking(kind: ServerKind, body: Body, quirk: str) -> Thinking:
 
 
 def _at(body: Any, *path: str) -> Any:
+    """The value at a path; None if there is none."""
     for name in path:
         body = body.get(name) if isinstance(body, Mapping) else None
     return body

@@ -1,7 +1,8 @@
 """A real model through transformers, for `python mock_upstream.py --model PATH_OR_NAME`.
 
 It needs `requirements-local.txt`, so it is imported only for that option. It generates a token when
-the caller asks for the next piece: a slow client slows it down, and one that leaves stops it.
+its caller asks for the next piece, so a slow client slows it down, and a client that leaves stops
+it.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ class LocalModel:
         self._temperature = float(config.temperature or 1.0) if config.do_sample else 0.0
         self._top_p = float(config.top_p or 1.0)
         self.context_length = int(self._model.config.max_position_embeddings)
-        """The most tokens that prompt and answer have together."""
+        """Limit for the tokens of prompt and answer together."""
 
     def encode_prompt(self, messages: list[dict[str, str]]) -> tuple[list[int], str]:
         """The prompt's tokens, and the text with which the chat template begins the answer."""

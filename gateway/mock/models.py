@@ -62,15 +62,19 @@ class Script(msgspec.Struct, frozen=True):
     playback: dict[str, Any] = {}
     """The model's own defaults for the settings of Playback."""
     tool_calls: int = 0
+    """Number of tool calls in the answer."""
     steps: int = 0
-    """How many times an agent's model calls a tool that runs commands, before it answers."""
+    """How often a model for agents calls a tool that runs commands before it answers."""
     is_strict: bool = False
-    """Refuses conversations as strict servers do."""
+    """It refuses conversations that strict servers refuse."""
     wants_reasoning: bool = False
-    """Refuses also those in which the reasoning behind a tool call is missing."""
+    """It also refuses conversations without the reasoning that came before a tool call."""
     fault: Callable[[Plan], Plan] = unchanged_plan
+    """Changes the plan of a streamed body."""
     rewrite_frame: Callable[[bytes], bytes] = unchanged_frame
+    """Changes the bytes of each frame."""
     never_streams: bool = False
+    """It answers with plain JSON, also if a stream was requested."""
     page: str | None = None
     """A web page that is sent instead of an answer."""
     error: ErrorReply | None = None
@@ -160,7 +164,7 @@ MODELS: Mapping[str, Script] = {
 }
 
 RECOMMENDED = ("default", "thinker", "no-reasoning")
-"""What a person should see first."""
+"""The models that a person should try first."""
 
 FAULTS = frozenset(
     {

@@ -41,7 +41,7 @@ OPERATIONS: Mapping[type[ast.operator], tuple[str, Callable[[Fraction, Fraction]
 
 
 def reply_to(prompt: str) -> Reply:
-    """A demo's reply, a real calculation, a known topic, or a text that says what is known."""
+    """A demo's reply, a calculation, a text on a known topic, or the list of the demos."""
     if prompt.strip().lower() == "hi":
         return HI
     if written := demo_reply(prompt):

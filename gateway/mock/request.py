@@ -1,4 +1,4 @@
-"""What the server reads of a request: a decoded body in, typed values out.
+"""Reads a request: a decoded body in, typed values out.
 
 Raises RequestRefused with the error to send. No I/O.
 """
@@ -94,7 +94,7 @@ class ChatRequest(msgspec.Struct):
 
     @property
     def step(self) -> int:
-        """How many messages with tool calls the model has written since its last answer."""
+        """The number of messages with tool calls since the model's last answer."""
         step = 0
         for message in self.messages:
             if message.role == "assistant":
@@ -111,7 +111,7 @@ class ChatRequest(msgspec.Struct):
 
 
 class Sampling(msgspec.Struct, frozen=True):
-    """How a real model chooses its tokens; None leaves it to the model's own configuration."""
+    """How a real model chooses its tokens; None: as its own configuration says."""
 
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
@@ -121,8 +121,8 @@ class Sampling(msgspec.Struct, frozen=True):
 def read_request(body: Any, defaults: Playback) -> tuple[ChatRequest, Script, Playback]:
     """The request, the script that its model's name selects, and how to play it.
 
-    `defaults` yield to the script's own playback, that to the model name's suffix, and that to the
-    object "mock".
+    The playback's settings come from the object "mock", else from the suffix of the model's name,
+    else from the script, else from `defaults`.
     """
     request = convert(body, ChatRequest)
     name, _, suffix = request.model.partition("@")

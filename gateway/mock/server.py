@@ -39,7 +39,7 @@ def create_app(
     stats: dict[str, Any] = {**dict.fromkeys(COUNTERS, 0), "last_request": None}
 
     armed: dict[str, bool] = {}
-    """Ids of running answers that listen for control calls → whether the thinking is to end."""
+    """Id of a running answer that takes control calls → whether its thinking should end."""
 
     @app.post("/v1/chat/completions")
     @app.post("/chat/completions")
@@ -61,7 +61,7 @@ def create_app(
 
     @app.post("/beta/chat/completions")
     def beta() -> Response:
-        """Where DeepSeek takes a prefill."""
+        """The path at which DeepSeek takes a prefill."""
         return chat("deepseek")
 
     @app.post("/kinds/<any('llama.cpp'):kind>/v1/chat/completions/control")
@@ -156,7 +156,7 @@ def answer_with_script(
 
 
 def disarming(frames: Iterator[Frame], armed: dict[str, bool], id: str) -> Iterator[Frame]:
-    """The frames; at their end the answer listens for no more control calls."""
+    """The frames. After the last one, the answer takes no more control calls."""
     try:
         yield from frames
     finally:
@@ -184,6 +184,9 @@ def error_response(error: ErrorReply) -> Response:
 
 
 def client_gone() -> Callable[[], bool]:
-    """Tells whether the current request's client has left; never, without our WSGI server."""
+    """A function that tells whether the request's client has left.
+
+    Under a WSGI server other than that of gateway.mock.command, it always returns False.
+    """
     gone: Callable[[], bool] = request.environ.get("mock.client_gone", lambda: False)
     return gone

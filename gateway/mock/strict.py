@@ -1,8 +1,8 @@
-"""What strict model servers refuse in a conversation. Pure functions.
+"""The conversations that strict model servers refuse. Pure functions.
 
-Each rule is one that a server or a chat template has in fact: Qwen 3.5's template wants one system
+A real server or chat template has each of these rules: Qwen 3.5's template wants one system
 message, at the beginning; vLLM parses the arguments of every call; DeepSeek V4 and Kimi K2 want the
-reasoning back, DeepSeek also that of an answer behind a tool's result.
+reasoning back, DeepSeek also that of an answer after a tool's result.
 """
 
 import json
@@ -22,7 +22,7 @@ def check_conversation(messages: list[Message], wants_reasoning: bool) -> None:
 
 
 def _faults(messages: list[Message], wants_reasoning: bool) -> Iterator[tuple[str, str]]:
-    """Yields what is wrong, each with its place."""
+    """Yields each fault with the path of the message."""
     open_calls: set[Any] = set()
     has_called = False
     for at, message in enumerate(messages):

@@ -93,8 +93,10 @@ def reads(frames: int) -> list[list[bytes]]:
 
 
 def padded(frames: int) -> list[list[bytes]]:
-    """Returns the same lines with a padding in each frame that differs, as OpenAI sends them: there
-    is no template, so every frame takes the full parse."""
+    """Returns the same lines, each frame with a different padding, as OpenAI sends them.
+
+    Such frames have no template, so each needs the full parser.
+    """
     return [
         [
             line[:-1] + b',"obfuscation":"%d"}' % (at * frames + i) if line else line

@@ -2,9 +2,9 @@
 
     python benchmarks/kept_streams.py
 
-One process publishes 500 streams of 20 tokens a second, in turn in each way, without sockets to
-clients and model servers: these cost the same in each way. It prints the CPU time of this process
-for a token. Another process follows all streams in Redis, and says how far it is behind: from the
+One process publishes 500 streams of 20 tokens a second, in each of these ways by turns. It has no
+sockets to clients and model servers, which cost the same in each way. The result is its CPU time
+for a token. Another process follows all streams in Redis and measures its delay: from the
 publication of a token to the moment in which a delivery could encode it. It needs redis-server.
 Everything is on 127.0.0.1 and ends by itself.
 """
@@ -14,7 +14,6 @@ import multiprocessing
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,14 +80,14 @@ def make_store(url: str, place: Place) -> RedisStore:
 
 
 class DirectWriter:
-    """Takes what a client that keeps up is sent at once."""
+    """Takes the place of the direct writes to a client that keeps up."""
 
     def write_now(self, number: int, events: Any, now: float) -> bool:
         return True
 
 
 class Worker:
-    """The streams of one worker in one way."""
+    """The streams of one worker, kept in one of the WAYS."""
 
     def __init__(self, way: str, store: RedisStore, place: Place) -> None:
         self.ids = [new_id(place) for _ in range(STREAMS)]
@@ -106,7 +105,7 @@ class Worker:
             self.queues.append(queue)
 
     def run(self, seconds: float) -> float:
-        """Publishes at the given rate; returns microseconds of CPU time for a token."""
+        """Publishes tokens for this long; returns microseconds of CPU time for a token."""
         part = STREAMS * TOKENS_A_SECOND // _TICKS_A_SECOND
         before, began = time.process_time(), time.monotonic()
         ticks = round(seconds * _TICKS_A_SECOND)
@@ -154,7 +153,7 @@ def main() -> None:
     asked = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     questions, answers = context.Queue(), context.Queue()
-    with redis_server() as url, tempfile.TemporaryDirectory():
+    with redis_server() as url:
         place = Place(0, new_life())
         store = make_store(url, place)
         store.start()
@@ -186,16 +185,11 @@ def main() -> None:
     base = median(found["not kept"])
     for way, costs in found.items():
         more = median(costs) - base
-        print(
-            f"{way:26} {median(costs):6.2f} µs a token, {more:+5.2f}  {sorted(map(round3, costs))}"
-        )
+        rounds = ", ".join(f"{cost:.2f}" for cost in sorted(costs))
+        print(f"{way:26} {median(costs):6.2f} µs a token, {more:+5.2f}  [{rounds}]")
     ordered = sorted(late_ms)
     shown = ", ".join(f"p{q} {ordered[len(ordered) * q // 100]:.0f} ms" for q in (50, 90, 99))
-    print(f"a reader elsewhere is behind: {shown}; it takes {median(reader_us):.1f} µs a token")
-
-
-def round3(number: float) -> float:
-    return round(number, 2)
+    print(f"delay of a reader elsewhere: {shown}; it takes {median(reader_us):.1f} µs a token")
 
 
 if __name__ == "__main__":

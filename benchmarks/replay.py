@@ -1,11 +1,11 @@
-"""Reads recorded answers of model servers, cut in many ways, and shows what comes out.
+"""Feeds recorded answers of model servers to a turn, cut in many ways, and compares the results.
 
     python -m benchmarks.replay FOLDER [--model NAME]
 
 A recording is a file with the bytes of an answer's body: `name.sse` for a stream, `name.json` for
-an answer in one piece. Each is read whole, one line at a time, and broken off behind each of its
-lines. Every cut must give the same, and what is broken off must not pass as complete. If
-`name.expected` is beside it, a JSON object, its members must match too:
+an answer in one piece. Each is read whole, one line at a time, and broken off after each of its
+lines. Whole and by lines, the result must be the same, and an answer that is broken off must not
+pass as complete. If there is a file `name.expected` with a JSON object, its members must match too:
 
     {"model": "m", "reasoning": "…", "answer": "…", "calls": [["name", "arguments"]],
      "finish_reason": "stop", "error": null}
@@ -32,7 +32,7 @@ SUFFIXES = (".sse", ".json")
 
 
 def read(batches: Sequence[Sequence[bytes]], model: str) -> dict[str, Any]:
-    """What an answer says whose lines come in these batches."""
+    """Returns the result of an answer whose lines arrive in these batches."""
     families = Families(Config())
     turn = Turn(
         started=0,
@@ -70,7 +70,7 @@ def _summary(events: Sequence[Event]) -> dict[str, Any]:
 
 
 def problems(path: Path, model: str | None = None) -> list[str]:
-    """What is wrong with one recording."""
+    """Returns what is wrong with the result of one recording."""
     expected = _expected(path)
     model = model or expected.pop("model", "")
     lines = path.read_bytes().split(b"\n")
@@ -93,7 +93,7 @@ def _broken_off(lines: list[bytes], model: str) -> Iterator[str]:
         if any(b"finish_reason" in line or b"[DONE]" in line for line in before):
             return
         if read([before], model)["error"] is None:
-            yield f"broken off behind line {end} it passes as complete"
+            yield f"broken off after line {end} it passes as complete"
 
 
 def _expected(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How good the summaries are, on traces of your own.
+"""Measures the quality of the summaries on your own traces.
 
     python benchmarks/summaries.py traces.jsonl            # or a folder of .jsonl files
     python benchmarks/summaries.py traces.jsonl --show 10  # and ten summaries to read
@@ -105,7 +105,7 @@ METHODS: dict[str, Method] = {"extractive": ours, "KL-Sum": kl_sum, "lead": lead
 
 
 def live(trace: Trace) -> Row:
-    """What someone sees who watches; tokens are those of the reasoning."""
+    """Measures the live lines of one trace, and their cost. Tokens are those of the reasoning."""
     summarizer = SUMMARIZERS["extractive"](trace.prompt, 60)
     text = trace.reasoning
     lines: list[str] = []
@@ -163,7 +163,7 @@ def load(path: Path) -> list[dict[str, Any]]:
 
 
 def table(traces: Sequence[Trace], budget: int) -> None:
-    """One table: a row for each method, and what separates ours from KL-Sum."""
+    """Prints one table with a row for each method, and the differences between ours and KL-Sum."""
     rows = {
         name: [measure(trace, method(trace, budget), budget) for trace in traces]
         for name, method in METHODS.items()
@@ -195,7 +195,7 @@ def _column(rows: Sequence[Row], column: str) -> str:
 
 
 def show(row: Mapping[str, Any]) -> None:
-    """One trace's summaries, to read."""
+    """Prints the summaries of one trace."""
     print(f"\n### {row.get('id', '')} {row.get('domain', '')} {row.get('model', '')}\n")
     print("prompt:  ", prompt_of([{"role": "user", "content": row.get("prompt", "")}]).summary)
     summarizer = SUMMARIZERS["extractive"](row.get("prompt", ""), 60)

@@ -1,6 +1,7 @@
-"""What talk, answers and retractions look like to the measure of summaries.
+"""Patterns by which the measures of summaries recognize talk, answers and retractions.
 
-Kept apart from the summarizer's own lexicon, so that a change there does not move the measure.
+They are independent of the summarizer's own lexicon, so that a change there does not change the
+measures.
 """
 
 import re
@@ -18,7 +19,7 @@ _SMALL_WORDS = (
     "他 她 它 你 用 户 到 说 吧 呢 吗 啊 嗯 好 "
 )
 STOP = frozenset(_SMALL_WORDS.split())
-"""Words without a topic of their own."""
+"""Words without a meaning of their own."""
 
 OPENER = re.compile(
     r"""
@@ -30,7 +31,7 @@ OPENER = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""Openers of thinking aloud."""
+"""Words that open a sentence of thinking aloud."""
 
 META = re.compile(
     r"""
@@ -98,7 +99,7 @@ RETRACTS = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""What takes back the sentences before it."""
+"""Sentences that take back the sentences before them."""
 
 ANSWERS = re.compile(
     r"\b(?:(?:final|correct|right)?\s*answer\s+(?:is|should be|would be|must be|:)|\\boxed"

@@ -1,7 +1,8 @@
-"""How good a summary of reasoning is, measured on a trace whose answer is known.
+"""Measures of a summary's quality, on a trace whose answer is known.
 
-The summarizer never sees the answer. Words are Latin words and numbers; a CJK character counts for
-0.6 of one. All measures are shares, 0 to 1; what is over the budget is cut off before measuring.
+The summarizer never sees the answer. Words are Latin words and numbers; a CJK character counts as
+0.6 words. All measures are shares, from 0 to 1. The part of a summary beyond the budget is cut off
+before measuring.
 """
 
 import bisect
@@ -95,7 +96,7 @@ def rouge(ours: Sequence[str], theirs: Sequence[str], n: int = 1) -> float:
 
 
 def meta_talk(summary: str) -> float:
-    """The share of words that are talk about talking."""
+    """The share of words that are about the work of answering, and not about the topic."""
     every = talk = 0.0
     for sentence in sentences(summary):
         bare = re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", sentence).strip(" *_#")
@@ -154,13 +155,13 @@ class Trace:
 
     @cached_property
     def last_answer(self) -> set[str] | None:
-        """What the last statement of the answer in the reasoning speaks of."""
+        """The terms of the last sentence of the reasoning that states an answer, if any does."""
         stated = [s for s in self._sentences if ANSWERS.search(s)]
         return stems(stated[-1]) - _NOT_A_TERM if stated else None
 
     @cached_property
     def keys(self) -> list[str]:
-        """At most 12 terms that the answer and the reasoning have and the prompt has not."""
+        """At most 12 terms that are in the answer and in the reasoning, but not in the prompt."""
         without_code = re.sub(r"```.*?```", " ", self.answer, flags=re.DOTALL)
         body = without_code if len(without_code) > 40 else self.answer
         known = set(map(stem, tokens(self.prompt)))
@@ -175,7 +176,10 @@ class Trace:
 
     @cached_property
     def final_result(self) -> str | None:
-        """The result that the answer names as such, if the reasoning has it and the prompt not."""
+        """The result that the answer names as such.
+
+        None if there is none, if the reasoning does not state it, or if the prompt does.
+        """
         for pattern in (
             r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}",
             r"(?i)(?:final\s+answer|answer|result)\s*(?:is|:|=)+\s*\**\s*\$*\\?\(?\s*([^\n.*$]{1,40})",
@@ -210,7 +214,7 @@ class Trace:
         return any(RETRACTS.match(s.lstrip(" *_-")) for s in after)
 
     def is_stale(self, sentence: str) -> bool:
-        """Whether it gives an answer that is not the last one."""
+        """Whether the sentence states an answer other than the last one."""
         if self.last_answer is None or not ANSWERS.search(sentence):
             return False
         own = stems(sentence) - _NOT_A_TERM
@@ -247,7 +251,7 @@ def measure(trace: Trace, summary: str, budget: int) -> dict[str, float]:
 
 
 def redundancy(stated: Sequence[str]) -> float:
-    """The mean highest overlap of a sentence's terms with those of another."""
+    """The mean, over all sentences, of the highest overlap of terms with another sentence."""
     bags = [stems(s) for s in stated]
     highest = [
         max((_overlap(a, b) for j, b in enumerate(bags) if j != i), default=0.0)
@@ -266,7 +270,7 @@ def _share(flags: Iterable[bool]) -> float:
 
 
 def is_broken(sentence: str) -> bool:
-    """Cut in the middle: no end, an open formula or bracket, or no beginning."""
+    """Whether a sentence is cut: without an end or a beginning, or with an open formula."""
     return bool(
         not _WHOLE.search(sentence)
         or sentence.count("$") % 2
@@ -277,7 +281,7 @@ def is_broken(sentence: str) -> bool:
 
 
 def churn(snapshots: Sequence[str]) -> float:
-    """The mean share of a snapshot's words that the next one has not."""
+    """The mean share of a snapshot's words that the next one lacks."""
     lost = []
     for one, other in itertools.pairwise(snapshots):
         had, has = Counter(tokens(one)), Counter(tokens(other))

@@ -21,8 +21,11 @@ class TestedClient(NamedTuple):
     """The newest version that is tested and, for some clients, the oldest."""
     apis: str
     not_streamed: bool
+    """Whether the tests cover answers that are not streamed."""
     failures: bool
+    """Whether the tests cover failures."""
     tests: str
+    """The names of the test files, comma-separated."""
 
 
 _TESTED = (
@@ -128,15 +131,15 @@ def tested_clients_table() -> str:
 
 
 class TestedAgent(NamedTuple):
-    """A coding agent, and what its tests saw."""
+    """A coding agent, and how it behaved in its tests."""
 
     name: str
     package: str
     api: str
     summary: str
-    """How it shows the summaries."""
+    """Whether it shows the summaries."""
     error: str
-    """What it does with an error that lasts."""
+    """Whether it shows an error that persists, and when."""
     tools: str = "yes"
     """Whether its tool calls work."""
 

@@ -4,7 +4,7 @@ docs/before-after.webp shows one prompt at one moment: on the left a page that p
 the model server, on the right the demo page. docs/page.webp shows the page after a turn, with the
 inspector beside it. docs/compare.webp shows two models side by side. docs/turn.webp is an animation
 of a turn in real time. docs/summaries.webp shows the thoughts of one turn twice: with extractive
-lines, and with a line that an editor wrote in the place of a model.
+lines, and with a line that a person has written as a summary model would.
 """
 
 import io
@@ -23,7 +23,7 @@ PROMPT = "Should I switch doors in the Monty Hall problem?"
 MODEL = "default"
 OTHER_MODEL = "no-reasoning"
 FIRST_WORDS = "Switching wins two times"
-"""The answer to PROMPT begins with it."""
+"""The answer to PROMPT begins with these words."""
 RAW_CHAT = ROOT / "scripts/raw_chat.html"
 SUMMARIZED_PROMPT = "Explain streaming APIs"
 SUMMARIZED_MODEL = "long-thinking"

@@ -102,7 +102,7 @@ PARTS = {
 
 
 def with_parts(path: str, text: str) -> str:
-    """Returns the text of a page with its generated parts up to date."""
+    """Returns the text of a page with its generated parts made again. path: the page's."""
     for name, make in PARTS[path].items():
         before, found, rest = text.partition(f"<!-- {name} -->\n")
         after = rest.partition(f"<!-- /{name} -->")[1:]

@@ -3,10 +3,10 @@
     python -m benchmarks.faults                                # a minute, 1,000 turns at once
     python -m benchmarks.faults --turns 200 --seconds 20 --seed 7
 
-Upstreams refuse, stall, break off and send invalid data; clients leave and read slowly; all random
-from a seed. At the end every turn must have ended exactly once and correctly, all text from before
-a fault must have been delivered, log, metrics and upstreams must agree, and no stream, lease,
-socket or memory may be left.
+Upstreams refuse, stall, break off and send invalid data; clients leave and read slowly. All this is
+random from a seed. In the end, every turn must have ended exactly once and correctly, all text from
+before a fault must have been delivered, log, metrics and upstreams must agree, and no stream,
+lease, socket or memory may be left.
 """
 
 if __name__ == "__main__":  # before the other imports: gevent patches the standard library
@@ -24,9 +24,9 @@ from contextlib import ExitStack
 
 import gevent
 
-from benchmarks.faults.books import Books
 from benchmarks.faults.clients import run_turn
 from benchmarks.faults.process import Gateway
+from benchmarks.faults.records import Records
 from benchmarks.faults.upstream import Upstream
 
 SETTINGS = {
@@ -41,15 +41,16 @@ SETTINGS = {
     "max_streams": 4000,
 }
 REST_S = 45.0
-"""Time for the gateway to finish after the last client is gone."""
+"""Limit for the gateway to finish after the last client is gone."""
 CANCEL_S = 2.0
-"""Median time from a client's leaving to the end of its upstream request; the maximum is twice."""
+"""Limit for the median time from a client's leaving to the end of its upstream request. The longest
+time may be twice that."""
 WARM = 0.4
-"""The share of the run after which a worker's memory should no longer grow …"""
+"""The share of the run after which a worker's memory should no longer grow."""
 GROWTH_MB = 25.0
-"""… and how much it may grow from then to the end."""
+"""Limit for its growth from then to the end."""
 OWN_FILES = 16
-"""For metrics files and connections that are being closed."""
+"""Open files that are not leaks: metrics files, and connections that are being closed."""
 
 
 def main() -> None:
@@ -59,11 +60,11 @@ def main() -> None:
     parser.add_argument("--seed", default="1", help="of all that is random (1)")
     parser.add_argument("--upstreams", type=int, default=3, help="how many (3)")
     asked = parser.parse_args()
-    books, lag = Books(), Lag()
+    records, lag = Records(), Lag()
     with ExitStack() as running:
         upstreams = [
             running.enter_context(
-                Upstream(f"upstream-{n}", asked.seed, books.attempts, books.left_at)
+                Upstream(f"upstream-{n}", asked.seed, records.attempts, records.left_at)
             )
             for n in range(1, asked.upstreams + 1)
         ]
@@ -71,15 +72,15 @@ def main() -> None:
         gateway = running.enter_context(Gateway(addresses, SETTINGS))
         files = gateway.open_files()
         warm_mb = gevent.spawn_later(asked.seconds * WARM, gateway.memory_mb)
-        run_clients(gateway.address, books, asked.turns, asked.seconds, asked.seed)
+        run_clients(gateway.address, records, asked.turns, asked.seconds, asked.seed)
         faults = [
-            *at_rest(gateway, upstreams),
-            *books.faults(gateway.turns()),
-            *agree(gateway, upstreams, books),
-            *left_over(gateway, upstreams, files, warm_mb.get()),
+            *wait_for_rest(gateway, upstreams),
+            *records.faults(gateway.turns()),
+            *check_counts(gateway, upstreams),
+            *check_leaks(gateway, upstreams, files, warm_mb.get()),
             *gateway.complaints(),
         ]
-    print(books.table())
+    print(records.table())
     cancelled_after_s = sorted(s for upstream in upstreams for s in upstream.cancelled_after_s)
     if cancelled_after_s:
         median, latest = cancelled_after_s[len(cancelled_after_s) // 2], cancelled_after_s[-1]
@@ -89,13 +90,15 @@ def main() -> None:
         )
         if median > CANCEL_S or latest > 2 * CANCEL_S:
             faults.append("an upstream request ended too late after its client left")
-    print(f"{len(books.views)} turns, {len(faults)} faults; the bench was {lag.worst_s:.1f} s late")
+    print(
+        f"{len(records.views)} turns, {len(faults)} faults; the bench was {lag.worst_s:.1f} s late"
+    )
     for fault in faults[:50]:
         print("FAULT", fault)
     sys.exit(bool(faults))
 
 
-def run_clients(address: str, books: Books, at_once: int, seconds: float, seed: str) -> None:
+def run_clients(address: str, records: Records, at_once: int, seconds: float, seed: str) -> None:
     """Runs `at_once` clients, each with one turn after another, until the time is over."""
     numbers = itertools.count()
     deadline = time.monotonic() + seconds
@@ -104,15 +107,15 @@ def run_clients(address: str, books: Books, at_once: int, seconds: float, seed: 
         while time.monotonic() < deadline:
             turn = f"{next(numbers):06}"
             rng = random.Random(f"{seed} client {turn}")
-            books.views[turn] = run_turn(address, turn, rng, books.left_at)
-            if books.views[turn].status == 503:
+            records.views[turn] = run_turn(address, turn, rng, records.left_at)
+            if records.views[turn].status == 503:
                 gevent.sleep(1)  # Retry-After
 
     gevent.joinall([gevent.spawn_later(n * 2 / at_once, client) for n in range(at_once)])
 
 
 class Lag:
-    """Measures how late this program was itself; it plays clients and upstreams."""
+    """Measures how late this program itself was, which plays the clients and the upstreams."""
 
     def __init__(self) -> None:
         self.worst_s = 0.0
@@ -125,8 +128,8 @@ class Lag:
             self.worst_s = max(self.worst_s, time.monotonic() - began - 0.05)
 
 
-def at_rest(gateway: Gateway, upstreams: Sequence[Upstream]) -> Iterator[str]:
-    """Waits until nothing is in progress."""
+def wait_for_rest(gateway: Gateway, upstreams: Sequence[Upstream]) -> Iterator[str]:
+    """Waits until nothing is in progress. Yields a fault after REST_S."""
     deadline = time.monotonic() + REST_S
     while (streams := gateway.health()["open_streams"]) or any(u.playing for u in upstreams):
         if time.monotonic() > deadline:
@@ -136,12 +139,12 @@ def at_rest(gateway: Gateway, upstreams: Sequence[Upstream]) -> Iterator[str]:
         gevent.sleep(0.2)
 
 
-def agree(gateway: Gateway, upstreams: Sequence[Upstream], books: Books) -> Iterator[str]:
+def check_counts(gateway: Gateway, upstreams: Sequence[Upstream]) -> Iterator[str]:
     """Checks that metrics, log and upstreams agree."""
-    told = sum(len(lines) for lines in gateway.turns().values())
+    logged = sum(len(lines) for lines in gateway.turns().values())
     counted = sum(gateway.metric("gateway_turns_total").values())
-    if counted != told:
-        yield f"the metrics count {counted:.0f} turns, the log {told}"
+    if counted != logged:
+        yield f"the metrics count {counted:.0f} turns, the log {logged}"
     attempts = gateway.metric("gateway_upstream_attempts_total")
     states = gateway.metric("gateway_breaker_state")
     for upstream in upstreams:
@@ -150,15 +153,15 @@ def agree(gateway: Gateway, upstreams: Sequence[Upstream], books: Books) -> Iter
         if counted > upstream.calls or counted < upstream.calls * 0.8:
             yield f"the metrics count {counted:.0f} calls of {upstream.name}, not {upstream.calls}"
     names = {0: "closed", 1: "half_open", 2: "open"}
-    for standing in gateway.health()["upstreams"]:
-        state = states.get(f'upstream="{standing["name"]}",worker="0"')
-        if state is not None and names[int(state)] != standing.get("breaker"):
-            yield f"breaker of {standing['name']}: {state} in the metrics, {standing['breaker']}"
-        if standing.get("open_streams"):
-            yield f"{standing['open_streams']} leases of {standing['name']} were not given back"
+    for status in gateway.health()["upstreams"]:
+        state = states.get(f'upstream="{status["name"]}",worker="0"')
+        if state is not None and names[int(state)] != status.get("breaker"):
+            yield f"breaker of {status['name']}: {state} in the metrics, {status['breaker']}"
+        if status.get("open_streams"):
+            yield f"{status['open_streams']} leases of {status['name']} were not given back"
 
 
-def left_over(
+def check_leaks(
     gateway: Gateway, upstreams: Sequence[Upstream], files: int, warm_mb: float
 ) -> Iterator[str]:
     """Checks for leaked sockets and memory."""

@@ -1,4 +1,4 @@
-"""Clients of every API and format, and what each saw of its turn."""
+"""Clients of every API and format. Each records its view of a turn."""
 
 import json
 import random
@@ -15,8 +15,9 @@ import gevent
 from gateway.core.sse import Decoder
 
 HABITS = {"reads": 74, "leaves": 14, "dawdles": 8, "stalls": 4}
+"""What a client does → how many of a hundred do so."""
 READ_S = 60.0
-"""The gateway failed if it sends nothing for this long, not even a heartbeat."""
+"""The gateway has failed if it sends nothing for this long, not even a heartbeat."""
 CHAT = "/v1/chat/completions"
 FORMATS = ("events", "phased", "openai", "plain")
 APIS = (*FORMATS, "whole", "responses", "messages")
@@ -24,7 +25,7 @@ APIS = (*FORMATS, "whole", "responses", "messages")
 
 @dataclass
 class View:
-    """What a client has seen."""
+    """What a client has seen of its turn."""
 
     api: str
     habit: str

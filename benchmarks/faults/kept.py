@@ -3,9 +3,9 @@
     python -m benchmarks.faults.kept                 # half a minute, 200 turns
     python -m benchmarks.faults.kept --turns 50 --seed 7
 
-Each turn begins at one of the hosts, and its client leaves. Its readers come and go, each at any
-host. At the end every reader must have had every event once and in order, up to one end: `done`
-with the whole answer, or `stream_lost`, or 410 where nothing had been stored. It needs
+Each turn begins at one of the hosts, and its client leaves. Its readers connect again and again, to
+random hosts. In the end, every reader must have had every event once and in order, up to one end:
+`done` with the whole answer, or `stream_lost`, or 410 if nothing had been stored. It needs
 redis-server.
 """
 
@@ -47,14 +47,14 @@ class Turn:
 
 
 class Reader:
-    """Reads a stream at whatever host, over many connections."""
+    """Reads a stream at random hosts, over many connections."""
 
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.numbers: list[int] = []
         self.text = ""
         self.end = ""
-        """`done`, the code of a failure, or the status that said that there is nothing."""
+        """`done`, the code of a failure, or the error status of the last request."""
         self.faults: list[str] = []
 
     def read(self, hosts: list[Program], chance: random.Random) -> None:
@@ -150,7 +150,11 @@ def kill_something(hosts: list[Program], redis: RedisServer, chance: random.Rand
 
 
 def check(turns: list[Turn], redis_died: bool) -> list[str]:
-    """What is wrong. redis_died: a host that died may have known more than was stored."""
+    """Returns the faults.
+
+    redis_died: readers of a turn may have different ends: those at the worker that ran it may have
+    read events that were never stored.
+    """
     faults = []
     whole: dict[str, str] = {}
     for turn in turns:
@@ -187,14 +191,14 @@ def main() -> None:
         with start_gateway(mock.url, **settings) as one, start_gateway(mock.url, **settings) as two:
             hosts = [one, two]
 
-            def live(turn: Turn, number: int) -> None:
+            def run(turn: Turn, number: int) -> None:
                 own = random.Random(f"{asked.seed} {number}")
                 gevent.sleep(own.random() * asked.seconds)
                 begin(turn, hosts, own)
                 turn.readers = [Reader(turn) for _ in range(READERS)]
                 gevent.joinall([gevent.spawn(reader.read, hosts, own) for reader in turn.readers])
 
-            running = [gevent.spawn(live, turn, number) for number, turn in enumerate(turns)]
+            running = [gevent.spawn(run, turn, number) for number, turn in enumerate(turns)]
             until = time.monotonic() + asked.seconds
             while time.monotonic() < until:
                 gevent.sleep(KILL_EVERY_S)

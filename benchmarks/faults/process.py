@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 START_S = 20.0
 
 _REFUSED_KEY = '"event": "upstream refused the gateway\'s key"'
-"""An error that belongs into the log: some upstreams of the plan answer 401 and 403."""
+"""An expected error in the log: some plans answer 401 or 403."""
 
 
 class Gateway:
@@ -77,13 +77,13 @@ class Gateway:
         turns = defaultdict(list)
         for line in self._log.read_text().splitlines():
             if line.startswith("{"):
-                told = json.loads(line)
-                if told["event"] == "turn":
-                    turns[told["request"]].append(told)
+                event = json.loads(line)
+                if event["event"] == "turn":
+                    turns[event["request"]].append(event)
         return turns
 
     def complaints(self) -> list[str]:
-        """Returns errors in the log, without those that the plans provoke."""
+        """Returns the errors in the log, without those that the plans cause."""
         words = ("Traceback", '"level": "error"', '"level": "critical"')
         lines = self._log.read_text().splitlines()
         return [

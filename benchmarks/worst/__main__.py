@@ -1,11 +1,11 @@
-"""Runs the worst client of each kind beside 100 paced streams, and measures what the others feel.
+"""Runs each of the worst clients beside 100 paced streams, and measures the effect on these.
 
     python -m benchmarks.worst                         # each kind for 5 s
     python -m benchmarks.worst --seconds 1 --only "a huge event" --only "malformed heads"
 
-For each kind: the longest time that a word of a paced stream took from the model server to its
-client, and the worker's peak memory. Exit status 1 if a word took longer than 250 ms, the worker
-more than 400 MB, or a paced stream broke off.
+Prints for each kind the longest time that a word of a paced stream took from the model server to
+its client, and the worker's peak memory. The exit status is 1 if a word took longer than 250 ms, if
+the worker took more than 400 MB, or if a paced stream broke off.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _WORD = re.compile(rb"(\d+\.\d{4}) ")
 
 
 class PacedStreams:
-    """The good clients: each reads a stream and notes how late its words are."""
+    """The good clients: each reads a stream and measures how late its words are."""
 
     def __init__(self, address: str) -> None:
         self.longest_ms = 0.0
@@ -108,15 +108,15 @@ def main() -> None:
             if name is not None:
                 command = [sys.executable, "-m", "benchmarks.worst.attacks", name]
                 command += [gateway.address, str(asked.seconds)]
-                # Elsewhere a client has a machine of its own.
+                # `nice`, because a real client has a machine of its own.
                 attacker = subprocess.Popen(["nice", *command], cwd=ROOT)
             streams.read_for(asked.seconds)
             while attacker is not None and attacker.poll() is None:
                 streams.read_for(0.2)
             longest, peak = streams.longest_ms, peak_mb(gateway.worker)
-            is_kept = longest <= asked.longest_ms and peak <= MOST_MB and streams.words > 0
-            is_good = is_good and is_kept
-            mark = "" if is_kept else "  too much"
+            is_within = longest <= asked.longest_ms and peak <= MOST_MB and streams.words > 0
+            is_good = is_good and is_within
+            mark = "" if is_within else "  too much"
             print(f"{name or '(none)':32}{longest:11.0f} ms{peak:11.0f} MB{mark}", flush=True)
         if streams.broken:
             print(f"{streams.broken} paced streams broke off")

@@ -1,4 +1,4 @@
-"""The worst clients: each does what costs the gateway most, within its limits or just beyond.
+"""The worst clients: each makes requests that are expensive for the gateway, near its limits.
 
 An attack runs in a process of its own:
 

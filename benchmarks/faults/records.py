@@ -1,4 +1,4 @@
-"""Records what upstreams did and clients saw in each turn, and checks that it agrees. No I/O."""
+"""Records what upstreams did and clients saw in each turn, and checks that they agree. No I/O."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,8 @@ from benchmarks.faults.plans import Plan
 SHOWS_REASONING = {"events", "phased", "openai", "whole", "responses", "messages"}
 
 
-class Books:
-    """All turns, by their ids."""
+class Records:
+    """The records of all turns, by their ids."""
 
     def __init__(self) -> None:
         self.attempts: dict[str, list[Plan]] = defaultdict(list)
@@ -22,15 +22,15 @@ class Books:
         """Turn → when its client left before the end, in monotonic seconds."""
 
     def faults(self, log: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
-        """Yields what does not agree. log: turn → the gateway's log lines."""
+        """Yields each contradiction. log: turn → the gateway's log lines."""
         for turn, view in self.views.items():
             attempts = self.attempts.get(turn, [])
             last = attempts[-1] if attempts else None
             about = f"turn {turn} ({view.api}, {view.habit}, {last.kind if last else 'not asked'})"
             for fault in (
-                *_of_attempts(attempts),
-                *_of_view(view, last),
-                *_of_log(view, last, log.get(turn, [])),
+                *_check_attempts(attempts),
+                *_check_view(view, last),
+                *_check_log(view, last, log.get(turn, [])),
             ):
                 yield f"{about}: {fault}"
 
@@ -50,11 +50,12 @@ class Books:
 
 
 def _seen(view: View) -> str:
+    """Returns the end of the turn as its client saw it."""
     return view.ends[-1] if view.ends else "left" if view.left else "nothing"
 
 
-def _of_attempts(attempts: list[Plan]) -> Iterator[str]:
-    """Failover is allowed only after an upstream's fault, before it has sent any text."""
+def _check_attempts(attempts: list[Plan]) -> Iterator[str]:
+    """Checks that each failover followed an upstream's fault, before it had sent any text."""
     for plan in attempts[:-1]:
         if plan.speaks and not plan.resets:
             yield f"failover after an upstream had sent text ({plan.kind})"
@@ -62,7 +63,7 @@ def _of_attempts(attempts: list[Plan]) -> Iterator[str]:
             yield f"failover although the caller was at fault ({plan.kind})"
 
 
-def _of_view(view: View, plan: Plan | None) -> Iterator[str]:
+def _check_view(view: View, plan: Plan | None) -> Iterator[str]:
     """Checks that the client saw one end, the right one, after all text."""
     if len(view.ends) > 1:
         yield f"ended more than once: {view.ends}"
@@ -75,11 +76,16 @@ def _of_view(view: View, plan: Plan | None) -> Iterator[str]:
     if view.ends and (view.ends[0] == "done") is not plan.whole:
         yield f"ended as {view.ends[0]} {view.error[:150]}"
     if view.api in SHOWS_REASONING:
-        yield from _of_text("reasoning", view.reasoning, plan.reasoning, view, plan)
-    yield from _of_text("answer", view.answer, plan.answer, view, plan)
+        yield from _check_text("reasoning", view.reasoning, plan.reasoning, view, plan)
+    yield from _check_text("answer", view.answer, plan.answer, view, plan)
 
 
-def _of_text(name: str, seen: str, said: str, view: View, plan: Plan) -> Iterator[str]:
+def _check_text(name: str, seen: str, said: str, view: View, plan: Plan) -> Iterator[str]:
+    """Checks that the client saw all text that the upstream sent, and no other.
+
+    A client may miss the end of a text if it left, if the upstream reset its connection, or if a
+    failure took the place of a whole answer.
+    """
     in_one_piece = view.status != 200 or (view.api == "whole" and not plan.whole)
     if not said.startswith(seen):
         yield f"{name} has text that was not sent: {seen[-60:]!r} instead of {said[-60:]!r}"
@@ -87,10 +93,10 @@ def _of_text(name: str, seen: str, said: str, view: View, plan: Plan) -> Iterato
         yield f"{name} lacks {said[len(seen) :][:60]!r}"
 
 
-def _of_log(view: View, plan: Plan | None, lines: list[dict[str, Any]]) -> Iterator[str]:
+def _check_log(view: View, plan: Plan | None, lines: list[dict[str, Any]]) -> Iterator[str]:
     """Checks that the log has the turn once, with the end that the client saw.
 
-    A request that no upstream was asked for is no turn.
+    A request for which no upstream was asked is not a turn.
     """
     if len(lines) > 1 or (not lines and plan is not None):
         yield f"{len(lines)} lines in the log"

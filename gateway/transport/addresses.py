@@ -112,7 +112,11 @@ class Connector:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError("no address accepted a connection in time")
-            client = socket.socket(family, kind, protocol)
+            try:
+                client = socket.socket(family, kind, protocol)
+            except OSError as error:  # this machine has no IPv6, or no file descriptor is left
+                failure = error
+                continue
             try:
                 for option in options:
                     client.setsockopt(*option)

@@ -112,6 +112,22 @@ def test_all_addresses_are_tried_and_those_that_failed_come_last(
         connector.connect("none", port, 5, ())
 
 
+def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(
+    name_server: NameServer, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine without IPv6, a socket for the IPv6 address of a name can't even be made."""
+    port = listener.getsockname()[1]
+    name_server.known["many"] = ["127.0.0.1"]
+    [found] = name_server("many", port)
+    unknown = (999, *found[1:4], ("::1", port))
+    monkeypatch.setattr(Names, "find", lambda *of: [unknown, found])
+    with Connector().connect("many", port, 5, ()) as client:
+        assert client.getpeername() == ("127.0.0.1", port)
+    monkeypatch.setattr(Names, "find", lambda *of: [unknown])
+    with pytest.raises(OSError, match="Address family not supported"):
+        Connector().connect("many", port, 5, ())
+
+
 def test_an_address_that_never_answers_leaves_time_for_the_next(
     name_server: NameServer, listener: socket.socket
 ) -> None:

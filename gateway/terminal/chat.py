@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.terminal.events import Event, as_dict, parse_object
+from gateway.terminal.events import Event, LiveSummary, as_dict, parse_object
 from gateway.terminal.sse import Message
 
 _DONE = b"[DONE]"
@@ -27,19 +27,19 @@ class ChunkAdapter:
     """
 
     def __init__(self) -> None:
-        self._summary_lines: list[str] = []
+        self._summary = LiveSummary()
         self._end: dict[str, Any] = dict.fromkeys(("finish_reason", "usage", "timings"))
 
     def __call__(self, message: Message) -> list[Event]:
         if message.data == _DONE:
-            return [*self._full_summary(), Event("done", self._end)]
+            return [*self._summary.take(), Event("done", self._end)]
         chunk = parse_object(message.data)
         if error := chunk.get("error"):
             return [Event("failed", {"error": as_dict(error) or {"message": str(error)}})]
         choices = chunk.get("choices")
         choice = as_dict(choices[0]) if isinstance(choices, list) and choices else {}
         self._end |= {k: v for k, v in (chunk | choice).items() if k in self._end and v}
-        summary = self._full_summary() if chunk.get("phase") == "final_output" else []
+        summary = self._summary.take() if chunk.get("phase") == "final_output" else []
         return [*summary, *self._delta_events(as_dict(choice.get("delta")), chunk)]
 
     def _delta_events(self, delta: dict[str, Any], chunk: dict[str, Any]) -> Iterator[Event]:
@@ -66,10 +66,5 @@ class ChunkAdapter:
             return Event(name, {"text": str(text).strip(), **timing})
         if name == "reasoning_summary_delta":
             text = str(text).strip("\n") + "\n"
-            self._summary_lines.append(text)
+            self._summary.add(text)
         return Event(name, {"text": text})
-
-    def _full_summary(self) -> list[Event]:
-        text = "".join(self._summary_lines).strip()
-        self._summary_lines.clear()
-        return [Event("reasoning_summary", {"text": text})] if text else []

@@ -27,6 +27,23 @@ class Event:
         return strip_controls(str(self.data.get("text") or ""))
 
 
+class LiveSummary:
+    """Collects the live lines of a summary, for formats that have no event for the whole one."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Adds one line or more."""
+        self._lines.append(text.strip("\n"))
+
+    def take(self) -> list[Event]:
+        """Returns the whole summary as an event, once; nothing if there are no lines."""
+        text = "\n".join(self._lines).strip()
+        self._lines.clear()
+        return [Event("reasoning_summary", {"text": text})] if text else []
+
+
 Adapter = Callable[[Message], list[Event]]
 """Turns a message of one format into events. Raises ClientError if it cannot be read."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.terminal.events import Event, as_dict, parse_object
+from gateway.terminal.events import Event, LiveSummary, as_dict, parse_object
 from gateway.terminal.sse import Message
 
 _FINISH_REASONS = {
@@ -28,8 +28,7 @@ class MessagesAdapter:
         if traced:
             self._thinking_blocks += ["reasoning_delta", "reasoning_summary"]
         self._later_blocks = "reasoning_delta" if traced else "reasoning_summary_delta"
-        self._lines: list[str] = []
-        """Of the live summary, until it is complete."""
+        self._summary = LiveSummary()
         self._name = ""
         self._text = ""
         self._tool_calls = 0
@@ -45,7 +44,7 @@ class MessagesAdapter:
             case "content_block_start":
                 block = as_dict(data.get("content_block"))
                 is_over = block.get("type") != "thinking"
-                return [*(self._end_summary() if is_over else []), *self._start_block(block)]
+                return [*(self._summary.take() if is_over else []), *self._start_block(block)]
             case "content_block_delta":
                 return self._add_delta(as_dict(data.get("delta")))
             case "content_block_stop":
@@ -53,7 +52,7 @@ class MessagesAdapter:
             case "message_delta":
                 self._set_end(as_dict(data.get("delta")), as_dict(data.get("usage")))
             case "message_stop":
-                return [*self._end_summary(), Event("done", self._end)]
+                return [*self._summary.take(), Event("done", self._end)]
             case "ping":
                 return [Event("heartbeat", {})]
             case "error":
@@ -89,13 +88,10 @@ class MessagesAdapter:
     def _stop_block(self) -> list[Event]:
         text = self._text.strip()
         if self._name == "reasoning_summary_delta":
-            self._lines += filter(None, text.splitlines())
+            for line in filter(None, text.splitlines()):
+                self._summary.add(line)
             return []
         return [Event(self._name, {"text": text})] if self._name.endswith("_summary") else []
-
-    def _end_summary(self) -> list[Event]:
-        text, self._lines = "\n".join(self._lines), []
-        return [Event("reasoning_summary", {"text": text})] if text else []
 
     def _set_end(self, delta: dict[str, Any], usage: dict[str, Any]) -> None:
         reason = str(delta.get("stop_reason"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.terminal.events import Event, as_dict, parse_object
+from gateway.terminal.events import Event, LiveSummary, as_dict, parse_object
 from gateway.terminal.sse import Message
 
 _INCOMPLETE_REASONS = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -15,7 +15,7 @@ class ResponsesAdapter:
     """
 
     def __init__(self) -> None:
-        self._summary_lines: list[str] = []
+        self._summary = LiveSummary()
         self._has_prompt_summary = False
         self._calls: list[int] = []
         """The output index of each function call."""
@@ -30,14 +30,14 @@ class ResponsesAdapter:
             case "response.reasoning_text.delta":
                 return [Event("reasoning_delta", {"text": text})]
             case "response.output_text.delta":
-                return [*self._full_summary(), Event("final_output_delta", {"text": text})]
+                return [*self._summary.take(), Event("final_output_delta", {"text": text})]
             case "response.output_item.added":
                 return self._start_item(output_index, as_dict(data.get("item")))
             case "response.function_call_arguments.delta" if output_index in self._calls:
                 index = self._calls.index(output_index)
                 return [Event("tool_call_delta", {"index": index, "arguments": text})]
             case "response.completed" | "response.incomplete":
-                return [*self._full_summary(), self._done(as_dict(data.get("response")))]
+                return [*self._summary.take(), self._done(as_dict(data.get("response")))]
             case "response.failed":
                 error = as_dict(data.get("response")).get("error")
                 return [Event("failed", {"error": as_dict(error)})]
@@ -52,13 +52,8 @@ class ResponsesAdapter:
         if not self._has_prompt_summary:
             self._has_prompt_summary = True
             return Event("prompt_summary", {"text": text})
-        self._summary_lines.append(text + "\n")
+        self._summary.add(text)
         return Event("reasoning_summary_delta", {"text": text + "\n"})
-
-    def _full_summary(self) -> list[Event]:
-        text = "".join(self._summary_lines).strip()
-        self._summary_lines.clear()
-        return [Event("reasoning_summary", {"text": text})] if text else []
 
     def _start_item(self, output_index: Any, item: dict[str, Any]) -> list[Event]:
         if item.get("type") != "function_call" or not isinstance(output_index, int):

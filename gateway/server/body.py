@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import gevent
 
 from gateway.errors import BadRequest, BodyTooLarge, Full, GatewayError, RequestTimeout
+from gateway.server.sockets import end_response
 
 _MIB = 1024 * 1024
 _READ_BYTES = 64 * 1024
@@ -111,10 +112,9 @@ def has_unread_body(request: Any) -> bool:
 
 
 def discard_body(request: Any, client: socket.socket) -> bool:
-    """Reads what the application has not read of a body, for up to 5 s.
+    """Reads the part of a body that the application has not read, for up to 5 s.
 
-    Returns True if the whole body was read, so the connection can be used again. To close a socket
-    with unread data resets the connection, and the client may lose the response.
+    Returns True if the whole body was read, so the connection can be used again.
 
     request: gunicorn 27.0's; its body's `failed` and `reader.length` are undocumented.
     """
@@ -126,9 +126,7 @@ def discard_body(request: Any, client: socket.socket) -> bool:
             gevent.sleep(0)
         if not body.failed:
             return True
-        client.shutdown(socket.SHUT_WR)
-        while client.recv(_CHUNKED_READ_BYTES):
-            gevent.sleep(0)
+        end_response(client)
     return False
 
 

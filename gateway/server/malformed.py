@@ -14,10 +14,10 @@ from gunicorn.http import errors
 
 from gateway.core.sse import dumps
 from gateway.errors import GatewayError, MalformedRequest
+from gateway.server.sockets import end_response
 
-_DISCARD_S = 1.0
+_REFUSE_S = 1.0
 """Limit for sending the answer and reading the rest of the request."""
-_READ_BYTES = 65536
 _REASONS = {
     400: "Bad Request",
     403: "Forbidden",
@@ -77,12 +77,9 @@ def refuse(client: socket.socket, error: GatewayError) -> None:
         "Content-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    with suppress(OSError), gevent.Timeout(_DISCARD_S, False):  # the client may be gone
+    with suppress(OSError), gevent.Timeout(_REFUSE_S, False):  # the client may be gone
         client.sendall((head + body).encode())
-        # To close a socket with unread data resets the connection: the answer would be lost.
-        client.shutdown(socket.SHUT_WR)
-        while client.recv(_READ_BYTES):
-            gevent.sleep(0)
+        end_response(client)
 
 
 def _retry_after(error: GatewayError) -> str:

@@ -9,12 +9,14 @@ import termios
 from collections.abc import Iterable
 from contextlib import suppress
 
+import gevent
 import gevent.monkey
 
 # gevent 26.9's own poll switches greenlets, even if its timeout is 0.
 _poll = gevent.monkey.get_original("select", "poll")
 _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # RDHUP: Linux only
 _HAS_USER_TIMEOUT = hasattr(socket, "TCP_USER_TIMEOUT")  # Linux only
+_READ_BYTES = 64 * 1024
 
 
 def close_connection(client: socket.socket) -> None:
@@ -25,6 +27,17 @@ def close_connection(client: socket.socket) -> None:
     """
     with suppress(OSError):  # the connection may be gone
         getattr(client, "_sock", client).shutdown(socket.SHUT_RDWR)
+
+
+def end_response(client: socket.socket) -> None:
+    """Ends the sending side, then reads until the client closes the connection.
+
+    To close a socket with unread data resets the connection, and the client may lose the response.
+    The caller sets a time limit. Raises OSError if the client is gone.
+    """
+    client.shutdown(socket.SHUT_WR)
+    while client.recv(_READ_BYTES):
+        gevent.sleep(0)  # lets other greenlets run
 
 
 def hung_up(clients: Iterable[socket.socket]) -> set[socket.socket]:

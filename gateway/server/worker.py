@@ -20,6 +20,7 @@ from typing import Any
 
 import gevent
 from gevent.pool import Pool
+from gevent.server import StreamServer
 from gevent.socket import wait_read
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
@@ -88,41 +89,53 @@ class Worker(GeventWorker):
         gc.freeze()  # later collections skip what is loaded by now
         gc.set_threshold(_GC_THRESHOLD, 10, 10)
         _cache_settings(self.cfg)
-        self.wsgi.extensions["gateway.health_checks"].start()
-        if worker_number() == 0:  # one check for all workers
-            self.wsgi.extensions["gateway.startup_check"].start()
-        self.wsgi.extensions["gateway.relay"].reporter.start()
-        self.wsgi.extensions["gateway.channel"].start()
-        self._store = self.wsgi.extensions["gateway.store"]
-        if self._store is not None:
-            self._store.start()
+        self._start_services()
         self._waiting = self.wsgi.extensions["gateway.waiting"]
         self._waiting.exempt(self.cfg.forwarded_allow_ips)
         self._connections = Pool(self.worker_connections)
         self._idle: dict[Any, None] = {}
         """Connections that wait for a request, in the order in which they became idle."""
         self._tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
-        servers = [
-            start_listening(listener, self.handle, self._connections, shared=self.cfg.workers > 1)
-            for listener in self.sockets
-        ]
-        if self.admin_socket is not None:
-            shared = self.cfg.workers > 1
-            self._admin = AdminListener(self.admin_socket, super().handle, shared=shared)
-            servers.append(self._admin.server)
+        servers = self._start_listening()
         while self.alive:  # gunicorn's SIGTERM handler sets it to False
             self._tick()
         for server in servers:
             stop_listening(server)
+        self._drain()
+
+    def _start_services(self) -> None:
+        """Starts the application's background work in this worker."""
+        services = self.wsgi.extensions
+        services["gateway.health_checks"].start()
+        if worker_number() == 0:  # one check for all workers
+            services["gateway.startup_check"].start()
+        services["gateway.relay"].reporter.start()
+        services["gateway.channel"].start()
+        if (store := services["gateway.store"]) is not None:
+            store.start()
+
+    def _start_listening(self) -> list[StreamServer]:
+        """Accepts connections from clients, and from operators if ADMIN_BIND is set."""
+        shared = self.cfg.workers > 1
+        servers = [
+            start_listening(listener, self.handle, self._connections, shared=shared)
+            for listener in self.sockets
+        ]
+        if self.admin_socket is not None:
+            self._admin = AdminListener(self.admin_socket, super().handle, shared=shared)
+            servers.append(self._admin.server)
+        return servers
+
+    def _drain(self) -> None:
+        """Lets the open streams finish; ends those that DRAIN_TIMEOUT_S leaves."""
         relay = self.wsgi.extensions["gateway.relay"]
         relay.draining = True
-        self._relay = relay
         self._wait_until_quiet(relay.drain_timeout_s)
         if self.open_requests or relay.kept.runs_that_go_on():
             relay.stop()
             self._wait_until_quiet(_FAILURES_S)
-        if self._store is not None:
-            self._store.stop()
+        if (store := self.wsgi.extensions["gateway.store"]) is not None:
+            store.stop()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Replaces the handler of SIGQUIT and SIGINT, which cuts the streams after 0.1 s."""
@@ -230,7 +243,7 @@ class Worker(GeventWorker):
         It has something to do while a request is open, or a run whose stream clients can read at
         other workers. Idle connections keep it only for _QUIET_S.
         """
-        kept = self._relay.kept
+        kept = self.wsgi.extensions["gateway.relay"].kept
         deadline = time.monotonic() + timeout_s
         quiet_since = time.monotonic()
         while (self._connections or kept.runs_that_go_on()) and time.monotonic() < min(

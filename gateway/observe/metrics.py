@@ -136,7 +136,7 @@ class Metrics:
         values.ValueClass = MutexValue if worker is None else MultiProcessValue(lambda: worker)
         disable_created_metrics()  # a sum over workers has no creation time
         self._registry = CollectorRegistry()
-        self._families = {each: _make(each, self._registry) for each in INSTRUMENTS}
+        self._made = {each: _make(each, self._registry) for each in INSTRUMENTS}
         self._series = cache(self._find_series)
         self._counts: defaultdict[tuple[Any, ...], float] = defaultdict(float)
         """Counter and labels → what to add at the next flush."""
@@ -245,8 +245,8 @@ class Metrics:
         self._times.clear()
 
     def _find_series(self, instrument: Instrument, *labels: str) -> Any:
-        family = self._families[instrument]
-        return family.labels(*labels) if labels else family
+        metric = self._made[instrument]
+        return metric.labels(*labels) if labels else metric
 
 
 class _Histogram(Histogram):

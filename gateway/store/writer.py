@@ -218,12 +218,11 @@ class Writer:
                 items.append(Item(copy.key, f"1-{number}", EVENTS, data, lifetime_ms))
                 copies.append(copy)
                 sent.append(number)
-        unsent = [copy for copy in copies[-1:] if sent[-1] < len(copy.log.events)]
         del self._dirty[:taken]
-        for copy in unsent:
-            copy.wake()
         if not items:
             return taken
+        if sent[-1] < len(copies[-1].log.events):
+            copies[-1].wake()  # the batch is full: the rest of this log goes into the next one
         refused = self._connection.append(items)
         for copy, number in zip(copies, sent, strict=True):
             copy.has_key = True

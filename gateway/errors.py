@@ -458,6 +458,9 @@ class GatewayFault(GatewayError):
 
     code = "internal_error"
 
+    def __init__(self, message: str = "The gateway failed; its log says why.") -> None:
+        super().__init__(message)
+
 
 class Full(GatewayFault):
     status = 503

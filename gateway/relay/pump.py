@@ -98,7 +98,7 @@ class Pump:
                     break
         except Exception:
             self._log.exception("pump failed", stream=shown_id(run.id))
-            self._end(run, GatewayFault("The gateway failed; its log says why."))
+            self._end(run, GatewayFault())
         finally:
             run.lease.drop()
             run.calling_since = run.reading_since = None

@@ -128,7 +128,7 @@ class Channel:
             yield _Line(error=error.info)
         except Exception:
             self._log.exception("a call of another worker failed")
-            yield _Line(error=GatewayFault("The gateway failed; its log says why.").info)
+            yield _Line(error=GatewayFault().info)
 
 
 class WorkerGone(Exception):

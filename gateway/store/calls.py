@@ -98,7 +98,7 @@ class Calls:
             answer.error = error.info
         except Exception:
             self._log.exception("a call of another worker failed")
-            answer.error = GatewayFault("The gateway failed; its log says why.").info
+            answer.error = GatewayFault().info
         if message.sender:
             self._send(message.sender, answer)
 

@@ -44,7 +44,7 @@ def register_error_handlers(
     @app.errorhandler(Exception)
     def unforeseen(error: Exception) -> Response:
         log.error("request failed", request=current_request().id, exc_info=error)
-        return refuse(errors.GatewayFault("The gateway failed; its log says why."))
+        return refuse(errors.GatewayFault())
 
 
 def _refusal(error: errors.GatewayError, dialects: Mapping[str, type[Dialect]]) -> Response:

@@ -112,7 +112,7 @@ def test_all_addresses_are_tried_and_those_that_failed_come_last(
         connector.connect("none", port, 5, ())
 
 
-def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(
+def test_an_address_of_a_family_that_this_machine_lacks_is_skipped(
     name_server: NameServer, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine without IPv6, a socket for the IPv6 address of a name can't even be made."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from gateway.core.summarizers.base import Summarizer, Summary
 from gateway.core.summarizers.live import CLOSING_WORDS, LiveLines, says
 from gateway.core.summarizers.phrases import Phrases
-from gateway.core.summarizers.reader import Reader, Reading
+from gateway.core.summarizers.reader import Reader
 from gateway.core.summarizers.selection import central, select, valued
 from gateway.core.summarizers.sentences import Sentence, SentenceSplitter
 from gateway.core.summarizers.statements import Prompt, Statement, clean, finish
@@ -141,9 +141,9 @@ class ExtractiveSummarizer(Summarizer):
         reading = self._reader.read(sentence, is_short=self._short is not None)
         if self._short is not None:
             self._keep_short(sentence)
-        if reading.wavers or reading.retracts:
-            self._look_back(reading)
-        if not reading.retracts:
+        if reading.retracts:
+            self._take_back()
+        else:
             line = self._live.next(self._counts, self._reader.position, turns=reading.turns)
             lines += [line] if line is not None else []
         if reading.statement is not None and reading.statement.slight:
@@ -154,20 +154,17 @@ class ExtractiveSummarizer(Summarizer):
             lines += [line] if line is not None else []
         return lines
 
-    def _look_back(self, reading: Reading) -> None:
-        """Applies what a sentence says of the statements just before it."""
+    def _take_back(self) -> None:
+        """Removes the two sentences before this one, and throws doubt on the third."""
         position = self._reader.position
         for statement in self._pool[-_TAKES_BACK:]:
-            if reading.wavers and statement.position == position - 1:
-                statement.mark("then wait")
-            if reading.retracts and position - statement.position <= _TAKES_BACK:
+            if position - statement.position <= _TAKES_BACK:
                 statement.mark("taken back")
-        if reading.retracts:
-            self._live.retract(position - 2)
-            self._slight = [s for s in self._slight if s.position < position - 2]
-            while self._pool and self._pool[-1].position >= position - 2:
-                if self._pool.pop() is self._answer:
-                    self._answer = None
+        self._live.retract(position - 2)
+        self._slight = [s for s in self._slight if s.position < position - 2]
+        while self._pool and self._pool[-1].position >= position - 2:
+            if self._pool.pop() is self._answer:
+                self._answer = None
 
     def _add(self, statement: Statement, *, drafted: bool) -> None:
         statement.worth += _WRITTEN * self._is_written
@@ -228,8 +225,9 @@ class ExtractiveSummarizer(Summarizer):
 def _is_said(statement: Statement, others: Sequence[Statement]) -> bool:
     """Whether another statement says it more fully, or a later one as fully."""
     numbers = {term for term in statement.terms if term[0].isdigit()}
+    matter = statement.terms - _ANSWER_TERMS
     return any(
-        says([other.terms], statement)
+        (says([other.terms], statement) or (bool(matter) and matter <= other.terms))
         and numbers <= other.terms
         and (len(other.terms), other.position) > (len(statement.terms), statement.position)
         for other in others

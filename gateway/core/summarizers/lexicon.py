@@ -80,8 +80,14 @@ _VALUE = (
 )
 """A number, a quotation, a formula or the letter of an option."""
 
+_OF_FORM = (
+    r"(?!\s+(?:also |both |very )?(?:accurate|brief|clear|complete|concise|consistent|direct|easy"
+    r"|formatted|friendly|helpful|polite|short|simple|structured|useful|well)\b)"
+)
 ANSWERS = Cue(
-    r"\banswer\s+(?:(?:is|would be|must be)\b|should be"
+    r"\banswer\s+(?:(?:is|would be|must be)\b"
+    + _OF_FORM
+    + r"|should be"
     + _VALUE
     + r")|\banswer\s?:\s*[\w$\\*(`]|\\boxed"
     r"|\bfinal answer\W*(?:is\b|[:=])|\bthe result is\b|答案[是为应：:]",
@@ -128,7 +134,7 @@ _VERDICTS = (
 )
 _VERDICT_WORDS = frozenset(_VERDICTS.split())
 _VERDICT = re.compile(
-    rf"\b(?:is|are|be|considered|[Vv]erdict|VERDICT)(?: [a-z]+)?:? \**(?:NON-)?"
+    rf"\b(?:is|are|was|were|be|considered|[Vv]erdict|VERDICT)(?: [a-z]+)?:? \**(?:NON-)?"
     rf"(?:{_VERDICTS.upper().replace(' ', '|')})\b"
 )
 
@@ -166,15 +172,11 @@ OTHERWISE = re.compile(
 BEGINS = re.compile(
     r"(?:(?P<so>so)|(?P<therefore>therefore|thus|hence|as a result|in conclusion|overall"
     r"|ultimately|in summary|因此|所以|综上|总之)"
-    r"|(?P<since>since|because|given|as)"
-    r"|(?P<wait>wait|hmm|hold on|no|oh|oops|hm|等等)"
-    r"|(?P<maybe>maybe|perhaps|alternatively|or|也许|或许|可能))(?:\b|(?=[\u3400-\u9fff]))",
+    r"|(?P<since>since|because|given|as))(?:\b|(?=[\u3400-\u9fff]))",
     re.IGNORECASE,
 )
 """The word that joins a sentence to those before it."""
 
-SHOULD = frozenset(["should", "must", "need", "needs"])
-"""What has to be done rather than what is so."""
 BECAUSE = frozenset(["because", "since", "due", "therefore", "thus", "hence"])
 FINAL = frozenset(["final", "conclusion", "overall", "ultimately", "settle", "go", "stick"])
 
@@ -189,17 +191,22 @@ _PHRASE = re.compile(
     r"(?!(?:every|some|any|no)thing|accord|assum|consider|dur|follow|includ|regard)[a-z-]{2,20}ing\b"
     r"(?!.*(?:[,:;=—–]|\b(?:is|are|was|were|has|have|had|will|would|can|could|should|must|may|do"
     r"|does|did|gives?|makes?|means?|needs?|leads?|yields?|requires?|results?)\b))"
-    r"|`[^`]*`\W*$",
+    r"|`[^`]*`\W*$|\w+\([^()=]*\)\W*$",
     re.IGNORECASE,
 )
 
 
 def is_phrase(text: str) -> bool:
-    """Whether it names an activity or a piece of code: "Checking both sides.", "`x + 1`"."""
+    """Whether it names an activity or is only code: "Checking both sides.", "add(x, 1)"."""
     return _PHRASE.match(text) is not None
 
 
-LEANS = re.compile(
+_POINTS = re.compile(
+    r"\b(?:with|for|of|by|in|on|to|from|about|containing|using) (?:this|that|these|those)(?: \w+)?"
+    r"\W*$",
+    re.IGNORECASE,
+)
+_LEANS = re.compile(
     r"(?:it|which|this|that|they|these|those|he|she|its|their|his|her|both|neither"
     r"|in (?:that|this|such) (?:case|scenario|situation)|such"
     r"|the (?:former|latter|other|same|rest)\b)(?!\s+(?:is|seems) (?:not )?"
@@ -207,7 +214,12 @@ LEANS = re.compile(
     r"|(?:他|她|它|这|那)(?!里|个问题)",
     re.IGNORECASE,
 )
-"""A sentence whose subject stands in an earlier one."""
+
+
+def leans(text: str) -> bool:
+    """Whether it points to an earlier sentence: with its first word, or its last."""
+    return _LEANS.match(text) is not None or _POINTS.search(text) is not None
+
 
 RETRACTS = re.compile(
     r"^(?:(?:oh|ah|hmm+|ok(?:ay)?|but|and|so|well|therefore|thus|hence)[,.!\s]+)*(?:"
@@ -252,7 +264,9 @@ HEADING = re.compile(
 )
 """A line that begins a section."""
 
-TITLE = re.compile(r"\s*(?:#{1,6}\s[^.!?:=\d]{1,80}|\*\*[^*.!?:=\d]{1,80}\*\*\s*)$")
+TITLE = re.compile(
+    r"\s*(?:\d{1,2}[.)]\s+)?(?:#{1,6}\s[^.!?:=\d]{1,80}|\*\*[^*.!?:=\d]{1,80}\*\*\s*)$"
+)
 """A heading that says nothing more: "**Determining the Weather**"."""
 
 ANSWER_LABEL = re.compile(r"(?:\banswer|答案)[\s*:：]*$", re.IGNORECASE)
@@ -263,7 +277,11 @@ SUPPOSITION = re.compile(
     r"|假设|假如|如果)",
     re.IGNORECASE,
 )
-LET = re.compile(r"(?:suppose|supposing|assume|assuming|imagine|say)\b|假设|假如", re.IGNORECASE)
+LET = re.compile(
+    r"(?:suppose|supposing|assume|assuming|imagine|say|for (?:example|instance),? (?:if|let))\b"
+    r"|假设|假如",
+    re.IGNORECASE,
+)
 """A supposition of which nothing follows yet."""
 
 FOLLOWS = re.compile(

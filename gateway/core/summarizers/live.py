@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from gateway.core.summarizers.selection import central, worth_at
+from gateway.core.summarizers.selection import central, lateness, worth_at
 from gateway.core.summarizers.statements import Statement
 from gateway.core.summarizers.text import shorten
 
@@ -89,9 +89,9 @@ class LiveLines:
 
     def _line(self, counts: Mapping[str, float], position: int, least: float) -> str | None:
         best, best_value = None, least
-        most = max(counts.values(), default=1.0)
+        most, each_before = max(counts.values(), default=1.0), lateness(position)
         for statement in self._stretch[0 if least == ANY else self._rejected :]:
-            value = worth_at(statement, central(statement, counts, most), position)
+            value = worth_at(statement, central(statement, counts, most), each_before)
             value -= statement.weak + ECHO * (1 - statement.new) * (not self.count)
             value -= LONG * (statement.words > LINE_WORDS)
             if value > best_value:  # what follows can only lower it
@@ -113,4 +113,4 @@ class LiveLines:
     def _told(self, statement: Statement) -> float:
         """The share of it that a line has said already, 0 to 1."""
         terms = statement.terms
-        return max((len(terms & shown) for shown in self.shown), default=0) / len(terms)
+        return max([len(terms & shown) for shown in self.shown], default=0) / len(terms)

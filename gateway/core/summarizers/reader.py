@@ -39,8 +39,6 @@ class Reading(NamedTuple):
     """It takes back what was said just before."""
     turns: bool
     """A new step of thought begins with it."""
-    wavers: bool = False
-    """It begins with a doubt: wait, maybe, alternatively."""
 
 
 _NOTHING = Reading(None, drafted=False, retracts=False, turns=False)
@@ -100,8 +98,7 @@ class Reader:
         statement = stated or self._end_of_code().statement
         if lexicon.SUPPOSITION.match(plain):
             self._supposes = True
-        wavers = begins in ("begins wait", "begins maybe")
-        return Reading(statement, self._drafts, retracts, turns, wavers)
+        return Reading(statement, self._drafts, retracts, turns)
 
     def _is_of_a_tool(self, raw: str) -> bool:
         """Whether a tool wrote it, or it calls one: it is not the model's thought."""
@@ -141,7 +138,6 @@ class Reader:
         follows = self._supposes and bool(lexicon.FOLLOWS.match(plain))
         place = Place(
             self._position,
-            sentence.begins_paragraph,
             restated=self._restates,
             hypothetical=follows,
             begins=begins,

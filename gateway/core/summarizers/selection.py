@@ -39,14 +39,15 @@ def central(statement: Statement, counts: Mapping[str, float], most: float) -> f
     return sum([counts.get(term, 0.0) for term in terms]) / most / max(6, len(terms))
 
 
-def worth_at(statement: Statement, centrality: float, position: int) -> float:
-    """What a statement is worth in a summary of the reasoning up to this position."""
-    late = statement.position / max(1, position)
-    return (
-        statement.worth
-        + WORTH["central"] * centrality
-        + (WORTH["late"] + WORTH["late in a long one"] * log(max(1, position))) * late
-    )
+def lateness(position: int) -> float:
+    """What each sentence before a statement adds to its worth, in a reasoning of this length."""
+    length = max(1, position)
+    return (WORTH["late"] + WORTH["late in a long one"] * log(length)) / length
+
+
+def worth_at(statement: Statement, centrality: float, each_before: float) -> float:
+    """What a statement is worth in a summary. each_before: see :func:`lateness`."""
+    return statement.worth + WORTH["central"] * centrality + each_before * statement.position
 
 
 def result_at(statement: Statement, centrality: float, position: int) -> float:
@@ -75,11 +76,12 @@ def valued(pool: Sequence[Statement], counts: Mapping[str, float], position: int
     most = max(counts.values(), default=1.0)
     central_to = [central(statement, counts, most) for statement in pool]
     results = [result_at(s, c, position) for s, c in zip(pool, central_to, strict=True)]
+    each_before = lateness(position)
     near = max(results, default=0.0) - _RESULT_DEPTH
     return [
         Valued(
             statement,
-            worth_at(statement, centrality, position) + _RESULT_SHARE * max(0.0, result - near),
+            worth_at(statement, centrality, each_before) + _RESULT_SHARE * max(0.0, result - near),
             result,
         )
         for statement, centrality, result in zip(pool, central_to, results, strict=True)

@@ -27,7 +27,7 @@ _DIGIT = re.compile(r"\d")
 _FORMULA = re.compile(r"[$\\=<>]|\d\s*[-+*/×]\s*\d")
 _WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")
 _RELATION = re.compile(r"[=<>≈≠≤≥→:]|\\(?:n?eq|[lg]eq?|approx|to)\b")
-_FIELD = re.compile(r"[A-Z][\w ]{0,24}: (?=[A-Z\d])[^.:]{1,40}\.?$")
+_FIELD = re.compile(r"(?:[A-Z][\w ]{0,24}: (?=[A-Z\d])|[a-z]\w{0,24}: )[^.:]{1,40}\.?$")
 """A name and its value: "City: Kiel"."""
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
@@ -69,7 +69,7 @@ class Statement:
     @property
     def leans(self) -> bool:
         """It begins with a pronoun and needs the statement before it."""
-        return lexicon.LEANS.match(self.text) is not None or self.phrases.leans(self.text)
+        return lexicon.leans(self.text) or self.phrases.leans(self.text)
 
     def mark(self, sign: str) -> None:
         """Counts a sign that shows only later."""
@@ -203,7 +203,6 @@ class Place:
     """Where a sentence stands."""
 
     position: int
-    begins_paragraph: bool = False
     restated: bool = False
     """Under a heading that a restatement of the prompt follows."""
     hypothetical: bool = False
@@ -270,7 +269,9 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     )
     text, _ = unwrap_draft(text, phrases)
     folded = text.casefold()
-    if not text or text.endswith((":", "：")):
+    if text.endswith((":", "：")) and lexicon.gives_verdict(text, tokens(text)):
+        text = text.rstrip(" :：").removesuffix(" because")
+    if not text or text.endswith((":", "：", ",", "，")):
         return None
     bare = without_marks(raw)
     chooses = lexicon.CHOOSES.search(bare, folded) or lexicon.CALLS.match(text) is not None
@@ -297,7 +298,8 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         return None
     if not answers and _is_fragment(text, length, has_digit=has_digit):
         return None
-    if not (answers or settles or has_digit) and lexicon.is_phrase(text):
+    may_be_phrase = found[0].endswith("ing") or text.endswith(("`.", ")."))
+    if may_be_phrase and not (answers or settles) and lexicon.is_phrase(text):
         return None
     question = bool(_QUESTION.search(text))
     echo = prompt.echoed(found)
@@ -332,15 +334,10 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         "question": question,
         "otherwise": otherwise,
         "weak": weak,
-        "talk": talk.TALKS.search(text, folded),
         "plan": plans,
-        "imperative": found[0] in talk.IMPERATIVES,
-        "order": orders,
         "I": text.startswith(("I ", "I'")),
-        "should": not lexicon.SHOULD.isdisjoint(found),
         "because": not lexicon.BECAUSE.isdisjoint(found),
         "final": judges or not lexicon.FINAL.isdisjoint(found),
-        "paragraph": place.begins_paragraph,
         "opening": place.position <= 3,
     }
     if place.begins is not None:

@@ -26,6 +26,7 @@ META = re.compile(
        |keep|structure|ensure|stick|craft|finali[sz]e|proceed|now|just)
     |i(?:'m|\s+am)\s+(?:not\s+|a\s+bit|going\s+to|confused|wondering|thinking|pretty|overthinking
        |overcomplicating|just|getting|trying|supposed|asked|stuck|confident|satisfied|curious)
+    |(?:likely|probably)\s+(?:just\s+)?needs?\s+to\b
     |i'll\s|i\s+now\s+|i(?:'m|\s+am)\s+now\s+\w+ing\b|i'd\s+better\b|i\s+wonder\b|i\s+want\s+to\s+be\b
     |i\s+(?:should|must|will|can|could|need\s+to)\s+(?:also\s+|first\s+|then\s+)?
        (?:give|explain|show|list|describe|mention|compare|close|end|begin)\s+
@@ -123,7 +124,8 @@ _BOASTS = re.compile(
     r"|covers? (?:all|the|everything)"
     r"|ensures? (?:that )?(?:the|i|we|my|clarity|safety|compliance)|meets? (?:all|the)"
     r"|satisf\w+ (?:all|the)|should (?:cover|address|satisf\w+|meet|suffice|help the))\b"
-    r"|(?:i (?:also )?(?:need to |should |must )?)?make sure\b"
+    r"|(?:(?:i|we) )?(?:also )?(?:(?:need|have|want) to |should |must )?make sure\b"
+    r"|(?:the code(?: block)?|this|that|it) is the final answer\b"
     r"|(?:that|this|it) (?:flows|sounds|reads|looks|feels|works)(?: (?:pretty|quite|very|really))?"
     r" (?:nice|nicely|good|great|right|well|fine|natural|perfect)\b"
     r"|(?:the |all |my )*(?:calculations?|numbers|steps|logic|math|reasoning) (?:is|are|seems?"
@@ -177,25 +179,6 @@ PLANS = re.compile(
     re.IGNORECASE,
 )
 """What the model is going to do."""
-
-TALKS = Cue(
-    r"\b(?:the|my|this|your|a) (?:response|output|reply|last line|final line|instructions?|prompt"
-    r"|user'?s?|requested format|format|wording|phrasing|tone|explanation|final answer should)\b"
-    r"|\bclassic (?:\w+ )?(?:problem|riddle|puzzle|question)\b|\bready to (?:write|answer|go)\b"
-    r"|\b(?:step[- ]by[- ]step|double-?check|let me|correct answer\.|missing something"
-    r"|trick question)|用户|回答|回复|解释清楚",
-    (
-        *("response", "output", "reply", "line", "instruction", "prompt", "user", "format"),
-        *("wording", "phrasing", "tone", "explanation", "final answer should", "classic"),
-        *("ready to", "by step", "by-step", "double", "let me", "correct answer."),
-        *("missing something", "trick question", "用户", "回答", "回复", "解释清楚"),
-    ),
-    starts=r"(?:provide|ensure|needs?|must|write|explain|include|keep|state|avoid|make sure"
-    r"|start with|end with|mention|add|format|use a|output|draft|consider|check|list|give|briefly"
-    r"|be\b|don't|do not|just|then,? (?:provide|explain|list|mention)"
-    r"|i (?:should|must|need|will|can|could|'ll|think i))\b",
-)
-"""Notes on the answer that may also say something about the matter."""
 
 _VERBS = (
     "acknowledge add address aim avoid be box brainstorm choose clarify compare consider cover "

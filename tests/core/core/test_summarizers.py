@@ -187,6 +187,11 @@ def test_a_choice_a_verdict_and_a_tool_are_results(chosen: str) -> None:
         "Checking the lids of all the red tanks.",
         "`the lids of all the red tanks`.",
         "lids += 1",
+        "5. **No Lids and Other Tanks**",
+        "The lids of the tanks are red,",
+        "lids(of_tanks, red)",
+        "Likely need to describe the lids of the red tanks.",
+        "I should make sure the answer is brief and names the lids.",
         "User did not ask for the lids of the red tanks.",
     ],
 )
@@ -478,6 +483,20 @@ def test_a_huge_text_at_once_takes_no_longer_than_a_long_one() -> None:
             "The red tin is empty since Sunday.",
         ),
         (
+            "They state a name. Let me extract:\n- first_name: Ada\n- job: mathematician\n\n"
+            "I should call the submit function with this information.",
+            "first_name: Ada. Job: mathematician. "
+            "I should call the submit function with this information.",
+        ),
+        (
+            "The lamp of Ada was **COMPLIANT** because:\n- Its flame burns.\n",
+            "The lamp of Ada was COMPLIANT. Its flame burns.",
+        ),
+        (
+            "So 4 times 3 is 12. The result should be 12. The answer should be 12.",
+            "4 times 3 is 12. The answer should be 12.",
+        ),
+        (
             'Let me put that together: "Hello like a lamp over the sea." Yes, that flows nicely.',
             '"Hello like a lamp over the sea."',
         ),
@@ -495,15 +514,16 @@ def test_short_reasoning_shows_no_order_to_itself_beside_a_statement() -> None:
         assert extractive(f"{told} {kept}")[1].text == f"{told} {kept}"
 
 
-def test_an_order_to_itself_is_worth_less_than_a_statement() -> None:
-    def worth(text: str) -> float:
-        place = Place(5)
-        statement = judge(text, place, Prompt(""))
+def test_an_order_to_itself_gives_way_to_a_statement() -> None:
+    def gives_way(text: str) -> bool:
+        statement = judge(text, Place(5), Prompt(""))
         assert statement is not None
-        return statement.worth
+        return statement.weak
 
-    assert worth("Choose a title for the harvest festival.") < worth("Farmers liked the festival.")
-    assert worth("Set A is larger than the others.") == worth("Group A is larger than the others.")
+    assert gives_way("Choose a title for the harvest festival.")
+    assert gives_way("For instance, if the farmers came late, we could wait for them.")
+    assert not gives_way("Farmers liked the festival.")
+    assert not gives_way("Set A is larger than the others.")
 
 
 @pytest.mark.parametrize(

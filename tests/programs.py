@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -12,10 +13,22 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from tests.machine import PATIENCE_S
+from tests.starter import ForkedProcess
 
 ROOT = Path(__file__).parent.parent
 DRIVERS = ("auto", "plain")
 """The values of RELAY_DRIVER. Tests of how bytes pass through run with each."""
+
+
+Process = ForkedProcess | subprocess.Popen[bytes]
+
+
+def run_command(args: list[str], cwd: Path, env: dict[str, str], output: str) -> Process:
+    """Starts a command that writes to the file `output`."""
+    with open(output, "w") as file:
+        return subprocess.Popen(
+            args, cwd=cwd, env=env, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
 
 
 class Program:
@@ -28,18 +41,12 @@ class Program:
         env: dict[str, str] | None = None,
         cwd: Path = ROOT,
         start_s: float = PATIENCE_S,
+        start: Callable[..., Process] = run_command,
     ) -> None:
         """address: a pattern whose first group is the address, printed within `start_s`."""
         self._log = NamedTemporaryFile(mode="r", suffix=".log")  # noqa: SIM115
-        with open(self._log.name, "w") as output:
-            self.process = subprocess.Popen(
-                args,
-                cwd=cwd,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-            )
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+        self.process = start(args, cwd, env, self._log.name)
         self.url = self.wait_for(address, start_s)
 
     def output(self) -> str:
@@ -84,8 +91,8 @@ class Program:
 
 def start_mock(*options: str) -> Program:
     """Starts `python mock_upstream.py` on a free port."""
-    args = [sys.executable, "mock_upstream.py", "--port", "0", *options]
-    return Program(args, r"mock upstream on (http://\S+)")
+    args = ["mock_upstream.py", "--port", "0", *options]
+    return Program(args, r"mock upstream on (http://\S+)", start=ForkedProcess)
 
 
 def boot_gateway(upstream_url: str, *options: str, **settings: object) -> Program:
@@ -95,8 +102,11 @@ def boot_gateway(upstream_url: str, *options: str, **settings: object) -> Progra
     """
     env = {"UPSTREAM_URL": upstream_url, "PORT": "0", "WEB_CONCURRENCY": "1"}
     env |= {name.upper(): str(value) for name, value in settings.items()}
-    args = [sys.executable, "-m", "gateway", *options]
-    gateway = Program(args, r"Listening at: (\S+)", env)
+    if "PYTHONPATH" in env:  # Python reads it when it starts
+        args = [sys.executable, "-m", "gateway", *options]
+        gateway = Program(args, r"Listening at: (\S+)", env)
+    else:
+        gateway = Program(["gateway", *options], r"Listening at: (\S+)", env, start=ForkedProcess)
     gateway.wait_for(r"Booting worker")
     return gateway
 

@@ -44,7 +44,10 @@ def test_an_invalid_setting_ends_it_with_one_sentence(name: str, value: str, sen
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
-    with boot_gateway("http://127.0.0.1:1", web_concurrency="", log_level="") as gateway:
+    args = [sys.executable, "-m", "gateway"]
+    empty = {"UPSTREAM_URL": "http://127.0.0.1:1", "PORT": "0"}
+    empty |= {"WEB_CONCURRENCY": "", "LOG_LEVEL": ""}
+    with Program(args, r"Booting worker", empty) as gateway:
         assert "Traceback" not in gateway.output()
 
 

@@ -24,7 +24,8 @@ AGENTS := .venv-agents
 AIDER := .venv-aider
 LOWEST := .venv-lowest
 
-PIP_INSTALL := install -qq --disable-pip-version-check
+# Python compiles what is imported, when it is: pip would compile every module of every package.
+PIP_INSTALL := install -qq --disable-pip-version-check --no-compile
 PYTEST_REPORT := --durations=15 -rfE
 
 .PHONY: run quick test install parallel alone test-real lowest coverage check format hotpath bench \

@@ -21,7 +21,13 @@ from gateway.core.families.grammar import (
 from gateway.core.families.splitter import Splitter
 
 _QUOTES = ("```", "`")
-"""In an answer, a marker between two of these is quoted, so it is text."""
+"""A marker between two of these is quoted, so it is text: in an answer any, in reasoning one of
+another block."""
+_AFTER_QUOTED = (
+    *"”’»›」』)",
+    *(mark + after for mark in "\"'" for after in (*" .,;:!?)\n", mark)),
+)
+"""What stands behind a marker that is quoted. A quotation mark before a word opens a quotation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ def _grammar(family: Family, inside: bool, json_answer: bool) -> Grammar:
     for number, block in enumerate(family.general):
         name = f"general reasoning {number}"
         ends = dict.fromkeys(block.end, Exit("after block"))
-        states[name] = Text(SegmentKind.REASONING, ends)
+        states |= _reasoning(family, name, ends)
         general |= dict.fromkeys(block.start, Exit(name))
     json = dict.fromkeys(_JSON_BEGINS, Exit("json", MarkerHandling.KEEP_IN_NEW_TEXT))
     states["json"] = Text(SegmentKind.ANSWER, {})
@@ -136,6 +142,7 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
     answer                     the answer after the reasoning
     bare answer                an answer without reasoning before it
     quotation `                a quotation in a bare answer: markers in it are text
+    … of reasoning N           see _reasoning
     wrapped answer N           in wrapper N
     tool call                  from the marker of a tool call to the end
     """
@@ -161,7 +168,7 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
     states: dict[str, State] = {
         "head": Gate(unopened_ends | opens, otherwise="bare answer"),
         "head inside": Gate(opens, otherwise="reasoning of the template"),
-        "reasoning of the template": Text(SegmentKind.REASONING, tokens | calls | ends_of_template),
+        **_reasoning(family, "reasoning of the template", tokens | calls | ends_of_template),
         "after block": Gate(stray_ends | opens, otherwise="answer"),
         "bare answer": Text(SegmentKind.ANSWER, bare_answer),
         "answer": Text(SegmentKind.ANSWER, stray_ends | wrapper_ends | tokens),
@@ -171,8 +178,8 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
         closing = Exit("bare answer", MarkerHandling.KEEP_IN_OLD_TEXT)
         states[f"quotation {quote}"] = Text(SegmentKind.ANSWER, {quote: closing})
     for number, block in enumerate(family.blocks):
-        exits = dict.fromkeys(block.end, Exit("after block"))
-        states[f"reasoning {number}"] = Text(SegmentKind.REASONING, tokens | calls | exits)
+        exits = tokens | calls | dict.fromkeys(block.end, Exit("after block"))
+        states |= _reasoning(family, f"reasoning {number}", exits)
     for number, wrapper in enumerate(family.wrappers):
         after = Exit("after block" if family.anywhere else "answer")
         exits = dict.fromkeys(wrapper.end, after)
@@ -180,6 +187,58 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
     if inside:
         return Grammar(states, "head inside", starts_inside=True, unconfirmed=True)
     return Grammar(states, "head")
+
+
+def _reasoning(family: Family, name: str, exits: dict[str, Exit]) -> dict[str, State]:
+    """A state of reasoning, and those for the end tags of other blocks, with which some models
+    close theirs: `<think>…</thinking>`. But thoughts may also speak of tags. So such a tag
+
+    - ends the reasoning if it stands alone on its line or ends a paragraph;
+    - is text between quotes, and behind its own start tag;
+    - is undecided elsewhere: text if an end comes after it, else an end itself.
+
+    The states beside the one of that name:
+
+    quotation ` of …   between quotes; a single one ends with its line
+    other block of …   behind the start tag of another block
+    undecided … head   a gate behind an end tag that may be text: quotation marks show that it is
+    undecided …        what comes after it
+    """
+    others = [
+        block
+        for block in (*family.blocks, *family.general)
+        if block.end[0].startswith("</") and not exits.keys() & set(block.end)
+    ]
+    if not others:
+        return {name: Text(SegmentKind.REASONING, exits)}
+    tags = [tag for block in others for tag in block.end]
+    ends = {marker: exit for marker, exit in exits.items() if exit.to == "after block"}
+    end = next(iter(ends.values()))
+    was_end = end._replace(marker=MarkerHandling.READ_AGAIN)
+    undecided = f"undecided {name}"
+    held = Exit(f"{undecided}, head", MarkerHandling.HOLD, on_new_line=f"{undecided}, line head")
+    back = Exit(name, MarkerHandling.KEEP_IN_OLD_TEXT)
+    in_block = Exit(f"other block of {name}", MarkerHandling.KEEP_IN_OLD_TEXT)
+    blocks = {start[:-1] + end: in_block for b in others for start in b.start for end in "> "}
+    in_quotes = {
+        quote: Exit(f"quotation {quote} of {name}", MarkerHandling.KEEP_IN_OLD_TEXT)
+        for quote in _QUOTES
+    }
+    alone = {lines: end for tag in tags for lines in (f"\n{tag}\n", f"{tag}\n\n")}
+    states: dict[str, State] = {
+        name: Text(SegmentKind.REASONING, dict.fromkeys(tags, held) | blocks | in_quotes | exits),
+        in_block.to: Text(SegmentKind.REASONING, dict.fromkeys(tags, back) | exits),
+        undecided: Text(
+            SegmentKind.UNDECIDED, dict.fromkeys(exits, was_end) | alone | ends, at_end=was_end
+        ),
+    }
+    goes_on = dict.fromkeys(_AFTER_QUOTED, Exit(name, MarkerHandling.PASS))
+    for head, break_ in ((held.to, "\n\n"), (held.on_new_line, "\n")):
+        states[str(head)] = Gate(goes_on | {break_: was_end}, undecided, skips_space=False)
+    for quote, exit in in_quotes.items():
+        line_end = {"\n": Exit(name, MarkerHandling.PASS)} if quote == "`" else {}
+        states[exit.to] = Text(SegmentKind.REASONING, {quote: back} | line_end | exits)
+    return states
 
 
 def _markers_of_bare_answer(family: Family, opens: dict[str, Exit]) -> dict[str, Exit]:

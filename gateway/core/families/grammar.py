@@ -25,6 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
+from itertools import groupby
 from typing import NamedTuple
 
 MAX_HELD_NEWLINES = 16
@@ -44,6 +45,8 @@ class SegmentKind(Enum):
     """Neither. It is dropped, so no segment that a splitter returns is of this kind."""
     RECLASSIFIED = auto()
     """The whole text so far, again: it was emitted as reasoning, but is the answer."""
+    UNDECIDED = auto()
+    """What follows shows what it is. It is held back, so no segment is of this kind."""
 
 
 class Segment(NamedTuple):
@@ -59,9 +62,16 @@ class MarkerHandling(Enum):
     DROP = auto()
     """It is dropped, with the newlines beside it, which count as layout."""
     KEEP_IN_OLD_TEXT = auto()
-    """It stays at the end of the text before it, as a backtick in an answer does."""
+    """It is text, at the end of the text before it, as a backtick in an answer is."""
+    PASS = auto()
+    """It is text that the next state reads as well."""
     KEEP_IN_NEW_TEXT = auto()
     """It stays at the front of the text after it, as the markup of a tool call does."""
+    HOLD = auto()
+    """It may be text, so it is held back with the undecided text after it."""
+    READ_AGAIN = auto()
+    """It shows that the marker held back was one: the undecided text is read again, by the state
+    to which the exit leads, and this marker after it."""
 
 
 class Exit(NamedTuple):
@@ -74,6 +84,8 @@ class Exit(NamedTuple):
     """The marker ends reasoning that no marker opened, so the chat template must have opened it."""
     confirms: bool = True
     """The marker is evidence that the model marks its reasoning (see Grammar.unconfirmed)."""
+    on_new_line: str | None = None
+    """The next state if the marker, one that is held back, is the first of its line."""
 
 
 class MarkerFree(NamedTuple):
@@ -105,7 +117,7 @@ class Step(NamedTuple):
     exit: Exit | None = None
     """Where to go; None: the state waits for more text."""
     at_marker: bool = False
-    """A marker caused the exit."""
+    """A marker that is no text caused the exit."""
 
 
 @dataclass(frozen=True)
@@ -115,15 +127,21 @@ class Text:
     kind: SegmentKind
     exits: Mapping[str, Exit]
     """Marker → exit."""
+    at_end: Exit | None = None
+    """The exit where the text ends in this state."""
 
     def is_marker_free(self, text: str) -> bool:
         """Whether the text passes unchanged: it has no newline and no marker's first character.
 
         This is true for most pieces, and no other check of them is needed.
         """
-        if self.kind is SegmentKind.MARKUP:
+        if not self._is_emitted:
             return False
         return not self.exits or self._newline_or_first.search(text) is None
+
+    @cached_property
+    def _is_emitted(self) -> bool:
+        return self.kind not in (SegmentKind.MARKUP, SegmentKind.UNDECIDED)
 
     @cached_property
     def marker_free(self) -> MarkerFree:
@@ -137,21 +155,33 @@ class Text:
         """
         if not self.exits:
             return Step(len(text), len(text))
-        held = len(text) if final else self._start_of_held(text, at)
-        found = self._markers.search(text, at)
+        if at == 0 and not any(map(text.__contains__, self._first_characters)):
+            held, found = len(text), None  # as in most texts
+        else:
+            held = len(text) if final else self._start_of_held(text, at)
+            found = self._markers.search(text, at)
         if found is None or held <= found.start():
             end = held if final else _before_newlines(text, at, held)
-            return Step(end, end)
+            return Step(end, end, self.at_end if final else None)
         start, end = found.span()
         exit = self.exits[found.group()]
         match exit.marker:
             case MarkerHandling.DROP:
                 return Step(_before_newlines(text, at, start), end, exit, at_marker=True)
+            case MarkerHandling.HOLD:
+                line_end = _before_newlines(text, at, start)
+                if line_end < start and exit.on_new_line is not None:
+                    exit = exit._replace(to=exit.on_new_line)
+                return Step(line_end, end, exit, at_marker=True)
             case MarkerHandling.KEEP_IN_OLD_TEXT:
-                return Step(end, end, exit, at_marker=True)
+                return Step(end, end, exit)
+            case MarkerHandling.PASS:
+                return Step(start, start, exit)
             case MarkerHandling.KEEP_IN_NEW_TEXT:
                 # The marker's leading white space belongs to the old text.
                 start += len(found.group()) - len(found.group().lstrip())
+                return Step(start, start, exit, at_marker=True)
+            case MarkerHandling.READ_AGAIN:
                 return Step(start, start, exit, at_marker=True)
 
     def _start_of_held(self, text: str, at: int) -> int:
@@ -195,6 +225,7 @@ class Gate:
     """Marker → exit."""
     otherwise: str
     """The next state if there is no marker at the front. It gets the white space too."""
+    skips_space: bool = True
 
     kind = SegmentKind.MARKUP
 
@@ -204,14 +235,16 @@ class Gate:
 
     def step(self, text: str, at: int, *, final: bool) -> Step:
         """Takes a marker's exit, waits for the rest of a marker, or goes to `otherwise`."""
-        front = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+        front = _SPACE.match(text, at).end() if self.skips_space else at  # type: ignore[union-attr]
         if front - at <= MAX_HELD_SPACE:
-            if not final and text[front:] in self._prefixes:
+            if not final and text[front : front + self._longest_marker] in self._prefixes:
                 return Step(at, at)
             if found := self._markers.match(text, front):
                 exit = self.exits[found.group()]
-                keeps = exit.marker is MarkerHandling.KEEP_IN_NEW_TEXT
-                return Step(at, at if keeps else found.end(), exit, at_marker=True)
+                if exit.marker is MarkerHandling.PASS:
+                    return Step(at, at, exit)
+                drops = exit.marker is MarkerHandling.DROP
+                return Step(at, found.end() if drops else at, exit, at_marker=True)
         return Step(at, at, Exit(self.otherwise))
 
     @cached_property
@@ -221,6 +254,10 @@ class Gate:
     @cached_property
     def _prefixes(self) -> frozenset[str]:
         return _proper_prefixes(self.exits) | {""}
+
+    @cached_property
+    def _longest_marker(self) -> int:
+        return max(map(len, self.exits))
 
 
 State = Text | Gate
@@ -239,9 +276,13 @@ class Grammar:
 
 
 def _any_of(markers: Iterable[str]) -> re.Pattern[str]:
-    """Returns a pattern for any of the markers, the longest first. It takes linear time, because
-    the markers are literals."""
-    return re.compile("|".join(map(re.escape, sorted(markers, key=len, reverse=True))))
+    """Matches any of the markers, the longest first. They are literals, so it takes linear time.
+
+    They are grouped by their first characters, so that a place where none begins is left at once.
+    """
+    longest_first = sorted(sorted(markers, key=len, reverse=True), key=lambda marker: marker[0])
+    groups = groupby(longest_first, key=lambda marker: marker[0])
+    return re.compile("|".join(f"(?:{'|'.join(map(re.escape, group))})" for _, group in groups))
 
 
 def _proper_prefixes(markers: Iterable[str]) -> frozenset[str]:

@@ -17,6 +17,7 @@ Two promises hold for every grammar:
 """
 
 import re
+from itertools import groupby
 
 from gateway.core.families.grammar import (
     Exit,
@@ -52,6 +53,8 @@ class Splitter:
         """There was a start marker of the reasoning."""
         self.saw_weak_marker = False
         """There was a marker that may also be a word of the text."""
+        self._undecided: list[str] = []
+        """A marker that may be text, and the text after it."""
 
     def feed(self, text: str) -> list[Segment]:
         """Takes the next piece; returns the segments that are certain by now."""
@@ -109,6 +112,7 @@ class Splitter:
         """
         if self._unconfirmed is None:
             return []
+        self._undecided = []
         text, was_emitted = "".join(self._unconfirmed), self._has_reasoning
         self._grammar, self._state = grammar, grammar.states[grammar.start]
         self._held, self._seam = "", None
@@ -124,17 +128,21 @@ class Splitter:
         """Returns the whole text so far if no marker has confirmed its kind, and forgets it."""
         text = "".join(self._unconfirmed or ())
         if text:
-            self._unconfirmed, self._held = None, ""
+            self._unconfirmed, self._undecided, self._held = None, [], ""
         return text
 
     def release(self) -> str:
-        """Returns the held text unsplit, once it is known that the text has no markers."""
-        held, self._held = self._held, ""
+        """Returns the held text unsplit, for when it turns out that the text has no markers."""
+        held = "".join([*self._undecided, self._held])
+        self._undecided, self._held = [], ""
         return held
 
     def _walk(self, text: str, *, final: bool) -> list[Segment]:
         segments = []
         at = 0
+        undecided_at: int | None = None
+        known_end: Exit | None = None
+        read_to = 0
         while True:
             if self._skip_newlines:
                 end = _NEWLINES.match(text, at).end()  # type: ignore[union-attr]
@@ -145,26 +153,54 @@ class Splitter:
                 at = end
                 self._skip_newlines = at == len(text)
             step = self._state.step(text, at, final=final)
-            if step.end > at and self._state.kind is not SegmentKind.MARKUP:
-                segments.append(Segment(self._state.kind, text[at : step.end]))
+            kind = self._state.kind
+            if step.end > at and kind is not SegmentKind.MARKUP:
                 self._dropped_end = ""
-                if self._state.kind is SegmentKind.REASONING:
-                    self._has_reasoning = True
+                if kind is SegmentKind.UNDECIDED:
+                    self._undecided.append(text[at : step.end])
+                else:
+                    segments.append(Segment(kind, text[at : step.end]))
+                    if kind is SegmentKind.REASONING:
+                        self._has_reasoning = True
             if step.exit is None:
                 self._held = text[step.resume :]
-                return segments
-            between = text[step.end : step.resume]
+                return segments if len(segments) < 3 else _joined(segments)
+            exit, between = step.exit, text[step.end : step.resume]
             at = step.resume
-            if seam := self._enter(step.exit, step.at_marker, between):
-                segments.append(Segment(SegmentKind.REASONING, seam))
+            if exit.marker is MarkerHandling.READ_AGAIN:
+                # Within this text its place is known, so that much text is never copied often.
+                if undecided_at is None:
+                    read = "".join(self._undecided[1:])
+                    text, at, read_to = read + text[at:], 0, len(read)
+                else:
+                    at, read_to = undecided_at, at
+                known_end = exit._replace(marker=MarkerHandling.DROP)
+                self._end_before_undecided(exit)
+                continue
+            if exit.marker is MarkerHandling.HOLD:
+                # No text is undecided twice, so that it is read twice at most.
+                exit = known_end if known_end is not None and at <= read_to else exit
+                undecided_at = at
+            segments += self._enter(exit, step.at_marker, between)
 
-    def _enter(self, exit: Exit, at_marker: bool, between: str) -> str:
-        """Changes the state. Returns the newlines at a seam between two blocks of reasoning.
+    def _end_before_undecided(self, exit: Exit) -> None:
+        """Changes the state: the marker before the undecided text was an end."""
+        self._state = self._grammar.states[exit.to]
+        self._unconfirmed, self._undecided = None, []
+        self._skip_newlines = True
+        self.saw_unopened_end = self.saw_unopened_end or exit.unopened_end
+
+    def _enter(self, exit: Exit, at_marker: bool, between: str) -> list[Segment]:
+        """Changes the state. Returns reasoning that it shows: text that was undecided, and the
+        newlines at a seam between two blocks.
 
         between: the marker, if it is dropped, with the newlines or the white space before it.
         """
         left, self._state = self._state, self._grammar.states[exit.to]
         seam, self._seam = self._seam, None
+        if exit.marker is MarkerHandling.HOLD:
+            self._undecided = [between]
+            return []
         starts = at_marker and self._state.kind is SegmentKind.REASONING
         if at_marker:
             drops_end = exit.unopened_end and self._state.kind is SegmentKind.ANSWER
@@ -175,10 +211,22 @@ class Splitter:
             self._skip_newlines = exit.marker is MarkerHandling.DROP
         if (at_marker and exit.confirms) or self._state.kind is SegmentKind.ANSWER:
             self._unconfirmed = None
+        if self._undecided and self._state.kind is not SegmentKind.UNDECIDED:
+            text, self._undecided = "".join(self._undecided), []
+            self._has_reasoning = True
+            return [Segment(SegmentKind.REASONING, text)]
         if starts and seam is not None and not between[:1].isspace():
             self._skip_newlines = False
-            return seam
+            return [Segment(SegmentKind.REASONING, seam)] if seam else []
         ends = left.kind is SegmentKind.REASONING and self._has_reasoning
         if at_marker and ends and exit.marker is MarkerHandling.DROP:
             self._seam = between[: len(between) - len(between.lstrip("\r\n"))]
-        return ""
+        return []
+
+
+def _joined(segments: list[Segment]) -> list[Segment]:
+    """Joins neighbours of one kind, so that the work for each is done once."""
+    return [
+        Segment(kind, "".join(text for _, text in same))
+        for kind, same in groupby(segments, key=lambda segment: segment.kind)
+    ]

@@ -529,3 +529,85 @@ def test_reasoning_before_json_is_reasoning() -> None:
     assert splitter.feed("I think.</think>{}")[0] == Segment(SegmentKind.REASONING, "I think.")
     splitter = OPENED.splitter(json_answer=True)
     assert splitter.feed("[THINK]a[/THINK]b")[0] == Segment(SegmentKind.REASONING, "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("<think>\na\n</thinking>\n\nb", "a", "b"),
+        ("<think>a\n</thinking>b", "a", "b"),
+        ("<think>I add.</thinking>The answer is 4.", "I add.", "The answer is 4."),
+        ("<thinking>a</think>b", "a", "b"),
+        ("<thought>a</reasoning>\nb", "a", "b"),
+        ("<think>a</thought>", "a", ""),
+        ("<think></thinking>b", "", "b"),
+        ('<think>a</thinking>"Four", he said.', "a", '"Four", he said.'),
+        ("<think>a</thinking>b </thinking> c", "a", "b </thinking> c"),
+        ("<think>a </thinking> b\n</thinking>\nc", "a </thinking> b", "c"),
+        ("<think>a</thinking><think>b</think>c", "a</thinking><think>b", "c"),
+        ("<think>So `x.\n</thinking>\nb", "So `x.", "b"),
+    ],
+)
+def test_an_end_tag_of_another_block_ends_reasoning_that_has_no_end_of_its_own(
+    text: str, reasoning: str, answer: str
+) -> None:
+    for family in (TAGS, OPENED, BY_NAME["think-tools"]):
+        assert split(family, text) == (reasoning, answer)
+
+
+@pytest.mark.parametrize(
+    "thoughts",
+    [
+        "I close it with `</thinking>` then",
+        "`a </thinking>\n\n`\n\nb",
+        'I close it with "</thinking>" then',
+        "I close it with '</thinking>', then",
+        "I close it (</thinking>) then",
+        "I close it with “</thinking>” then",
+        "```\n<b>\n</thinking>\n```\nThen",
+        "I write <thinking>a</thinking>b",
+        "I write\n<thinking>\na\n</thinking>\n\nb",
+        'I write <reasoning kind="x">\na\n</reasoning>\n\nb',
+    ],
+)
+def test_an_end_tag_of_another_block_that_thoughts_quote_is_text(thoughts: str) -> None:
+    assert split(TAGS, f"<think>{thoughts}", unmarked_is_answer=False) == (thoughts, "")
+    assert split(TAGS, f"<think>{thoughts}\n</think>\nc") == (thoughts, "c")
+
+
+def test_text_behind_an_end_tag_that_may_be_quoted_waits_for_its_own() -> None:
+    splitter = TAGS.splitter()
+    assert splitter.feed("<think>I use </thinking> here") == [
+        Segment(SegmentKind.REASONING, "I use ")
+    ]
+    assert not splitter.is_in_reasoning
+    assert splitter.feed(".</think>b") == [
+        Segment(SegmentKind.REASONING, "</thinking> here."),
+        Segment(SegmentKind.ANSWER, "b"),
+    ]
+
+
+def test_a_special_token_shows_that_the_end_tag_before_it_was_one() -> None:
+    text = "<mm:think>a</thinking>b<mm:think>c</mm:think>d"
+    assert split(BY_NAME["minimax-m3"], text) == ("ac", "bd")
+
+
+@pytest.mark.work
+@pytest.mark.parametrize("size", [100, 10**9], ids=["in pieces", "in one piece"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a </thinking> b `c` \n<mm:think>",
+        "<think>a</thinking>",
+        "a</thinking><think>\n",
+        f"<think>a</thinking>{' ' * 70}",
+    ],
+)
+def test_time_is_linear_behind_end_tags_that_may_be_quoted(unit: str, size: int) -> None:
+    def split_all(text: str) -> None:
+        pieces = [text[i : i + size] for i in range(0, len(text), size)]
+        for family, start in ((TAGS, "<think>"), (BY_NAME["minimax-m3"], "<mm:think>")):
+            run(family, [start, *pieces])
+
+    text = unit * (60_000 // len(unit))
+    assert_grows(split_all, text[: len(text) // 2], text, times=3)

@@ -114,7 +114,8 @@ def test_a_trigger_at_any_byte_loses_and_doubles_nothing(
     answer = [delta(**{field: piece}) for piece in cut(ANSWER, answer_by) if piece]
     upstreams.feed(Trigger(), [lines(frame) for frame in [*answer, FINISH, DONE]])
     if shape == "labelled" or before.strip("\n<"):
-        assert upstreams.effects or before.endswith("<")
+        may_be_a_tag = "<think>".startswith(before[before.rfind("<") :])
+        assert upstreams.effects or may_be_a_tag
     if upstreams.effects:
         shown = upstreams.trace.removesuffix(SENTENCE)
         assert upstreams.trace == shown + SENTENCE

@@ -57,6 +57,7 @@ from gateway.core.events import (
 )
 from gateway.core.families import ANY_TEXT, MarkerFree, Segment, SegmentKind, TextReading
 from gateway.core.families.evidence import Observation
+from gateway.core.labelled import LabelledContent
 from gateway.core.parts import (
     Content,
     End,
@@ -148,6 +149,8 @@ class Turn:
         """The bytes of the model's output so far in UTF-8, reasoning included."""
         self._labelled = False
         """The upstream labels reasoning itself, so its content is the answer."""
+        self._labelled_content: LabelledContent | None = None
+        """What splits that content; None while all of it is the answer."""
         self._has_calls = False
         self._held_text: list[str] = []
         """Text beside labelled reasoning that does not begin the answer yet: white space, and text
@@ -192,6 +195,7 @@ class Turn:
         self._thoughts.begin(reading.server, reading.wants_back)
         self.family = self._text.family.name
         self._ending.forget()
+        self._labelled_content = None
         self._steady, self._fast_frames = None, 0
         self.fault = None
 
@@ -385,14 +389,16 @@ class Turn:
 
     def _kind_of(self, part: type[Content] | type[Reasoning]) -> tuple[SegmentKind, MarkerFree]:
         """Returns the kind of a text in this type of part, and the texts that surely have it."""
+        beside = self._labelled_content
         if part is Reasoning:
-            return SegmentKind.REASONING, ANY_TEXT
-        if self._labelled:
+            compares = beside is not None and beside.compares
+            return SegmentKind.MARKUP if compares else SegmentKind.REASONING, ANY_TEXT
+        if self._labelled and beside is None:
             return SegmentKind.ANSWER, ANY_TEXT
-        state = self._text.splitter.settled_state
-        return (
-            (state.kind, state.marker_free) if state is not None else (SegmentKind.MARKUP, ANY_TEXT)
-        )
+        state = (self._text if beside is None else beside).splitter.settled_state
+        if state is None or (beside is not None and state.kind is SegmentKind.REASONING):
+            return SegmentKind.MARKUP, ANY_TEXT
+        return state.kind, state.marker_free if state.exits else ANY_TEXT
 
     def _take_parts(self, parts: Sequence[Part], now: float) -> None:
         self._phases.now = now
@@ -406,8 +412,10 @@ class Turn:
             case Content(text):
                 self.model_ran = True
                 self.answer_bytes += size(text)
-                if self._labelled:
-                    self._take_labelled_content(text)
+                if self._labelled_content is not None:
+                    self._take_labelled(self._labelled_content.take(text))
+                elif self._labelled:
+                    self._take_labelled([Segment(SegmentKind.ANSWER, text)])
                 else:
                     self._take_segments(self._text.splitter.feed(text))
             case Label():
@@ -416,11 +424,12 @@ class Turn:
             case Reasoning(text):
                 self.answer_bytes += size(text)
                 if not self._labelled:
-                    self.model_ran = self._labelled = True
-                    # Text before the first label was the answer, even if it was shown as reasoning.
-                    self._held_text.append(self._text.splitter.take_unconfirmed())
+                    self._begin_labelled()
+                if self._labelled_content is not None:
+                    text = self._labelled_content.take_labelled(text)
                 self._thoughts.field = self._reader.reasoning_field
-                self._phases.take_reasoning(text)
+                if text:
+                    self._phases.take_reasoning(text)
             case Signed():
                 self.answer_bytes += len(dumps([part.pieces, part.members]))
                 self._thoughts.add_signed(part)
@@ -469,16 +478,34 @@ class Turn:
             return  # the logprobs contain the tokens of the trace
         self._phases.add(extra)
 
-    def _take_labelled_content(self, text: str) -> None:
+    def _begin_labelled(self) -> None:
+        """The first labelled reasoning has come."""
+        self.model_ran = self._labelled = True
+        splitter = self._text.splitter
+        if splitter.saw_start:
+            self._labelled_content = LabelledContent(splitter, self._thoughts.whole)
+            return
+        # Text before the first label was the answer, even if it was shown as reasoning.
+        before = splitter.take_unconfirmed() or splitter.release()
+        if self._phases.phase < Phase.OUTPUT:
+            own = self._text.family.labelled_splitter()
+            self._labelled_content = LabelledContent(own, self._thoughts.whole)
+            before = "".join(text for _, text in self._labelled_content.take(before))
+        self._held_text.append(before)
+
+    def _take_labelled(self, segments: Sequence[Segment]) -> None:
         """Content beside labelled reasoning is the answer; white space alone does not begin it."""
-        if self._phases.phase < Phase.OUTPUT and text.isspace():
-            self._held_text.append(text)
-        else:
-            self._phases.take_output(self._take_held() + text)
+        for kind, text in segments:
+            if kind is SegmentKind.REASONING:
+                self._phases.take_reasoning(text)
+            elif self._phases.phase < Phase.OUTPUT and text.isspace():
+                self._held_text.append(text)
+            else:
+                self._phases.take_output(self._take_held() + text)
 
     def _take_held(self) -> str:
-        """Returns all held text, once it is known that the text has no markers."""
-        held = "".join([self._text.splitter.release(), *self._held_text])
+        """Returns all held text."""
+        held = "".join(self._held_text)
         self._held_text.clear()
         return held
 
@@ -494,6 +521,8 @@ class Turn:
     def _close_text(self, *, stopped: bool) -> None:
         """The text so far is complete: takes what the splitter holds back."""
         if self._labelled:
+            if self._labelled_content is not None:
+                self._take_labelled(self._labelled_content.close(stopped=stopped))
             self._phases.take_output(self._take_held())
             return
         usage, sequence = self._stats.usage, self._ending.stop_sequence

@@ -90,6 +90,10 @@ class Family:
         """
         return Splitter(self.grammar_of(starts_inside, json_answer=json_answer))
 
+    def labelled_splitter(self) -> Splitter:
+        """A splitter for the content beside labelled reasoning: blocks at its head alone count."""
+        return Splitter(_labelled_grammar(self))
+
     def grammar_of(self, starts_inside: bool | None, *, json_answer: bool = False) -> Grammar:
         """Returns the grammar of such a splitter."""
         inside = self.starts_inside if starts_inside is None else starts_inside
@@ -129,6 +133,21 @@ def _grammar(family: Family, inside: bool, json_answer: bool) -> Grammar:
     if general:
         states["after block"] = Gate(general | dict(after.exits), after.otherwise)
     return replace(grammar, states=states, start="start")
+
+
+@lru_cache(maxsize=1024)
+def _labelled_grammar(family: Family) -> Grammar:
+    """Blocks of reasoning at the head, then the answer, in which all is text."""
+    states: dict[str, State] = {"answer": Text(SegmentKind.ANSWER, {})}
+    starts: dict[str, Exit] = {}
+    for number, block in enumerate((*family.general, *(() if family.phrases else family.blocks))):
+        ends = dict.fromkeys(block.end, Exit("head"))
+        states[f"reasoning {number}"] = Text(SegmentKind.REASONING, ends)
+        starts |= dict.fromkeys(block.start, Exit(f"reasoning {number}"))
+    if not starts:
+        return Grammar(states, "answer")
+    states["head"] = Gate(starts, "answer")
+    return Grammar(states, "head")
 
 
 def _block_grammar(family: Family, inside: bool) -> Grammar:

@@ -311,3 +311,9 @@ def test_input_items_come_in_pages(client: FlaskClient, upstream: Mock) -> None:
     assert (len(rest["data"]), rest["has_more"]) == (3, False)
     for query in ("limit=0", "limit=101", "order=x"):
         assert client.get(f"{path}?{query}").status_code == 400
+    for name in ("after", "before"):
+        refused = error_of(client.get(f"{path}?{name}=msg_none"))
+        assert refused[0] == 400
+        assert "msg_none" in refused[2]
+    before = client.get(f"{path}?before={newest['last_id']}").get_json()
+    assert [i["content"][0]["text"] for i in before["data"]] == ["item 4"]

@@ -72,8 +72,8 @@ def input_items(request: EndpointRequest) -> dict[str, Any]:
     if order == "desc":
         items.reverse()
     ids = [item["id"] for item in items]
-    begin = ids.index(after) + 1 if (after := request.query.get("after")) in ids else 0
-    end = ids.index(before) if (before := request.query.get("before")) in ids else len(ids)
+    begin = _place(request.query, "after", ids, -1) + 1
+    end = _place(request.query, "before", ids, len(ids))
     page = items[begin:end][:limit]
     return {
         "object": "list",
@@ -159,6 +159,16 @@ def _number(
     if highest is not None and int(text) > highest:
         raise BadRequest(f"{name}: give a number up to {highest}.", param=name)
     return int(text)
+
+
+def _place(query: Mapping[str, str], name: str, ids: list[str], default: int) -> int:
+    """Where the item stands whose id a parameter gives."""
+    id = query.get(name)
+    if not id:
+        return default
+    if id not in ids:
+        raise BadRequest(f"{name}: this response has no input item with id '{id}'.", param=name)
+    return ids.index(id)
 
 
 def _listed_item(stream_id: str, at: int, item: Any) -> dict[str, Any]:

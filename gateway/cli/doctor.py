@@ -1,14 +1,17 @@
-"""`reasoning-gateway doctor`: asks each model server, and says what to change."""
+"""`reasoning-gateway doctor`: asks each model server, and says what to change.
+
+It says before each step that waits what it waits for, and for how long at most.
+"""
 
 import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 
 import click
 
 from gateway.cli.findings import MAX_TOKENS, PROMPT, Finding, Observed, about_answer
+from gateway.cli.time_limit import OutOfTime, time_limit
 from gateway.config import Config, UpstreamConfig, ignored, is_glob
 from gateway.core.families import Families
 from gateway.core.parts import Part
@@ -25,7 +28,10 @@ from gateway.routing.client import ModelListing, UpstreamClient
 from gateway.routing.clients import client_maker
 
 _LIST_S = 10.0
+_SILENCES = 2
+"""An answer may be silent for the given time, and fall silent again at the end of it."""
 _SIGNS = {"ok": ("✓", "green"), "hint": ("!", "yellow"), "fault": ("✗", "red")}
+_WAITING = ("…", "...")
 
 
 def run(model: str | None, timeout_s: float) -> int:
@@ -56,8 +62,13 @@ def _examine(
     timeout_s: float,
 ) -> Iterator[Finding]:
     listing: ModelListing | None = None
+    _say_waiting("asking for its models", _LIST_S)
     try:
-        listing = client.list_models(_LIST_S)
+        with time_limit(_LIST_S):
+            listing = client.list_models(_LIST_S)
+    except (OutOfTime, UpstreamTimeout) as error:
+        yield _about_silence(error)
+        return
     except UpstreamRefused as error:
         yield _about_refusal(error, upstream)
         if error.cause == "key":
@@ -74,6 +85,7 @@ def _examine(
         return
     family = Families(config).find(asked)
     yield Finding("ok", f"model {asked}, of the family {family.name}")
+    _say_waiting("asking for a short answer", _SILENCES * timeout_s)
     try:
         observed = _ask(client, asked, timeout_s)
     except UpstreamTimeout as error:
@@ -88,13 +100,27 @@ def _examine(
 def _about_models(client: UpstreamClient, listing: ModelListing) -> Finding:
     kind = listing.kind
     if kind is None:
-        with suppress(GatewayError):
-            kind = client.find_kind(_LIST_S)
+        _say_waiting("finding out which kind of server it is", _LIST_S)
+        try:
+            with time_limit(_LIST_S):
+                kind = client.find_kind(_LIST_S)
+        except (OutOfTime, GatewayError):
+            pass
     count = len(listing.models)
     name = f" ({kind.name})" if kind is not None and kind.name != "chat" else ""
     if not count:
         return Finding("fault", f"it lists no models{name}", "load a model on the server")
     return Finding("ok", f"it lists {count} {'model' if count == 1 else 'models'}{name}")
+
+
+def _about_silence(error: OutOfTime | UpstreamTimeout) -> Finding:
+    if isinstance(error, UpstreamTimeout) and error.code == "upstream_connect_timeout":
+        return Finding("fault", error.message, "a firewall between may drop the connections")
+    return Finding(
+        "fault",
+        f"it accepts connections, but has not answered within {_LIST_S:.0f} s",
+        "it may still load its model, or hang: look at its log",
+    )
 
 
 def _about_refusal(error: UpstreamRefused, upstream: UpstreamConfig) -> Finding:
@@ -127,12 +153,16 @@ def _ask(client: UpstreamClient, model: str, timeout_s: float) -> Observed:
     times: list[float] = []
     began = time.monotonic()
     call = client.upstream.completion(body, model, str(uuid.uuid4()))
-    with client.transport.send(call, timeout_s) as reply:
-        if not 200 <= reply.status < 300:
-            said = b"".join(reply.error_body())
-            raise client.upstream.refusal(reply.status, reply.headers, said, call.url)
-        last = time.monotonic()
-        try:
+    last = began
+    try:
+        with (
+            time_limit(_SILENCES * timeout_s),
+            client.transport.send(call, timeout_s) as reply,
+        ):
+            if not 200 <= reply.status < 300:
+                said = b"".join(reply.error_body())
+                raise client.upstream.refusal(reply.status, reply.headers, said, call.url)
+            last = time.monotonic()
             for lines in reply.batches():
                 last = time.monotonic()
                 if found := reader.feed(lines):
@@ -140,13 +170,14 @@ def _ask(client: UpstreamClient, model: str, timeout_s: float) -> Observed:
                     parts += found
                 if last - began > timeout_s:
                     break
-        except UpstreamBroke as error:
-            silent_s = time.monotonic() - last
-            if silent_s >= timeout_s:
-                raise UpstreamTimeout(
-                    f"it fell silent in the middle of its answer, for {silent_s:.0f} s"
-                ) from error
+    except (OutOfTime, UpstreamBroke) as error:
+        silent_s = time.monotonic() - last
+        if isinstance(error, UpstreamBroke) and silent_s < timeout_s:
             raise
+        said_what = (
+            "fell silent in the middle of its answer" if last > began else "has not answered"
+        )
+        raise UpstreamTimeout(f"it {said_what}, for {silent_s:.0f} s") from error
     parts += reader.close()
     return Observed(parts, reader.frames, times, reader.reasoning_field)
 
@@ -166,6 +197,11 @@ def _show(finding: Finding) -> None:
     click.echo(f"  {click.style(sign, fg=colour)} {finding.text}")
     if finding.advice:
         click.echo(f"      {finding.advice}")
+
+
+def _say_waiting(what: str, seconds: float) -> None:
+    sign = _WAITING[0 if _can_show_signs() else 1]
+    click.echo(f"  {sign} {what}, for up to {seconds:.0f} s")
 
 
 def _can_show_signs() -> bool:

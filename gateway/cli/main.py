@@ -91,7 +91,7 @@ def _check(file: Path | None) -> None:
     type=click.FloatRange(1),
     default=60.0,
     show_default=True,
-    help="Seconds that an answer may take.",
+    help="Seconds that an answer may take, and that it may be silent.",
 )
 def _doctor(upstream: str | None, config: str | None, model: str | None, timeout: float) -> None:
     """Ask each model server, and say what to change. Exit status 1 on a fault."""

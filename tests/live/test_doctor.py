@@ -1,14 +1,20 @@
 """`reasoning-gateway doctor` and `check` against servers that are in order, and that are not."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, as_json, chunked, say
+from tests.machine import PATIENCE_S
 from tests.programs import ROOT, start_gateway
 
 MODELS = {"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "vllm"}]}
@@ -69,6 +75,54 @@ def test_a_wrong_address_is_told_with_its_cause(url: str, says: str) -> None:
     assert ran.returncode == 1
     assert f"✗ The upstream at {url} {says}" in ran.stdout
     assert "set UPSTREAM_URL" in ran.stdout
+
+
+@pytest.fixture
+def silent_url() -> Iterator[str]:
+    """The address of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@pytest.mark.parametrize("args", [(), ("--model", "m")])
+def test_a_server_that_never_answers_is_told_in_time(
+    silent_url: str, args: tuple[str, ...]
+) -> None:
+    began = time.monotonic()
+    ran = doctor(silent_url, *args)
+    assert time.monotonic() - began < 10 + PATIENCE_S
+    assert ran.returncode == 1
+    assert "… asking for its models, for up to 10 s\n" in ran.stdout
+    assert "✗ it accepts connections, but has not answered within 10 s" in ran.stdout
+
+
+def test_what_is_waited_for_is_told_at_once(silent_url: str) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "gateway.cli.main", "doctor", "--upstream", silent_url]
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as ran:
+        assert ran.stdout is not None
+        lines = [ran.stdout.readline() for _ in range(4)]
+        is_running = ran.poll() is None
+        ran.kill()
+    assert lines[-1] == "  … asking for its models, for up to 10 s\n"
+    assert is_running
+
+
+def test_a_list_that_never_ends_is_told_in_time() -> None:
+    def drip() -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while True:
+                    connection.sendall(b"X: y\r\n")
+                    time.sleep(0.5)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, daemon=True).start()
+        ran = doctor(f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    assert ran.returncode == 1
+    assert "✗ it accepts connections, but has not answered within 10 s" in ran.stdout
 
 
 def test_plain_http_where_tls_is_expected_is_told(mock_url: str) -> None:

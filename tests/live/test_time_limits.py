@@ -264,7 +264,7 @@ def test_a_client_that_does_not_read_is_disconnected_while_others_are_served() -
                 served += 1
                 assert time.monotonic() - began < allowed(4)
             assert time.monotonic() - began > 0.5
-            assert served > 1
+            assert served
             for number in range(4):
                 turn = logged_turn(gateway, f"lazy-{number}")
                 ending = (turn["end"], turn["code"], turn["blame"])

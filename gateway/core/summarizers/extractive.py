@@ -9,6 +9,7 @@ most like the whole.
 from collections.abc import Mapping, Sequence
 
 from gateway.core.summarizers.base import Summarizer, Summary
+from gateway.core.summarizers.lexicon import leans
 from gateway.core.summarizers.live import CLOSING_WORDS, LiveLines, says
 from gateway.core.summarizers.phrases import Phrases
 from gateway.core.summarizers.reader import Reader
@@ -236,10 +237,14 @@ def _is_said(statement: Statement, others: Sequence[Statement]) -> bool:
 
 
 def _cleaned(sentences: Mapping[int, Sentence], phrases: Phrases) -> str:
-    """Short reasoning that states nothing: what it says beside talk, or its last plan."""
+    """Short reasoning that states nothing: what it says beside talk, or its last plan or order."""
     texts = [text for s in sentences.values() if (text := clean(s.text.strip(), phrases))]
     stating = [text for text in texts if not META.match(text) and not phrases.talks(text)]
     told = [text for text in stating if not is_order(text) and not text.endswith((":", "："))]
     plans = [text for text in texts if PLANS.match(text) or phrases.plans(text)]
-    kept = told or plans[-1:] or texts[-1:]
+    orders = [text for text in texts if is_order(text)]
+    kept = told or plans[-1:] or orders[:1] or texts[-1:]
+    if kept and leans(kept[0]):
+        at = texts.index(kept[0])
+        kept = [*texts[max(0, at - 1) : at], *kept]
     return join([*map(finish, kept[:-1]), *kept[-1:]])

@@ -202,8 +202,8 @@ def is_phrase(text: str) -> bool:
 
 
 _POINTS = re.compile(
-    r"\b(?:with|for|of|by|in|on|to|from|about|containing|using) (?:this|that|these|those)(?: \w+)?"
-    r"\W*$",
+    r"\b(?:with|for|of|by|in|on|to|from|about|containing|using) (?:exactly |just )?"
+    r"(?:this|that|these|those)(?: \w+)?\W*$",
     re.IGNORECASE,
 )
 _LEANS = re.compile(

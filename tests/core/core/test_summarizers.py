@@ -479,6 +479,14 @@ def test_a_huge_text_at_once_takes_no_longer_than_a_long_one() -> None:
             "I should greet them in Danish.",
         ),
         (
+            'The user says: Reply with Kiel. So output "Kiel" exactly. No markdown.',
+            'Output "Kiel" exactly.',
+        ),
+        (
+            'The user wants one word: "Kiel". I need to reply with exactly that.',
+            'The user wants one word: "Kiel". I need to reply with exactly that.',
+        ),
+        (
             "The tin is empty. The red tin is empty since Sunday. That feels right and vivid.",
             "The red tin is empty since Sunday.",
         ),

@@ -54,11 +54,12 @@ OPENER = re.compile(
     r"|but|and|also|then|therefore|thus|hence)(?:\s*[,.:;!…—–-]+\s*|\s+)"
     r"|(?:yes|no|right|good|great|cool|perfect|correct|got it|sure|hold on|first(?:ly"
     r"| off| of all)?"
-    r"|second(?:ly)?|third(?:ly)?|next|finally|lastly|let's see|let me (?:see|think|check|verify)"
+    r"|second(?:ly)?|third(?:ly)?|fourth|fifth|sixth|seventh|eighth|ninth|tenth|next"
+    r"|finally|lastly|let's see|let me (?:see|think|check|verify)"
     r"|let's (?:think|check)|anyway|i mean|like|then again|still|again|indeed|of course"
     r"|interesting(?:ly)?|similarly|besides|however|additionally|moreover|furthermore|in fact"
     r"|(?:case )?context|internal thinking|explanation|background|analysis|reasoning|summary|note"
-    r"|basically|essentially|importantly|for now|to be (?:clear|sure|thorough)|q|a)"
+    r"|revised|basically|essentially|importantly|for now|to be (?:clear|sure|thorough)|q|a)"
     r"\s*[,.:;!…—–-]+\s*"
     r"|(?:i(?: still)? (?:think|guess|believe|suppose|know|recall|remember|see|realize|notice)"
     r"|it seems|it looks like|it's clear|it is clear|that means|which means|this means"
@@ -202,7 +203,7 @@ def is_phrase(text: str) -> bool:
 
 
 _POINTS = re.compile(
-    r"\b(?:with|for|of|by|in|on|to|from|about|containing|using) (?:exactly |just )?"
+    r"\b(?:with|for|of|by|in|on|to|from|about|containing|using|[a-z]+ing) (?:exactly |just )?"
     r"(?:this|that|these|those)(?: \w+)?\W*$",
     re.IGNORECASE,
 )
@@ -265,7 +266,7 @@ HEADING = re.compile(
 """A line that begins a section."""
 
 TITLE = re.compile(
-    r"\s*(?:\d{1,2}[.)]\s+)?(?:#{1,6}\s[^.!?:=\d]{1,80}|\*\*[^*.!?:=\d]{1,80}\*\*\s*)$"
+    r"\s*(?:\d{1,2}[.)]\s+)?(?:#{1,6}\s[^.!?:=\d]{1,80}|\*\*[^*.!?:=\d(]{1,80}(?:\([^)*]{1,80}\))?[.:]?\*\*\s*)$"
 )
 """A heading that says nothing more: "**Determining the Weather**"."""
 
@@ -332,7 +333,9 @@ def is_code(line: str) -> bool:
 
 
 TABLE_ROW = re.compile(
-    r"^\s*\|.*\|\s*$|^[\s|:+=_*-]*$|^[\s*-]*(?:url|link|title|content|snippet)[\s*]*[:=]",
+    r"^\s*\|.*\|\s*$|^[\s|:+=_*-]*$|^\s*(?:[-*]\s+)?>\s"
+    r"|^[\s*-]*(?:url|link|title|content|snippet|description|parameters?|schema|policy references?)"
+    r"[\s*]*[:=]",
     re.IGNORECASE,
 )
-"""A row of a table, or a field of a search result."""
+"""A row of a table, a quotation, a field of a search result or of a tool's description."""

@@ -129,7 +129,7 @@ class Reader:
     def _statement(
         self, sentence: Sentence, raw: str, plain: str, begins: str | None, *, is_short: bool
     ) -> Statement | None:
-        if raw[0] in "#*" and lexicon.TITLE.match(raw):
+        if raw[0] in "#*0123456789" and lexicon.TITLE.match(raw):
             return None
         if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw):
             self._label = "Answer: " if raw.isascii() else "答案："

@@ -104,6 +104,8 @@ PADDING = "".join(FILLER.format(100 + 7 * day, day) for day in range(30))
     [
         ("Okay, so the ball costs 5 cents.", "The ball costs 5 cents."),
         ("**Result:** the ball costs 5 cents", "Result: the ball costs 5 cents."),
+        ("Sixth, the ball costs 5 cents.", "The ball costs 5 cents."),
+        ("Revised: the ball costs 5 cents.", "The ball costs 5 cents."),
         ("1.  Hmm, wait, well, the ball costs 5 cents.", "The ball costs 5 cents."),
         ("No alarm was heard there.", "No alarm was heard there."),
         ("嗯，这个球的价格是五分钱。", "这个球的价格是五分钱。"),
@@ -188,6 +190,9 @@ def test_a_choice_a_verdict_and_a_tool_are_results(chosen: str) -> None:
         "`the lids of all the red tanks`.",
         "lids += 1",
         "5. **No Lids and Other Tanks**",
+        "**Lids of the Tanks (Rules: Section on Tanks).**",
+        "> The lids of the red tanks are lost.",
+        "- **Description:** The lids of the red tanks, as a list.",
         "The lids of the tanks are red,",
         "lids(of_tanks, red)",
         "Likely need to describe the lids of the red tanks.",

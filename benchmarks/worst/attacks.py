@@ -82,6 +82,12 @@ def a_long_prompt(address: str, seconds: float) -> None:
 
 
 @attack
+def a_log_in_a_prompt(address: str, seconds: float) -> None:
+    line = 'C:\\x, "y", {"a": [1, 2]}\n'
+    repeat(address, seconds, chat(line * (BODY_BYTES // len(json.dumps(line)))))
+
+
+@attack
 def a_prompt_of_markup(address: str, seconds: float) -> None:
     repeat(address, seconds, chat("</" * (BODY_BYTES // 2)), chat("<a>" * (BODY_BYTES // 3)))
 

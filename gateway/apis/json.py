@@ -1,5 +1,6 @@
 """JSON request bodies: decoding, typing, and errors that name the path of the faulty member."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,12 +12,15 @@ from gateway.errors import BadRequest
 T = TypeVar("T")
 
 
-def read_json(data: bytes, not_json: str | None = None) -> dict[str, Any]:
+def read_json(
+    data: bytes, not_json: str | None = None, pause: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
     """Returns the JSON object of a request body. Raises BadRequest.
 
     not_json: the error message for a body that is not JSON, if a format's contract fixes it.
+    pause: called now and then, because a large body takes long.
     """
-    if has_too_many_values(data):
+    if has_too_many_values(data, pause=pause):
         raise BadRequest(
             f"The body holds more than {MAX_VALUES} values; send fewer or longer ones.",
             code="too_many_values",

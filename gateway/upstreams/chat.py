@@ -65,7 +65,7 @@ class ChatUpstream:
             "Accept": "text/event-stream",
             "Content-Type": "application/json",
         }
-        return Call(self._completions_url, headers, dumps(sent).encode())
+        return Call(self._completions_url, headers, _encoded(sent))
 
     def control(self, completion_id: str, model: str, request_id: str) -> Call:
         """Returns llama.cpp's request to end the thinking of a running answer."""
@@ -132,6 +132,15 @@ class ChatUpstream:
         # The gateway could not pass a compressed stream on as it arrives.
         own = {"Accept-Encoding": "identity", "X-Request-Id": request_id}
         return self._fixed_headers | own
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """The body as JSON. msgspec takes a tenth of the time, but refuses halves of characters and
+    some numbers."""
+    try:
+        return msgspec.json.encode(body)
+    except (ValueError, TypeError, OverflowError):
+        return dumps(body).encode()
 
 
 def _unexplained(status: int, url: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import gevent
 from flask import Response
 from msgspec.structs import replace
 
@@ -35,6 +36,10 @@ from gateway.web.trace_context import trace_context
 
 _MAX_MODEL_CHARS = 512
 """Every frame of an answer repeats the model's name."""
+_LARGE_BODY_BYTES = 1_000_000
+"""Other streams get a turn between two steps of the work for a larger body."""
+_PAUSE_S = 1e-4
+"""gevent 26.9: after `sleep(0)`, greenlets that wait for a socket have not always had a turn."""
 _STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",  # nginx would hold the stream back
@@ -91,7 +96,7 @@ class Inference:
             self._waiting.end()
             if coding := request.headers.get("Content-Encoding"):
                 body = decode_body(body, coding, config.max_body_bytes)
-            return read_json(body, not_json)
+            return read_json(body, not_json, _pause)
 
     def seal(self, model: str) -> Callable[[ThoughtRecord], str]:
         """Returns the function that seals the thoughts of a model.
@@ -108,10 +113,12 @@ class Inference:
         format: the one that the path names; None: it names none.
         """
         body = self.read_body(api, request, format)
+        _pause_if_large(request)
         request.dialect = api.format_of(body, format, self._config)
         if api.complete is not None:
             body = api.complete(body, Answers(self._streams, request.principal, self.seal))
         read = operation.read(body, format, self._config)
+        _pause_if_large(request)
         if len(read.model) > _MAX_MODEL_CHARS:
             raise BadRequest(
                 f"The name of the model is longer than {_MAX_MODEL_CHARS} characters.",
@@ -165,6 +172,7 @@ class Inference:
         )
         turn = self._turns.make(asked, request.started, request.principal)
         kept = info if info.keep != "no" else None
+        _pause_if_large(request)
         return self._relay.open(info.id, asked, context, turn, kept)
 
     def _deliver(
@@ -196,6 +204,16 @@ class Inference:
         if model.endswith(LATEST) and self._model_list.has(model):
             return model
         return self._relay.served_name(model, principal)
+
+
+def _pause_if_large(request: GatewayRequest) -> None:
+    if (request.content_length or 0) > _LARGE_BODY_BYTES:
+        _pause()
+
+
+def _pause() -> None:
+    """Other greenlets run."""
+    gevent.sleep(_PAUSE_S)
 
 
 def _caller_of(request: GatewayRequest) -> str:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core import json_size
 from gateway.core.json_size import has_too_many_values
 from tests.core.work import assert_grows
 
@@ -42,6 +43,18 @@ def test_texts_count_as_one_value_whatever_they_hold(value: Any) -> None:
         assert has_too_many_values(data, LIMIT)
     if 2 * values_in(value) <= LIMIT and strings_in(value) <= LIMIT:
         assert not has_too_many_values(data, LIMIT)
+
+
+@given(VALUES, st.integers(1, 20))
+def test_the_slices_of_a_text_change_nothing(value: Any, size: int) -> None:
+    data = json.dumps(value, separators=(",", ":")).encode()
+    pauses: list[None] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_size, "_SLICE_BYTES", size)
+        found = has_too_many_values(data, LIMIT, lambda: pauses.append(None))
+    assert found == has_too_many_values(data, LIMIT)
+    if not found and len(data) > LIMIT:
+        assert len(pauses) == -(-len(data) // size)
 
 
 SHAPES: dict[str, Callable[[int], bytes]] = {

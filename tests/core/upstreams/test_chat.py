@@ -30,6 +30,12 @@ def test_requests_go_to_the_configured_url_with_key_and_headers(upstream: Any) -
         assert call.headers["X-Team"] == "search"
 
 
+@pytest.mark.parametrize("value", ["é\u2028", "\ud83d", 2**70, float("inf"), [None, {"a": 1.5}]])
+def test_the_body_is_json_whatever_it_holds(upstream: Any, value: Any) -> None:
+    sent = json.loads(upstream.completion({"x": value}, "m", "id").body)
+    assert sent["x"] == (None if value == float("inf") else value)
+
+
 def test_a_query_of_the_url_goes_with_every_request() -> None:
     """Azure wants `?api-version=…`."""
     for path in ("", "/chat/completions"):

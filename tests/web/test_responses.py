@@ -556,6 +556,10 @@ def test_tools_that_run_only_at_openai_are_left_out(
         response = ask(client, tools=HOSTED, tool_choice=choice, parallel_tool_calls=False)
         assert response.status_code == 200
         assert sent(upstream).keys() == {"messages"}
+    for tool in (*HOSTED, {"type": "mcp", "server_label": "files"}):
+        response = ask(client, tools=[TOOL, tool], tool_choice=tool)
+        assert (response.status_code, response.get_json()["tool_choice"]) == (200, "auto")
+        assert sent(upstream).keys() == {"messages", "tools"}
     assert ask(client, tools=[1]).get_json()["error"]["param"] == "tools[0]"
 
 
@@ -566,6 +570,7 @@ def test_tools_that_run_only_at_openai_can_be_refused(
     client = make_client(responses_other_tools="refuse")
     error = ask(client, tools=[TOOL, HOSTED[0]]).get_json()["error"]
     assert (error["param"], error["code"]) == ("tools[1].type", "unsupported_parameter")
+    assert ask(client, tools=[TOOL, HOSTED[0]], tool_choice=HOSTED[0]).status_code == 400
     assert ask(client, tools=[TOOL, MCP, APPLY_PATCH]).status_code == 200
 
 

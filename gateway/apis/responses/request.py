@@ -213,9 +213,16 @@ def read_compact(body: dict[str, Any], path_format: str | None, config: Config) 
 
 
 def _with_known_tools(body: dict[str, Any]) -> dict[str, Any]:
-    """Leaves out tools that run at OpenAI: clients always send them, and work without them."""
+    """Leaves out tools that run at OpenAI, which clients always send and work without, and the
+    choice of such a tool."""
     tools = body.get("tools")
-    return body | {"tools": list(filter(is_known, tools))} if isinstance(tools, list) else body
+    if not isinstance(tools, list):
+        return body
+    left_out = [tool.get("type") for tool in tools if not is_known(tool)]
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice.get("type") in left_out:
+        body = {name: value for name, value in body.items() if name != "tool_choice"}
+    return body | {"tools": list(filter(is_known, tools))}
 
 
 def _conversation(

@@ -43,6 +43,12 @@ def tag(name: str) -> Block:
     return Block((f"<{name}>",), (f"</{name}>",))
 
 
+def tag_in_any_case(name: str) -> Block:
+    """The same, also between `<Name>` and `</Name>`, and `<NAME>` and `</NAME>`."""
+    names = (name, name.capitalize(), name.upper())
+    return Block(tuple(f"<{name}>" for name in names), tuple(f"</{name}>" for name in names))
+
+
 # Hashed by identity: hashing all fields at each lookup in the cache of _grammar would be slow.
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
@@ -118,11 +124,13 @@ def _grammar(family: Family, inside: bool, json_answer: bool) -> Grammar:
     if not isinstance(after, Gate):
         after = Gate({}, otherwise="answer")
     general: dict[str, Exit] = {}
+    repeated: dict[str, Exit] = {}
     for number, block in enumerate(family.general):
         name = f"general reasoning {number}"
         ends = dict.fromkeys(block.end, Exit("after block"))
         states |= _reasoning(family, name, ends)
         general |= dict.fromkeys(block.start, Exit(name))
+        repeated |= ends
     json = dict.fromkeys(_JSON_BEGINS, Exit("json", MarkerHandling.KEEP_IN_NEW_TEXT))
     states["json"] = Text(SegmentKind.ANSWER, {})
     # The family's own markers take precedence over general ones.
@@ -131,7 +139,7 @@ def _grammar(family: Family, inside: bool, json_answer: bool) -> Grammar:
         return grammar
     states["start"] = Gate(exits, head.otherwise)
     if general:
-        states["after block"] = Gate(general | dict(after.exits), after.otherwise)
+        states["after block"] = Gate(repeated | general | dict(after.exits), after.otherwise)
     return replace(grammar, states=states, start="start")
 
 
@@ -188,7 +196,8 @@ def _block_grammar(family: Family, inside: bool) -> Grammar:
         "head": Gate(unopened_ends | opens, otherwise="bare answer"),
         "head inside": Gate(opens, otherwise="reasoning of the template"),
         **_reasoning(family, "reasoning of the template", tokens | calls | ends_of_template),
-        "after block": Gate(stray_ends | opens, otherwise="answer"),
+        # Some models repeat an end marker.
+        "after block": Gate(ends | stray_ends | opens, otherwise="answer"),
         "bare answer": Text(SegmentKind.ANSWER, bare_answer),
         "answer": Text(SegmentKind.ANSWER, stray_ends | wrapper_ends | tokens),
         "tool call": Text(SegmentKind.ANSWER, {}),
@@ -223,14 +232,12 @@ def _reasoning(family: Family, name: str, exits: dict[str, Exit]) -> dict[str, S
     undecided … head   a gate behind an end tag that may be text: quotation marks show that it is
     undecided …        what comes after it
     """
-    others = [
-        block
-        for block in (*family.blocks, *family.general)
-        if block.end[0].startswith("</") and not exits.keys() & set(block.end)
+    blocks = (*family.blocks, *family.general)
+    tags = [
+        tag for block in blocks for tag in block.end if tag.startswith("</") and tag not in exits
     ]
-    if not others:
+    if not tags:
         return {name: Text(SegmentKind.REASONING, exits)}
-    tags = [tag for block in others for tag in block.end]
     ends = {marker: exit for marker, exit in exits.items() if exit.to == "after block"}
     end = next(iter(ends.values()))
     was_end = end._replace(marker=MarkerHandling.READ_AGAIN)
@@ -238,14 +245,21 @@ def _reasoning(family: Family, name: str, exits: dict[str, Exit]) -> dict[str, S
     held = Exit(f"{undecided}, head", MarkerHandling.HOLD, on_new_line=f"{undecided}, line head")
     back = Exit(name, MarkerHandling.KEEP_IN_OLD_TEXT)
     in_block = Exit(f"other block of {name}", MarkerHandling.KEEP_IN_OLD_TEXT)
-    blocks = {start[:-1] + end: in_block for b in others for start in b.start for end in "> "}
+    starts = [
+        start
+        for block in blocks
+        if set(block.end) <= set(tags)
+        for start in block.start
+        if start.startswith("<")
+    ]
+    begun = {start[:-1] + end: in_block for start in starts for end in "> "}
     in_quotes = {
         quote: Exit(f"quotation {quote} of {name}", MarkerHandling.KEEP_IN_OLD_TEXT)
         for quote in _QUOTES
     }
     alone = {lines: end for tag in tags for lines in (f"\n{tag}\n", f"{tag}\n\n")}
     states: dict[str, State] = {
-        name: Text(SegmentKind.REASONING, dict.fromkeys(tags, held) | blocks | in_quotes | exits),
+        name: Text(SegmentKind.REASONING, dict.fromkeys(tags, held) | begun | in_quotes | exits),
         in_block.to: Text(SegmentKind.REASONING, dict.fromkeys(tags, back) | exits),
         undecided: Text(
             SegmentKind.UNDECIDED, dict.fromkeys(exits, was_end) | alone | ends, at_end=was_end

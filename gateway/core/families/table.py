@@ -8,7 +8,7 @@ contract tests run for each row. The sources are the models' chat templates and 
 
 from dataclasses import replace
 
-from gateway.core.families.family import Block, Family, tag
+from gateway.core.families.family import Block, Family, tag, tag_in_any_case
 from gateway.core.families.harmony import harmony
 
 _THINK = (tag("think"),)
@@ -22,8 +22,7 @@ UNKNOWN = Family(
     "tags",
     ("*",),
     (
-        *_THINK,
-        *map(tag, ("thinking", "thought", "Thought", "reason", "reasoning")),
+        *map(tag_in_any_case, ("think", "thinking", "thought", "reason", "reasoning")),
         *map(tag, ("budget:thinking", "seed:think", "mm:think", "think:opensource")),
         tag("longcat_think"),
         _BRACKETS,

@@ -79,6 +79,10 @@ NATURAL = BY_NAME["natural"]
         ("<think>a</thinking>b</think>c", "a</thinking>b", "c"),
         ("<think>a</think><think>b</think>c", "ab", "c"),
         ("<think></think>b", "", "b"),
+        ("<Think>a</Think>b", "a", "b"),
+        ("<THINKING>\na\n</thinking>\n\nb", "a", "b"),
+        ("<think>a</think></think>b", "a", "b"),
+        ("<think>\na\n</think>\n</think>\n\nb", "a", "b"),
         ("<think>a", "a", ""),
         ("<think>a</think", "a</think", ""),
         ("<think>if x </thin y</think>b", "if x </thin y", "b"),
@@ -546,6 +550,8 @@ def test_reasoning_before_json_is_reasoning() -> None:
         ("<think>a </thinking> b\n</thinking>\nc", "a </thinking> b", "c"),
         ("<think>a</thinking><think>b</think>c", "a</thinking><think>b", "c"),
         ("<think>So `x.\n</thinking>\nb", "So `x.", "b"),
+        ("<think>a\n</Think>\nb", "a", "b"),
+        ("<think>a</think></thinking>b", "a", "b"),
     ],
 )
 def test_an_end_tag_of_another_block_ends_reasoning_that_has_no_end_of_its_own(

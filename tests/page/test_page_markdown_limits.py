@@ -55,5 +55,10 @@ def test_a_formula_that_cannot_be_set_is_shown_as_its_source(page, tex):
     "piece", ["*a_", "_a*", "**a_ ", "~~a_", "[", "![", "[a](", "`", "$a ", "https://"]
 )
 def test_the_time_is_linear_in_the_text(page, piece):
-    one, four = page.evaluate(STEPS, [piece, 15_000])
-    assert four < 9 * one + 20, (one, four)  # 16 if it were quadratic
+    found = []
+    for _ in range(5):  # a busy machine can stop the page for longer than the shorter text takes
+        one, four = page.evaluate(STEPS, [piece, 15_000])
+        found.append((one, four))
+        if four < 9 * one + 20:  # 16 if it were quadratic
+            return
+    raise AssertionError(found)

@@ -238,9 +238,7 @@ class Relay:
             if call is not None:
                 call.kill(block=False)
         record = run.record() | run.delivered
-        run.delivery = (
-            None  # breaks the reference cycle, which only the garbage collector would find
-        )
+        run.delivery = None  # a reference cycle, which only the garbage collector would find
         is_fault = record["end"] in ("failed", "refused") and record["blame"] in _OUR_SIDE
         log = self._log.warning if is_fault else self._log.info
         log("turn", stream=shown_id(run.id), **record)

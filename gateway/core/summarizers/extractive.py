@@ -13,9 +13,9 @@ from gateway.core.summarizers.lexicon import leans
 from gateway.core.summarizers.live import CLOSING_WORDS, LiveLines, says
 from gateway.core.summarizers.phrases import Phrases
 from gateway.core.summarizers.reader import Reader
-from gateway.core.summarizers.selection import central, select, valued
+from gateway.core.summarizers.selection import central, follows, select, valued
 from gateway.core.summarizers.sentences import Sentence, SentenceSplitter
-from gateway.core.summarizers.statements import Prompt, Statement, clean, finish
+from gateway.core.summarizers.statements import GivenText, Statement, clean, finish
 from gateway.core.summarizers.talk import META, PLANS, is_order
 from gateway.core.summarizers.text import cut, join, one_line, shorten, stems, tokens, words
 from gateway.core.summarizers.weights import LEAST_RESULT
@@ -43,10 +43,10 @@ class ExtractiveSummarizer(Summarizer):
     """See the top of this file."""
 
     def __init__(self, prompt: str, budget_words: int) -> None:
-        self._prompt = Prompt(prompt)
+        self._given = GivenText(prompt)
         self._budget = budget_words
         self._splitter = SentenceSplitter()
-        self._reader = Reader(self._prompt)
+        self._reader = Reader(self._given)
         self._live = LiveLines()
         self._short: dict[int, Sentence] | None = {}
         """The sentences by their positions, while the reasoning is short."""
@@ -63,7 +63,7 @@ class ExtractiveSummarizer(Summarizer):
         """The statements of the last snapshot, from which the next should not stray for little."""
 
     def leave_out(self, instructions: str) -> None:
-        self._prompt.add(instructions)
+        self._given.add(instructions)
 
     def feed(self, text: str) -> list[str]:
         sentences = self._splitter.feed(text[-_MAX_CHARS:])
@@ -128,9 +128,11 @@ class ExtractiveSummarizer(Summarizer):
         result = self._result()
         told = [s for s in stated if s is result or not _is_said(s, stated)]
         shown = {s.position for s in told}
-        whole = [s for s in told if not s.leans or shown & {s.position - 1, s.position - 2}]
-        if whole or not told:
-            return join(s.text for s in whole) or _cleaned(sentences, self._reader.phrases)
+        whole = [s for s in told if not s.leans or follows(s.position, shown)]
+        if whole:
+            return join(s.text for s in whole)
+        if not told:
+            return _cleaned(sentences, self._reader.phrases)
         before = sentences.get(told[0].position - 1)
         antecedent = clean(before.text, self._reader.phrases) if before is not None else ""
         return join([*filter(None, [antecedent]), *(s.text for s in told)])

@@ -266,7 +266,8 @@ HEADING = re.compile(
 """A line that begins a section."""
 
 TITLE = re.compile(
-    r"\s*(?:\d{1,2}[.)]\s+)?(?:#{1,6}\s[^.!?:=\d]{1,80}|\*\*[^*.!?:=\d(]{1,80}(?:\([^)*]{1,80}\))?[.:]?\*\*\s*)$"
+    r"\s*(?:\d{1,2}[.)]\s+)?(?:#{1,6}\s[^.!?:=\d]{1,80}"
+    r"|\*\*[^*.!?:=\d(]{1,80}(?:\([^)*]{1,80}\))?[.:]?\*\*\s*)$"
 )
 """A heading that says nothing more: "**Determining the Weather**"."""
 

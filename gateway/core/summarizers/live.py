@@ -24,7 +24,7 @@ the summarizer is told to hurry."""
 ECHO = 0.8
 """What a first line loses if the prompt has all of its terms."""
 LONG, LOST = 0.2, 0.3
-"""What a line loses that has to be cut; that begins with a pronoun."""
+"""What a line loses that has to be cut; that points to an earlier sentence."""
 _REMEMBERED = 40
 """Lines that a new one is compared with."""
 _TOLD, _SAID = 0.7, 0.75

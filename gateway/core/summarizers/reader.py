@@ -10,8 +10,8 @@ from gateway.core.summarizers import lexicon
 from gateway.core.summarizers.phrases import ENGLISH, recognize
 from gateway.core.summarizers.sentences import FENCES, Sentence
 from gateway.core.summarizers.statements import (
+    GivenText,
     Place,
-    Prompt,
     Statement,
     clean,
     judge,
@@ -47,8 +47,8 @@ _NOTHING = Reading(None, drafted=False, retracts=False, turns=False)
 class Reader:
     """Reads the sentences of one reasoning in their order."""
 
-    def __init__(self, prompt: Prompt) -> None:
-        self._prompt = prompt
+    def __init__(self, given: GivenText) -> None:
+        self._given = given
         self._position = 0
         self._restates = False
         self._drafts = False
@@ -143,7 +143,7 @@ class Reader:
             begins=begins,
             is_short=is_short,
         )
-        return judge(labelled, place, self._prompt, self.phrases)
+        return judge(labelled, place, self._given, self.phrases)
 
     def _code_line(self, line: str) -> Reading:
         """Code is told of by its size and the names that it defines."""

@@ -6,7 +6,7 @@ is the statements only, later ones count for more, and each has a value of its o
 its signs. Statements of little value are left out, even if the budget has room for them.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from functools import cache
 from math import log
 from typing import NamedTuple
@@ -60,6 +60,14 @@ def result_at(statement: Statement, centrality: float, position: int) -> float:
         + (RESULT["last three"] if behind < 3 else 0.0)
         + (RESULT["ends"] if behind == 0 else 0.0)
     )
+
+
+def follows(position: int, shown: Container[int]) -> bool:
+    """Whether one of the two sentences before this position is shown.
+
+    Then a sentence there can be understood although it points to an earlier one.
+    """
+    return position - 1 in shown or position - 2 in shown
 
 
 class Valued(NamedTuple):
@@ -144,7 +152,7 @@ class _Candidate(NamedTuple):
     likely: float
     """The logarithm of its stems' shares of the reasoning, summed."""
     leans: bool
-    """It begins with a pronoun."""
+    """It points to an earlier sentence."""
     is_result: bool
     """It looks like the result of the reasoning."""
 
@@ -158,6 +166,7 @@ class _Choice:
 
     def __init__(self, budget_words: float) -> None:
         self.chosen: list[Statement] = []
+        self._positions: set[int] = set()
         self.left = budget_words
         self._stems: dict[str, int] = {}
         self._count = 0
@@ -173,6 +182,7 @@ class _Choice:
             self._stems[term] = self._stems.get(term, 0) + 1
         self.left -= statement.words
         self.chosen.append(statement)
+        self._positions.add(statement.position)
 
     def can_add(self, statement: Statement) -> bool:
         """Whether it fits and says something new; once not, never again."""
@@ -188,7 +198,7 @@ class _Choice:
     def with_antecedent(
         self, candidate: _Candidate, by_position: Mapping[int, _Candidate]
     ) -> list[_Candidate]:
-        """The candidate, behind the one that its pronoun stands for unless that is chosen.
+        """The candidate, behind the one that it points to unless that is chosen.
 
         Empty if that one can't be chosen and the candidate is not the result.
         """
@@ -205,10 +215,8 @@ class _Choice:
         return fits and not (before.statement.weak or self._loses(before))
 
     def _loses(self, candidate: _Candidate) -> bool:
-        """Whether its pronoun would stand without what it stands for."""
-        position = candidate.statement.position
-        before = range(position - 2, position)
-        return candidate.leans and not any(c.position in before for c in self.chosen)
+        """Whether it would stand without the statement that it points to."""
+        return candidate.leans and not follows(candidate.statement.position, self._positions)
 
     def gain(self, group: Sequence[_Candidate]) -> float:
         """What a candidate adds; with an antecedent of less value, less."""

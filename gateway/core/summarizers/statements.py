@@ -68,7 +68,7 @@ class Statement:
 
     @property
     def leans(self) -> bool:
-        """It begins with a pronoun and needs the statement before it."""
+        """It points to an earlier sentence, and needs the statement before it."""
         return lexicon.leans(self.text) or self.phrases.leans(self.text)
 
     def mark(self, sign: str) -> None:
@@ -92,33 +92,34 @@ def weigh(signs: Mapping[str, float | bool | None]) -> tuple[float, float]:
     return worth, result
 
 
-class Prompt:
-    """The stems and the word triples of a prompt. Only the two ends of each text are read."""
+class GivenText:
+    """What the model was given: the prompt and the system's instructions, as stems and as word
+    triples. Only the two ends of each text are read."""
 
-    def __init__(self, text: str) -> None:
-        self._text = _ends(text)
+    def __init__(self, prompt: str) -> None:
+        self._prompt = _ends(prompt)
         self._instructions = ""
 
     def add(self, instructions: str) -> None:
-        """Takes the system's instructions, before anything is looked for in the prompt."""
+        """Takes the system's instructions, before the first sentence."""
         self._instructions = _ends(instructions)
 
     @cached_property
     def _tokens(self) -> list[str]:
-        return tokens(self._text)
+        return tokens(self._prompt)
 
     @cached_property
     def terms(self) -> frozenset[str]:
-        """The stems of its words."""
+        """The stems of the prompt's words."""
         return stems(self._tokens)
 
     @cached_property
     def triples(self) -> frozenset[tuple[str, str, str]]:
-        """The runs of three words that it or the instructions have."""
+        """The runs of three words of prompt and instructions."""
         return frozenset([*_triples(self._tokens), *_triples(tokens(self._instructions))])
 
     def echoed(self, found: list[str]) -> float:
-        """The share of a sentence's word triples that prompt and instructions have, 0 to 1."""
+        """The share of a sentence's word triples that these have, 0 to 1."""
         triples = _triples(found)
         if not triples or not self.triples:
             return 0.0
@@ -258,7 +259,7 @@ def _is_talk(text: str, folded: str, phrases: Phrases, *, concludes: bool) -> bo
     )
 
 
-def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) -> Statement | None:
+def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) -> Statement | None:
     """The statement that a sentence makes, or None if it makes none. The sentence is not code."""
     foreign = phrases is not ENGLISH
     if lexicon.TABLE_ROW.match(raw):
@@ -287,7 +288,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     length = count_words(found)
     has_digit = _DIGIT.search(text) is not None
     judges = lexicon.gives_verdict(text, found)
-    if not (answers or judges) and talk.cites_rules(text, folded, prompt.terms):
+    if not (answers or judges) and talk.cites_rules(text, folded, given.terms):
         return None
     settles = chooses or concludes or judges
     terms = stems(found)
@@ -302,7 +303,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
     if may_be_phrase and not (answers or settles) and lexicon.is_phrase(text):
         return None
     question = bool(_QUESTION.search(text))
-    echo = prompt.echoed(found)
+    echo = given.echoed(found)
     otherwise = bool(lexicon.OTHERWISE.match(text))
     tried = otherwise or place.hypothetical or bool(lexicon.SUPPOSITION.match(text))
     supposes = (
@@ -328,7 +329,7 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         "restated": place.restated,
         "digit": has_digit,
         "formula": _FORMULA.search(text) is not None,
-        "topic": min(3, len(terms & prompt.terms)),
+        "topic": min(3, len(terms & given.terms)),
         "echo": max(0.0, echo - 0.25),
         "supposition": supposes,
         "question": question,
@@ -353,6 +354,6 @@ def judge(raw: str, place: Place, prompt: Prompt, phrases: Phrases = ENGLISH) ->
         answers=bool(answers) and not (question or tried or echo > _PARTLY),
         weak=weak,
         slight=not (says_much or answers),
-        new=1 - len(terms & prompt.terms) / len(terms),
+        new=1 - len(terms & given.terms) / len(terms),
         phrases=phrases,
     )

@@ -16,7 +16,7 @@ from gateway.core.summarizers import (
     prompt_of,
 )
 from gateway.core.summarizers.sentences import sentences
-from gateway.core.summarizers.statements import Place, Prompt, judge
+from gateway.core.summarizers.statements import GivenText, Place, judge
 from gateway.core.summarizers.text import words
 from tests.core.cuts import cut, places
 from tests.core.work import assert_grows
@@ -529,7 +529,7 @@ def test_short_reasoning_shows_no_order_to_itself_beside_a_statement() -> None:
 
 def test_an_order_to_itself_gives_way_to_a_statement() -> None:
     def gives_way(text: str) -> bool:
-        statement = judge(text, Place(5), Prompt(""))
+        statement = judge(text, Place(5), GivenText(""))
         assert statement is not None
         return statement.weak
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import gevent
 from flask import Response
 from msgspec.structs import replace
 
@@ -26,7 +25,7 @@ from gateway.relay.run import RequestContext
 from gateway.relay.streams import Streams
 from gateway.relay.turns import TurnFactory
 from gateway.routing.models import ModelList
-from gateway.server.body import BodyBudget, read_body
+from gateway.server.body import BodyBudget, let_others_run, read_body
 from gateway.server.response_socket import ResponseSocket
 from gateway.server.waiting import WaitingRequests
 from gateway.web.answers import Answers
@@ -38,8 +37,6 @@ _MAX_MODEL_CHARS = 512
 """Every frame of an answer repeats the model's name."""
 _LARGE_BODY_BYTES = 1_000_000
 """Other streams get a turn between two steps of the work for a larger body."""
-_PAUSE_S = 1e-4
-"""gevent 26.9: after `sleep(0)`, greenlets that wait for a socket have not always had a turn."""
 _STREAM_HEADERS = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",  # nginx would hold the stream back
@@ -96,7 +93,7 @@ class Inference:
             self._waiting.end()
             if coding := request.headers.get("Content-Encoding"):
                 body = decode_body(body, coding, config.max_body_bytes)
-            return read_json(body, not_json, _pause)
+            return read_json(body, not_json, let_others_run)
 
     def seal(self, model: str) -> Callable[[ThoughtRecord], str]:
         """Returns the function that seals the thoughts of a model.
@@ -208,12 +205,7 @@ class Inference:
 
 def _pause_if_large(request: GatewayRequest) -> None:
     if (request.content_length or 0) > _LARGE_BODY_BYTES:
-        _pause()
-
-
-def _pause() -> None:
-    """Other greenlets run."""
-    gevent.sleep(_PAUSE_S)
+        let_others_run()
 
 
 def _caller_of(request: GatewayRequest) -> str:

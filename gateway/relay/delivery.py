@@ -77,7 +77,12 @@ class Delivery:
         self._on_end(self)
 
     def disconnect(self, why: ClientLeft) -> None:
-        """The client has left or does not read: wakes up and ends everything that waits for it."""
+        """The client has left or does not read: wakes up and ends everything that waits for it.
+
+        The first reason counts: the kernel tells only once that a connection has timed out.
+        """
+        if self.left is not None:
+            return
         self.left = why
         if self.client is not None:
             close_connection(self.client)

@@ -19,6 +19,12 @@ _SPELLINGS: tuple[tuple[str, ...], ...] = (
     ("chat_template_kwargs", "thinking_budget"),  # Seed-OSS, SGLang
 )
 """Paths of the members that may hold a budget. The first one in a body counts."""
+_SWITCHES: tuple[tuple[str, ...], ...] = (
+    ("reasoning_budget",),
+    ("google", "thinking_config", "thinking_budget"),
+    ("extra_body", "google", "thinking_config", "thinking_budget"),
+)
+"""Paths of more members that turn thinking off if they hold 0. The upstream reads other values."""
 
 
 def budget_of(body: Mapping[str, Any]) -> int | None:
@@ -28,6 +34,12 @@ def budget_of(body: Mapping[str, Any]) -> int | None:
     """
     found = (_value_at(body, path) for path in _SPELLINGS)
     return next((value for value in found if type(value) is int and value > 0), None)
+
+
+def has_budget_of_zero(body: Mapping[str, Any]) -> bool:
+    """Whether a budget of the request turns thinking off, in any spelling."""
+    found = (_value_at(body, path) for path in (*_SPELLINGS, *_SWITCHES))
+    return any(type(value) is int and value == 0 for value in found)
 
 
 def without_budgets(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ count, and the first turn that contradicts them cancels their evidence.
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from gateway.core.budgets import has_budget_of_zero
+
 CountsAs = Literal["reasoning", "answer", "undecided"]
 """The kind of a text without markers. `undecided` is shown as reasoning; if no marker comes until
 the end, it is the answer."""
@@ -173,16 +175,6 @@ def read_switch(body: Mapping[str, Any]) -> Switch | None:
 def _turns_thinking_off(body: Mapping[str, Any]) -> bool:
     template = _mapping(body.get("chat_template_kwargs"))
     reasoning, thinking = _mapping(body.get("reasoning")), _mapping(body.get("thinking"))
-    google = _mapping(_mapping(body.get("extra_body")).get("google")) or _mapping(
-        body.get("google")
-    )
-    budgets = (
-        *(place.get("thinking_budget") for place in (body, template)),
-        *(body.get(name) for name in ("reasoning_budget", "thinking_token_budget")),
-        reasoning.get("max_tokens"),
-        thinking.get("budget_tokens"),
-        _mapping(google.get("thinking_config")).get("thinking_budget"),
-    )
     switches = (
         *(place.get(name) for place in (body, template) for name in _ON_SWITCHES),
         body.get("reasoning"),
@@ -194,7 +186,7 @@ def _turns_thinking_off(body: Mapping[str, Any]) -> bool:
     )
     return (
         any(switch is False for switch in switches)
-        or any(type(budget) is int and budget == 0 for budget in budgets)
+        or has_budget_of_zero(body)
         or "none" in efforts
         or thinking.get("type") == "disabled"
         or body.get("disable_reasoning") is True

@@ -46,6 +46,11 @@ OFF: list[dict[str, Any]] = [
     {"reasoning_effort": "none"},
     {"thinking_budget": 0},
     {"reasoning_budget": 0},
+    {"thinking_token_budget": 0},
+    {"thinking_budget_tokens": 0},
+    {"reasoning_budget_tokens": 0},
+    {"max_thinking_tokens": 0},
+    {"custom_params": {"thinking_budget": 0}},
     {"extra_body": {"google": {"thinking_config": {"thinking_budget": 0}}}},
 ]
 HIDDEN: list[dict[str, Any]] = [

@@ -46,6 +46,11 @@ def run(gunicorn: Sequence[str] = (), *, always_mocked: bool = False) -> int:
         config = load_config()
     except ConfigError as error:
         return fail(str(error))
+    if always_mocked and config.upstreams:
+        return fail(
+            "--demo cannot replace the model servers of [[upstreams]] in the settings file; leave "
+            "--demo out, or choose another settings file with --config."
+        )
     mocked = always_mocked or not names_upstream(config)
     ports = {"PORT": config.port} | ({"MOCK_PORT": config.mock_port} if mocked else {})
     host = "127.0.0.1" if config.host in _ANY else config.host

@@ -50,5 +50,8 @@ class HealthChecker:
 
     def _check_periodically(self, name: str) -> None:
         while True:
-            self.check(name)
+            try:
+                self.check(name)
+            except Exception:  # a fault of the gateway must not end the checks
+                self._log.exception("health check failed", upstream=name)
             gevent.sleep(self._interval_s)

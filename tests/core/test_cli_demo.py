@@ -3,10 +3,11 @@
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from gateway.cli.demo import end_on, is_in_use, ready_message
+from gateway.cli.demo import end_on, is_in_use, ready_message, run
 from gateway.config import Config
 
 
@@ -52,3 +53,14 @@ def test_sigterm_ends_the_demo_and_an_ignored_sighup_does_not() -> None:
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGTERM)
+
+
+def test_the_demo_does_not_start_beside_the_upstreams_of_a_settings_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """UPSTREAM_URL, by which the gateway finds the mock, counts only without [[upstreams]]."""
+    settings = tmp_path / "gateway.toml"
+    settings.write_text('[[upstreams]]\nname = "a"\nurl = "http://a.test"\n')
+    monkeypatch.setenv("GATEWAY_CONFIG", str(settings))
+    assert run(always_mocked=True) == 1
+    assert "--demo cannot replace the model servers of [[upstreams]]" in capsys.readouterr().err

@@ -277,8 +277,9 @@ class Pump:
         """Calls the upstream to end the thinking. If the thinking goes on, tries the next way."""
         turn = run.turn
         assert isinstance(turn, Turn), "several choices have no limit"
-        upstream, transport = self._upstreams[run.lease.upstream]
-        call = upstream.control(turn.answer_id, run.lease.model, run.id)
+        lease = run.lease
+        upstream, transport = self._upstreams[lease.upstream]
+        call = upstream.control(turn.answer_id, lease.model, run.id)
         run.way = "control"
         with suppress(GatewayError, ValueError):
             with transport.send(call, _CONTROL_S) as reply:
@@ -286,7 +287,8 @@ class Pump:
             if isinstance(done, dict) and done.get("success") is True:
                 gevent.sleep(_CONTROL_S)
         if turn.thinks and not turn.ended:
-            run.ways_left.remove("control")
+            if run.lease is lease:  # another upstream may have continued the answer meanwhile
+                run.ways_left = [way for way in run.ways_left if way != "control"]
             turn.limit.ask_again()
             self.look_for_effect(run)
 

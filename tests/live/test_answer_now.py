@@ -15,8 +15,17 @@ from gateway.core.continuation import closing_sentence
 from gateway.mock.frames import split_tokens
 from gateway.mock.replies import long_reply
 from tests.kinds import KINDS, write_settings
-from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, frame
-from tests.live.wire import Transcript, ask, in_parallel, parse_stream, request_body
+from tests.live.upstream import (
+    CHUNKED,
+    DONE,
+    FINISH,
+    RESET,
+    Upstream,
+    as_json,
+    chunked,
+    frame,
+)
+from tests.live.wire import Transcript, ask, in_parallel, parse_stream, request_body, wait_until
 from tests.machine import allowed
 from tests.programs import DRIVERS, Program, start_gateway, start_mock
 
@@ -71,6 +80,46 @@ def test_any_worker_ends_the_thinking_while_nothing_arrives(tmp_path: Path, driv
                 assert result.trace == "".join(THOUGHT) + closing_sentence(model)
                 assert result.answer == "".join(ANSWER)
             assert answer_now(gateway.url, stream.headers["X-Stream-Id"]) == 404
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_an_upstream_that_takes_over_is_asked_to_end_the_thinking(
+    tmp_path: Path, driver: str
+) -> None:
+    """The first upstream breaks off while it is asked, and refuses when the second one thinks."""
+    breaks, refuses, ends = threading.Event(), threading.Event(), threading.Event()
+    begins = chunked([frame({"reasoning_content": "".join(THOUGHT)})], end=False)
+    goes_on = chunked([frame({"reasoning_content": " make"})], end=False)
+    answers = chunked([*[frame({"content": text}) for text in ANSWER], FINISH, DONE])
+    refusal, success = (as_json("200 OK", {"success": done}) for done in (False, True))
+    config = tmp_path / "gateway.toml"
+    with Upstream() as first, Upstream() as second:
+        config.write_text(
+            f'[[upstreams]]\nname = "a"\nurl = "{first.url}"\nkind = "llama.cpp"\n'
+            f'[[upstreams]]\nname = "b"\nurl = "{second.url}"\nkind = "llama.cpp"\npriority = 1\n'
+        )
+        first.set_scripts("m", (CHUNKED, *begins, breaks, RESET), (refuses, refusal))
+        second.set_scripts("m", (CHUNKED, *goes_on, ends, *answers), (success,))
+        settings = {"gateway_config": config, "relay_driver": driver, "continue_broken": True}
+        options = {"format": "events", "reasoning": "raw"}
+        with (
+            start_gateway(first.url, **settings) as gateway,
+            ask(gateway.url, request_body("m", gateway=options)) as stream,
+        ):
+            for event in stream:
+                if event.event != "reasoning_delta":
+                    continue
+                if event.json["text"] == "".join(THOUGHT):
+                    assert answer_now(gateway.url, stream.headers["X-Stream-Id"]) == 202
+                    wait_until(lambda: first.requests_for("m") == 2)
+                    breaks.set()
+                else:
+                    refuses.set()
+                    wait_until(lambda: second.requests_for("m") == 2)
+                    ends.set()
+            result = parse_stream("events", stream.frames, "raw")
+        assert second.requests[-1].body["action"] == "reasoning_end"
+        assert (result.trace, result.answer) == ("".join(THOUGHT) + " make", "".join(ANSWER))
 
 
 # --- Against the mock, as a server of each kind ---------------------------------------------------

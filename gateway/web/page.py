@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Sequence
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import get_args
@@ -46,14 +47,7 @@ def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]
     summarizers: the names that a request may choose from; empty if it may not choose.
     """
     page = Blueprint("page", __name__)
-    files = sorted(file for file in _STATIC.rglob("*") if file.is_file())
-    fingerprint = _fingerprint(files)
-    scripts = [file.relative_to(_STATIC).as_posix() for file in files if file.suffix == ".js"]
-    modules = [
-        script
-        for script in scripts
-        if script not in _CLASSIC_SCRIPTS and not script.startswith(_LAZY)
-    ]
+    fingerprint, modules = _read_static()
 
     @page.get("/")
     def index() -> Response:
@@ -89,15 +83,23 @@ def make_blueprint(apis: Sequence[Api], version: str, summarizers: Sequence[str]
     return page
 
 
-def _fingerprint(files: Sequence[Path]) -> str:
-    """A hash of the names and contents of all files.
+@cache
+def _read_static() -> tuple[str, list[str]]:
+    """Returns a hash of the names and contents of all static files, and the first modules.
 
     The modules import each other by relative paths, so all files share one fingerprint.
     """
+    files = sorted(file for file in _STATIC.rglob("*") if file.is_file())
     digest = blake2b(digest_size=6)
     for file in files:
         digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
+    scripts = [file.relative_to(_STATIC).as_posix() for file in files if file.suffix == ".js"]
+    modules = [
+        script
+        for script in scripts
+        if script not in _CLASSIC_SCRIPTS and not script.startswith(_LAZY)
+    ]
+    return digest.hexdigest(), modules
 
 
 def _compressed(response: Response) -> Response:

@@ -6,10 +6,18 @@ import hypothesis
 import pytest
 
 from tests.programs import start_gateway, start_mock
+from tests.properties import EXAMPLES
 
 # The time of one example depends more on the load of the machine than on the code.
 hypothesis.settings.register_profile(
-    "gateway", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "gateway",
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        # All examples of a test share its page or client, which is the same before each.
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
 )
 hypothesis.settings.load_profile("gateway")
 

@@ -15,12 +15,17 @@ def cut(whole: T, places: list[int]) -> list[T]:
     return [whole[a:b] for a, b in itertools.pairwise(at)]
 
 
-def every_cut(whole: T) -> Iterator[list[T]]:
-    """NonStreamedAnswer, one by one, into two at every place, and into three at many."""
+def cuts_in_two(whole: T) -> Iterator[list[T]]:
+    """Whole, one by one, and into two at every place."""
     yield [whole]
     yield [whole[i : i + 1] for i in range(len(whole))]
     for i in range(1, len(whole)):
         yield [whole[:i], whole[i:]]
+
+
+def every_cut(whole: T) -> Iterator[list[T]]:
+    """Whole, one by one, into two at every place, and into three at many."""
+    yield from cuts_in_two(whole)
     step = max(1, len(whole) // 12)
     for i in range(0, len(whole), step):
         for j in range(i, len(whole), step):

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_LEAST_RUNS, _MOST_RUNS = 3, 7
+_MOST_RUNS = 7
+_MARGIN = 0.8
 
 
 def assert_grows(
@@ -16,18 +17,18 @@ def assert_grows(
     """Fails if the larger input takes more than so many times the smaller one's CPU time.
 
     more_s: what it may take beside. The fastest run of each counts, because other processes slow
-    some runs down. Work that grows as it should is measured three times, and up to seven times only
-    if the first runs do not show it. No garbage is collected meanwhile: a collection visits
-    everything that the tests before have left in memory, and falls into the same input's runs each
-    time.
+    some runs down. The first run has to show with a margin that the work grows as it should; else
+    more runs follow, up to seven. The larger input comes first: what only a first run takes counts
+    against it. No garbage is collected meanwhile: a collection visits everything that the tests
+    before have left in memory, and falls into the same input's runs each time.
     """
     runs: list[tuple[float, float]] = []
     gc.disable()
     try:
         while len(runs) < _MOST_RUNS:
-            runs.append((_seconds(work, smaller), _seconds(work, larger)))
-            one, other = map(min, zip(*runs, strict=True))
-            if len(runs) >= _LEAST_RUNS and other < times * one + more_s:
+            runs.append((_seconds(work, larger), _seconds(work, smaller)))
+            other, one = map(min, zip(*runs, strict=True))
+            if other < times * one * (_MARGIN if len(runs) == 1 else 1) + more_s:
                 return
     finally:
         gc.enable()

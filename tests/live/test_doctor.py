@@ -54,7 +54,7 @@ def test_the_scripted_server_is_in_order(mock_url: str) -> None:
         ("cut@tps=0", "✗ it does not answer: The connection to the upstream broke off."),
         ("silent", "✗ it fell silent in the middle of its answer, for 5 s"),
         ("no-such-model", "✗ it does not answer: The model `no-such-model` does not exist"),
-        ("slow-start@delay=2,tps=0", "✗ all of the answer came at once, after 2."),
+        ("slow-start@delay=4,tps=0", "✗ all of the answer came at once, after 4."),
     ],
 )
 def test_a_server_that_is_not_in_order_is_told(mock_url: str, model: str, says: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyte
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -63,7 +63,6 @@ def screen_of(deltas: list[str], columns: int = 60, rows: int = 10) -> list[str]
     return [line.rstrip() for line in [*lines, *screen.display]]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, len(TEXT) - 1), max_size=12, unique=True))
 def test_the_screen_is_the_same_however_the_text_was_cut(cuts: list[int]) -> None:
     places = sorted({0, len(TEXT), *cuts})

@@ -46,7 +46,7 @@ def test_the_gateway_answers_as_the_document_says(tmp_path: Path) -> None:
         *(str(Path(sys.executable).parent / "st"), "run"),
         *("--checks", ",".join(CHECKS)),
         *("--phases", "coverage,fuzzing", "--exclude-path-regex", COMPACTION),
-        *("--max-examples", "5", "--seed", "1", "--generation-database", "none"),
+        *("--max-examples", "2", "--seed", "1", "--generation-database", "none"),
         *("--request-timeout", "60", "--no-color"),
     ]
     hooks = {"SCHEMATHESIS_HOOKS": "tests.live.openapi_hooks", "PYTHONPATH": str(ROOT)}

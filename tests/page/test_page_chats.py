@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.test_page_access import overflow, violations
+from tests.page.test_page_access import in_both_looks, overflow, violations
 
 FAST = "default@tps=2000"
 ANSWER = "Hi! Nice to meet you."
@@ -203,8 +203,7 @@ def test_a_conversation_is_saved_as_json(demo):
     assert found["turns"][0]["summary"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@in_both_looks
 def test_the_drawer_fits_and_axe_finds_no_violations(kept, scheme, width):
     kept.show_in(scheme, width)
     assert violations(kept.page) == []

@@ -145,8 +145,7 @@ def test_the_verdict_is_a_sentence(demo, left, right, text):
     assert verdict == text
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280, 2560])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 360), ("light", 1280), ("dark", 2560)])
 def test_the_comparison_fits_and_axe_finds_no_violations(compared, scheme, width):
     page = compared.page
     compared.show_in(scheme, width)

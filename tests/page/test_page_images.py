@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.page.test_page_access import overflow, violations
+from tests.page.test_page_access import in_both_looks, overflow, violations
 
 
 def png(width: int = 20, height: int = 10) -> bytes:
@@ -175,8 +175,7 @@ def test_images_that_do_not_fit_into_the_storage_are_left_out(demo):
     expect(demo.of_turn("asked-images")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@in_both_looks
 def test_axe_finds_no_violations(demo, scheme, width):
     page = demo.page
     demo.show_in(scheme, width)

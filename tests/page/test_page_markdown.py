@@ -4,7 +4,7 @@ Its formulas are Temml's; what a browser shows of them is in test_page_answer.py
 """
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 SHOW = """async (pieces) => {
@@ -261,9 +261,6 @@ START = st.sampled_from(
 TEXT = st.lists(st.builds(str.__add__, START, LINE), max_size=9).map("\n".join)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(text=TEXT, data=st.data())
 def test_any_cut_of_any_text_shows_the_same(page, text, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
@@ -280,9 +277,6 @@ def test_lines_of_a_growing_formula_begin_no_other_block(page, line, marks):
     assert page.evaluate(SHOW, pieces) == page.evaluate(SHOW, [text])
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(
     text=TEXT,
     evil=st.sampled_from(

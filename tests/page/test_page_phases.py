@@ -27,17 +27,16 @@ def test_waiting_is_not_called_thinking(demo, scripted):
     demo.stop.click()
 
 
-def test_the_time_of_waiting_does_not_count_as_thinking(demo, scripted):
-    demo.page.clock.install()
+def test_the_time_of_waiting_does_not_count_as_thinking(demo, scripted, clock):
     demo.ask("hi", model="default")
     scripted.say(("prompt_summary", {"text": "hi"}))
     expect(demo.prompt_summary).to_have_text("hi")
-    demo.page.clock.run_for(30_000)
+    clock.run_for(30_000)
     scripted.say(REASONING)
-    demo.page.clock.run_for(4_000)
+    clock.run_for(4_000)
     expect(demo.thoughts_title).to_have_text(re.compile(r"^Thinking for [45] s "))
     scripted.say(OUTPUT, ("done", {"finish_reason": "stop"}))
-    demo.page.clock.run_for(1_000)
+    clock.run_for(1_000)
     expect(demo.thoughts_title).to_have_text(re.compile(r"^Thought for [45]\.\d s · ≈ 3 tokens$"))
 
 
@@ -80,8 +79,7 @@ def test_without_reasoning_there_is_no_gist(demo, model):
     expect(demo.of_turn("gist")).to_be_hidden()
 
 
-def test_between_two_lines_something_shows_that_the_model_works(demo, scripted):
-    demo.page.clock.install()
+def test_between_two_lines_something_shows_that_the_model_works(demo, scripted, clock):
     work = demo.of_turn("work")
     demo.ask("hi", model="default")
     scripted.say(
@@ -89,14 +87,14 @@ def test_between_two_lines_something_shows_that_the_model_works(demo, scripted):
     )
     expect(demo.summary).to_have_text("A.")
     expect(work).to_be_hidden()
-    demo.page.clock.run_for(3_000)
+    clock.run_for(3_000)
     expect(work).to_have_text("… So the")
     scripted.say(("reasoning_delta", {"text": "moon is\nround."}))
-    demo.page.clock.run_for(500)
+    clock.run_for(500)
     expect(work).to_have_text("… So the moon is round.")
     expect(work).to_have_attribute("aria-hidden", "true")
     scripted.say(OUTPUT)
-    demo.page.clock.run_for(500)
+    clock.run_for(500)
     expect(work).to_be_hidden()
     demo.stop.click()
 

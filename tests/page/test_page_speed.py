@@ -136,6 +136,7 @@ def test_a_frame_draws_less_if_drawing_is_slow(demo):
     assert (fast[-1], slow, very_slow) == (6000, 3000, 500)
 
 
+@pytest.mark.usefixtures("first_visit")
 def test_the_page_is_small_and_sends_no_request_elsewhere(demo, gateway_url):
     sizes = demo.page.evaluate(
         """() => performance.getEntriesByType("resource")
@@ -159,6 +160,7 @@ def test_the_page_is_small_without_compression_too(demo, gateway_url):
 
 
 @pytest.mark.alone
+@pytest.mark.usefixtures("first_visit")
 def test_the_first_paint_is_early(demo):
     def first_paint() -> float:
         demo.page.reload()

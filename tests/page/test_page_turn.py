@@ -301,27 +301,26 @@ def test_a_code_block_has_a_copy_button(demo, named_events):
     expect(button).to_be_visible()
 
 
-def test_a_silence_is_shown_with_the_state_of_the_connection(demo, scripted):
-    demo.page.clock.install()
+def test_a_silence_is_shown_with_the_state_of_the_connection(demo, scripted, clock):
     demo.ask("hi", model="default")
     stall = demo.of_turn("stall")
     scripted.say(("prompt_summary", {"text": "hi"}))
     expect(demo.prompt_summary).to_have_text("hi")
     expect(stall).to_be_hidden()
 
-    demo.page.clock.run_for(12_000)
+    clock.run_for(12_000)
     expect(stall).to_have_text(re.compile(r"^Nothing new for 1[12] s\.$"))
     scripted.say(("heartbeat", {"elapsed_ms": 15000}))
-    demo.page.clock.run_for(4_000)
+    clock.run_for(4_000)
     expect(stall).to_have_text(
         re.compile(
             r"^Nothing new for 1\d s\. The connection is alive: a heartbeat arrived \d s ago\.$"
         )
     )
-    demo.page.clock.run_for(60_000)
+    clock.run_for(60_000)
     expect(stall).to_contain_text("the connection may be lost")
 
     scripted.say(("final_output_delta", {"text": "Hi"}), ("done", {"finish_reason": "stop"}))
-    demo.page.clock.run_for(1_000)
+    clock.run_for(1_000)
     expect(demo.answer).to_have_text("Hi")
     expect(stall).to_be_hidden()

@@ -1,9 +1,8 @@
 """Versions of an answer, edited prompts, recalled prompts, the way to the latest, shortcuts."""
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.page.test_page_access import overflow, violations
+from tests.page.test_page_access import in_both_looks, overflow, violations
 
 FAST = "default@tps=0"
 ANSWER = "Hi! Nice to meet you."
@@ -162,8 +161,7 @@ def test_a_sheet_lists_the_shortcuts(demo):
     expect(demo.page.get_by_role("dialog", name="Conversations")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@in_both_looks
 def test_axe_finds_no_violations(demo, scheme, width):
     page = demo.page
     demo.show_in(scheme, width)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import responses
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.scripted import DONE, FINISH, contents
+from tests.properties import examples
 from tests.web.conftest import COMPLETIONS, UPSTREAM, answers, sse
 
 scalars = (
@@ -154,12 +155,6 @@ other_bodies = (
 """Path and body."""
 STREAMS = ("text/event-stream", "application/x-ndjson")
 
-relaxed = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
 
 @pytest.fixture
 def patient(make_client: Callable[..., FlaskClient]) -> FlaskClient:
@@ -167,7 +162,7 @@ def patient(make_client: Callable[..., FlaskClient]) -> FlaskClient:
     return make_client(breaker_failures=10_000)
 
 
-@relaxed
+@examples(0.5)
 @given(body=bodies, path=st.sampled_from(["/v1", "/plain/v1", "/events/v1", "/openai/v1"]))
 def test_any_body_is_answered_or_refused(
     client: FlaskClient,
@@ -184,7 +179,7 @@ def test_any_body_is_answered_or_refused(
     assert not any(line["level"] == "error" for line in logged)
 
 
-@relaxed
+@examples(0.5)
 @given(path_and_body=other_bodies)
 def test_any_body_of_the_other_apis_is_answered_or_refused(
     client: FlaskClient,
@@ -202,7 +197,7 @@ def test_any_body_of_the_other_apis_is_answered_or_refused(
     assert not any(line["level"] == "error" for line in logged)
 
 
-@relaxed
+@examples(0.5)
 @given(frames=st.lists(chunks | values, max_size=6), format=st.sampled_from(["phased", "events"]))
 def test_any_upstream_stream_ends_once(
     patient: FlaskClient,
@@ -221,7 +216,7 @@ def test_any_upstream_stream_ends_once(
     assert not any(line["level"] == "error" for line in logged)
 
 
-@relaxed
+@examples(0.5)
 @given(frames=st.lists(chunks | values, max_size=6))
 @pytest.mark.parametrize(
     ("path", "body", "ends"),

@@ -1,11 +1,12 @@
 """A cue is found wherever its pattern is: the words that it looks for first hide nothing."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.summarizers import lexicon, talk
 from gateway.core.summarizers.lexicon import Cue
+from tests.properties import examples
 
 CUES = {
     name: cue
@@ -16,7 +17,7 @@ CUES = {
 
 
 @pytest.mark.parametrize("name", CUES)
-@settings(max_examples=400)  # each of its alternatives should come up
+@examples(4)  # each of its alternatives should come up
 @given(data=st.data())
 def test_what_the_pattern_matches_is_found(name: str, data: st.DataObject) -> None:
     cue = CUES[name]

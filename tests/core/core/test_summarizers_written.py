@@ -1,7 +1,7 @@
 """Summaries written by a model: asked for at a pace, checked, and never waited for."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Config, ModelConfig
@@ -19,6 +19,7 @@ from gateway.core.summarizers.written import ASK_BYTES, ASK_GAP_S, SHARE
 from gateway.errors import BadRequest, ConfigError
 from gateway.mock.texts import LONG_THINKING, LONG_THINKING_LINE
 from tests.core.scripted import FINISH, contents, lines, make_turn
+from tests.properties import examples
 
 STEP = "The train covers 120 km in 2 hours, so its speed is 60 km/h. "
 FIRST = "The tank holds 40 litres of water, and the pump moves 8 litres a minute. "
@@ -125,7 +126,7 @@ def test_a_call_repeats_little_where_the_cache_has_nothing(
     assert len(third.messages) == messages
 
 
-@settings(max_examples=60, deadline=None)
+@examples(0.5)
 @given(
     st.lists(st.sampled_from([STEP, FIRST, SECOND]), min_size=15, max_size=40),
     st.lists(st.from_regex(r"[A-Z][a-z ]{3,20} (train|pump) [a-z0-9 ]{1,20}\.", fullmatch=True)),

@@ -926,4 +926,4 @@ def load(expected: Expected) -> float:
 
 
 TestAnyPool = AnyPool.TestCase
-TestAnyPool.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyPool.settings = settings(stateful_step_count=40)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.apis import Answer
@@ -185,7 +185,6 @@ def streams(draw: st.DrawFn) -> list[bytes]:
 
 
 @pytest.mark.parametrize("format", ALL_DIALECTS)
-@settings(max_examples=150, deadline=None)
 @given(reads=streams(), mode=st.sampled_from(MODES))
 def test_the_fast_path_gives_what_the_full_parse_gives(
     format: str, reads: list[bytes], mode: ReasoningMode

@@ -4,13 +4,14 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.parts import Content, End, Finish, Part, Reasoning
 from gateway.upstreams.chat_reader import ChatReader
 from gateway.upstreams.frame_template import TemplateLearner
 from tests.core.cuts import cut, places
+from tests.properties import examples
 
 HEAD = '{"id":"x","created":1,"choices":[{"index":0,"delta":{"content":'
 TAIL = ',"role":null},"logprobs":null,"finish_reason":null}]}'
@@ -117,7 +118,7 @@ def read(reader: ChatReader, lines: list[bytes], at: list[int]) -> list[list[Par
     return [*map(reader.feed, reads), reader.close()]
 
 
-@settings(max_examples=600, deadline=None)
+@examples(5)
 @given(frames, places, st.booleans())
 @example([flagged("a"), flagged("<thought>b"), flagged("c")], [2, 4], False)
 @example([steady("a"), steady("b"), event(f'{HEAD}"{TAIL}')], [2], False)

@@ -21,7 +21,7 @@ _OPENING_WORDS = 10
 _OPENING_CHARS = 70
 _HEAD_CHARS, _TAIL_CHARS = 900, 1100
 """How much of the two ends of a long prompt is read."""
-_MAX_END_CHARS = 500_000
+_MAX_END_CHARS = 100_000
 """How much of the two ends is searched for blocks: 20 MB of tags would take a second."""
 _MOST_SENTENCES = 200
 _MOST_REMINDERS = 8
@@ -55,11 +55,14 @@ _WANTS = re.compile(
     re.IGNORECASE,
 )
 _FOLLOWING = re.compile(
-    r"[:：]\W*$|[:：]\s*[\"“«「'‘]"
-    r"|\b(?:following|below|this (?:text|essay|email|article|passage|sentence|paragraph|review"
+    r"\b(?:following|below|this (?:text|essay|email|article|passage|sentence|paragraph|review"
     r"|story|poem|letter|code|function))\b|以下|下面",
     re.IGNORECASE,
 )
+_COLON = re.compile(r"[:：]\W*$|[:：]\s*[\"“«「'‘]")
+_ITEM = re.compile(r"(?:[-*•]|\(?\d{1,2}[.)])\s+")
+"""The mark of an item of a list."""
+_ASIDE = re.compile(r"(?:\s+[(]|（)[^()（）]*[)）](?!\w)")
 _WRAPS = re.compile(
     r"(?:answer|solve|consider|read|respond to|address|complete)\b.{0,20}\b(?:following|below|next)"
     r"\b.{0,30}\b(?:question|problem|puzzle|riddle|query|task|request|prompt|exercise)s?\b",
@@ -68,7 +71,7 @@ _WRAPS = re.compile(
 """It only says that the ask comes next."""
 _OPTION = re.compile(r"\(?[A-H]\)\s")
 """An answer to choose."""
-_QUOTED = re.compile(r"[:：]\s*[\"“«「'‘].{8,}|[\"“«「].{80,}", re.DOTALL)
+_QUOTED = re.compile(r"[:：]\s*[\"“«「'‘].{8,}|(?<![^\s(])[\"“«「][^\"”»」]{80,}", re.DOTALL)
 _LEANS = re.compile(
     r"\b(?:it|its|that|them|they|those|these|he|she|him|her)\b|它|他们", re.IGNORECASE
 )
@@ -85,6 +88,14 @@ _FORM = re.compile(
     re.IGNORECASE,
 )
 """Orders about the form of the answer, which often stand last."""
+_PART = re.compile(
+    r"(?:you(?: are|'re)|act as|as) (?:an?|the|my|our) (?:[\w/+.-]+ ){0,4}?(?:ai|assistant|expert"
+    r"|engineer|developer|programmer|architect|analyst|writer|editor|author|teacher|tutor|translator"
+    r"|specialist|professional|professor|consultant|scientist|researcher|agent|chatbot|bot|model"
+    r"|lawyer|reviewer|planner|advisor|coach|chef|historian|mathematician)\b",
+    re.IGNORECASE,
+)
+"""The part that the model is to play: "You are a senior engineer at a bank."."""
 
 
 class Prompt(NamedTuple):
@@ -194,9 +205,11 @@ def _line(text: str, max_words: float, max_chars: int) -> str:
         range(len(found)),
         key=lambda i: (_ask_score(found, i, bags[i], counts) - _GIVEN * (i >= given_from), -i),
     )
-    ask = _object(_polite(found[best]))
+    ask = _fitted(_whole(found, best), max_words, max_chars)
     openings = ((i, _polite(found[i])) for i in range(best))
     first = next((i for i, bare in openings if words(bare) >= 3 and not _is_about_form(bare)), best)
+    if _PART.match(_polite(found[first])):
+        first = best
     stands_alone = len(bags[best]) >= _ALONE_TERMS and not _LEANS.search(ask)
     if best == first or stands_alone:
         return cut(ask, max_words, max_chars)
@@ -211,7 +224,30 @@ def _gives(sentence: str) -> bool:
     """Whether it asks something about the text that follows it: "Translate this into French:"."""
     bare = _POLITE.sub("", sentence)
     asks = _ASKS.match(bare) or _WANTS.search(sentence)
-    return bool(asks) and bool(_FOLLOWING.search(sentence)) and not _WRAPS.match(bare)
+    given = _FOLLOWING.search(sentence) or _COLON.search(sentence)
+    return bool(asks) and bool(given) and not _WRAPS.match(bare)
+
+
+def _whole(found: Sequence[str], best: int) -> str:
+    """The ask with the list that completes it: "Write a query that shows:", or its questions."""
+    ask = found[best]
+    first, last = best, best + 1
+    if _ITEM.match(ask):
+        while first and _ITEM.match(found[first - 1]):
+            first -= 1
+        return " ".join(map(_polite, found[first:last]))
+    if ask.rstrip().endswith((":", "：")) and not _FOLLOWING.search(ask):
+        while last < len(found) and _ITEM.match(found[last]):
+            last += 1
+        items = [_ITEM.sub("", one_line(item), count=1) for item in found[best + 1 : last]]
+        return " ".join([_polite(ask), ", ".join(item.rstrip(".;,") for item in items)]).rstrip()
+    return _object(_polite(ask))
+
+
+def _fitted(ask: str, max_words: float, max_chars: int) -> str:
+    """The ask without what stands in brackets, if it is too long with it."""
+    is_long = len(ask) > max_chars or words(ask) > max_words
+    return one_line(_ASIDE.sub("", ask)) if is_long else ask
 
 
 def _is_about_form(bare: str) -> bool:
@@ -248,7 +284,7 @@ def _ask_score(
         - 0.03 * max(0.0, words(sentence) - 20)
         - 1.0 * sentence.startswith(("-", "*", "•", "(", "|"))
         - 3.0 * bool(_OPTION.match(sentence))
-        - 2.0 * bool(_FORM.match(bare))
+        - 2.0 * bool(_FORM.match(bare) or _PART.match(bare))
         - 4.0 * bool(_WRAPS.match(bare))
         - 5.0 * (words(bare) < 3)
     )

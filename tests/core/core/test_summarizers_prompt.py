@@ -82,6 +82,7 @@ def test_a_step_of_a_tool_loop_keeps_what_was_asked() -> None:
     assert prompt_of(messages).summary == "Fix the failing test."
 
 
+NOTES = "The bank has nine halls and the lake is cold in May. " * 6
 ESSAY = "Cities are loud. Why do we live in them? Tell me that. People need each other. " * 12
 
 
@@ -263,6 +264,41 @@ def test_the_summary_of_a_long_conversation_is_not_the_ask(begin: str) -> None:
     ("prompt", "line"),
     [
         (
+            f"{NOTES}\n\nWrite a query that shows:\n- the ten best clients of the year;\n"
+            "- the country of each.\n",
+            "Write a query that shows: the ten best clients of the year, the country of each",
+        ),
+        (
+            f"{NOTES}\n\nExtract from the mail:\n1. Sender\n2. Date\n3. Amount\n",
+            "Extract from the mail: Sender, Date, Amount",
+        ),
+        (
+            f"{NOTES}\n\n1. Who writes the essay?\n2. When does it rain?\n3. Who pays for it?",
+            "1. Who writes the essay? 2. When does it rain? 3. Who pays for it?",
+        ),
+        (
+            'The owner used the application "WB" of the year before last for the collection and '
+            "for the management of all reports on conduct against the rules of the house in Kiel.",
+            'The owner used the application "WB" of the year before last for the collection and '
+            "for the management of all reports on conduct against the rules of the house…",
+        ),
+        (
+            "Write a story (of exactly one hundred words, no more and no less, with a title) about "
+            "a founder who learns that the machine that she has built for her bank tells everybody "
+            "the truth.",
+            "Write a story about a founder who learns that the machine that she has built for her "
+            "bank tells everybody the truth.",
+        ),
+    ],
+)
+def test_the_ask_is_whole(prompt: str, line: str) -> None:
+    assert prompt_of([{"role": "user", "content": prompt}]).summary.endswith(line)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "line"),
+    [
+        (
             "Answer the following multiple choice question. The last line of your response "
             "should be of the form 'Answer: $LETTER', where LETTER is one of ABCD. Think step "
             "by step before answering.\n\nA train leaves Kiel at noon and covers 240 km in three "
@@ -270,6 +306,11 @@ def test_the_summary_of_a_long_conversation_is_not_the_ask(begin: str) -> None:
             "Which speed does it have on average?",
         ),
         ("<user>\nWhat is the capital of Denmark?\n</user>", "What is the capital of Denmark?"),
+        (
+            f"You are a senior Python engineer at a large bank.\n\n{NOTES}\n\n"
+            "Review the code of the transfer module for races.",
+            "Review the code of the transfer module for races.",
+        ),
     ],
 )
 def test_what_is_wrapped_around_an_ask_is_left_out(prompt: str, line: str) -> None:

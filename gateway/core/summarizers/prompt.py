@@ -8,6 +8,7 @@ long prompt are read, so that the time does not grow with it.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from gateway.core.summarizers.blocks import name_blocks
@@ -231,17 +232,18 @@ def _gives(sentence: str) -> bool:
 def _whole(found: Sequence[str], best: int) -> str:
     """The ask with the list that completes it: "Write a query that shows:", or its questions."""
     ask = found[best]
-    first, last = best, best + 1
     if _ITEM.match(ask):
-        while first and _ITEM.match(found[first - 1]):
-            first -= 1
-        return " ".join(map(_polite, found[first:last]))
+        before = takewhile(lambda s: _ITEM.match(s) and _is_question(s), reversed(found[:best]))
+        return " ".join(map(_polite, [*reversed([*before]), ask]))
     if ask.rstrip().endswith((":", "：")) and not _FOLLOWING.search(ask):
-        while last < len(found) and _ITEM.match(found[last]):
-            last += 1
-        items = [_ITEM.sub("", one_line(item), count=1) for item in found[best + 1 : last]]
-        return " ".join([_polite(ask), ", ".join(item.rstrip(".;,") for item in items)]).rstrip()
+        items = takewhile(_ITEM.match, found[best + 1 :])
+        listed = ", ".join(_ITEM.sub("", one_line(item), count=1).rstrip(".;,") for item in items)
+        return f"{_polite(ask)} {listed}".rstrip()
     return _object(_polite(ask))
+
+
+def _is_question(sentence: str) -> bool:
+    return sentence.rstrip("\"'”»)").endswith(("?", "？", "؟"))
 
 
 def _fitted(ask: str, max_words: float, max_chars: int) -> str:
@@ -274,7 +276,7 @@ def _ask_score(
     sentence = found[index]
     bare = _POLITE.sub("", sentence)
     return (
-        2.5 * sentence.rstrip("\"'”»)").endswith(("?", "？", "؟"))
+        2.5 * _is_question(sentence)
         + 2.5 * bool(_ASKS.match(bare))
         + 1.5 * bool(_WANTS.search(sentence))
         + 2.5 * _gives(sentence)

@@ -277,6 +277,11 @@ def test_the_summary_of_a_long_conversation_is_not_the_ask(begin: str) -> None:
             "1. Who writes the essay? 2. When does it rain? 3. Who pays for it?",
         ),
         (
+            f"{NOTES}\n\n- The hall of the south is closed.\n- Its roof leaks since the storm.\n"
+            "- Which hall may the guests of the bank visit in June and July?",
+            "- Which hall may the guests of the bank visit in June and July?",
+        ),
+        (
             'The owner used the application "WB" of the year before last for the collection and '
             "for the management of all reports on conduct against the rules of the house in Kiel.",
             'The owner used the application "WB" of the year before last for the collection and '

@@ -26,8 +26,9 @@ print("a long line of code that scrolls", "a long line of code that scrolls", "a
 > quoted
 """
 WORD = "x" * 400
-in_both_looks = pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+LOOKS = [("light", 1280), ("dark", 360)]
 """Both color schemes and both layouts. What axe finds depends on the one or on the other."""
+in_both_looks = pytest.mark.parametrize(("scheme", "width"), LOOKS)
 WIDTHS = [360, 768, 1440, 2560]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.page.test_page_access import overflow, violations
+from tests.page.test_page_access import LOOKS, overflow, violations
 
 TEXT = r"""# Title
 
@@ -122,7 +122,7 @@ def test_an_answer_is_drawn_and_each_library_is_loaded_when_it_is_needed(
     copied = demo.page.evaluate("navigator.clipboard.readText()")
     assert copied == 'def twice(n: int) -> str:\n    return "x" * 2  # comment'
 
-    for scheme, width in (("light", 1280), ("dark", 360)):
+    for scheme, width in LOOKS:
         demo.show_in(scheme, width)
         assert overflow(demo.page) == 0
         assert violations(demo.page) == [], (scheme, width)

@@ -50,7 +50,8 @@ def split(family: Family, text: str, cuts: Cuts = every_cut, **options: bool) ->
 
 
 in_two = partial(split, cuts=cuts_in_two)
-"""For the many markers of all families: they differ in their texts, and share one grammar."""
+"""For the many markers of all families, whose grammars have one form. The property below cuts at
+random places, too."""
 
 
 def test_the_example_in_the_documentation_of_grammars() -> None:

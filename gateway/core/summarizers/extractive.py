@@ -241,12 +241,20 @@ def _is_said(statement: Statement, others: Sequence[Statement]) -> bool:
 def _cleaned(sentences: Mapping[int, Sentence], phrases: Phrases) -> str:
     """Short reasoning that states nothing: what it says beside talk, or its last plan or order."""
     texts = [text for s in sentences.values() if (text := clean(s.text.strip(), phrases))]
-    stating = [text for text in texts if not META.match(text) and not phrases.talks(text)]
+    stating = [text for text in texts if not _talks(text.lower(), phrases)]
     told = [text for text in stating if not is_order(text) and not text.endswith((":", "："))]
-    plans = [text for text in texts if PLANS.match(text) or phrases.plans(text)]
+    plans = [text for text in texts if _plans(text.lower(), phrases)]
     orders = [text for text in texts if is_order(text)]
     kept = told or plans[-1:] or orders[:1] or texts[-1:]
-    if kept and leans(kept[0]):
+    if kept and leans(kept[0].lower()):
         at = texts.index(kept[0])
         kept = [*texts[max(0, at - 1) : at], *kept]
     return join([*map(finish, kept[:-1]), *kept[-1:]])
+
+
+def _talks(small: str, phrases: Phrases) -> bool:
+    return META.match(small) is not None or phrases.talks(small)
+
+
+def _plans(small: str, phrases: Phrases) -> bool:
+    return PLANS.match(small) is not None or phrases.plans(small)

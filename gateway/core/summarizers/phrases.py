@@ -22,7 +22,10 @@ SMALL_ENGLISH_WORDS = frozenset(_SMALL_WORDS.split())
 
 
 class Phrases:
-    """What words do in the reasoning of one language. English: none beside the lexicon's."""
+    """What words do in the reasoning of one language. English: none beside the lexicon's.
+
+    The texts that the methods take are in small letters.
+    """
 
     def __init__(self, data: dict[str, Any] | None = None) -> None:
         """data: the content of a language's file."""
@@ -33,7 +36,7 @@ class Phrases:
         self.script = re.compile(f"[{script}]", re.IGNORECASE) if script else None
         self.asks: tuple[str, ...] = tuple(data.get("asks", ()))
         openers = "|".join(_longest_first(data.get("openers", ())))
-        self._opener = re.compile(rf"(?:{openers})[\s,.:;!…،、。—–-]+", re.I) if openers else _NEVER
+        self._opener = re.compile(rf"(?:{openers})[\s,.:;!…،、。—–-]+") if openers else _NEVER
         self._talk = self._at_start(data.get("talk", ()))
         self._plans = self._at_start(data.get("plans", ()))
         self._supposes = self._at_start(data.get("supposes", ()))
@@ -83,13 +86,13 @@ class Phrases:
         if not phrases:
             return _NEVER
         ends = r"(?!\w)" if self._spaced else ""
-        return re.compile(rf"(?:{'|'.join(_longest_first(phrases))}){ends}", re.IGNORECASE)
+        return re.compile(rf"(?:{'|'.join(_longest_first(phrases))}){ends}")
 
     def _anywhere(self, phrases: Sequence[str]) -> re.Pattern[str]:
         if not phrases:
             return _NEVER
         begins, ends = (r"(?<!\w)", r"(?!\w)") if self._spaced else ("", "")
-        return re.compile(rf"{begins}(?:{'|'.join(_longest_first(phrases))}){ends}", re.IGNORECASE)
+        return re.compile(rf"{begins}(?:{'|'.join(_longest_first(phrases))}){ends}")
 
 
 def _longest_first(phrases: Iterable[str]) -> list[str]:

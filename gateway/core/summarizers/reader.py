@@ -87,16 +87,16 @@ class Reader:
         self._sections(sentence, raw)
         if sentence.begins_paragraph:
             self._supposes = False
-        bare = without_marks(raw)
+        bare = without_marks(raw).lower()
         retracts = bool(lexicon.RETRACTS.match(bare)) or phrases.retracts(bare)
-        turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw))
+        turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw.lower()))
         joined = lexicon.BEGINS.match(bare)
         begins = f"begins {joined.lastgroup}" if joined is not None else None
         stated = (
             None if is_code else self._statement(sentence, raw, plain, begins, is_short=is_short)
         )
         statement = stated or self._end_of_code().statement
-        if lexicon.SUPPOSITION.match(plain):
+        if lexicon.SUPPOSITION.match(plain.lower()):
             self._supposes = True
         return Reading(statement, self._drafts, retracts, turns)
 
@@ -122,20 +122,22 @@ class Reader:
             return
         heading = bool(lexicon.HEADING.match(sentence.text))
         if heading:
-            self._restates = bool(lexicon.RESTATES.search(raw))
+            self._restates = bool(lexicon.RESTATES.search(raw.lower()))
         if heading or raw.endswith((":", "：")):
-            self._drafts = bool(lexicon.DRAFTS.search(raw)) or (self._drafts and not heading)
+            self._drafts = bool(lexicon.DRAFTS.search(raw.lower())) or (
+                self._drafts and not heading
+            )
 
     def _statement(
         self, sentence: Sentence, raw: str, plain: str, begins: str | None, *, is_short: bool
     ) -> Statement | None:
         if raw[0] in "#*0123456789" and lexicon.TITLE.match(raw):
             return None
-        if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw):
+        if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw.lower()):
             self._label = "Answer: " if raw.isascii() else "答案："
             return None
         labelled, self._label = self._label + raw, ""
-        follows = self._supposes and bool(lexicon.FOLLOWS.match(plain))
+        follows = self._supposes and bool(lexicon.FOLLOWS.match(plain.lower()))
         place = Place(
             self._position,
             restated=self._restates,

@@ -130,7 +130,7 @@ class Sources:
             return "thinks aloud"
         if _REFUSAL.match(sentences) or sentences.endswith((":", "：")):
             return "refusal"
-        if any(META.match(sentence.strip()) for sentence in _SENTENCE.findall(sentences)):
+        if any(META.match(sentence.strip().lower()) for sentence in _SENTENCE.findall(sentences)):
             return "talk"
         if words(line) > MAX_WORDS:
             return "too long"

@@ -69,7 +69,8 @@ class Statement:
     @property
     def leans(self) -> bool:
         """It points to an earlier sentence, and needs the statement before it."""
-        return lexicon.leans(self.text) or self.phrases.leans(self.text)
+        small = self.text.lower()
+        return lexicon.leans(small) or self.phrases.leans(small)
 
     def mark(self, sign: str) -> None:
         """Counts a sign that shows only later."""
@@ -151,11 +152,12 @@ def clean(raw: str, phrases: Phrases = ENGLISH) -> str:
         text = text.replace("**", "").replace(":* ", ": ")
     text = lexicon.LIST_MARK.sub("", text.strip(" *_"))
     foreign = phrases is not ENGLISH
+    small = text.lower()
     for _ in range(_MAX_OPENERS):
-        match = lexicon.OPENER.match(text) or (foreign and phrases.opener(text))
-        if not match or match.end() == len(text):
+        match = lexicon.OPENER.match(small) or (foreign and phrases.opener(small))
+        if not match or match.end() == len(small):
             break
-        text = text[match.end() :]
+        text, small = text[match.end() :], small[match.end() :]
     return _capital(text)
 
 
@@ -239,20 +241,20 @@ def _says_something(text: str, terms: frozenset[str]) -> bool:
     return len(terms) >= _LEAST_TERMS or _FIELD.match(text) is not None
 
 
-def _is_fragment(text: str, length: float, *, has_digit: bool) -> bool:
+def _is_fragment(text: str, small: str, length: float, *, has_digit: bool) -> bool:
     """Whether it is a clause without its sentence, a bare number or list, or only an opener."""
-    if text[0] in "=→" or lexicon.SUBORDINATE.match(text):
+    if text[0] in "=→" or lexicon.SUBORDINATE.match(small):
         return True
     if _WORD.search(text) is None and _RELATION.search(text) is None:
         return True
     return length < _LEAST_WORDS and not has_digit and ":" not in text and text.isascii()
 
 
-def _is_talk(text: str, folded: str, phrases: Phrases, *, concludes: bool) -> bool:
+def _is_talk(small: str, phrases: Phrases, *, concludes: bool) -> bool:
     """Whether it is about the work of answering; a conclusion only if it is a note on form."""
-    if talk.is_about_the_answer(text, folded):
+    if talk.is_about_the_answer(small):
         return True
-    unquoted = text.lstrip('"“(')
+    unquoted = small.lstrip('"“(')
     return not concludes and (
         talk.META.match(unquoted) is not None
         or (phrases is not ENGLISH and phrases.talks(unquoted))
@@ -262,33 +264,36 @@ def _is_talk(text: str, folded: str, phrases: Phrases, *, concludes: bool) -> bo
 def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) -> Statement | None:
     """The statement that a sentence makes, or None if it makes none. The sentence is not code."""
     foreign = phrases is not ENGLISH
-    if lexicon.TABLE_ROW.match(raw):
+    if lexicon.TABLE_ROW.match(raw.lower()):
         return None
     text = clean(raw, phrases)
-    answers = (lexicon.ANSWERS.search(text) and not lexicon.PLACEHOLDER.search(text)) or (
-        foreign and phrases.answers(text)
+    small = text.lower()
+    answers = (lexicon.ANSWERS.search(small) and not lexicon.PLACEHOLDER.search(small)) or (
+        foreign and phrases.answers(small)
     )
-    text, _ = unwrap_draft(text, phrases)
-    folded = text.casefold()
+    text, drafted = unwrap_draft(text, phrases)
+    if drafted:
+        small = text.lower()
     if text.endswith((":", "：")) and lexicon.gives_verdict(text, tokens(text)):
         text = text.rstrip(" :：").removesuffix(" because")
     if not text or text.endswith((":", "：", ",", "，")):
         return None
-    bare = without_marks(raw)
-    chooses = lexicon.CHOOSES.search(bare, folded) or lexicon.CALLS.match(text) is not None
+    bare = without_marks(raw).lower()
+    chooses = lexicon.CHOOSES.search(bare) or lexicon.CALLS.match(small) is not None
     concludes = bool(lexicon.CONCLUDES.match(bare)) or (foreign and phrases.concludes(bare))
-    if talk.DEFERS.match(text):
+    if talk.DEFERS.match(small):
         return None
-    if not (chooses or answers) and _is_talk(text, folded, phrases, concludes=concludes):
+    if not (chooses or answers) and _is_talk(small, phrases, concludes=concludes):
         return None
     if not answers and _is_cut(text):
         return None
     text = finish(text)
+    small = text.lower()
     found = tokens(text)
     length = count_words(found)
     has_digit = _DIGIT.search(text) is not None
     judges = lexicon.gives_verdict(text, found)
-    if not (answers or judges) and talk.cites_rules(text, folded, given.terms):
+    if not (answers or judges) and talk.cites_rules(small, given.terms):
         return None
     settles = chooses or concludes or judges
     terms = stems(found)
@@ -297,21 +302,21 @@ def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) 
         return None
     if not is_whole(text):
         return None
-    if not answers and _is_fragment(text, length, has_digit=has_digit):
+    if not answers and _is_fragment(text, small, length, has_digit=has_digit):
         return None
     may_be_phrase = found[0].endswith("ing") or text.endswith(("`.", ")."))
-    if may_be_phrase and not (answers or settles) and lexicon.is_phrase(text):
+    if may_be_phrase and not (answers or settles) and lexicon.is_phrase(small):
         return None
     question = bool(_QUESTION.search(text))
     echo = given.echoed(found)
-    otherwise = bool(lexicon.OTHERWISE.match(text))
-    tried = otherwise or place.hypothetical or bool(lexicon.SUPPOSITION.match(text))
+    otherwise = bool(lexicon.OTHERWISE.match(small))
+    tried = otherwise or place.hypothetical or bool(lexicon.SUPPOSITION.match(small))
     supposes = (
         place.hypothetical
-        or lexicon.SUPPOSES.search(text, folded)
-        or (foreign and phrases.supposes(text))
+        or lexicon.SUPPOSES.search(small)
+        or (foreign and phrases.supposes(small))
     )
-    plans = bool(talk.PLANS.match(text)) or (foreign and phrases.plans(text))
+    plans = bool(talk.PLANS.match(small)) or (foreign and phrases.plans(small))
     orders = found[0] in talk.IMPERATIVES and talk.is_order(text)
     states = answers or has_digit or place.begins in ("begins so", "begins therefore")
     weak = (
@@ -319,9 +324,9 @@ def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) 
         or place.hypothetical
         or place.restated
         or echo > _MOSTLY
-        or bool(lexicon.LET.match(text))
+        or bool(lexicon.LET.match(small))
         or orders
-        or (plans and not chooses and talk.obliges(text, states=states))
+        or (plans and not chooses and talk.obliges(small, states=states))
     )
     signs: dict[str, float | bool | None] = {
         "answer": answers,

@@ -1,6 +1,7 @@
 """Talk about the work of answering rather than about the matter. English and Chinese.
 
-Such sentences make no statement. As in the lexicon, every pattern takes linear time.
+Such sentences make no statement. As in the lexicon, every pattern takes linear time and is for text
+in small letters.
 """
 
 import re
@@ -86,7 +87,7 @@ META = re.compile(
        (?:想|看|确认|考虑|理解|分析|回忆|检查|确定|明确|弄清|回顾|整理|组织)
     |(?:分析|识别|理解|检查|确定|构建|完善|最终润色|起草)(?:用户|意图|安全|解释|最终|和|请求|内容|回)
     )""",
-    re.IGNORECASE | re.VERBOSE,
+    re.VERBOSE,
 )
 """Sentences about the work of answering rather than about the matter."""
 
@@ -130,7 +131,6 @@ _BOASTS = re.compile(
     r" (?:nice|nicely|good|great|right|well|fine|natural|perfect)\b"
     r"|(?:the |all |my )*(?:calculations?|numbers|steps|logic|math|reasoning) (?:is|are|seems?"
     r"|looks?|checks?|holds?) (?:accurate|correct|right|good|fine|out|up|sound|solid)",
-    re.IGNORECASE,
 )
 """Praise of the answer that is planned."""
 
@@ -144,8 +144,8 @@ _RULES = Cue(
 """The rules that the model works under."""
 _RULES_TERMS = stems(["policy", "policies", "guideline", "guidelines", "disallowed"])
 
-_OBLIGES = re.compile(r"we (?:need|should)\b|we must (?!have|be)", re.IGNORECASE)
-_INTENDS = re.compile(r"(?:we|i)(?:'ll| will| should| need)\b", re.IGNORECASE)
+_OBLIGES = re.compile(r"we (?:need|should)\b|we must (?!have|be)")
+_INTENDS = re.compile(r"(?:we|i)(?:'ll| will| should| need)\b")
 
 _GUESSES = Cue(
     r"\b(?:maybe|perhaps|probably|likely)(?: that)? (?:the|this|it's a) (?:user|problem|question"
@@ -169,14 +169,12 @@ DEFERS = re.compile(
     r"(?:i(?:'ll| will| think i'll| should|'d)?|let(?:'s| me)) (?:go|stick|settle|stay) with"
     r" (?:that|it|this|the (?:\w+ )?(?:answer|interpretation|assumption|approach|version|one))\W*$"
     r"|final (?:code|answer|version|output|response)\W*$",
-    re.IGNORECASE,
 )
 """A choice that names nothing: what is chosen was said before."""
 
 PLANS = re.compile(
     r"(?:i|we)(?:'ll| will| should| need| must| can| could| have to| want| might| would|'d"
     r"| am going)\b",
-    re.IGNORECASE,
 )
 """What the model is going to do."""
 
@@ -190,16 +188,13 @@ _VERBS = (
 IMPERATIVES = frozenset(_VERBS.split())
 """First words of a sentence that says what the answer should do."""
 
-_IS_NO_ORDER = re.compile(r"\S+ (?:that|is|are|was|has|[A-Z])\b|\S+: (?-i:[A-Z])|[^\d=]*[\d=]")
+_IS_NO_ORDER = re.compile(r"\S+ (?:that|is|are|was|has|[A-Z])\b|\S+: [A-Z]|[^\d=]*[\d=]")
 """A statement that begins with such a word, or a step of a calculation."""
 
 
-def cites_rules(text: str, folded: str, prompt_terms: frozenset[str]) -> bool:
-    """Whether a sentence cites the rules that the model works under, and the prompt does not.
-
-    folded: the text after casefold().
-    """
-    return _RULES.search(text, folded) and prompt_terms.isdisjoint(_RULES_TERMS)
+def cites_rules(small: str, prompt_terms: frozenset[str]) -> bool:
+    """Whether a sentence cites the rules that the model works under, and the prompt does not."""
+    return _RULES.search(small) and prompt_terms.isdisjoint(_RULES_TERMS)
 
 
 def obliges(plan: str, *, states: bool) -> bool:
@@ -216,15 +211,12 @@ def is_order(text: str) -> bool:
     return first in IMPERATIVES and _IS_NO_ORDER.match(text) is None
 
 
-def is_about_the_answer(text: str, folded: str) -> bool:
-    """Whether a sentence is a note on the answer: its form, praise of it, a guess at what is asked.
-
-    folded: the text after casefold().
-    """
+def is_about_the_answer(small: str) -> bool:
+    """Whether a sentence is a note on the answer: its form, praise of it, a guess at the ask."""
     return (
-        _FORM.search(text, folded)
-        or _BOASTS.match(text) is not None
-        or _GUESSES.search(text, folded)
-        or _ASIDE.match(text) is not None
-        or (not text.isascii() and _CHINESE_PLANS.match(text) is not None)
+        _FORM.search(small)
+        or _BOASTS.match(small) is not None
+        or _GUESSES.search(small)
+        or _ASIDE.match(small) is not None
+        or (not small.isascii() and _CHINESE_PLANS.match(small) is not None)
     )

@@ -554,5 +554,5 @@ def test_an_order_to_itself_gives_way_to_a_statement() -> None:
     ],
 )
 def test_what_the_answer_should_be_is_a_result_only_if_it_is_named(said: str, states: bool) -> None:
-    assert lexicon.ANSWERS.search(said) is states
-    assert lexicon.CHOOSES.search(said) is states
+    assert lexicon.ANSWERS.search(said.lower()) is states
+    assert lexicon.CHOOSES.search(said.lower()) is states

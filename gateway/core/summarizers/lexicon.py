@@ -81,7 +81,7 @@ _VALUE = (
 
 _OF_FORM = (
     r"(?!\s+(?:also |both |very )?(?:accurate|brief|clear|complete|concise|consistent|direct|easy"
-    r"|formatted|friendly|helpful|polite|short|simple|structured|useful|well)\b)"
+    r"|formatted|friendly|helpful|polite|ready|short|simple|structured|useful|well)\b)"
 )
 ANSWERS = Cue(
     r"\banswer\s+(?:(?:is|would be|must be)\b"
@@ -121,7 +121,7 @@ CHOOSES = Cue(
 CALLS = re.compile(
     r"(?:(?:i|we)(?:'ll| will| should| must| can| could| need to| have to| am going to|'m going to"
     r"| are going to)|let me|let's|will|need to|should)\s+(?:(?:now|also|first|just|then|simply) )*"
-    r"(?:call|use|invoke|run|execute|make|do)\b[^.]{0,60}?"
+    r"(?:call|use|invoke|run|execute|make(?! sure)|do)\b[^.]{0,60}?"
     r"(?:\b(?:function|tool|command|quer(?:y|ies)|calls?)\b|\w_\w|\w\(|`)",
 )
 """A tool that is chosen."""
@@ -147,7 +147,8 @@ def gives_verdict(text: str, words: Iterable[str]) -> bool:
 
 CONCLUDES = re.compile(
     r"(?:therefore|thus|hence|in conclusion|in summary|to summari[sz]e|overall"
-    r"|ultimately)\b|so,? (?:the |it's |yes|no\b|that's )|因此|综上|总之|结论|所以",
+    r"|ultimately)\b|so i'll|i've decided|i'm going with|i'll (?:assume|treat|pivot|avoid)"
+    r"|so,? (?:the |it's |yes|no\b|that's )|因此|综上|总之|结论|所以",
 )
 """The beginning of a conclusion."""
 
@@ -187,11 +188,22 @@ _PHRASE = re.compile(
     r"|does|did|gives?|makes?|means?|needs?|leads?|yields?|requires?|results?)\b))"
     r"|`[^`]*`\W*$|\w+\([^()=]*\)\W*$",
 )
+_TOPIC = re.compile(
+    r"(?:what|how|when|where|why|which|who(?:m)?) (?:not )?to\b"
+    r"|(?:(?:brief |short |an? |the )?(?:introduction|overview|background|summary|recap|tips|steps"
+    r"|definition|examples?|explanation|importance|list) (?:to|of|on|for|about)\b)"
+    r"(?!.*\b(?:is|are|was|were|has|have|will|would|can|could|should|must)\b)",
+)
 
 
 def is_phrase(small: str) -> bool:
     """Whether it names an activity or is only code: "checking both sides.", "add(x, 1)"."""
     return _PHRASE.match(small) is not None
+
+
+def names_topic(small: str) -> bool:
+    """Whether it is a heading: what a part of the answer is about."""
+    return _TOPIC.match(small) is not None
 
 
 _POINTS = re.compile(
@@ -260,6 +272,13 @@ TITLE = re.compile(
 
 ANSWER_LABEL = re.compile(r"(?:\banswer|答案)[\s*:：]*$")
 """A line that says only that the answer comes next."""
+
+LEADS = re.compile(
+    r"\b(?:answers?|results?|solution|conclusion|verdict|recommendation|decision|choice|total"
+    r"|final \w+)"
+    r"(?: [\w()]+){0,3} (?:is|are|would be|should be|must be|becomes)\W*$"
+)
+"""A line whose sentence the next line ends: "So the result is:"."""
 
 SUPPOSITION = re.compile(
     r"(?:suppose|supposing|assume|assuming|imagine|what if|say\b|case \w+\b|scenario \w+\b|if\b"

@@ -17,7 +17,7 @@ from gateway.core.summarizers.statements import (
     judge,
     without_marks,
 )
-from gateway.core.summarizers.text import tokens, words
+from gateway.core.summarizers.text import in_small, tokens, words
 
 _MAX_LABEL_CHARS = 40
 _MAX_NAMES = 4
@@ -87,16 +87,16 @@ class Reader:
         self._sections(sentence, raw)
         if sentence.begins_paragraph:
             self._supposes = False
-        bare = without_marks(raw).lower()
+        bare = in_small(without_marks(raw))
         retracts = bool(lexicon.RETRACTS.match(bare)) or phrases.retracts(bare)
-        turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(raw.lower()))
+        turns = sentence.begins_paragraph or bool(lexicon.TURNS.match(in_small(raw)))
         joined = lexicon.BEGINS.match(bare)
         begins = f"begins {joined.lastgroup}" if joined is not None else None
         stated = (
             None if is_code else self._statement(sentence, raw, plain, begins, is_short=is_short)
         )
         statement = stated or self._end_of_code().statement
-        if lexicon.SUPPOSITION.match(plain.lower()):
+        if lexicon.SUPPOSITION.match(in_small(plain)):
             self._supposes = True
         return Reading(statement, self._drafts, retracts, turns)
 
@@ -122,9 +122,9 @@ class Reader:
             return
         heading = bool(lexicon.HEADING.match(sentence.text))
         if heading:
-            self._restates = bool(lexicon.RESTATES.search(raw.lower()))
+            self._restates = bool(lexicon.RESTATES.search(in_small(raw)))
         if heading or raw.endswith((":", "：")):
-            self._drafts = bool(lexicon.DRAFTS.search(raw.lower())) or (
+            self._drafts = bool(lexicon.DRAFTS.search(in_small(raw))) or (
                 self._drafts and not heading
             )
 
@@ -133,11 +133,16 @@ class Reader:
     ) -> Statement | None:
         if raw[0] in "#*0123456789" and lexicon.TITLE.match(raw):
             return None
-        if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(raw.lower()):
+        if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(in_small(raw)):
             self._label = "Answer: " if raw.isascii() else "答案："
             return None
+        if raw.endswith((":", ":**")) and lexicon.LEADS.search(in_small(raw)):
+            self._label = f"{plain.rstrip('*')} "
+            return None
+        if self._label:
+            raw = without_marks(raw)
         labelled, self._label = self._label + raw, ""
-        follows = self._supposes and bool(lexicon.FOLLOWS.match(plain.lower()))
+        follows = self._supposes and bool(lexicon.FOLLOWS.match(in_small(plain)))
         place = Place(
             self._position,
             restated=self._restates,

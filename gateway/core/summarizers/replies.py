@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from gateway.core.summarizers.numbers import numbers
 from gateway.core.summarizers.phrases import ENGLISH, SMALL_ENGLISH_WORDS, recognize
 from gateway.core.summarizers.talk import META
-from gateway.core.summarizers.text import one_line, stem, stems, tokens, words
+from gateway.core.summarizers.text import in_small, one_line, stem, stems, tokens, words
 from gateway.core.tokens import estimate, size
 
 MAX_WORDS = 40
@@ -130,7 +130,7 @@ class Sources:
             return "thinks aloud"
         if _REFUSAL.match(sentences) or sentences.endswith((":", "：")):
             return "refusal"
-        if any(META.match(sentence.strip().lower()) for sentence in _SENTENCE.findall(sentences)):
+        if any(META.match(in_small(sentence.strip())) for sentence in _SENTENCE.findall(sentences)):
             return "talk"
         if words(line) > MAX_WORDS:
             return "too long"

@@ -7,11 +7,15 @@ from functools import cached_property, lru_cache
 
 from gateway.core.summarizers import lexicon, talk
 from gateway.core.summarizers.phrases import ENGLISH, Phrases
-from gateway.core.summarizers.text import count_words, is_whole, one_line, stems, tokens
+from gateway.core.summarizers.text import count_words, in_small, is_whole, one_line, stems, tokens
 from gateway.core.summarizers.weights import RESULT, WORTH
 
-_EMPHASIS = re.compile(r"\*\*|__(?=\S)|(?<=\S)__")
+_BOLD = r"(?!(?<=[A-Za-z0-9)])\*\*[A-Za-z0-9(])(?:(?<!\s)\*\*|\*\*(?!\s))"
+"""Not the operator of `2 ** 3` and `x**2`."""
+_EMPHASIS = re.compile(rf"{_BOLD}|__(?=\S)|(?<=\S)__")
 _ITALIC = re.compile(r"(?<![\w*])[*_](?=\S)([^*_`$\n]{1,200})(?<=\S)[*_](?![\w*])")
+_BOLD_OUTSIDE = re.compile(rf"(`[^`]*`|\$(?!\d[\d.,]*[*\s])[^$]*\$)|{_BOLD}")
+"""Emphasis in a sentence with code or a formula, in which `**` is an operator."""
 _ENDS = re.compile(r"[.!?;…。！？；؟।॥۔។]$|[.!?;…。！？；؟।॥۔။][\"'”’」』）)\]]*$")
 _QUESTION = re.compile(r"[?？؟][\"'”)*\s]*$")
 _SAYS = re.compile(
@@ -29,6 +33,10 @@ _WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")
 _RELATION = re.compile(r"[=<>≈≠≤≥→:]|\\(?:n?eq|[lg]eq?|approx|to)\b")
 _FIELD = re.compile(r"(?:[A-Z][\w ]{0,24}: (?=[A-Z\d])|[a-z]\w{0,24}: )[^.:]{1,40}\.?$")
 """A name and its value: "City: Kiel"."""
+_COUNTS = re.compile(r"(?:[^\s()]+ \(\d{1,3}\)[,;]? ?){3}")
+"""Words or letters that are counted: "La (90) casa (91) es (92)"."""
+_CHECKED = re.compile(r": ?[✓✔✅☑❌✗✘]\ufe0f?\W*$")
+"""A requirement that is checked off."""
 _QUOTES = {'"': '"', "“": "”", "「": "」"}
 _MAX_OPENERS = 6
 _PROMPT_WINDOW = 3000
@@ -69,7 +77,7 @@ class Statement:
     @property
     def leans(self) -> bool:
         """It points to an earlier sentence, and needs the statement before it."""
-        small = self.text.lower()
+        small = in_small(self.text)
         return lexicon.leans(small) or self.phrases.leans(small)
 
     def mark(self, sign: str) -> None:
@@ -148,11 +156,11 @@ def clean(raw: str, phrases: Phrases = ENGLISH) -> str:
         if "*" in text or "_" in text:
             text = _ITALIC.sub(r"\1", _EMPHASIS.sub("", text))
             text = text.replace("*:", ":").replace(":*", ":")
-    else:
-        text = text.replace("**", "").replace(":* ", ": ")
+    elif "*" in text:
+        text = _BOLD_OUTSIDE.sub(r"\1", text).replace(":* ", ": ")
     text = lexicon.LIST_MARK.sub("", text.strip(" *_"))
     foreign = phrases is not ENGLISH
-    small = text.lower()
+    small = in_small(text)
     for _ in range(_MAX_OPENERS):
         match = lexicon.OPENER.match(small) or (foreign and phrases.opener(small))
         if not match or match.end() == len(small):
@@ -216,9 +224,16 @@ class Place:
     """The reasoning is short so far: statements count that say little."""
 
 
-def _is_cut(text: str) -> bool:
-    """Whether it breaks off, or is cut out of a quotation."""
-    return text.endswith(("...", "…")) or bool(_unpaired(text))
+def _is_cut(text: str, *, concludes: bool) -> bool:
+    """Whether it breaks off, or is cut out of a quotation.
+
+    A conclusion may end a quotation: it is the model's draft of its answer.
+    """
+    return text.endswith(("...", "…")) or any(
+        len(text) - len(text.replace(opening, "").replace(closing, "")) > 1
+        or not (text.startswith(opening) or (concludes and text.endswith(closing)))
+        for opening, closing in _unpaired(text)
+    )
 
 
 def _unpaired(text: str) -> list[tuple[str, str]]:
@@ -234,6 +249,13 @@ def _unpaired(text: str) -> list[tuple[str, str]]:
             else text.count(opening) != text.count(closing)
         )
     ]
+
+
+def _is_tally(text: str, *, has_digit: bool) -> bool:
+    """Whether it counts words or letters, or checks a requirement off."""
+    return (has_digit and _COUNTS.search(text) is not None) or (
+        not text.isascii() and _CHECKED.search(text) is not None
+    )
 
 
 def _says_something(text: str, terms: frozenset[str]) -> bool:
@@ -264,35 +286,38 @@ def _is_talk(small: str, phrases: Phrases, *, concludes: bool) -> bool:
 def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) -> Statement | None:
     """The statement that a sentence makes, or None if it makes none. The sentence is not code."""
     foreign = phrases is not ENGLISH
-    if lexicon.TABLE_ROW.match(raw.lower()):
+    if lexicon.TABLE_ROW.match(in_small(raw)):
         return None
     text = clean(raw, phrases)
-    small = text.lower()
+    small = in_small(text)
     answers = (lexicon.ANSWERS.search(small) and not lexicon.PLACEHOLDER.search(small)) or (
         foreign and phrases.answers(small)
     )
     text, drafted = unwrap_draft(text, phrases)
     if drafted:
-        small = text.lower()
+        small = in_small(text)
     if text.endswith((":", "：")) and lexicon.gives_verdict(text, tokens(text)):
         text = text.rstrip(" :：").removesuffix(" because")
     if not text or text.endswith((":", "：", ",", "，")):
         return None
-    bare = without_marks(raw).lower()
+    bare = in_small(without_marks(raw))
     chooses = lexicon.CHOOSES.search(bare) or lexicon.CALLS.match(small) is not None
     concludes = bool(lexicon.CONCLUDES.match(bare)) or (foreign and phrases.concludes(bare))
     if talk.DEFERS.match(small):
         return None
     if not (chooses or answers) and _is_talk(small, phrases, concludes=concludes):
         return None
-    if not answers and _is_cut(text):
+    if not answers and _is_cut(text, concludes=concludes):
         return None
     text = finish(text)
-    small = text.lower()
+    small = in_small(text)
     found = tokens(text)
     length = count_words(found)
     has_digit = _DIGIT.search(text) is not None
     judges = lexicon.gives_verdict(text, found)
+    follows = place.begins in ("begins so", "begins therefore")
+    if not (answers or follows) and _is_tally(text, has_digit=has_digit):
+        return None
     if not (answers or judges) and talk.cites_rules(small, given.terms):
         return None
     settles = chooses or concludes or judges
@@ -308,6 +333,8 @@ def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) 
     if may_be_phrase and not (answers or settles) and lexicon.is_phrase(small):
         return None
     question = bool(_QUESTION.search(text))
+    if not answers and not question and lexicon.names_topic(small):
+        return None
     echo = given.echoed(found)
     otherwise = bool(lexicon.OTHERWISE.match(small))
     tried = otherwise or place.hypothetical or bool(lexicon.SUPPOSITION.match(small))
@@ -317,8 +344,10 @@ def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) 
         or (foreign and phrases.supposes(small))
     )
     plans = bool(talk.PLANS.match(small)) or (foreign and phrases.plans(small))
-    orders = found[0] in talk.IMPERATIVES and talk.is_order(text)
-    states = answers or has_digit or place.begins in ("begins so", "begins therefore")
+    orders = (found[0] in talk.IMPERATIVES and talk.is_order(text)) or (
+        found[0] in talk.PROMISES and not has_digit
+    )
+    states = answers or has_digit or follows
     weak = (
         question
         or place.hypothetical

@@ -7,11 +7,15 @@ in small letters.
 import re
 
 from gateway.core.summarizers.lexicon import Cue
-from gateway.core.summarizers.text import stems
+from gateway.core.summarizers.text import in_small, stems
 
 META = re.compile(
     r"""^(?:
-     (?:let(?:'s|\s+me|\s+us)\s+(?!x\b|n\b|k\b|f\b))
+     (?:the\s+)?answer\s+is\s+ready|i(?:'m|\s+am)\s+(?:excited|nervous|not\s+(?:entirely\s+)?sure)
+    |i(?:'ve|\s+have)\s+(?:also\s+|already\s+)?(?:heard|read|seen|covered|included|added)\b
+    |the\s+(?:\w+\s+){1,2}(?:is|seems)\s+(?:straightforward|simple|clear|manageable|good|fine)\W*$
+    |it\s+seems\s+\w+\W*$|that\s+(?:sounds|feels)\b
+    |(?:let(?:'s|\s+me|\s+us)\s+(?!x\b|n\b|k\b|f\b))
     |(?:the\s+|this\s+|my\s+)?user(?:'s|s)?\b\s+(?:is\s+|are\s+|didn't\s+|doesn't\s+)?(?:\w+ly\s+)?
        (?:ask|want|need|request|say|said|wrote|mention|provid|gave|give|seem|query|question|message
        |specif|may|might|would|could|has|have|had|just|also|likely|probably|here|appear|input|prompt
@@ -80,6 +84,7 @@ META = re.compile(
        |refin(?:e|ing)\s+the\s+|final\s+(?:polish|check|review|plan|decision)
        |determine\s+the\s+(?:output|format|response)|self-correction|check(?:ing)?\s+(?:the\s+)?
        (?:constraints?|format|instructions?))
+    |one\s+(?:last|final|more|minor|small|other)\s+(?:check|verification|thing|detail|note|point)\b
     |(?:did|do|does)\s+i\b|any(?:thing)?\s+(?:else|other)\b|not\s+sure\b|to\s+be\s+(?:sure|safe)\b
     |用户|让我|看来用户|可能用户|这(?:个问题|是一个)(?:看起来|很|问题|比较)
     |我(?:们)?(?:需要|得|应该|要|现在|想|可以|会|记得)
@@ -179,14 +184,19 @@ PLANS = re.compile(
 """What the model is going to do."""
 
 _VERBS = (
-    "acknowledge add address aim avoid be box brainstorm choose clarify compare consider cover "
-    "define describe discuss don't eliminate emphasize encourage end explain express focus follow "
-    "format give highlight include introduce keep list maintain mention note offer outline output "
-    "present provide recommend remind respond return set show state stick suggest summarize use "
-    "validate wrap write"
+    "acknowledge add address aim analyze ask avoid be begin box brainstorm briefly calculate "
+    "check choose clarify compare conclude confirm consider cover craft decline define deliver "
+    "describe determine discuss don't double draft eliminate emphasize encourage end ensure "
+    "explain express flesh focus follow format frame gently give help highlight identify "
+    "include incorporate introduce keep link list maintain make mention note offer outline "
+    "output polish politely present process provide recommend redirect refine reiterate remind "
+    "respond return review set show state stick structure suggest summarize tie use validate "
+    "verify weave wrap write"
 )
 IMPERATIVES = frozenset(_VERBS.split())
 """First words of a sentence that says what the answer should do."""
+PROMISES = frozenset(f"{verb}es" if verb.endswith("ss") else f"{verb}s" for verb in IMPERATIVES)
+"""First words of a point on a list of what the answer does: "Explains the concept."."""
 
 _IS_NO_ORDER = re.compile(r"\S+ (?:that|is|are|was|has|[A-Z])\b|\S+: [A-Z]|[^\d=]*[\d=]")
 """A statement that begins with such a word, or a step of a calculation."""
@@ -207,7 +217,7 @@ def obliges(plan: str, *, states: bool) -> bool:
 
 def is_order(text: str) -> bool:
     """Whether a sentence only tells its writer what to do."""
-    first = text.partition(" ")[0].rstrip(",:").casefold()
+    first = in_small(text.partition(" ")[0].rstrip(",:"))
     return first in IMPERATIVES and _IS_NO_ORDER.match(text) is None
 
 

@@ -19,6 +19,8 @@ _TOKEN = re.compile(
 _CJK_FROM, _CJK_WORD, _NO_SPACES_WORD = "\u3040", 0.6, 0.2
 """Words that one character counts for where words are not written apart."""
 _IS_NO_SPACES = re.compile(f"[{_NO_SPACES}]").match
+_DOLLAR = re.compile(r"\$(?:\d[\d.,]*[A-Za-z]?(?![\w\\${^])(?! *[\\=^])|[A-Za-z_]{3,}\b(?![$^]))")
+"""A dollar sign of an amount or of a variable."""
 _MAX_TERM_CHARS = 40
 _NOTHING = frozenset([""])
 _SUFFIXES = ("ing", "edly", "ed", "ies", "es", "s", "ly")
@@ -26,7 +28,12 @@ _SUFFIXES = ("ing", "edly", "ed", "ies", "es", "s", "ly")
 
 def tokens(text: str) -> list[str]:
     """The words of a text in lower case; a number is one, and so is a CJK character."""
-    return _TOKEN.findall(text.lower())
+    return _TOKEN.findall(in_small(text))
+
+
+def in_small(text: str) -> str:
+    """The text in small letters and with straight apostrophes, as the patterns have it."""
+    return text.lower() if text.isascii() else text.lower().replace("’", "'")
 
 
 def words(text: str) -> float:
@@ -123,17 +130,25 @@ def join(statements: Iterable[str]) -> str:
 
 def outside_spans(text: str) -> str:
     """The text up to where an unfinished piece of code or formula begins."""
-    for mark in ("`", "$"):
-        if text.count(mark) % 2:
-            text = text[: text.rindex(mark)]
+    if text.count("`") % 2:
+        text = text[: text.rindex("`")]
+    if opens_formula(text):
+        text = text[: text.rindex("$")]
     for opening, closing in (("\\(", "\\)"), ("\\[", "\\]")):
         if text.count(opening) > text.count(closing):
             text = text[: text.rindex(opening)]
     return text
 
 
+def opens_formula(text: str) -> bool:
+    """Whether a formula between dollar signs is not closed. "$50" and "$http" open none."""
+    if text.count("$") % 2 == 0:
+        return False
+    return _DOLLAR.sub("", text).count("$") % 2 == 1
+
+
 def is_whole(text: str) -> bool:
     """Whether the formulas, code and brackets that it opens are closed."""
-    if text.count("$") % 2 or text.count("`") % 2 or text.count("(") != text.count(")"):
+    if text.count("`") % 2 or text.count("(") != text.count(")") or opens_formula(text):
         return False
     return text.count("[") == text.count("]") and text.count("{") == text.count("}")

@@ -111,7 +111,14 @@ PADDING = "".join(FILLER.format(100 + 7 * day, day) for day in range(30))
         ("嗯，这个球的价格是五分钱。", "这个球的价格是五分钱。"),
         ("get_user(id) returns the row.", "get_user(id) returns the row."),
         ("The *price* is 79 * 5 = 395 * 1.", "The price is 79 * 5 = 395 * 1."),
+        ("The **delay** is 2 ** 3 or x**3.", "The delay is 2 ** 3 or x**3."),
+        ("**The delay** is `1 * (2 ** n)`.", "The delay is `1 * (2 ** n)`."),
+        ("这个球的**价格**是五分钱。", "这个球的价格是五分钱。"),
+        ("The support number is 0958✅.", "The support number is 0958✅."),
         ("x = 5 follows from that.", "x = 5 follows from that."),
+        ("The ball costs **$5** more.", "The ball costs $5 more."),
+        ('Therefore, the ball costs $5 more."', "The ball costs $5 more."),
+        ("It’s clear that the ball is red.", "The ball is red."),
         ("Note that the tins are full.", "The tins are full."),
         ("$$\na = b\n$$", "$$ a = b $$"),
     ],
@@ -124,6 +131,9 @@ def test_openers_and_marks_are_taken_off(said: str, shown: str) -> None:
     "talk",
     [
         "Let me think about how to solve it.",
+        "Let’s think about how to solve it.",
+        "The answer is ready.",
+        "I've covered all of the tins.",
         "The user wants to know the price of the ball.",
         "I need to figure out what the ball costs here.",
         "让我仔细想一想这个问题应该怎么解决。",
@@ -388,6 +398,32 @@ def test_what_a_tool_wrote_is_not_the_models_thought(tag: str) -> None:
 def test_a_tag_that_a_tool_does_not_close_hides_not_all() -> None:
     _, summary = extractive("<output>\n" + "Tank 4 holds 733 litres of oil.\n" * 500)
     assert "733" in summary.text
+
+
+@pytest.mark.parametrize(
+    "amount",
+    ["The bat costs $1.00 more.", "The $resource costs 3 pence.", "It is $100M, as $x = 3$."],
+)
+def test_a_dollar_sign_of_an_amount_or_a_name_opens_no_formula(amount: str) -> None:
+    assert amount in extractive(f"The lamp has four red tins. {amount}")[1].text
+
+
+def test_a_line_that_ends_at_a_colon_is_shown_with_its_result() -> None:
+    ended = extractive(f"{PADDING}So the final result is:\n\n$$x = 77$$\n\nThat is all.")[1]
+    assert "The final result is: $$x = 77$$" in ended.text
+
+
+@pytest.mark.parametrize(
+    ("tally", "shown"),
+    [
+        ("La (90) casa (91) es (92) roja (93).", False),
+        ("The lamp is named: ✓", False),
+        ("So the order is Cara (1), Ana (2), Eve (3).", True),
+    ],
+)
+def test_a_tally_is_shown_only_as_a_conclusion(tally: str, shown: bool) -> None:
+    summary = extractive(f"The lamp has four red tins. {tally}")[1].text
+    assert (summary != "The lamp has four red tins.") is shown
 
 
 @pytest.mark.parametrize("bare", ["9/20.", "4, 3, 2.", "S (1), T (2).", "$4 + 3$."])

@@ -234,7 +234,7 @@ RETRACTS = re.compile(
     r"|incorrect|a\s+contra"
     r"|impossible|not\s+possible|invalid|contradict)"
     r"|that\s+(?:can't|cannot)\s+be|(?:that|this)\s+(?:doesn't|does\s+not|won't|wouldn't)"
-    r"\s+(?:seem|make|work|add|help|fit|match)"
+    r"\s+(?:seem|look|sound|feel|make|work|add|help|fit|match)"
     r"|scratch\s+that|oops|i\s+(?:made\s+a\s+mistake|was\s+wrong|misread|miscounted|messed\s+up)"
     r"|never\s*mind|contradiction"
     r"|不对|等等[，,]?\s*不|等一下[，,]?\s*不|错了|好像不对|这不对|不是这样)",
@@ -272,6 +272,13 @@ TITLE = re.compile(
 
 ANSWER_LABEL = re.compile(r"(?:\banswer|答案)[\s*:：]*$")
 """A line that says only that the answer comes next."""
+
+DENIES = re.compile(
+    r"(?!\W*(?:what|why|where)\b).*\b(?:(?:should|must|can|could|will|would|do|does|am|are|is|to)"
+    r" not|cannot|\w+n't|never|avoid(?:ing)?|without|refrain from)(?: \w+){0,3}\W*$"
+    r"|.*(?:不|避免)\w{0,6}\W*$"
+)
+"""In a line before a list, it turns what the list says around: "I should not:"."""
 
 LEADS = re.compile(
     r"\b(?:answers?|results?|solution|conclusion|verdict|recommendation|decision|choice|total"

@@ -52,6 +52,7 @@ class Reader:
         self._position = 0
         self._restates = False
         self._drafts = False
+        self._denies = False
         self._supposes = False
         self._label = ""
         self._language = ""
@@ -123,6 +124,9 @@ class Reader:
         heading = bool(lexicon.HEADING.match(sentence.text))
         if heading:
             self._restates = bool(lexicon.RESTATES.search(in_small(raw)))
+        leads = raw.endswith((":", "：", ":**"))
+        if leads or lexicon.LIST_MARK.match(raw) is None:
+            self._denies = leads and lexicon.DENIES.match(in_small(raw)) is not None
         if heading or raw.endswith((":", "：")):
             self._drafts = bool(lexicon.DRAFTS.search(in_small(raw))) or (
                 self._drafts and not heading
@@ -131,7 +135,7 @@ class Reader:
     def _statement(
         self, sentence: Sentence, raw: str, plain: str, begins: str | None, *, is_short: bool
     ) -> Statement | None:
-        if raw[0] in "#*0123456789" and lexicon.TITLE.match(raw):
+        if self._denies or (raw[0] in "#*0123456789" and lexicon.TITLE.match(raw)):
             return None
         if len(raw) < _MAX_LABEL_CHARS and lexicon.ANSWER_LABEL.search(in_small(raw)):
             self._label = "Answer: " if raw.isascii() else "答案："

@@ -15,6 +15,7 @@ META = re.compile(
     |i(?:'ve|\s+have)\s+(?:also\s+|already\s+)?(?:heard|read|seen|covered|included|added)\b
     |the\s+(?:\w+\s+){1,2}(?:is|seems)\s+(?:straightforward|simple|clear|manageable|good|fine)\W*$
     |it\s+seems\s+\w+\W*$|that\s+(?:sounds|feels)\b
+    |(?:that|this|it)\s+(?:doesn't|does\s+not)\s+(?:look|seem|sound|feel)\b
     |(?:let(?:'s|\s+me|\s+us)\s+(?!x\b|n\b|k\b|f\b))
     |(?:the\s+|this\s+|my\s+)?user(?:'s|s)?\b\s+(?:is\s+|are\s+|didn't\s+|doesn't\s+)?(?:\w+ly\s+)?
        (?:ask|want|need|request|say|said|wrote|mention|provid|gave|give|seem|query|question|message

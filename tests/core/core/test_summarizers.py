@@ -413,6 +413,14 @@ def test_a_line_that_ends_at_a_colon_is_shown_with_its_result() -> None:
     assert "The final result is: $$x = 77$$" in ended.text
 
 
+@pytest.mark.parametrize("lead", ["I must NOT:", "I should avoid:", "The lamp doesn't need:"])
+def test_a_list_of_what_is_not_so_is_not_shown_as_if_it_were(lead: str) -> None:
+    told = f"The lamp has four red tins.\n{lead}\n- Oil of 20 degrees\n- A copper wick\n"
+    assert extractive(told)[1].text == "The lamp has four red tins."
+    after = extractive(f"{told}The tins weigh 3 kg.")[1].text
+    assert after == "The lamp has four red tins. The tins weigh 3 kg."
+
+
 @pytest.mark.parametrize(
     ("tally", "shown"),
     [

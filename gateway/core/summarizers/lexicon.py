@@ -38,7 +38,7 @@ _SMALL_WORDS = (
     "how when where why all any some each every both few more most other than too "
     "very just also only own same such into over under again further once out up down "
     "about because while until let let's that's it's there's what's don't doesn't "
-    "isn't aren't okay hmm wait 的 了 是 我 在 和 有 就 不 也 都 要 这 那 一 个 可 以 能 会 "
+    "isn't aren't okay hmm wait boxed 的 了 是 我 在 和 有 就 不 也 都 要 这 那 一 个 可 以 能 会 "
     "们 他 她 它 你 用 户 到 说 吧 呢 吗 啊 嗯 好 "
 )
 STOP = frozenset(_SMALL_WORDS.split())
@@ -101,6 +101,7 @@ PLACEHOLDER = re.compile(r"<\w{2,20}>")
 
 CHOOSES = Cue(
     r"\b(?:i(?:'ll| will| think i'll| should) (?:go|stick|settle|stay) with\b|i(?:'ll| will) use\b"
+    r"(?! (?:markdown|headers|headings|bullet|bold|emojis?|tables?)\b)"
     r"|i(?:'ll| will| am going to)? (?:choose|pick|conclude|rate|decline|refuse)\b"
     r"|we(?:'ll| will| can)? (?:choose|pick|go with|use|conclude)\b"
     r"|let(?:'s| me) (?:choose|pick|go with|settle on)\b"

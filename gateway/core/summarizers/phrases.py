@@ -35,6 +35,8 @@ class Phrases:
         script = data.get("script")
         self.script = re.compile(f"[{script}]", re.IGNORECASE) if script else None
         self.asks: tuple[str, ...] = tuple(data.get("asks", ()))
+        self.wants: tuple[str, ...] = tuple(data.get("wants", ()))
+        self.parts: tuple[str, ...] = tuple(data.get("parts", ()))
         openers = "|".join(_longest_first(data.get("openers", ())))
         self._opener = re.compile(rf"(?:{openers})[\s,.:;!…،、。—–-]+") if openers else _NEVER
         self._talk = self._at_start(data.get("talk", ()))

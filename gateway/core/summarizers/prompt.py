@@ -7,11 +7,12 @@ long prompt are read, so that the time does not grow with it.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
 from gateway.core.summarizers.blocks import name_blocks
+from gateway.core.summarizers.lexicon import is_code
 from gateway.core.summarizers.phrases import languages
 from gateway.core.summarizers.sentences import sentences
 from gateway.core.summarizers.text import cut, one_line, stems, tokens, words
@@ -31,6 +32,8 @@ _ALONE_TERMS = 6
 """An ask with so many terms, and without a pronoun, needs no opening before it."""
 _GIVEN = 3.0
 """What a sentence loses that belongs to the text an ask is about."""
+_SECOND = 2.5
+"""The score of a second ask that is shown."""
 _NO_TEXT = "(no text)"
 _HANDOVERS = (
     "Another language model started to solve this problem",
@@ -40,6 +43,8 @@ _HANDOVERS = (
 """How Codex, Claude Code and the gateway begin the summary of a conversation, which they put in its
 place."""
 _OTHER_ASKS = "|".join(ask for phrases in languages().values() for ask in phrases.asks)
+_OTHER_WANTS = "|".join(want for phrases in languages().values() for want in phrases.wants)
+_OTHER_PARTS = "|".join(part for phrases in languages().values() for part in phrases.parts)
 _ASKS = re.compile(
     r"[¿¡]?(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
     r"|write|give|list|show|find|fix|translate|compare|describe|summari[sz]e|calculate|compute"
@@ -52,7 +57,7 @@ _ASKS = re.compile(
 )
 _WANTS = re.compile(
     r"\b(?:I need|I want|I'd like|I would like|I'm trying to|please|your task"
-    r"|can you|could you)\b|请",
+    rf"|can you|could you)\b|请|(?<!\w)(?:{_OTHER_WANTS})(?!\w)",
     re.IGNORECASE,
 )
 _FOLLOWING = re.compile(
@@ -66,10 +71,14 @@ _ITEM = re.compile(r"(?:[-*•]|\(?\d{1,2}[.)])\s+")
 _ASIDE = re.compile(r"(?:\s+[(]|（)[^()（）]*[)）](?!\w)")
 _WRAPS = re.compile(
     r"(?:answer|solve|consider|read|respond to|address|complete)\b.{0,20}\b(?:following|below|next)"
-    r"\b.{0,30}\b(?:question|problem|puzzle|riddle|query|task|request|prompt|exercise)s?\b",
+    r"\b.{0,30}\b(?:question|problem|puzzle|riddle|query|task|request|prompt|exercise)s?\b"
+    r"|.{0,40}\b(?:adhere to|follow|obey|observe) (?:the|these) (?:following )?"
+    r"(?:instruction|rule|requirement|guideline|constraint)s\b",
     re.IGNORECASE,
 )
 """It only says that the ask comes next."""
+_DISPLAY = re.compile(r"\\\[.{60,}?\\\]|(?<![\\$])\$\$[^$]{60,}?\$\$", re.DOTALL)
+"""A formula that would fill the line."""
 _OPTION = re.compile(r"\(?[A-H]\)\s")
 """An answer to choose."""
 _QUOTED = re.compile(r"[:：]\s*[\"“«「'‘].{8,}|(?<![^\s(])[\"“«「][^\"”»」]{80,}", re.DOTALL)
@@ -93,7 +102,8 @@ _PART = re.compile(
     r"(?:you(?: are|'re)|act as|as) (?:an?|the|my|our) (?:[\w/+.-]+ ){0,4}?(?:ai|assistant|expert"
     r"|engineer|developer|programmer|architect|analyst|writer|editor|author|teacher|tutor|translator"
     r"|specialist|professional|professor|consultant|scientist|researcher|agent|chatbot|bot|model"
-    r"|lawyer|reviewer|planner|advisor|coach|chef|historian|mathematician)\b",
+    r"|lawyer|reviewer|planner|advisor|coach|chef|historian|mathematician)\b"
+    rf"|(?:{_OTHER_PARTS})(?!\w)",
     re.IGNORECASE,
 )
 """The part that the model is to play: "You are a senior engineer at a bank."."""
@@ -198,14 +208,15 @@ def _line(text: str, max_words: float, max_chars: int) -> str:
     whole = one_line(text)
     if len(whole) <= max_chars and words(whole) <= max_words:
         return whole
-    found = sentences(text)[:_MOST_SENTENCES]
+    found = sentences(_DISPLAY.sub(" ⟨formula⟩\n", text))[:_MOST_SENTENCES]
     bags = [stems(tokens(sentence)) for sentence in found]
     counts = Counter(term for bag in bags for term in bag)
     given_from = next((i + 1 for i, s in enumerate(found) if _gives(s)), len(found))
-    best = max(
-        range(len(found)),
-        key=lambda i: (_ask_score(found, i, bags[i], counts) - _GIVEN * (i >= given_from), -i),
-    )
+    scores = [
+        _ask_score(found, i, bags[i], counts) - _GIVEN * (i >= given_from)
+        for i in range(len(found))
+    ]
+    best = max(range(len(found)), key=lambda i: (scores[i], -i))
     ask = _fitted(_whole(found, best), max_words, max_chars)
     openings = ((i, _polite(found[i])) for i in range(best))
     first = next((i for i, bare in openings if words(bare) >= 3 and not _is_about_form(bare)), best)
@@ -213,12 +224,34 @@ def _line(text: str, max_words: float, max_chars: int) -> str:
         first = best
     stands_alone = len(bags[best]) >= _ALONE_TERMS and not _LEANS.search(ask)
     if best == first or stands_alone:
-        return cut(ask, max_words, max_chars)
+        return _with_second(found, scores, best, ask, max_words, max_chars)
     long = max(_OPENING_WORDS, max_words - words(ask))
     wide = max(_OPENING_CHARS, max_chars - len(ask) - 3)
     opening = cut(_polite(found[first]), long, wide).rstrip("….")
     left = max_words - words(opening)
     return f"{opening} … {cut(ask, left, max_chars - len(opening) - 3)}"
+
+
+def _with_second(
+    found: Sequence[str],
+    scores: Sequence[float],
+    best: int,
+    ask: str,
+    max_words: float,
+    max_chars: int,
+) -> str:
+    """The ask, and another one if both have room: "Rate the essay. … What would you change?"."""
+    for index in sorted(range(len(found)), key=lambda i: -scores[i]):
+        if scores[index] < _SECOND:
+            break
+        other = _polite(found[index])
+        if index == best or _ITEM.match(other) or _COLON.search(other) or _is_about_form(other):
+            continue
+        pair = [ask, other] if index > best else [other, ask]
+        both = (" " if abs(index - best) == 1 else " … ").join(pair)
+        if len(both) <= max_chars and words(both) <= max_words:
+            return both
+    return cut(ask, max_words, max_chars)
 
 
 def _gives(sentence: str) -> bool:
@@ -233,13 +266,38 @@ def _whole(found: Sequence[str], best: int) -> str:
     """The ask with the list that completes it: "Write a query that shows:", or its questions."""
     ask = found[best]
     if _ITEM.match(ask):
-        before = takewhile(lambda s: _ITEM.match(s) and _is_question(s), reversed(found[:best]))
-        return " ".join(map(_polite, [*reversed([*before]), ask]))
+        asked = found[_list_start(found, best) : best]
+        return " ".join(map(_polite, [*asked, ask, *_further(found, best)]))
     if ask.rstrip().endswith((":", "：")) and not _FOLLOWING.search(ask):
         items = takewhile(_ITEM.match, found[best + 1 :])
         listed = ", ".join(_ITEM.sub("", one_line(item), count=1).rstrip(".;,") for item in items)
         return f"{_polite(ask)} {listed}".rstrip()
     return _object(_polite(ask))
+
+
+def _list_start(found: Sequence[str], at: int) -> int:
+    """Where the list of asks begins that this item belongs to, with the line that leads to it."""
+    start = at
+    for index in range(at - 1, -1, -1):
+        if not _is_asked(found[index]):
+            if not (index and _is_asked(found[index - 1])):
+                break
+        else:
+            start = index
+    leads = start > 0 and found[start - 1].rstrip().endswith((":", "："))
+    return start - leads
+
+
+def _further(found: Sequence[str], at: int) -> Iterable[str]:
+    return takewhile(_is_asked, found[at + 1 :])
+
+
+def _is_asked(sentence: str) -> bool:
+    """Whether it is an item of a list that asks something."""
+    item = _ITEM.match(sentence)
+    if item is None:
+        return False
+    return _is_question(sentence) or _ASKS.match(sentence, item.end()) is not None
 
 
 def _is_question(sentence: str) -> bool:
@@ -288,6 +346,7 @@ def _ask_score(
         - 3.0 * bool(_OPTION.match(sentence))
         - 2.0 * bool(_FORM.match(bare) or _PART.match(bare))
         - 4.0 * bool(_WRAPS.match(bare))
+        - 5.0 * is_code(sentence)
         - 5.0 * (words(bare) < 3)
     )
 

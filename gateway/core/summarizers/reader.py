@@ -119,14 +119,14 @@ class Reader:
         self.phrases = recognize(self._beginning, self._first_words)
 
     def _sections(self, sentence: Sentence, raw: str) -> None:
+        leads = raw.endswith((":", "：", ":**"))
+        if leads or (sentence.begins_line and lexicon.LIST_MARK.match(raw) is None):
+            self._denies = leads and lexicon.DENIES.match(in_small(raw)) is not None
         if not sentence.begins_line:
             return
         heading = bool(lexicon.HEADING.match(sentence.text))
         if heading:
             self._restates = bool(lexicon.RESTATES.search(in_small(raw)))
-        leads = raw.endswith((":", "：", ":**"))
-        if leads or lexicon.LIST_MARK.match(raw) is None:
-            self._denies = leads and lexicon.DENIES.match(in_small(raw)) is not None
         if heading or raw.endswith((":", "：")):
             self._drafts = bool(lexicon.DRAFTS.search(in_small(raw))) or (
                 self._drafts and not heading

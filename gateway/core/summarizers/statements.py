@@ -12,7 +12,7 @@ from gateway.core.summarizers.weights import RESULT, WORTH
 
 _BOLD = r"(?!(?<=[A-Za-z0-9)])\*\*[A-Za-z0-9(])(?:(?<!\s)\*\*|\*\*(?!\s))"
 """Not the operator of `2 ** 3` and `x**2`."""
-_EMPHASIS = re.compile(rf"{_BOLD}|__(?=\S)|(?<=\S)__")
+_EMPHASIS = re.compile(rf"(\b__[a-z]\w*__\b)|{_BOLD}|__(?=\S)|(?<=\S)__")
 _ITALIC = re.compile(r"(?<![\w*])[*_](?=\S)([^*_`$\n]{1,200})(?<=\S)[*_](?![\w*])")
 _BOLD_OUTSIDE = re.compile(rf"(`[^`]*`|\$(?!\d[\d.,]*[*\s])[^$]*\$)|{_BOLD}")
 """Emphasis in a sentence with code or a formula, in which `**` is an operator."""
@@ -26,7 +26,7 @@ _SAYS = re.compile(
 )
 _IS_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _CJK_GAP = re.compile(r"(?<=[\u3400-\u9fff]) (?=[\u3400-\u9fff])")
-_PLAIN_WORD = re.compile(r"(?:[^\W\d_A-Z]{2,}|[ai])(?![\w(=\[]|\s*[=<>]|\.\w)")
+_PLAIN_WORD = re.compile(r"(?:[^\W\d_A-Z]{2,}|[ai])(?![\w(=\[]|\s*[=<>]|\s[-+*/^]\s|\.\w|://)")
 _DIGIT = re.compile(r"\d")
 _FORMULA = re.compile(r"[$\\=<>]|\d\s*[-+*/×]\s*\d")
 _WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}")
@@ -154,11 +154,11 @@ def clean(raw: str, phrases: Phrases = ENGLISH) -> str:
     text = lexicon.LIST_MARK.sub("", text)
     if "`" not in text and "$" not in text:
         if "*" in text or "_" in text:
-            text = _ITALIC.sub(r"\1", _EMPHASIS.sub("", text))
+            text = _ITALIC.sub(r"\1", _EMPHASIS.sub(r"\1", text))
             text = text.replace("*:", ":").replace(":*", ":")
     elif "*" in text:
         text = _BOLD_OUTSIDE.sub(r"\1", text).replace(":* ", ": ")
-    text = lexicon.LIST_MARK.sub("", text.strip(" *_"))
+    text = lexicon.LIST_MARK.sub("", text.strip(" *" if text.endswith("__") else " *_"))
     foreign = phrases is not ENGLISH
     small = in_small(text)
     for _ in range(_MAX_OPENERS):
@@ -297,7 +297,7 @@ def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) 
     if drafted:
         small = in_small(text)
     if text.endswith((":", "：")) and lexicon.gives_verdict(text, tokens(text)):
-        text = text.rstrip(" :：").removesuffix(" because")
+        text = text.rstrip(" :：").partition(" because")[0]
     if not text or text.endswith((":", "：", ",", "，")):
         return None
     bare = in_small(without_marks(raw))

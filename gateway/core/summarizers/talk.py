@@ -11,7 +11,9 @@ from gateway.core.summarizers.text import in_small, stems
 
 META = re.compile(
     r"""^(?:
-     (?:the\s+)?answer\s+is\s+ready|i(?:'m|\s+am)\s+(?:excited|nervous|not\s+(?:entirely\s+)?sure)
+     (?:the\s+)?answer\s+is\s+ready|constraints?\s+check\b
+    |(?:i'll|i\s+will)\s+use\s+(?:\w+\s+)?(?:markdown|headers|headings|bullet|bold|emojis?|tables?)\b
+    |(?:just|only)\s+the\b|ensure\s+no\b|i(?:'m|\s+am)\s+(?:excited|nervous|not\s+(?:entirely\s+)?sure)
     |i(?:'ve|\s+have)\s+(?:also\s+|already\s+)?(?:heard|read|seen|covered|included|added)\b
     |the\s+(?:\w+\s+){1,2}(?:is|seems)\s+(?:straightforward|simple|clear|manageable|good|fine)\W*$
     |it\s+seems\s+\w+\W*$|that\s+(?:sounds|feels)\b
@@ -52,7 +54,7 @@ META = re.compile(
        |requirements?)\s*:
     |(?:just|simply|only)\s+(?:format|output|comply|answer|respond|return|reply|say|give|provide
        |write|list|need)\b
-    |no\s+(?:markdown|polic(?:y|ies)|emojis?|need\s+(?:for|to)|explanations?|formatting|code\s+fences
+    |no\s+(?:markdown|words|comments|polic(?:y|ies)|emojis?|need\s+(?:for|to)|explanations?|formatting|code\s+fences
        |(?:extra|additional|other)\s+(?:text|words?|characters?|punctuation|explanations?|steps))\b
     |(?:should|must|needs?\s+to)\s+be\b|keep(?:ing)?\s+(?:it|this|that|things)\b
     |(?:maybe|perhaps)\s+(?:i\s+(?:can|could|should)\s+)?(?:say|start|begin|add|mention|include|ask
@@ -186,13 +188,13 @@ PLANS = re.compile(
 
 _VERBS = (
     "acknowledge add address aim analyze ask avoid be begin box brainstorm briefly calculate "
-    "check choose clarify compare conclude confirm consider cover craft decline define deliver "
-    "describe determine discuss don't double draft eliminate emphasize encourage end ensure "
-    "explain express flesh focus follow format frame gently give help highlight identify "
-    "include incorporate introduce keep link list maintain make mention note offer outline "
-    "output polish politely present process provide recommend redirect refine reiterate remind "
-    "respond return review set show state stick structure suggest summarize tie use validate "
-    "verify weave wrap write"
+    "check choose clarify compare conclude confirm consider cover craft decline define "
+    "deliver describe determine discuss do don't double draft eliminate emphasize encourage "
+    "end ensure explain express flesh focus follow format frame gently give help highlight "
+    "identify include incorporate introduce keep link list maintain make mention never note "
+    "offer outline output polish politely present process provide recommend redirect refine "
+    "reiterate remind respond return review set show state stick structure suggest summarize "
+    "tie use validate verify weave wrap write"
 )
 IMPERATIVES = frozenset(_VERBS.split())
 """First words of a sentence that says what the answer should do."""

@@ -119,6 +119,11 @@ PADDING = "".join(FILLER.format(100 + 7 * day, day) for day in range(30))
         ("The ball costs **$5** more.", "The ball costs $5 more."),
         ('Therefore, the ball costs $5 more."', "The ball costs $5 more."),
         ("It’s clear that the ball is red.", "The ball is red."),
+        ("a + b = 0 as the ball is red.", "a + b = 0 as the ball is red."),
+        ("https://ball.example is red.", "https://ball.example is red."),
+        ("**Note:** the ball gets an __init__", "The ball gets an __init__"),
+        ("__Result__: the ball is red.", "Result: the ball is red."),
+        ("The ball is COMPLIANT because the bat:", "The ball is COMPLIANT."),
         ("Note that the tins are full.", "The tins are full."),
         ("$$\na = b\n$$", "$$ a = b $$"),
     ],
@@ -134,6 +139,9 @@ def test_openers_and_marks_are_taken_off(said: str, shown: str) -> None:
         "Let’s think about how to solve it.",
         "The answer is ready.",
         "I've covered all of the tins.",
+        "I'll use markdown headers, bold for key points, and write in Spanish.",
+        "Ensure no extra text.",
+        "Constraint check: only the number.",
         "The user wants to know the price of the ball.",
         "I need to figure out what the ball costs here.",
         "让我仔细想一想这个问题应该怎么解决。",
@@ -413,7 +421,7 @@ def test_a_line_that_ends_at_a_colon_is_shown_with_its_result() -> None:
     assert "The final result is: $$x = 77$$" in ended.text
 
 
-@pytest.mark.parametrize("lead", ["I must NOT:", "I should avoid:", "The lamp doesn't need:"])
+@pytest.mark.parametrize("lead", ["I must NOT:", "I should avoid:", "Hmm. The lamp doesn't need:"])
 def test_a_list_of_what_is_not_so_is_not_shown_as_if_it_were(lead: str) -> None:
     told = f"The lamp has four red tins.\n{lead}\n- Oil of 20 degrees\n- A copper wick\n"
     assert extractive(told)[1].text == "The lamp has four red tins."

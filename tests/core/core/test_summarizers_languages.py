@@ -115,7 +115,7 @@ class TestLanguages:
         data = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
         assert data.keys() <= {
             *("common_words", "openers", "talk", "plans", "doubts", "supposes", "concludes"),
-            *("answers", "retracts", "leans", "asks", "spaced", "script"),
+            *("answers", "retracts", "leans", "asks", "wants", "parts", "spaced", "script"),
         }
         for phrases in data.values():
             if isinstance(phrases, list):

@@ -282,6 +282,29 @@ def test_the_summary_of_a_long_conversation_is_not_the_ask(begin: str) -> None:
             "- Which hall may the guests of the bank visit in June and July?",
         ),
         (
+            f"{NOTES}\n\nAsk me what a bank would ask:\n1. Name the five risks of the plan.\n"
+            "2. Why could it fail? Be brief.\n3. What would you do first?\n",
+            "Ask me what a bank would ask: 1. Name the five risks of the plan. 2. Why could it "
+            "fail…",
+        ),
+        (
+            f"{NOTES}\n\nLet \\[ f(x) = \\left\\{{ \\begin{{array}}{{cl}} ax + 3, & x > 2, \\\\\n"
+            "x - 5, & x < 2. \\end{array} \\right. \\]Find $a$ for which f is continuous.",
+            "Find $a$ for which f is continuous.",
+        ),
+        (
+            f"Rate the essay from 1 to 6. {NOTES} What would you change in it?",
+            "Rate the essay from 1 to 6 … What would you change in it?",
+        ),
+        (
+            f"{NOTES}\n\nval tins: Array<Lamp>? = null\n\nReview the code of the lamps for races.",
+            "Review the code of the lamps for races.",
+        ),
+        (
+            f"Ты — помощник банка. {NOTES} Твоя задача — составить список гостей банка на июнь.",
+            "Твоя задача — составить список гостей банка на июнь.",
+        ),
+        (
             'The owner used the application "WB" of the year before last for the collection and '
             "for the management of all reports on conduct against the rules of the house in Kiel.",
             'The owner used the application "WB" of the year before last for the collection and '

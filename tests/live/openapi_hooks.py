@@ -3,9 +3,13 @@
 A schema can't express that a model must exist, that messages or a prompt must be present, that a
 path has one format, or that the gateway stores nothing. Nor that only the newest message must be
 valid: invalid requests get one there.
+
+schemathesis tries each rule of a schema with many values, which one line of the gateway refuses.
+Of these, two are asked.
 """
 
 import json
+from collections import Counter
 from typing import Any
 
 import schemathesis
@@ -13,12 +17,30 @@ from schemathesis import GenerationMode
 
 HI = [{"role": "user", "content": "hi"}]
 INVALID = {"role": "user", "content": 5}
+CASES_A_RULE = 2
+OLDER = "/properties/messages/items/"
+DEPTH_OF_OLDER = 9
+"""The part of a rule's path that tells which kind of content in an older message breaks it. The
+newest message is invalid as well, so what else is wrong below has the same answer."""
+_asked: Counter[tuple[str, str, str]] = Counter()
 
 
 @schemathesis.deserializer("application/x-ndjson")
 def first_line(context: Any, response: Any) -> Any:
     """The schema of a stream is that of a line."""
     return json.loads(response.content.split(b"\n")[0])
+
+
+@schemathesis.hook
+def filter_case(context: Any, case: Any) -> bool:
+    rule = getattr(case.meta.phase.data, "location", None)
+    if case.meta.generation.mode is GenerationMode.POSITIVE or rule is None:
+        return True
+    if case.path == "/v1/messages" and rule.startswith(OLDER):
+        rule = "/".join(rule.split("/")[:DEPTH_OF_OLDER])
+    asked = (case.method, case.path, rule)
+    _asked[asked] += 1
+    return _asked[asked] <= CASES_A_RULE
 
 
 @schemathesis.hook

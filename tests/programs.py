@@ -49,9 +49,15 @@ class Program:
         self.process = start(args, cwd, env, self._log.name)
         self.url = self.wait_for(address, start_s)
 
-    def output(self) -> str:
-        """Returns everything that the process has printed so far."""
-        return Path(self._log.name).read_text()
+    def output(self, after: int = 0) -> str:
+        """Returns what the process has printed so far. after: without so many bytes."""
+        with open(self._log.name, "rb") as log:
+            log.seek(after)
+            return log.read().decode()
+
+    def output_size(self) -> int:
+        """Returns how many bytes the process has printed so far."""
+        return os.stat(self._log.name).st_size
 
     def wait_for(self, pattern: str, timeout_s: float = PATIENCE_S) -> str:
         """Waits until the output matches; returns the first group, or the whole match.

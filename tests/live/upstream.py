@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import threading
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
@@ -33,6 +34,7 @@ class Upstream:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.requests: list[ReceivedRequest] = []
+        self._requests_for: defaultdict[str, list[ReceivedRequest]] = defaultdict(list)
         self.listing: bytes | None = None
         """The answer with the list of models; None: of those with a script."""
         self._scripts: dict[str, list[tuple[Piece, ...]]] = {}
@@ -50,7 +52,7 @@ class Upstream:
 
     def requests_for(self, model: str) -> int:
         """Returns how many requests named this model."""
-        return sum(request.body["model"] == model for request in self.requests)
+        return len(self._requests_for[model])
 
     def _script_for(self, model: str) -> tuple[Piece, ...]:
         scripts = self._scripts[model]
@@ -95,6 +97,7 @@ class Upstream:
                     connection.sendall(self.listing or self._list())
                     continue
                 self.requests.append(request)
+                self._requests_for[request.body["model"]].append(request)
                 for piece in self._script_for(request.body["model"]):
                     if isinstance(piece, threading.Event):
                         piece.wait(30)

@@ -8,6 +8,8 @@ Playwright's `wait_for_function` needs.
 import json
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,21 +29,16 @@ from tests.browser import chromium
 expect.set_options(timeout=20_000)
 
 
-# Not session-wide: an open Playwright keeps an event loop running in the test process.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 class Tab:
-    """A tab of the browser, which the tests of a module share.
+    """A tab of the browser, which the tests of a module share. All modules share the browser.
 
-    A new one takes half a second of CPU time more, most of it for scripts that are compiled again.
+    A new tab takes half a second of CPU time more, most of it for scripts that are compiled again,
+    and a new browser a second and a half.
     """
 
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._browser: Browser | None = None
         self._page: Page | None = None
 
     def blank(self, origin: str) -> Page:
@@ -49,12 +46,15 @@ class Tab:
         page = self._page
         if page is None or page.is_closed():
             permissions = ["clipboard-read", "clipboard-write"]
+            if self._browser is None:
+                self._browser = self._stack.enter_context(chromium())
             self._page = page = self._browser.new_context(permissions=permissions).new_page()
         for other in page.context.pages:
             if other is not page:
                 other.close()
         page.unroute_all(behavior="ignoreErrors")
-        page.emulate_media(color_scheme="null", reduced_motion="null")
+        # Only the style sheet depends on it, and animations take a seventh of the CPU time.
+        page.emulate_media(color_scheme="null", reduced_motion="reduce")
         page.set_viewport_size({"width": 1280, "height": 800})
         page.goto(f"{origin}/health")
         page.evaluate("localStorage.clear(); sessionStorage.clear()")
@@ -64,6 +64,22 @@ class Tab:
         """Closes the tab, and forgets its cache. The next test gets a new one."""
         if self._page is not None and not self._page.is_closed():
             self._page.context.close()
+
+    def close_browser(self) -> None:
+        """An open Playwright keeps an event loop running in the test process."""
+        self.close()
+        self._browser = None
+        self._stack.close()
+
+
+_tab = Tab()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Closes the browser before a test of another folder, and after the last test."""
+    if nextitem is None or nextitem.path.parent != Path(__file__).parent:
+        _tab.close_browser()
 
 
 class FaultWatch:
@@ -100,10 +116,9 @@ class FaultWatch:
 
 
 @pytest.fixture(scope="module")
-def tab(browser: Browser) -> Iterator[Tab]:
-    tab = Tab(browser)
-    yield tab
-    tab.close()
+def tab() -> Iterator[Tab]:
+    yield _tab
+    _tab.close()
 
 
 @pytest.fixture
@@ -122,6 +137,12 @@ def page(tab: Tab, gateway_url: str) -> Iterator[Page]:
 def first_visit(tab: Tab) -> None:
     """For tests of what the page loads: the browser has none of its files yet."""
     tab.close()
+
+
+@pytest.fixture
+def moving(page: Page) -> None:
+    """For tests of what moves, and of what that costs."""
+    page.emulate_media(reduced_motion="no-preference")
 
 
 @pytest.fixture
@@ -159,8 +180,8 @@ class DemoPage:
         self.error = self.of_turn("error")
 
     def show_in(self, scheme: str, width: int, *, height: int = 740) -> None:
-        """Sets the color scheme and the size, and stops what moves: axe wants a page at rest."""
-        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        """Sets the color scheme and the size."""
+        self.page.emulate_media(color_scheme=scheme)
         self.page.set_viewport_size({"width": width, "height": height})
 
     def of_turn(self, test_id: str) -> Locator:

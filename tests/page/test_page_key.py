@@ -114,7 +114,7 @@ def test_links_and_commands_do_not_contain_the_key(demo):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violations(demo, scheme):
-    demo.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    demo.page.emulate_media(color_scheme=scheme)
     expect(demo.input_error).to_have_text(REQUIRED)
     assert violations(demo.page) == []
     demo.send.click()

@@ -3,6 +3,8 @@
 Its formulas are Temml's; what a browser shows of them is in test_page_answer.py.
 """
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -214,25 +216,33 @@ def test_a_growing_answer_changes_only_new_nodes(page):
     assert written == [["characterData", "two and more"]]
 
 
-ALL_CASES = "\n\n".join(text for text, _ in CASES.values())
+NEIGHBOURS = ["\n\n".join(text for text, _ in pair) for pair in pairwise(CASES.values())]
+"""A text for each two cases that follow each other: with one long text of all cases, the time would
+grow with its square."""
 
 
 def test_every_cut_into_two_pieces_shows_the_same(page):
     wrong = page.evaluate(
-        f"""async (text) => {{
+        f"""async (texts) => {{
             const show = {SHOW};
-            const whole = await show([text]);
             const wrong = [];
-            for (let at = 1; at < text.length; at += 1) {{
-                const cut = await show([text.slice(0, at), text.slice(at)]);
-                if (cut !== whole) wrong.push(at);
+            for (const text of texts) {{
+                const whole = await show([text]);
+                for (let at = 1; at < text.length; at += 1) {{
+                    const cut = await show([text.slice(0, at), text.slice(at)]);
+                    if (cut !== whole) wrong.push([text, at]);
+                }}
             }}
-            if ((await show([...text])) !== whole) wrong.push("one by one");
             return wrong;
         }}""",
-        ALL_CASES,
+        NEIGHBOURS,
     )
     assert wrong == []
+
+
+def test_all_cases_one_character_at_a_time_show_the_same(page):
+    text = "\n\n".join(text for text, _ in CASES.values())
+    assert page.evaluate(SHOW, list(text)) == page.evaluate(SHOW, [text])
 
 
 LINE = st.text(

@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 
 from tests.machine import MARGIN, allowed
 
+pytestmark = pytest.mark.usefixtures("moving")
+
 LONG_TASK_MS = 50
 
 PARAGRAPH = "Some **bold** words, `code` and [a link](https://example.org) in a paragraph. " * 3

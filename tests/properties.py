@@ -4,7 +4,7 @@ import os
 
 import hypothesis
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 """Each run draws other examples. After a change to what a property is about, draw many:
 `EXAMPLES=1000 pytest -m hypothesis …`."""
 

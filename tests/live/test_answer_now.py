@@ -124,7 +124,7 @@ def test_an_upstream_that_takes_over_is_asked_to_end_the_thinking(
 
 # --- Against the mock, as a server of each kind ---------------------------------------------------
 
-TURNS = 120
+TURNS = 60
 THREADS = 24
 SPEED = 1500
 """Tokens a second, so that the model thinks for a fifth of a second."""

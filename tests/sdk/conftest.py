@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.live.upstream import CHUNKED, DONE, FINISH, Upstream, chunked, refusal, say
@@ -40,6 +41,26 @@ def connect() -> Iterator[Callable[..., Any]]:
         yield lambda sdk, url, retries=0, key="unused": stack.enter_context(
             sdk(base_url=url, api_key=key, max_retries=retries)
         )
+
+
+@pytest.fixture
+def close_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes the HTTP clients of a program that runs in this process and leaves them open.
+
+    The garbage collector may find a socket before the client that would close it, and then warns in
+    some later test.
+    """
+    made: list[httpx.Client] = []
+    init = httpx.Client.__init__
+
+    def keep(client: httpx.Client, *args: Any, **options: Any) -> None:
+        init(client, *args, **options)
+        made.append(client)
+
+    monkeypatch.setattr(httpx.Client, "__init__", keep)
+    yield
+    for client in made:
+        client.close()
 
 
 @pytest.fixture(scope="session")

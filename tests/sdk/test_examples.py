@@ -1,6 +1,5 @@
 """Every example runs with only its address changed, and prints what docs/clients.md shows."""
 
-import gc
 import json
 import os
 import runpy
@@ -55,14 +54,17 @@ def run(*command: str, **env: str) -> str:
 
 
 @pytest.mark.parametrize("name", names("*.py"))
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.usefixtures("close_clients")
 def test_a_python_example_prints_what_the_docs_show(
     copy: Callable[[str], str], name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In this process, because a new one would take seconds to import the SDK again."""
-    runpy.run_path(copy(name), run_name="__main__")
-    gc.collect()  # a script does not close its client: the warning belongs to this test
-    assert capsys.readouterr().out.strip() == SHOWN
+    if name.startswith("langchain"):  # it keeps its connections for whatever comes later
+        printed = run(sys.executable, copy(name))
+    else:
+        runpy.run_path(copy(name), run_name="__main__")
+        printed = capsys.readouterr().out
+    assert printed.strip() == SHOWN
 
 
 @needs_node

@@ -17,6 +17,7 @@ MODEL = """
   reasoning: true
 """
 Llm = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("close_clients")
 
 
 @pytest.fixture

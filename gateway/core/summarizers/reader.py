@@ -6,7 +6,7 @@ Reasoning has sections. Under a heading like "Analyze the request" the prompt is
 
 from typing import NamedTuple
 
-from gateway.core.summarizers import lexicon
+from gateway.core.summarizers import lexicon, talk
 from gateway.core.summarizers.phrases import ENGLISH, recognize
 from gateway.core.summarizers.sentences import FENCES, Sentence
 from gateway.core.summarizers.statements import (
@@ -143,9 +143,9 @@ class Reader:
         if raw.endswith((":", ":**")) and lexicon.LEADS.search(in_small(raw)):
             self._label = f"{plain.rstrip('*')} "
             return None
-        if self._label:
-            raw = without_marks(raw)
-        labelled, self._label = self._label + raw, ""
+        label, self._label = self._label, ""
+        if label and not talk.META.match(in_small(plain)):
+            raw = label + without_marks(raw)
         follows = self._supposes and bool(lexicon.FOLLOWS.match(in_small(plain)))
         place = Place(
             self._position,
@@ -154,10 +154,11 @@ class Reader:
             begins=begins,
             is_short=is_short,
         )
-        return judge(labelled, place, self._given, self.phrases)
+        return judge(raw, place, self._given, self.phrases)
 
     def _code_line(self, line: str) -> Reading:
         """Code is told of by its size and the names that it defines."""
+        self._label = ""
         if line.startswith(FENCES):
             language = line.strip("`~ ")[:_MAX_LABEL_CHARS]
             ended = self._end_of_code()

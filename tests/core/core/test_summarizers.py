@@ -421,6 +421,14 @@ def test_a_line_that_ends_at_a_colon_is_shown_with_its_result() -> None:
     assert "The final result is: $$x = 77$$" in ended.text
 
 
+@pytest.mark.parametrize(
+    "between", ["Let me check that again.\n", "```\nx = 1\n```\nThe tins weigh 3 kg.\n"]
+)
+def test_a_line_that_ends_at_a_colon_is_joined_to_nothing_else(between: str) -> None:
+    ended = extractive(f"{PADDING}So the final result is:\n\n{between}The lamp is red.")[1]
+    assert "result is" not in ended.text
+
+
 @pytest.mark.parametrize("lead", ["I must NOT:", "I should avoid:", "Hmm. The lamp doesn't need:"])
 def test_a_list_of_what_is_not_so_is_not_shown_as_if_it_were(lead: str) -> None:
     told = f"The lamp has four red tins.\n{lead}\n- Oil of 20 degrees\n- A copper wick\n"

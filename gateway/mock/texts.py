@@ -105,10 +105,9 @@ step comes closer to the end.""",
 GENERAL = Reply(
     """\
 The prompt is about {topic}. I am a script that plays a model, so I should look for a reply that \
-was written for this prompt. There is none among my replies, and I must not invent one. The honest \
-way is to say at the start that nothing here was thought through. Then I should list the prompts \
-that I do know, with one line about each, so that the next try works. I will end with how to get a \
-real answer to this prompt.""",
+was written for this prompt. None of my replies fits this prompt, so I must not invent one: \
+nothing here would be thought through. The ten prompts that I do know have reasoning of their own, \
+so the next try works. I should list them, and end with how to get a real answer to this prompt.""",
     """\
 I am a scripted model: I recite replies that were written beforehand, and none of them is about \
 {topic}.

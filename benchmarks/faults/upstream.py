@@ -89,21 +89,23 @@ class Upstream:
 
 
 def _turn_asked(connection: socket.socket) -> str | None:
-    """Returns the turn in the next request's prompt; None if the connection is closed."""
+    """Returns the turn in the next request's prompt; None if there is none, or no request."""
     data = b""
     while b"\r\n\r\n" not in data:
         if not (piece := connection.recv(65536)):
             return None
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
+    lengths = (
         int(line.partition(b":")[2])
         for line in head.split(b"\r\n")
         if line.lower().startswith(b"content-length:")
     )
+    length = next(lengths, 0)  # a request for the list of models has none
     while len(body) < length:
         body += connection.recv(65536)
-    return re.findall(rb"Turn (\d+)", body)[-1].decode()
+    turns = re.findall(rb"Turn (\d+)", body)
+    return turns[-1].decode() if turns else None
 
 
 def _is_gone(connection: socket.socket, within_s: float) -> bool:

@@ -9,27 +9,13 @@ from ollama import ResponseError
 
 from tests.sdk.expected import ANSWER, BROKEN, REFUSED, SUMMARY
 
+pytestmark = pytest.mark.usefixtures("close_clients")
+
 THINKING = f"hi\n\n{SUMMARY}\n\n"
 
 
 def model(gateway_url: str, name: str = "default@tps=0") -> ChatOllama:
     return ChatOllama(model=name, base_url=gateway_url, reasoning=True)
-
-
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Closes the connections of all models: the package does not."""
-    made: list[ChatOllama] = []
-    real = ChatOllama.__init__
-
-    def keep(self: ChatOllama, *args: Any, **options: Any) -> None:
-        real(self, *args, **options)
-        made.append(self)
-
-    monkeypatch.setattr(ChatOllama, "__init__", keep)
-    yield
-    for each in made:
-        each._client._client.close()
 
 
 def said(message: Any) -> tuple[str, str]:

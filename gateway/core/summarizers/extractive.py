@@ -16,7 +16,7 @@ from gateway.core.summarizers.reader import Reader
 from gateway.core.summarizers.selection import central, follows, select, valued
 from gateway.core.summarizers.sentences import Sentence, SentenceSplitter
 from gateway.core.summarizers.statements import GivenText, Statement, clean, finish
-from gateway.core.summarizers.talk import META, PLANS, is_order
+from gateway.core.summarizers.talk import is_order, plans, talks
 from gateway.core.summarizers.text import (
     cut,
     in_small,
@@ -250,20 +250,12 @@ def _is_said(statement: Statement, others: Sequence[Statement]) -> bool:
 def _cleaned(sentences: Mapping[int, Sentence], phrases: Phrases) -> str:
     """Short reasoning that states nothing: what it says beside talk, or its last plan or order."""
     texts = [text for s in sentences.values() if (text := clean(s.text.strip(), phrases))]
-    stating = [text for text in texts if not _talks(in_small(text), phrases)]
+    stating = [text for text in texts if not talks(in_small(text), phrases)]
     told = [text for text in stating if not is_order(text) and not text.endswith((":", "："))]
-    plans = [text for text in texts if _plans(in_small(text), phrases)]
+    planned = [text for text in texts if plans(in_small(text), phrases)]
     orders = [text for text in texts if is_order(text)]
-    kept = told or plans[-1:] or orders[:1] or texts[-1:]
+    kept = told or planned[-1:] or orders[:1] or texts[-1:]
     if kept and leans(in_small(kept[0])):
         at = texts.index(kept[0])
         kept = [*texts[max(0, at - 1) : at], *kept]
     return join([*map(finish, kept[:-1]), *kept[-1:]])
-
-
-def _talks(small: str, phrases: Phrases) -> bool:
-    return META.match(small) is not None or phrases.talks(small)
-
-
-def _plans(small: str, phrases: Phrases) -> bool:
-    return PLANS.match(small) is not None or phrases.plans(small)

@@ -15,7 +15,7 @@ from typing import Any
 FOLDER = Path(__file__).parent / "languages"
 _LEAST_WORDS = 2
 """Common words of a language that a text must have to be taken for it."""
-_NEVER = re.compile(r"(?!)")
+_NEVER = r"(?!)"
 _SMALL_WORDS = "the is of and to in that it so for this we are be with"
 SMALL_ENGLISH_WORDS = frozenset(_SMALL_WORDS.split())
 """They tell English from other languages."""
@@ -34,19 +34,20 @@ class Phrases:
         self._spaced = data.get("spaced", True)
         script = data.get("script")
         self.script = re.compile(f"[{script}]", re.IGNORECASE) if script else None
-        self.asks: tuple[str, ...] = tuple(data.get("asks", ()))
-        self.wants: tuple[str, ...] = tuple(data.get("wants", ()))
-        self.parts: tuple[str, ...] = tuple(data.get("parts", ()))
+        self.asks = self._at_start(data.get("asks", ()))
+        self.wants = self._anywhere(data.get("wants", ()))
+        self.parts = self._at_start(data.get("parts", ()))
+        """What asks, wants and gives a part to play in a prompt, as patterns to be joined."""
         openers = "|".join(_longest_first(data.get("openers", ())))
-        self._opener = re.compile(rf"(?:{openers})[\s,.:;!…،、。—–-]+") if openers else _NEVER
-        self._talk = self._at_start(data.get("talk", ()))
-        self._plans = self._at_start(data.get("plans", ()))
-        self._supposes = self._at_start(data.get("supposes", ()))
-        self._concludes = self._at_start(data.get("concludes", ()))
-        self._retracts = self._at_start(data.get("retracts", ()))
-        self._leans = self._at_start(data.get("leans", ()))
-        self._doubts = self._anywhere(data.get("doubts", ()))
-        self._answers = self._anywhere(data.get("answers", ()))
+        self._opener = re.compile(rf"(?:{openers})[\s,.:;!…،、。—–-]+" if openers else _NEVER)
+        self._talk = re.compile(self._at_start(data.get("talk", ())))
+        self._plans = re.compile(self._at_start(data.get("plans", ())))
+        self._supposes = re.compile(self._at_start(data.get("supposes", ())))
+        self._concludes = re.compile(self._at_start(data.get("concludes", ())))
+        self._retracts = re.compile(self._at_start(data.get("retracts", ())))
+        self._leans = re.compile(self._at_start(data.get("leans", ())))
+        self._doubts = re.compile(self._anywhere(data.get("doubts", ())))
+        self._answers = re.compile(self._anywhere(data.get("answers", ())))
 
     def opener(self, text: str) -> re.Match[str] | None:
         """The match of an opener of thinking aloud."""
@@ -84,17 +85,15 @@ class Phrases:
         """Whether a sentence states the answer."""
         return self._answers.search(text) is not None
 
-    def _at_start(self, phrases: Sequence[str]) -> re.Pattern[str]:
+    def _at_start(self, phrases: Sequence[str]) -> str:
         if not phrases:
             return _NEVER
         ends = r"(?!\w)" if self._spaced else ""
-        return re.compile(rf"(?:{'|'.join(_longest_first(phrases))}){ends}")
+        return rf"(?:{'|'.join(_longest_first(phrases))}){ends}"
 
-    def _anywhere(self, phrases: Sequence[str]) -> re.Pattern[str]:
-        if not phrases:
-            return _NEVER
-        begins, ends = (r"(?<!\w)", r"(?!\w)") if self._spaced else ("", "")
-        return re.compile(rf"{begins}(?:{'|'.join(_longest_first(phrases))}){ends}")
+    def _anywhere(self, phrases: Sequence[str]) -> str:
+        begins = r"(?<!\w)" if self._spaced else ""
+        return begins + self._at_start(phrases)
 
 
 def _longest_first(phrases: Iterable[str]) -> list[str]:

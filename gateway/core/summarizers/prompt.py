@@ -7,7 +7,7 @@ long prompt are read, so that the time does not grow with it.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -42,9 +42,9 @@ _HANDOVERS = (
 )
 """How Codex, Claude Code and the gateway begin the summary of a conversation, which they put in its
 place."""
-_OTHER_ASKS = "|".join(ask for phrases in languages().values() for ask in phrases.asks)
-_OTHER_WANTS = "|".join(want for phrases in languages().values() for want in phrases.wants)
-_OTHER_PARTS = "|".join(part for phrases in languages().values() for part in phrases.parts)
+_OTHER_ASKS = "|".join(phrases.asks for phrases in languages().values())
+_OTHER_WANTS = "|".join(phrases.wants for phrases in languages().values())
+_OTHER_PARTS = "|".join(phrases.parts for phrases in languages().values())
 _ASKS = re.compile(
     r"[¿¡]?(?:what|why|how|when|where|which|who|whose|is|are|can|could|do|does|did|should|would|explain"
     r"|write|give|list|show|find|fix|translate|compare|describe|summari[sz]e|calculate|compute"
@@ -52,12 +52,12 @@ _ASKS = re.compile(
     r"|suggest|recommend|generate|design|analy[sz]e|classify|extract|identify|determine|count|sort"
     r"|answer|rewrite|improve|debug|refactor|add|draft|plan|evaluate)\b"
     r"|请|帮|写|解释|翻译|计算|比较|总结|如何|怎么|为什么|什么"
-    rf"|[¿¡]?(?:{_OTHER_ASKS})(?!\w)",
+    rf"|[¿¡]?(?:{_OTHER_ASKS})",
     re.IGNORECASE,
 )
 _WANTS = re.compile(
     r"\b(?:I need|I want|I'd like|I would like|I'm trying to|please|your task"
-    rf"|can you|could you)\b|请|(?<!\w)(?:{_OTHER_WANTS})(?!\w)",
+    rf"|can you|could you)\b|请|{_OTHER_WANTS}",
     re.IGNORECASE,
 )
 _FOLLOWING = re.compile(
@@ -103,7 +103,7 @@ _PART = re.compile(
     r"|engineer|developer|programmer|architect|analyst|writer|editor|author|teacher|tutor|translator"
     r"|specialist|professional|professor|consultant|scientist|researcher|agent|chatbot|bot|model"
     r"|lawyer|reviewer|planner|advisor|coach|chef|historian|mathematician)\b"
-    rf"|(?:{_OTHER_PARTS})(?!\w)",
+    rf"|{_OTHER_PARTS}",
     re.IGNORECASE,
 )
 """The part that the model is to play: "You are a senior engineer at a bank."."""
@@ -266,8 +266,9 @@ def _whole(found: Sequence[str], best: int) -> str:
     """The ask with the list that completes it: "Write a query that shows:", or its questions."""
     ask = found[best]
     if _ITEM.match(ask):
-        asked = found[_list_start(found, best) : best]
-        return " ".join(map(_polite, [*asked, ask, *_further(found, best)]))
+        before = found[_list_start(found, best) : best]
+        after = takewhile(_is_asked, found[best + 1 :])
+        return " ".join(map(_polite, [*before, ask, *after]))
     if ask.rstrip().endswith((":", "：")) and not _FOLLOWING.search(ask):
         items = takewhile(_ITEM.match, found[best + 1 :])
         listed = ", ".join(_ITEM.sub("", one_line(item), count=1).rstrip(".;,") for item in items)
@@ -279,17 +280,12 @@ def _list_start(found: Sequence[str], at: int) -> int:
     """Where the list of asks begins that this item belongs to, with the line that leads to it."""
     start = at
     for index in range(at - 1, -1, -1):
-        if not _is_asked(found[index]):
-            if not (index and _is_asked(found[index - 1])):
-                break
-        else:
+        if _is_asked(found[index]):
             start = index
+        elif not index or not _is_asked(found[index - 1]):
+            break  # it is more than the second sentence of an item
     leads = start > 0 and found[start - 1].rstrip().endswith((":", "："))
     return start - leads
-
-
-def _further(found: Sequence[str], at: int) -> Iterable[str]:
-    return takewhile(_is_asked, found[at + 1 :])
 
 
 def _is_asked(sentence: str) -> bool:

@@ -144,7 +144,7 @@ class Reader:
             self._label = f"{plain.rstrip('*')} "
             return None
         label, self._label = self._label, ""
-        if label and not talk.META.match(in_small(plain)):
+        if label and not talk.talks(in_small(plain), self.phrases):
             raw = label + without_marks(raw)
         follows = self._supposes and bool(lexicon.FOLLOWS.match(in_small(plain)))
         place = Place(

@@ -230,7 +230,7 @@ def _is_cut(text: str, *, concludes: bool) -> bool:
     A conclusion may end a quotation: it is the model's draft of its answer.
     """
     return text.endswith(("...", "…")) or any(
-        len(text) - len(text.replace(opening, "").replace(closing, "")) > 1
+        sum(map(text.count, {opening, closing})) > 1
         or not (text.startswith(opening) or (concludes and text.endswith(closing)))
         for opening, closing in _unpaired(text)
     )
@@ -277,10 +277,7 @@ def _is_talk(small: str, phrases: Phrases, *, concludes: bool) -> bool:
     if talk.is_about_the_answer(small):
         return True
     unquoted = small.lstrip('"“(')
-    return not concludes and (
-        talk.META.match(unquoted) is not None
-        or (phrases is not ENGLISH and phrases.talks(unquoted))
-    )
+    return not concludes and talk.talks(unquoted, phrases)
 
 
 def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) -> Statement | None:
@@ -343,7 +340,7 @@ def judge(raw: str, place: Place, given: GivenText, phrases: Phrases = ENGLISH) 
         or lexicon.SUPPOSES.search(small)
         or (foreign and phrases.supposes(small))
     )
-    plans = bool(talk.PLANS.match(small)) or (foreign and phrases.plans(small))
+    plans = talk.plans(small, phrases)
     orders = (found[0] in talk.IMPERATIVES and talk.is_order(text)) or (
         found[0] in talk.PROMISES and not has_digit
     )

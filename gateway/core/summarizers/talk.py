@@ -7,13 +7,16 @@ in small letters.
 import re
 
 from gateway.core.summarizers.lexicon import Cue
+from gateway.core.summarizers.phrases import Phrases
 from gateway.core.summarizers.text import in_small, stems
 
 META = re.compile(
     r"""^(?:
      (?:the\s+)?answer\s+is\s+ready|constraints?\s+check\b
-    |(?:i'll|i\s+will)\s+use\s+(?:\w+\s+)?(?:markdown|headers|headings|bullet|bold|emojis?|tables?)\b
-    |(?:just|only)\s+the\b|ensure\s+no\b|i(?:'m|\s+am)\s+(?:excited|nervous|not\s+(?:entirely\s+)?sure)
+    |(?:i'll|i\s+will)\s+use\s+(?:\w+\s+)?
+       (?:markdown|headers|headings|bullet|bold|emojis?|tables?)\b
+    |(?:just|only)\s+the\b|ensure\s+no\b
+    |i(?:'m|\s+am)\s+(?:excited|nervous|not\s+(?:entirely\s+)?sure)
     |i(?:'ve|\s+have)\s+(?:also\s+|already\s+)?(?:heard|read|seen|covered|included|added)\b
     |the\s+(?:\w+\s+){1,2}(?:is|seems)\s+(?:straightforward|simple|clear|manageable|good|fine)\W*$
     |it\s+seems\s+\w+\W*$|that\s+(?:sounds|feels)\b
@@ -54,8 +57,8 @@ META = re.compile(
        |requirements?)\s*:
     |(?:just|simply|only)\s+(?:format|output|comply|answer|respond|return|reply|say|give|provide
        |write|list|need)\b
-    |no\s+(?:markdown|words|comments|polic(?:y|ies)|emojis?|need\s+(?:for|to)|explanations?|formatting|code\s+fences
-       |(?:extra|additional|other)\s+(?:text|words?|characters?|punctuation|explanations?|steps))\b
+    |no\s+(?:markdown|words|comments|polic(?:y|ies)|emojis?|need\s+(?:for|to)|explanations?
+       |formatting|code\s+fences|(?:extra|additional|other)\s+(?:text|words?|characters?|punctuation|explanations?|steps))\b
     |(?:should|must|needs?\s+to)\s+be\b|keep(?:ing)?\s+(?:it|this|that|things)\b
     |(?:maybe|perhaps)\s+(?:i\s+(?:can|could|should)\s+)?(?:say|start|begin|add|mention|include|ask
        |offer|use|give|end|something|note)\b
@@ -203,6 +206,16 @@ PROMISES = frozenset(f"{verb}es" if verb.endswith("ss") else f"{verb}s" for verb
 
 _IS_NO_ORDER = re.compile(r"\S+ (?:that|is|are|was|has|[A-Z])\b|\S+: [A-Z]|[^\d=]*[\d=]")
 """A statement that begins with such a word, or a step of a calculation."""
+
+
+def talks(small: str, phrases: Phrases) -> bool:
+    """Whether a sentence is about the work of answering, in English, Chinese or this language."""
+    return META.match(small) is not None or phrases.talks(small)
+
+
+def plans(small: str, phrases: Phrases) -> bool:
+    """Whether a sentence says what the model is going to do, in the same languages."""
+    return PLANS.match(small) is not None or phrases.plans(small)
 
 
 def cites_rules(small: str, prompt_terms: frozenset[str]) -> bool:

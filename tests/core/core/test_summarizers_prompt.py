@@ -305,6 +305,10 @@ def test_the_summary_of_a_long_conversation_is_not_the_ask(begin: str) -> None:
             "Твоя задача — составить список гостей банка на июнь.",
         ),
         (
+            f"{NOTES} この報告書を三つの文で要約してください。",
+            "この報告書を三つの文で要約してください。",
+        ),
+        (
             'The owner used the application "WB" of the year before last for the collection and '
             "for the management of all reports on conduct against the rules of the house in Kiel.",
             'The owner used the application "WB" of the year before last for the collection and '
